@@ -1,0 +1,72 @@
+"""Where a model lies: local folder → bundled zoo (model_cards/<name>/) → Hub repository."""
+
+import os
+import re
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import httpx
+
+from gan_hub.loading import LoadError, shown
+
+ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
+NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
+
+
+def bundled() -> dict[str, Path]:
+    """The zoo at hand: name → folder, sorted; empty where the package was installed without its checkout."""
+    return {folder.name: folder for folder in sorted(ZOO.glob("*")) if (folder / "model_index.json").is_file()}
+
+
+def resolve(source: str | os.PathLike, components: tuple[str, ...], **download) -> Path:
+    """The folder of the model `source`: a folder, a bundled name, or a Hub id ("owner/name").
+
+    From the Hub only the listed component folders and the small files at the root are fetched. `download` goes to
+    `snapshot_download`: revision, token, cache_dir, local_files_only. Raises LoadError for what cannot be found.
+    """
+    folder = Path(source)
+    if (folder / "config.json").is_file() or (folder / "model_index.json").is_file():
+        return folder
+    name = os.fspath(source)
+    if isinstance(source, os.PathLike) or folder.is_dir() or name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise LoadError(f"{folder}: not a model folder (no model_index.json in it).")
+    if name in bundled():
+        return bundled()[name]
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        raise LoadError(f"{shown(name)}: neither a folder, nor a bundled model ({_names()}), nor a Hub id.")
+    repo_id = name if "/" in name else f"{os.environ.get(NAMESPACE_VARIABLE, NAMESPACE)}/{name}"
+    return _download(repo_id, components, **download)
+
+
+def _names() -> str:
+    return ", ".join(bundled()) or "none at hand"
+
+
+def _download(repo_id: str, components: tuple[str, ...], variant: str | None = None, **download) -> Path:
+    weights = f"*.{variant}.safetensors" if variant else "diffusion_pytorch_model.safetensors"
+    patterns = ["*.json", "reference.safetensors", "real_samples.*"]
+    patterns += [f"{component}/{file}" for component in components for file in ("config.json", weights)]
+    # "*" also matches "/": without this line every component's config would be fetched, wanted or not.
+    ignored = [f"{component}/*" for component in {"generator", "discriminator"} - set(components)]
+    try:
+        folder = snapshot_download(repo_id, allow_patterns=patterns, ignore_patterns=ignored, **download)
+    except GatedRepoError as error:
+        raise LoadError(f"{repo_id}: a gated repository; accept its terms on the Hub and log in.") from error
+    except RevisionNotFoundError as error:
+        raise LoadError(f"{repo_id}: no revision {download.get('revision')!r} on the Hub.") from error
+    except RepositoryNotFoundError as error:
+        raise LoadError(f"{repo_id}: not on the Hub (or private); bundled models: {_names()}.") from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+        raise LoadError(f"{repo_id}: not in the cache, and the Hub cannot be reached. Bundled: {_names()}.") from error
+    except (HFValidationError, EntryNotFoundError, OSError, httpx.HTTPError) as error:
+        raise LoadError(f"{repo_id}: download failed ({shown(str(error), 200)}).") from error
+    return Path(folder)

@@ -1,0 +1,109 @@
+"""The border between tensors and pictures: float [-1, 1] ⇄ uint8 ⇄ PIL, grids, animations.
+
+Shapes: N images, C channels (1 grey, 3 RGB), H, W. Inside the package images are float in [-1, 1].
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, PngImagePlugin
+
+MODES = {1: "L", 3: "RGB"}  # channels → PIL mode
+MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
+
+
+def to_uint8(images: torch.Tensor) -> np.ndarray:
+    """Float (N, C, H, W) in [-1, 1] → uint8 (N, H, W, C): −1 → 0, 1 → 255, rounded, clipped.
+
+    Raises ValueError for NaN or Inf, which a cast would quietly turn into black.
+    """
+    if not torch.isfinite(images).all():
+        raise ValueError("the images contain NaN or Inf.")
+    scaled = (images.detach().float() + 1) * 127.5
+    return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def from_uint8(images: np.ndarray) -> torch.Tensor:
+    """uint8 (N, H, W, C) → float32 (N, C, H, W) in [-1, 1]; the exact inverse of `to_uint8`."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:
+    """Float (N, C, H, W) in [-1, 1] or uint8 (N, H, W, C) → PIL images, mode L or RGB."""
+    array = to_uint8(images) if isinstance(images, torch.Tensor) else images
+    return [Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in array]
+
+
+def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
+    """Any PIL image as 8 bits a channel, mode L or RGB, upright.
+
+    The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; 16-bit and 32-bit pictures
+    are scaled to their brightest value's power of two; transparency is laid on white; an animation gives its first
+    frame; CMYK and palettes are converted. Raises ValueError above MAX_PIXELS and OSError for a torn file.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        array = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
+        peak = array.max(initial=0.0)
+        full = next(limit for limit in (1.0, 255.0, 65535.0, max(peak, 1.0)) if peak <= limit)
+        full = 65535.0 if image.mode.startswith("I;16") else full
+        image = Image.fromarray((array * (255.0 / full)).round().astype(np.uint8))
+    elif image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert(MODES[channels])
+
+
+def fit_pil(image: Image.Image, resolution: int, channels: int) -> Image.Image:
+    """Any PIL image as a square of `resolution` pixels, mode L or RGB: centre crop, then antialiased Lanczos."""
+    image = normalise_pil(image, channels)
+    if image.size == (resolution, resolution):
+        return image
+    return ImageOps.fit(image, (resolution, resolution), Image.Resampling.LANCZOS)
+
+
+def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
+    """One picture of equally sized images, row by row, `padding` pixels of white between them.
+
+    `scale` enlarges each image by whole pixels, without smoothing. Raises ValueError for no images at all.
+    """
+    if not images:
+        raise ValueError("a grid needs at least one image.")
+    width, height = images[0].width * scale, images[0].height * scale
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    size = (columns * (width + padding) - padding, rows * (height + padding) - padding)
+    sheet = Image.new(images[0].mode, size, "white")
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        enlarged = image.resize((width, height), Image.Resampling.NEAREST)
+        sheet.paste(enlarged, (column * (width + padding), row * (height + padding)))
+    return sheet
+
+
+def save_png(image: Image.Image, path: str | Path, **metadata: object) -> None:
+    """Saves a PNG whose text fields tell how it was made (seed, model, label …), so that a picture finds its way back."""
+    fields = PngImagePlugin.PngInfo()
+    for key, value in metadata.items():
+        if value is not None:
+            fields.add_text(key, str(value))
+    image.save(path, format="PNG", pnginfo=fields)
+
+
+def save_animation(images: Sequence[Image.Image], path: str | Path, seconds_per_frame: float = 0.05) -> None:
+    """Saves a looping animation: lossless `.webp`, or `.gif` (exact for grey pictures, 256 colours otherwise).
+
+    Raises ValueError for another ending or no frames.
+    """
+    path = Path(path)
+    if path.suffix not in (".webp", ".gif"):
+        raise ValueError(f"{path.name}: an animation ends in .webp or .gif.")
+    if not images:
+        raise ValueError("an animation needs at least one frame.")
+    options = {"lossless": True} if path.suffix == ".webp" else {"disposal": 2}
+    duration = round(1000 * seconds_per_frame)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, **options)

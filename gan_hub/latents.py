@@ -1,0 +1,122 @@
+"""Latent space: seeds → z, walks between latents, arithmetic, neighbours, truncation.
+
+Shapes: N latents, Z latent size. Latents are float32 on the CPU unless the caller made them otherwise.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+MAX_SEED = 2**32 - 1  # torch's CPU generator keeps 32 bits: 2**32 would silently be seed 0
+
+
+def check_seeds(seeds: Sequence[int]) -> list[int]:
+    """The seeds as a list of plain ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included."""
+    checked = []
+    for seed in seeds:
+        value = seed.__index__() if hasattr(seed, "__index__") and not isinstance(seed, bool) else None
+        if value is None or not 0 <= value <= MAX_SEED:
+            raise ValueError(f"seed {seed!r} is not allowed; seeds are whole numbers from 0 to {MAX_SEED}.")
+        checked.append(value)
+    return checked
+
+
+def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
+    """z ~ N(0, 1) of shape (N, Z), one CPU generator a seed, so that row i depends on `seeds[i]` alone."""
+    rows = [torch.randn(latent_size, generator=torch.Generator().manual_seed(seed)) for seed in check_seeds(seeds)]
+    return torch.stack(rows) if rows else torch.empty(0, latent_size)
+
+
+def lerp(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
+    """Straight line from `a` (t = 0) to `b` (t = 1), both hit exactly."""
+    return torch.lerp(a, b, float(t))
+
+
+def slerp(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
+    """Arc from `a` (t = 0) to `b` (t = 1), tensors of equal shape (…, Z).
+
+    The direction turns at constant speed (Shoemake 1985) while the norm changes linearly: Gaussian latents live near
+    a sphere (White 2016, arXiv 1609.04468). Parallel, opposite and zero vectors are served: nearly parallel ones by
+    lerp, opposite ones through a fixed direction at right angles.
+    """
+    t = float(t)
+    if t == 0.0:
+        return a.clone()
+    if t == 1.0:
+        return b.clone()
+    norm_a, norm_b = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
+    tiny = torch.finfo(a.dtype).tiny
+    unit_a, unit_b = a / norm_a.clamp_min(tiny), b / norm_b.clamp_min(tiny)
+
+    cosine = (unit_a * unit_b).sum(-1, keepdim=True)
+    across = unit_b - cosine * unit_a  # the part of b at right angles to a; its length is the sine
+    sine = across.norm(dim=-1, keepdim=True)
+    degenerate = sine < 1e-4
+    across = torch.where(degenerate, _right_angle(unit_a), across / sine.clamp_min(tiny))
+    angle = torch.atan2(torch.where(degenerate, torch.zeros_like(sine), sine), cosine)
+
+    arc = torch.cos(t * angle) * unit_a + torch.sin(t * angle) * across
+    arc = arc / arc.norm(dim=-1, keepdim=True).clamp_min(tiny) * torch.lerp(norm_a, norm_b, t)
+    return torch.where((degenerate & (cosine >= 0)) | (norm_a == 0) | (norm_b == 0), torch.lerp(a, b, t), arc)
+
+
+def _right_angle(unit: torch.Tensor) -> torch.Tensor:
+    """For each unit vector (…, Z) a unit vector at right angles: the axis it leans on least, made orthogonal."""
+    axis = torch.zeros_like(unit).scatter_(-1, unit.abs().argmin(-1, keepdim=True), 1.0)
+    axis = axis - (axis * unit).sum(-1, keepdim=True) * unit
+    return axis / axis.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(unit.dtype).tiny)
+
+
+INTERPOLATIONS = {"slerp": slerp, "lerp": lerp}
+
+
+def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> torch.Tensor:
+    """A walk of `frames` latents (frames, Z) through the keyframes (K, Z), evenly spaced, both ends hit exactly.
+
+    Raises ValueError for fewer than two keyframes, fewer than two frames, or a mode other than "slerp" and "lerp".
+    """
+    if keyframes.ndim != 2 or len(keyframes) < 2:
+        raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
+    if frames < 2:
+        raise ValueError(f"frames={frames!r} is not allowed; a walk has at least 2 frames.")
+    if mode not in INTERPOLATIONS:
+        raise ValueError(f"mode {mode!r} is not allowed; choose one of {', '.join(INTERPOLATIONS)}.")
+    segments = len(keyframes) - 1
+    walk = []
+    for frame in range(frames):
+        segment, rest = divmod(frame * segments, frames - 1)  # whole numbers: keyframes are met without rounding
+        if segment == segments:
+            segment, rest = segments - 1, frames - 1
+        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], rest / (frames - 1)))
+    return torch.stack(walk)
+
+
+def arithmetic(plus: torch.Tensor, minus: torch.Tensor, then_plus: torch.Tensor) -> torch.Tensor:
+    """mean(plus) − mean(minus) + mean(then_plus), each (n, Z) with its own n ≥ 1 → (Z,).
+
+    Radford et al. 2016, section 6.3.2: single exemplars are unstable, means of three are not.
+    """
+    for name, group in (("plus", plus), ("minus", minus), ("then_plus", then_plus)):
+        if group.ndim != 2 or len(group) == 0:
+            raise ValueError(f"{name} needs at least one latent, shape (n, Z), given {tuple(group.shape)}.")
+    return plus.mean(0) - minus.mean(0) + then_plus.mean(0)
+
+
+def neighbours(z: torch.Tensor, n: int, radius: float, generator: torch.Generator) -> torch.Tensor:
+    """`n` latents (n, Z) around `z` (Z,): z + U(−radius, radius) per coordinate.
+
+    Radford et al. 2016, figure 7, where radius = 0.25 surrounds the result of an arithmetic.
+    """
+    offsets = torch.rand(n, z.shape[-1], generator=generator, dtype=z.dtype) * 2 - 1
+    return z + radius * offsets
+
+
+def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0) -> torch.Tensor:
+    """Moves latents towards `mean`: 1 leaves them, 0 gives the mean (Karras et al. 2019, appendix B).
+
+    In z the mean is 0, the centre of the prior. Less variety, more typical images.
+    Raises ValueError for a psi outside 0 … 1.
+    """
+    if isinstance(psi, bool) or not isinstance(psi, (int, float)) or not 0 <= psi <= 1:
+        raise ValueError(f"truncation {psi!r} is not allowed; it is a number from 0 (the mean) to 1 (none).")
+    return z_or_w if psi == 1 else mean + psi * (z_or_w - mean)

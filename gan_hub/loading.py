@@ -1,0 +1,225 @@
+"""Reading a model's files without trusting them: strict JSON, strict safetensors, checksums, one typed error."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as parse_safetensors
+
+MAX_JSON_BYTES = 1_000_000
+MAX_HEADER_BYTES = 8_000_000  # about 80,000 tensors; the header is parsed before anything else is read
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+WEIGHTS_NAME = "diffusion_pytorch_model"  # the file name that diffusers gives a ModelMixin's weights
+MANIFEST_NAME = "manifest.json"
+
+# The floating dtypes a weight file may hold, by their safetensors names, with their bytes per element.
+FLOAT_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+VARIANT_DTYPES = {"fp16": ("F16", torch.float16), "bf16": ("BF16", torch.bfloat16)}
+
+
+class LoadError(ValueError):
+    """A model that is damaged, incomplete, unknown or unreachable. The message names the file and the field."""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """`repr` of a value from outside, cut so that a hostile one cannot flood a message."""
+    text = repr(value)
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file of at most `max_bytes`; raises LoadError for anything else (FIFO, folder, absent)."""
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer that never comes.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise LoadError(f"{path}: not a regular file.")
+            if status.st_size > max_bytes:
+                raise LoadError(f"{path}: {status.st_size:,} bytes, but at most {max_bytes:,} are allowed here.")
+            return file.read(max_bytes)
+    except OSError as error:
+        raise LoadError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def read_json(path: Path) -> dict:
+    """A JSON object from `path`: UTF-8, no duplicate keys, no NaN or Infinity. Raises LoadError."""
+
+    def refuse_constant(name: str):
+        raise ValueError(f"{name} is not a JSON number")
+
+    def unique(pairs: list[tuple[str, object]]) -> dict:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"duplicate key {shown(next(k for k in keys if keys.count(k) > 1))}")
+        return dict(pairs)
+
+    data = read_bytes(path, MAX_JSON_BYTES)
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=refuse_constant, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise LoadError(f"{path}: not valid JSON ({shown(str(error))}).") from error
+    if not isinstance(value, dict):
+        raise LoadError(f"{path}: a JSON object is expected, not {type(value).__name__}.")
+    return value
+
+
+def write_json(path: Path, value: dict) -> None:
+    """The inverse of `read_json`: indented, sorted as given, ends in a newline."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# --------------------------------------------------------------------------------------------- manifest
+
+
+class Manifest:
+    """`manifest.json`: sha256 and size of every file that decides an image or a verdict.
+
+    Safetensors checks a file's structure, not its content: a flipped bit in a weight loads silently. This does not.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / MANIFEST_NAME
+        content = read_json(self.path)
+        if set(content) != {"files"} or not isinstance(content["files"], dict):
+            raise LoadError(f'{self.path}: exactly one key, "files", with an object is expected.')
+        for name, entry in content["files"].items():
+            self._check_entry(name, entry)
+        self.files: dict[str, dict] = content["files"]
+
+    def _check_entry(self, name: str, entry: object) -> None:
+        valid = (
+            isinstance(entry, dict)
+            and set(entry) == {"sha256", "size"}
+            and type(entry["size"]) is int
+            and isinstance(entry["sha256"], str)
+            and re.fullmatch(r"[0-9a-f]{64}", entry["sha256"]) is not None
+        )
+        if not valid:
+            raise LoadError(f"{self.path}: entry {shown(name)} needs a sha256 (64 hex digits) and a size in bytes.")
+
+    def verify(self, name: str, data: bytes) -> None:
+        """Raises LoadError unless `data` is what the manifest says file `name` (relative, with /) holds."""
+        path = self.path.parent / name
+        entry = self.files.get(name)
+        if entry is None:
+            raise LoadError(f"{path}: not listed in {MANIFEST_NAME}.")
+        if len(data) != entry["size"]:
+            raise LoadError(f"{path}: {len(data):,} bytes, but {MANIFEST_NAME} says {entry['size']:,}.")
+        if sha256(data) != entry["sha256"]:
+            raise LoadError(
+                f"{path}: its sha256 differs from {MANIFEST_NAME}. The file is damaged or was changed; "
+                "download it again, or save the model anew if the change is your own."
+            )
+
+    @staticmethod
+    def write(folder: Path, names: list[str]) -> None:
+        """Writes the manifest of the files `names` (relative, with /) of `folder`."""
+        files = {}
+        for name in sorted(names):
+            data = (folder / name).read_bytes()
+            files[name] = {"sha256": sha256(data), "size": len(data)}
+        write_json(folder / MANIFEST_NAME, {"files": files})
+
+
+# --------------------------------------------------------------------------------------------- weights
+
+
+def weights_path(folder: Path, variant: str | None) -> Path:
+    """The safetensors file of a component's folder; raises LoadError where only a pickle, or nothing, is there."""
+    path = folder / f"{WEIGHTS_NAME}{'.' + variant if variant else ''}.safetensors"
+    if os.path.lexists(path):
+        return path
+    present = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    pickles = [name for name in present if name.endswith(PICKLE_SUFFIXES)]
+    if pickles:
+        raise LoadError(f"{folder / pickles[0]}: a pickle, which can run code; only {path.name} is ever loaded.")
+    weights = [name for name in present if name.endswith(".safetensors")]
+    raise LoadError(f"{path}: not found; this folder has {', '.join(weights) or 'no weights'}.")
+
+
+def _read_header(path: Path, data: bytes) -> Mapping[str, dict]:
+    """Tensor name → {dtype, shape, data_offsets} of the first bytes of a safetensors file."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(MAX_HEADER_BYTES, len(data) - 8):
+        raise LoadError(f"{path}: not a safetensors file (its header is cut off, or larger than allowed).")
+
+    def unique(pairs):
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise ValueError("duplicate tensor name")
+        return dict(pairs)
+
+    try:
+        header = json.loads(data[8 : 8 + length].decode("utf-8"), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise LoadError(f"{path}: not a safetensors file (header: {shown(str(error))}).") from error
+    if not isinstance(header, dict):
+        raise LoadError(f"{path}: not a safetensors file (its header is no JSON object).")
+    header.pop("__metadata__", None)
+    if not all(isinstance(entry, dict) for entry in header.values()):
+        raise LoadError(f"{path}: not a safetensors file (a header entry is no JSON object).")
+    return header
+
+
+def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str, torch.Tensor], variant) -> None:
+    """Names, dtypes and shapes against the tensors the network has (on the meta device)."""
+    missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
+    if missing:
+        raise LoadError(
+            f"{path}: tensor {missing[0]!r} is missing"
+            + (f" (and {len(missing) - 1} more)." * (len(missing) > 1) or ".")
+        )
+    if extra:
+        raise LoadError(f"{path}: tensor {shown(extra[0])} is not part of this network.")
+
+    floats = {header[name].get("dtype") for name, tensor in expected.items() if tensor.is_floating_point()}
+    allowed = {VARIANT_DTYPES[variant][0]} if variant in VARIANT_DTYPES else set(FLOAT_BYTES)
+    for name, tensor in expected.items():
+        dtype, shape = header[name].get("dtype"), header[name].get("shape")
+        wanted = allowed if tensor.is_floating_point() else {"I64"}
+        if dtype not in wanted:
+            raise LoadError(f"{path}: tensor {name!r} has dtype {shown(dtype)}; allowed: {', '.join(sorted(wanted))}.")
+        if shape != list(tensor.shape):
+            raise LoadError(
+                f"{path}: tensor {name!r} has shape {shown(shape)}, but the config asks for {list(tensor.shape)}."
+            )
+    if len(floats) > 1:
+        raise LoadError(
+            f"{path}: its tensors mix the dtypes {', '.join(sorted(floats))}; one file has one floating dtype."
+        )
+
+
+def read_weights(
+    path: Path, expected: Mapping[str, torch.Tensor], variant: str | None = None, manifest: Manifest | None = None
+) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, in the file's dtype, on the CPU.
+
+    `expected` is the state dict the file must fill, on any device (meta costs nothing): same names, same shapes,
+    floating tensors all in one of float32, float16, bfloat16 (`variant` narrows it to one), integer tensors in int64.
+    The file is read only once its header and size agree with that, and parsed from the very bytes that were hashed.
+    Raises LoadError; nothing of the file is ever executed.
+    """
+    # Float tensors of at most 4 bytes, integer tensors of 8, plus the header: no honest file is larger.
+    elements = sum(t.numel() * (4 if t.is_floating_point() else 8) for t in expected.values())
+    data = read_bytes(path, 8 + MAX_HEADER_BYTES + elements)
+    _check_header(path, _read_header(path, data), expected, variant)
+    if manifest is not None:
+        manifest.verify(path.relative_to(manifest.path.parent).as_posix(), data)
+    try:
+        tensors = parse_safetensors(data)
+    except Exception as error:  # the parser raises SafetensorError, TypeError or KeyError, depending on the damage
+        raise LoadError(f"{path}: damaged ({shown(str(error))}).") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise LoadError(f"{path}: tensor {name!r} contains NaN or Inf.")
+    return tensors

@@ -1,0 +1,82 @@
+"""A discriminator as a judge: logits → probabilities, fitted and measured on images that neither player saw.
+
+A raw logit says nothing by itself: its zero and its unit drift during training. Two numbers repair that (Platt 1999).
+"""
+
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from gan_hub.data import ImageSet
+from gan_hub.latents import MAX_SEED
+from gan_hub.pipeline import Calibration, GANPipeline
+
+
+def auc(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> float:
+    """The chance that a random real image scores higher than a random generated one, ties counting half.
+
+    The rank-sum statistic (Mann & Whitney 1947): 0.5 knows nothing, 1 is never wrong.
+    """
+    fakes = fake_logits.double().sort().values
+    below = torch.searchsorted(fakes, real_logits.double(), right=False)
+    below_or_equal = torch.searchsorted(fakes, real_logits.double(), right=True)
+    return ((below + below_or_equal).double() / (2 * len(fakes))).mean().item()
+
+
+def platt(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[float, float]:
+    """(scale, bias) for which sigmoid(scale · logit + bias) is the likeliest probability of "real", classes weighted equally."""
+    logits = torch.cat([real_logits, fake_logits]).double()
+    truth = torch.cat([torch.ones(len(real_logits)), torch.zeros(len(fake_logits))]).double()
+    weight = torch.where(truth == 1, 0.5 / len(real_logits), 0.5 / len(fake_logits))
+    centre, spread = logits.mean(), logits.std().clamp_min(1e-9)  # well conditioned, whatever the logits' unit
+    standard = (logits - centre) / spread
+    parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-10)
+
+    def closure():
+        optimizer.zero_grad()
+        # A whisper of ridge keeps the scale finite where the two groups do not overlap at all.
+        loss = binary_cross_entropy_with_logits(
+            parameters[0] * standard + parameters[1], truth, weight, reduction="sum"
+        )
+        loss = loss + 1e-6 * parameters[0].square()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    scale = (parameters[0] / spread).item()
+    return scale, (parameters[1] - parameters[0] * centre / spread).item()
+
+
+def calibration_error(probability: torch.Tensor, truth: torch.Tensor, bins: int = 15) -> float:
+    """Mean |said − happened| over equally wide bins, weighted by their share of images (Naeini et al. 2015)."""
+    index = (probability * bins).long().clamp_max(bins - 1)
+    error = 0.0
+    for b in index.unique():
+        inside = index == b
+        gap = (probability[inside].double().mean() - truth[inside].double().mean()).abs()
+        error += (gap * inside.double().mean()).item()
+    return error
+
+
+def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000) -> Calibration:
+    """Fits the judge on every second of at most `limit` held-out real images and as many fresh ones, measures on the rest.
+
+    Generated images have the labels of the real ones, so that the judge cannot win by their frequencies.
+    """
+    reals = held_out.take(torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))[:limit].numpy())
+    labels = None if pipeline.label_names is None else reals.labels.tolist()
+    seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
+    fakes = pipeline(seeds=seeds, labels=labels, output_type="np", batch_size=100).images
+    real_logits = pipeline.discriminate(reals.images, labels, batch_size=100)
+    fake_logits = pipeline.discriminate(fakes, labels, batch_size=100)
+
+    scale, bias = platt(real_logits[::2], fake_logits[::2])
+    logits = torch.cat([real_logits[1::2], fake_logits[1::2]])
+    truth = torch.cat([torch.ones(len(real_logits[1::2])), torch.zeros(len(fake_logits[1::2]))])
+    return Calibration(
+        scale=scale,
+        bias=bias,
+        auc=auc(real_logits[1::2], fake_logits[1::2]),
+        error=calibration_error(torch.sigmoid(scale * logits + bias), truth),
+        images=len(logits),
+    )

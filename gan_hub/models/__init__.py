@@ -1,0 +1,21 @@
+"""Architectures: one file each; the registry says which generator plays against which discriminator."""
+
+from typing import NamedTuple
+
+from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_hub.models.modeling import GANModel
+
+
+class Architecture(NamedTuple):
+    """The two players of one architecture."""
+
+    generator: type[GANModel]
+    discriminator: type[GANModel]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "dcgan": Architecture(DCGANGenerator, DCGANDiscriminator),
+}
+
+# Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.
+CLASSES: dict[str, type[GANModel]] = {cls.__name__: cls for pair in ARCHITECTURES.values() for cls in pair}

@@ -1,0 +1,167 @@
+"""DCGAN: unsupervised representation learning with deep convolutional GANs (Radford et al. 2016, arXiv 1511.06434).
+
+The paper's rules: no pooling, (fractionally) strided convolutions instead; no hidden fully connected layers; batch
+normalisation except in the generator's last and the discriminator's first layer; ReLU and tanh in the generator, leaky
+ReLU 0.2 in the discriminator; weights from N(0, 0.02). Here kernels are 4 × 4 (a multiple of the stride, so that every
+output pixel is fed by equally many inputs) where the paper's are 5 × 5, and z is normal where the paper's is uniform.
+
+Shapes: N images, C channels, H = W resolution, Z latent size, K classes (0: unconditional), F feature maps.
+"""
+
+from typing import Annotated
+
+import torch
+from torch import nn
+
+from gan_hub.models.fields import Choice, Integer
+from gan_hub.models.modeling import GANModel, precision, register_checked
+
+Resolution = Annotated[int, Choice(28, 32, 64, 128)]
+Channels = Annotated[int, Choice(1, 3)]
+Width = Annotated[int, Integer(1, 1024)]
+Classes = Annotated[int, Integer(0, 10_000)]
+Norm = Annotated[str, Choice("batch", "none")]
+
+SIDES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64), 128: (4, 8, 16, 32, 64, 128)}
+
+
+def widths(resolution: int, base_channels: int, max_channels: int) -> list[int]:
+    """Feature maps at each side but the last, coarse to fine: halved at each step down to `base_channels`.
+
+    Figure 1 of the paper is resolution 64, base 128, max 1024: 1024, 512, 256, 128.
+    """
+    stages = len(SIDES[resolution]) - 1
+    return [min(max_channels, base_channels * 2 ** (stages - 1 - stage)) for stage in range(stages)]
+
+
+def kernel(small: int, large: int) -> int:
+    """The kernel size that takes `small` to `large` and back at stride 2, padding 1: 4 doubles; 3 makes 7 of 4."""
+    return 4 if large == 2 * small else 3
+
+
+class ConditionalNorm(nn.Module):
+    """Batch normalisation (or none) whose scale and shift depend on the class (Dumoulin et al. 2017, equation 5)."""
+
+    def __init__(self, features: int, num_classes: int, norm: str):
+        super().__init__()
+        self.normalise = nn.BatchNorm2d(features, affine=False) if norm == "batch" else nn.Identity()
+        self.scale = nn.Parameter(torch.ones(max(num_classes, 1), features))
+        self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
+        return self.normalise(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
+
+
+class DCGANGenerator(GANModel):
+    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to 4 × 4, then double until the image is there."""
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        latent_size: Annotated[int, Integer(1, 4096)] = 100,
+        num_classes: Classes = 0,
+        base_channels: Width = 128,
+        max_channels: Width = 1024,
+        norm: Norm = "batch",
+    ):
+        super().__init__()
+        sides, features = SIDES[resolution], widths(resolution, base_channels, max_channels)
+        self.project = nn.Linear(latent_size, features[0] * 4 * 4, bias=False)
+        self.norms = nn.ModuleList(ConditionalNorm(width, num_classes, norm) for width in features)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(wide, narrow, kernel(small, large), stride=2, padding=1, bias=last)
+            for wide, narrow, small, large, last in zip(
+                features, features[1:] + [channels], sides, sides[1:], [False] * (len(features) - 1) + [True]
+            )
+        )
+        self.apply(init_weights)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
+        self.need_labels(labels)
+        with precision(z.device, force_fp32):
+            x = self.project(z).unflatten(1, (-1, 4, 4))  # (N, F, 4, 4)
+            for norm, up in zip(self.norms, self.ups):
+                x = up(torch.relu(norm(x, labels)))  # (N, F/2, 2H, 2W)
+            return torch.tanh(x)  # (N, C, H, W)
+
+
+class MinibatchStddev(nn.Module):
+    """Appends the batch's mean standard deviation as one more feature map (Karras et al. 2018, section 3).
+
+    A collapsed generator betrays itself by it. In eval mode the map holds the running mean seen in training instead of
+    the batch's own value (as batch normalisation does), so that a verdict does not depend on its neighbours.
+    """
+
+    MOMENTUM = 0.01
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("running", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        stddev = self.running
+        if self.training:
+            stddev = (x.float().var(0, unbiased=False) + 1e-8).sqrt().mean()
+            self.running.lerp_(stddev.detach().to(self.running.dtype), self.MOMENTUM)
+        return torch.cat([x, stddev.to(x.dtype).expand(len(x), 1, *x.shape[2:])], 1)  # (N, F + 1, H, W)
+
+
+class DCGANDiscriminator(GANModel):
+    """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): halve until 4 × 4, then one linear map.
+
+    With classes, ⟨embedding of the label, sum of the features⟩ is added (projection, Miyato & Koyama 2018, equation 3).
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        num_classes: Classes = 0,
+        base_channels: Width = 128,
+        max_channels: Width = 1024,
+        norm: Norm = "batch",
+        minibatch_stddev: Annotated[bool, Choice(False, True)] = False,
+    ):
+        super().__init__()
+        sides, features = SIDES[resolution][::-1], widths(resolution, base_channels, max_channels)[::-1]
+        inputs = [channels] + features[:-1]
+        inputs[-1] += minibatch_stddev
+        plain = [norm == "none" or stage == 0 for stage in range(len(features))]
+        self.downs = nn.ModuleList(
+            nn.Conv2d(narrow, wide, kernel(small, large), stride=2, padding=1, bias=bias)
+            for narrow, wide, small, large, bias in zip(inputs, features, sides[1:], sides, plain)
+        )
+        self.norms = nn.ModuleList(
+            nn.Identity() if identity else nn.BatchNorm2d(width) for width, identity in zip(features, plain)
+        )
+        self.stddev = MinibatchStddev() if minibatch_stddev else None
+        self.score = nn.Linear(features[-1] * 4 * 4, 1)
+        self.embed = nn.Embedding(num_classes, features[-1]) if num_classes else None
+        self.apply(init_weights)
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
+    ) -> torch.Tensor:
+        self.need_labels(labels)
+        with precision(images.device, force_fp32):
+            x = images
+            for stage, (down, norm) in enumerate(zip(self.downs, self.norms)):
+                if self.stddev is not None and stage == len(self.downs) - 1:
+                    x = self.stddev(x)
+                x = nn.functional.leaky_relu(norm(down(x)), 0.2)  # (N, 2F, H/2, W/2)
+            logits = self.score(x.flatten(1)).squeeze(1)  # (N,)
+            if self.embed is not None:
+                logits = logits + (self.embed(labels) * x.sum(dim=(2, 3))).sum(1)
+            return logits
+
+
+def init_weights(module: nn.Module) -> None:
+    """Section 4: "All weights were initialized from a zero-centered Normal distribution with standard deviation 0.02"."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+        if getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.bias)

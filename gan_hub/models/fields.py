@@ -1,0 +1,63 @@
+"""What a config value may be: rules that stand in the annotation of the `__init__` parameter they rule.
+
+def __init__(self, resolution: Annotated[int, Choice(32, 64)] = 64): ...
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gan_hub.loading import shown
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number from `low` to `high`; true, 1.0 and "1" are none."""
+
+    low: int
+    high: int
+
+    def allows(self, value: object) -> bool:
+        return type(value) is int and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"a whole number from {self.low} to {self.high}"
+
+
+class Choice:
+    """One of the listed values, of exactly their type."""
+
+    def __init__(self, *values: int | str | bool):
+        self.values = values
+
+    def allows(self, value: object) -> bool:
+        return any(type(value) is type(choice) and value == choice for choice in self.values)
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(repr(value) for value in self.values)
+
+
+def rules(init: Callable) -> dict[str, Integer | Choice]:
+    """Parameter name → rule, read from the annotations of an `__init__`; every parameter must have one."""
+    annotations = inspect.get_annotations(init)
+    names = [name for name in inspect.signature(init).parameters if name != "self"]
+    return {name: typing.get_args(annotations[name])[1] for name in names}
+
+
+def problem(init: Callable, values: Mapping[str, object], complete: bool) -> str | None:
+    """The first thing wrong with config `values` for `init`, as a sentence without a subject, or None.
+
+    Unknown names and values against their rule; with `complete`, missing names too.
+    """
+    known = rules(init)
+    for name in values:
+        if name not in known:
+            return f"config key {shown(name)} is unknown; known: {', '.join(known)}."
+    for name, rule in known.items():
+        if name not in values:
+            if complete:
+                return f"config key {name!r} is missing; it is {rule}."
+        elif not rule.allows(values[name]):
+            return f"config key {name!r} has the value {shown(values[name])}; allowed: {rule}."
+    return None

@@ -1,0 +1,152 @@
+"""The strict base class of every generator and discriminator: checked configs, checked weights, no silent repairs."""
+
+import contextlib
+import functools
+import inspect
+import os
+from pathlib import Path
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+
+from gan_hub.hub.places import resolve
+from gan_hub.loading import (
+    MANIFEST_NAME,
+    VARIANT_DTYPES,
+    LoadError,
+    Manifest,
+    read_bytes,
+    read_json,
+    read_weights,
+    weights_path,
+)
+from gan_hub.models.fields import problem
+
+_OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
+
+
+def register_checked(init):
+    """diffusers' `register_to_config`, but each value is first held against the rule in its annotation (fields.py).
+
+    Raises ValueError before a single tensor is made, so that 10^9 channels cost nothing.
+    """
+    registered = register_to_config(init)
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def checked(self, *args, **kwargs):
+        given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if not k.startswith("_")}).arguments
+        sentence = problem(init, {name: value for name, value in given.items() if name != "self"}, complete=False)
+        if sentence:
+            raise ValueError(f"{type(self).__name__}: {sentence}")
+        registered(self, *args, **kwargs)
+
+    return checked
+
+
+class GANModel(ModelMixin, ConfigMixin):
+    """A generator or discriminator with diffusers' files and `.to()`, but loaded strictly or not at all.
+
+    `ModelMixin.from_pretrained` warns about a missing or renamed tensor and goes on, falls back to pickles, and ignores
+    unknown config keys. Here each of these raises `LoadError` with file and field, before large memory is taken.
+    """
+
+    config_name = "config.json"
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | os.PathLike,
+        *,
+        subfolder: str | None = None,
+        variant: str | None = None,
+        dtype: torch.dtype | None = None,
+        torch_dtype: torch.dtype | None = None,
+        use_safetensors: bool = True,
+        **download,
+    ) -> "GANModel":
+        """The network of a folder, a bundled model or a Hub id, in eval mode, float32 unless `dtype` says otherwise.
+
+        `variant` ("fp16", "bf16") picks the weight file; `download` is what `hub.places.resolve` takes (revision,
+        token, cache_dir, local_files_only). The global random state is left as it was. Raises LoadError.
+        """
+        if not use_safetensors:
+            raise ValueError("use_safetensors=False is not allowed: pickles can run code and are never loaded.")
+        components = (subfolder,) if subfolder else ()
+        root = (
+            resolve(source, components, variant=variant, **download)
+            if download or not Path(source).is_dir()
+            else Path(source)
+        )
+        manifest = Manifest(root) if (root / MANIFEST_NAME).is_file() else None
+        return cls.load(root, subfolder, variant, dtype or torch_dtype or torch.float32, manifest)
+
+    @classmethod
+    def load(
+        cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
+    ):
+        """`from_pretrained` of a folder that is at hand, its `manifest` already read."""
+        folder = root / subfolder if subfolder else root
+        config = cls.read_config(folder / cls.config_name)
+        with torch.device("meta"):
+            expected = cls(**config).state_dict()
+        if manifest is not None:
+            name = (folder / cls.config_name).relative_to(root).as_posix()
+            manifest.verify(name, read_bytes(root / name, 1_000_000))
+        weights = read_weights(weights_path(folder, variant), expected, variant, manifest)
+        with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten; their draws must not be felt
+            model = cls(**config)
+        model.load_state_dict(weights)  # strict, and copied into float32
+        return model.to(dtype).eval()
+
+    @classmethod
+    def read_config(cls, path: Path) -> dict:
+        """The checked `__init__` arguments of a config.json; raises LoadError for another class or any odd key."""
+        config = read_json(path)
+        name = config.get("_class_name")
+        if name != cls.__name__:
+            raise LoadError(f"{path}: _class_name is {name!r}, but {cls.__name__} is to be loaded.")
+        values = {key: value for key, value in config.items() if key not in _OWN_KEYS}
+        sentence = problem(cls.__init__.__wrapped__, values, complete=True)
+        if sentence:
+            raise LoadError(f"{path}: {sentence}")
+        return values
+
+    def to(self, *args, **kwargs) -> "GANModel":
+        """`torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where nothing must stay in float32."""
+        return torch.nn.Module.to(self, *args, **kwargs)
+
+    def need_labels(self, labels: torch.Tensor | None) -> None:
+        """Raises ValueError where a class-conditional network got no labels, or an unconditional one got some."""
+        if (labels is None) == bool(self.config["num_classes"]):
+            wanted = "needs labels (N,)" if self.config["num_classes"] else "has no classes and takes no labels"
+            raise ValueError(f"{type(self).__name__} {wanted}.")
+
+    def save_pretrained(self, save_directory: str | os.PathLike, variant: str | None = None, **kwargs) -> None:
+        """Writes config.json and the safetensors file; `variant` "fp16" or "bf16" casts (diffusers itself does not).
+
+        Raises ValueError, before anything is written, for another variant or for weights that are not finite after
+        the cast: what cannot be loaded again is not saved.
+        """
+        if variant is not None and variant not in VARIANT_DTYPES:
+            raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
+        saved = self
+        if variant is not None:
+            saved = type(self)(**{key: value for key, value in self.config.items() if not key.startswith("_")})
+            saved.load_state_dict(self.state_dict())
+            saved = saved.to(VARIANT_DTYPES[variant][1])
+        for name, tensor in saved.state_dict().items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
+        ModelMixin.save_pretrained(saved, save_directory, variant=variant, **kwargs)
+
+
+@contextlib.contextmanager
+def precision(device: torch.device, force_fp32: bool):
+    """Inside, autocast is off where `force_fp32`: penalties need float32, and it cannot be switched off from outside.
+
+    `accelerator.prepare` patches `forward` with its own autocast, so a network must open this itself.
+    """
+    with torch.autocast(device.type, enabled=False) if force_fp32 else contextlib.nullcontext():
+        yield

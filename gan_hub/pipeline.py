@@ -1,0 +1,436 @@
+"""GANPipeline: seeds or latents → images, images → verdicts of the discriminator; one class for every published GAN.
+
+Shapes: N images, C channels, H, W, Z latent size. Images are float in [-1, 1] inside.
+"""
+
+import dataclasses
+import math
+import os
+import secrets
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers import __version__ as diffusers_version
+from PIL import Image
+from safetensors.torch import load as parse_safetensors
+from safetensors.torch import save_file
+
+from gan_hub import latents as latent_space
+from gan_hub.hub.places import resolve
+from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
+from gan_hub.loading import LoadError, Manifest, read_bytes, read_json, shown, write_json
+from gan_hub.models import CLASSES, GANModel
+
+COMPONENTS = ("generator", "discriminator")
+INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
+    "model_index.json",
+    "config.json",
+    "judge.json",
+    "reference.safetensors",
+)
+REFERENCE_SEEDS = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class GANOutput:
+    """What a pipeline made: images in the asked type, and what makes them again."""
+
+    images: list[Image.Image] | torch.Tensor | np.ndarray
+    latents: torch.Tensor  # (N, Z) float32 on the CPU, before truncation
+    labels: list[int] | None  # class index of each image; None for an unconditional model
+    seeds: list[int] | None  # None where the latents were given
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a discriminator's logit becomes a probability of "real": sigmoid(scale · logit + bias), and how good that is.
+
+    Fitted on one half of held-out real and fresh generated images, measured on the other (metrics/calibration.py).
+    """
+
+    scale: float
+    bias: float
+    auc: float  # held-out: the chance that a real image scores higher than a generated one
+    error: float  # held-out expected calibration error, 15 bins
+    images: int  # real and generated ones it was measured on
+
+    @classmethod
+    def read(cls, path: Path) -> "Calibration":
+        """Raises LoadError naming the field that is missing, unknown or no finite number."""
+        content = read_json(path)
+        names = [spec.name for spec in dataclasses.fields(cls)]
+        if set(content) != set(names):
+            raise LoadError(f"{path}: exactly the keys {', '.join(names)} are expected.")
+        for name, value in content.items():
+            if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e9:
+                raise LoadError(f"{path}: {name} has the value {shown(value)}; allowed: a finite number.")
+        return cls(**content)
+
+
+class GANPipeline(DiffusionPipeline):
+    """A generator, its discriminator and the names of its classes; loads strictly, from safetensors only."""
+
+    _optional_components = ["discriminator"]
+
+    def __init__(
+        self,
+        generator: GANModel,
+        discriminator: GANModel | None = None,
+        label_names: Sequence[str] | None = None,
+        calibration: Calibration | None = None,
+    ):
+        """`label_names` has one name a class. Raises ValueError where the two players do not fit each other."""
+        super().__init__()
+        self.register_modules(generator=generator, discriminator=discriminator)
+        classes = generator.config["num_classes"]
+        if label_names is None and classes:
+            label_names = [str(index) for index in range(classes)]
+        if len(label_names or ()) != classes:
+            raise ValueError(f"{len(label_names)} label names, but the generator has {classes} classes.")
+        for key in ("resolution", "channels", "num_classes"):
+            if discriminator is not None and discriminator.config[key] != generator.config[key]:
+                raise ValueError(
+                    f"{key} is {generator.config[key]} in the generator, but {discriminator.config[key]} in the discriminator."
+                )
+        self.label_names = list(label_names) if label_names else None
+        self.calibration = calibration
+
+    # ------------------------------------------------------------------------------------------ files
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | os.PathLike,
+        *,
+        variant: str | None = None,
+        dtype: torch.dtype | None = None,
+        torch_dtype: torch.dtype | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        **components: GANModel | None,
+    ) -> "GANPipeline":
+        """The model `source`: a folder, the name of a bundled model, or a Hub id.
+
+        `variant` ("fp16", "bf16") picks the weight files, `dtype` the arithmetic (float32). `discriminator=None` loads
+        (and downloads) without it; `generator=` and `discriminator=` may also be networks at hand.
+        Raises LoadError, a ValueError naming file and field, for whatever is damaged, unknown or unreachable.
+        """
+        unknown = set(components) - set(COMPONENTS)
+        if unknown:
+            raise TypeError(f"from_pretrained() got an unexpected argument {sorted(unknown)[0]!r}.")
+        wanted = tuple(name for name in COMPONENTS if name not in components)
+        download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
+        folder = resolve(source, wanted, variant=variant, **download)
+
+        manifest = Manifest(folder)
+        classes = _read_index(folder / INDEX_NAME)
+        for name in wanted:
+            components[name] = None
+            if name in classes:
+                dtype_ = dtype or torch_dtype or torch.float32
+                components[name] = classes[name].load(folder, name, variant, dtype_, manifest)
+        if components["generator"] is None:
+            raise LoadError(f"{folder / INDEX_NAME}: no generator in it.")
+        label_names = _read_summary(folder / SUMMARY_NAME, components["generator"])
+        has_judge = JUDGE_NAME in manifest.files
+        calibration = Calibration.read(folder / JUDGE_NAME) if has_judge else None
+        for name in [INDEX_NAME, SUMMARY_NAME] + [JUDGE_NAME] * has_judge:
+            manifest.verify(name, read_bytes(folder / name, 1_000_000))
+        try:
+            pipeline = cls(**components, label_names=label_names, calibration=calibration)
+        except ValueError as error:
+            raise LoadError(f"{folder}: {error}") from error
+        pipeline.register_to_config(_name_or_path=str(folder))
+        return pipeline
+
+    def save_pretrained(self, save_directory: str | os.PathLike, variant: str | None = None, **kwargs) -> None:
+        """Writes the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
+
+        With `variant` ("fp16", "bf16") the weights are cast and join a folder's other files. Without, the manifest
+        starts afresh: weights of an earlier model that may lie there are no longer listed, and will not load.
+        `push_to_hub=True, repo_id=…` uploads the folder afterwards.
+        """
+        push, repo_id = kwargs.pop("push_to_hub", False), kwargs.pop("repo_id", None)
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
+            fresh = Path(scratch)
+            self._write_files(fresh, variant)
+            names = [path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file()]
+            for name in names:
+                (folder / name).parent.mkdir(exist_ok=True)
+                os.replace(fresh / name, folder / name)
+        kept = Manifest(folder).files if variant and (folder / "manifest.json").is_file() else {}
+        Manifest.write(folder, sorted({*names, *(name for name in kept if (folder / name).is_file())}))
+        if push:
+            self._upload(folder, repo_id or folder.name, **kwargs)
+
+    def push_to_hub(self, repo_id: str, variant: str | None = None, **kwargs) -> str:
+        """Saves and uploads to the Hub repository `repo_id`; returns the commit's address.
+
+        `kwargs`: private, token, commit_message, create_pr. An existing card on the Hub is left alone.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            self.save_pretrained(scratch, variant=variant)
+            return self._upload(Path(scratch), repo_id, **kwargs)
+
+    @staticmethod
+    def _upload(folder: Path, repo_id: str, **kwargs) -> str:
+        from gan_hub.hub.publishing import upload
+
+        return upload(folder, repo_id, **kwargs)
+
+    def _write_files(self, folder: Path, variant: str | None) -> None:
+        index = {"_class_name": "GANPipeline", "_diffusers_version": diffusers_version}
+        for name in COMPONENTS:
+            component = getattr(self, name)
+            if component is not None:
+                component.save_pretrained(folder / name, variant=variant)
+                index[name] = ["gan_hub", type(component).__name__]
+        write_json(folder / INDEX_NAME, index)
+        write_json(folder / SUMMARY_NAME, self._summary())
+        if self.calibration is not None:
+            write_json(folder / JUDGE_NAME, dataclasses.asdict(self.calibration))
+        if variant is None:
+            out = self(seeds=REFERENCE_SEEDS, output_type="np")
+            save_file(
+                {"seeds": torch.tensor(REFERENCE_SEEDS), "images": torch.from_numpy(out.images)},
+                folder / REFERENCE_NAME,
+            )
+
+    def _summary(self) -> dict:
+        config = self.generator.config
+        shape = {key: config[key] for key in ("resolution", "channels", "latent_size")}
+        return {"_class_name": "GANPipeline", **shape, "label_names": self.label_names}
+
+    def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
+        """Draws the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
+
+        0 on the kind of machine that saved it, 1 on others (rounding). Raises LoadError above 2, or without the file.
+        """
+        path = Path(folder or self.name_or_path) / REFERENCE_NAME
+        reference = parse_safetensors(read_bytes(path, 100_000_000))
+        images = self(seeds=reference["seeds"].tolist(), output_type="np").images
+        worst = int(np.abs(images.astype(int) - reference["images"].numpy().astype(int)).max())
+        if worst > 2:
+            raise LoadError(f"{path}: the images differ by up to {worst} levels; these are not the published weights.")
+        return worst
+
+    # ---------------------------------------------------------------------------------------- sampling
+
+    @property
+    def latent_size(self) -> int:
+        return self.generator.config["latent_size"]
+
+    def sample_latents(self, seeds: Sequence[int]) -> torch.Tensor:
+        """z of shape (N, Z), float32 on the CPU; row i depends on `seeds[i]` alone."""
+        return latent_space.sample(seeds, self.latent_size)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        seeds: Sequence[int] | None = None,
+        *,
+        latents: torch.Tensor | None = None,
+        num_images: int | None = None,
+        seed: int | None = None,
+        labels: str | int | Sequence[str | int] | None = None,
+        truncation: float = 1.0,
+        output_type: str = "pil",
+        batch_size: int | None = None,
+    ) -> GANOutput:
+        """Images of `seeds`, of own `latents` (N, Z), or `num_images` of seed, seed + 1, … (random without `seed`).
+
+        `labels`: a name or index for all images, or one an image. A conditional model that is given none takes the
+        class from each latent itself, so that a latent alone still makes one image. `truncation` 1 (none) … 0 (mean).
+        `output_type`: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
+        `batch_size`: images at a time. By default 1 on the CPU, where sums in another order would otherwise change
+        the last bit with the size of the batch, and 64 on an accelerator, where they may.
+        Raises ValueError, in one sentence, for anything that is not allowed.
+        """
+        if output_type not in ("pil", "pt", "np"):
+            raise ValueError(f"output_type {output_type!r} is not allowed; choose one of pil, pt, np.")
+        seeds, z = self._latents(seeds, latents, num_images, seed)
+        indices = self._label_indices(labels, z)
+        truncated = latent_space.truncate(z, truncation)
+        images = [
+            self.generator(batch.to(self.device, self.generator.dtype), *rest).float().cpu()
+            for batch, *rest in self._batches(batch_size, truncated, indices)
+        ]
+        config = self.generator.config
+        pixels = (
+            torch.cat(images)
+            if images
+            else torch.empty(0, config["channels"], config["resolution"], config["resolution"])
+        )
+        convert = {"pil": to_pil, "pt": lambda x: x, "np": to_uint8}[output_type]
+        return GANOutput(convert(pixels), z, None if indices is None else indices.tolist(), seeds)
+
+    def _latents(self, seeds, latents, num_images, seed) -> tuple[list[int] | None, torch.Tensor]:
+        if (seeds is not None) + (latents is not None) + (num_images is not None or seed is not None) > 1:
+            raise ValueError("give either seeds, or latents, or num_images with seed, not several of them.")
+        if latents is not None:
+            if not isinstance(latents, torch.Tensor) or latents.ndim != 2 or latents.shape[1] != self.latent_size:
+                given = tuple(latents.shape) if isinstance(latents, torch.Tensor) else type(latents).__name__
+                raise ValueError(f"latents are a tensor (N, {self.latent_size}), given {given}.")
+            if not torch.isfinite(latents).all():
+                raise ValueError("latents contain NaN or Inf.")
+            return None, latents.detach().to("cpu", torch.float32)
+        if seeds is None:
+            count = 1 if num_images is None else num_images
+            if type(count) is not int or count < 0:
+                raise ValueError(f"num_images={count!r} is not allowed; it is a whole number from 0.")
+            first = (
+                secrets.randbelow(latent_space.MAX_SEED - count)
+                if seed is None
+                else latent_space.check_seeds([seed])[0]
+            )
+            seeds = range(first, first + count)
+        seeds = latent_space.check_seeds(seeds)
+        return seeds, latent_space.sample(seeds, self.latent_size)
+
+    def _label_indices(self, labels, z: torch.Tensor) -> torch.Tensor | None:
+        """Class indices (N,), or None for an unconditional model."""
+        if self.label_names is None:
+            if labels is not None:
+                raise ValueError(f"labels={shown(labels)}: this model is unconditional and has no labels.")
+            return None
+        if labels is None:
+            return torch.tensor(
+                [zlib.crc32(row.numpy().tobytes()) % len(self.label_names) for row in z], dtype=torch.long
+            )
+        given = [labels] * len(z) if isinstance(labels, (str, int)) else list(labels)
+        if len(given) != len(z):
+            raise ValueError(f"{len(given)} labels for {len(z)} images; give one for all, or one an image.")
+        return torch.tensor([self._label_index(label) for label in given], dtype=torch.long)
+
+    def _label_index(self, label: str | int) -> int:
+        if isinstance(label, str) and label in self.label_names:
+            return self.label_names.index(label)
+        index = label.__index__() if hasattr(label, "__index__") and not isinstance(label, bool) else -1
+        if not 0 <= index < len(self.label_names):
+            names = ", ".join(self.label_names[:20])
+            raise ValueError(
+                f"label {shown(label)} is not allowed; choose 0 to {len(self.label_names) - 1}, or one of {names}."
+            )
+        return index
+
+    def _batches(self, batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None):
+        """(values, labels) in slices of `batch_size`, on the pipeline's device; labels are left out where there are none."""
+        size = batch_size or (1 if self.device.type == "cpu" else 64)
+        for start in range(0, len(values), size):
+            rows = slice(start, start + size)
+            yield (values[rows].to(self.device), *([] if labels is None else [labels[rows].to(self.device)]))
+
+    # ----------------------------------------------------------------------------------------- judging
+
+    @torch.no_grad()
+    def discriminate(self, images, labels=None, batch_size: int | None = None) -> torch.Tensor:
+        """Raw logits (N,), float32 on the CPU: the discriminator's opinion, higher is more real, on no fixed scale.
+
+        `images`: a PIL image or a list of them (any size: cropped, resized and converted as for training), uint8
+        (N, H, W, C), or float (N, C, H, W) in [-1, 1]. `labels` as in sampling; a conditional discriminator that is
+        given none takes, for each image, the class that suits it best. An image's logit does not depend on the others.
+        Raises ValueError where the model has no discriminator or the images have another shape or range.
+        """
+        if self.discriminator is None:
+            raise ValueError("this model was published, or loaded, without a discriminator.")
+        pixels = self._pixels(images)
+        if self.label_names is not None and labels is None:
+            each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
+            return torch.stack(each).amax(0)
+        indices = self._label_indices(labels, pixels)
+        logits = [
+            self.discriminator(batch.to(self.discriminator.dtype), *rest).float().cpu()
+            for batch, *rest in self._batches(batch_size, pixels, indices)
+        ]
+        return torch.cat(logits) if logits else torch.empty(0)
+
+    def judge(self, images, labels=None) -> torch.Tensor:
+        """The calibrated probability (N,) that each image is real, where real and generated are equally likely.
+
+        Raises ValueError where the model has no judge.json.
+        """
+        if self.calibration is None:
+            raise ValueError(
+                "this model's discriminator was never calibrated (no judge.json); discriminate() gives raw logits."
+            )
+        return torch.sigmoid(self.calibration.scale * self.discriminate(images, labels) + self.calibration.bias)
+
+    def judge_pair(self, left, right, labels=None) -> torch.Tensor:
+        """The probability (N,) that `left` is the real one of two images of which one is: sigmoid of scaled D(l) − D(r).
+
+        With judge()'s odds for each image alone, Bayes' rule gives exactly this, and the bias cancels. An uncalibrated
+        discriminator is taken at its word (scale 1).
+        """
+        scale = 1.0 if self.calibration is None else self.calibration.scale
+        return torch.sigmoid(scale * (self.discriminate(left, labels) - self.discriminate(right, labels)))
+
+    def _pixels(self, images) -> torch.Tensor:
+        config = self.generator.config
+        size, channels = config["resolution"], config["channels"]
+        if isinstance(images, Image.Image):
+            images = [images]
+        if isinstance(images, (list, tuple)) and all(isinstance(image, Image.Image) for image in images):
+            fitted = [np.asarray(fit_pil(image, size, channels)) for image in images]
+            return from_uint8(np.stack(fitted).reshape(len(fitted), size, size, channels))
+        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (size, size, channels):
+            return from_uint8(images)
+        if (
+            isinstance(images, torch.Tensor)
+            and images.is_floating_point()
+            and images.shape[1:] == (channels, size, size)
+        ):
+            if not images.abs().max() <= 1.001:  # "not", so that NaN is caught as well
+                raise ValueError("float images lie in [-1, 1]; these do not.")
+            return images.detach().cpu().float()
+        given = f"{type(images).__name__} {getattr(images, 'dtype', '')} {tuple(getattr(images, 'shape', ()))}"
+        raise ValueError(
+            f"images are PIL images, uint8 (N, {size}, {size}, {channels}) or float (N, {channels}, {size}, {size}); given {given}."
+        )
+
+
+def _read_index(path: Path) -> dict[str, type[GANModel]]:
+    """Component name → class, from model_index.json; the recorded module is ignored, the class name is the format."""
+    index = read_json(path)
+    if index.get("_class_name") != "GANPipeline":
+        raise LoadError(f"{path}: _class_name is {shown(index.get('_class_name'))}, but GANPipeline is to be loaded.")
+    classes = {}
+    for name, entry in index.items():
+        if name.startswith("_"):
+            continue
+        if name not in COMPONENTS:
+            raise LoadError(f"{path}: component {shown(name)} is unknown; known: {', '.join(COMPONENTS)}.")
+        if entry == [None, None]:
+            continue
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], str) or entry[1] not in CLASSES:
+            raise LoadError(f"{path}: {name} is {shown(entry)}; allowed: [module, one of {', '.join(CLASSES)}].")
+        classes[name] = CLASSES[entry[1]]
+    return classes
+
+
+def _read_summary(path: Path, generator: GANModel) -> list[str] | None:
+    """The label names of the root config.json, which must agree with the generator's own config."""
+    summary = read_json(path)
+    expected = {key: generator.config[key] for key in ("resolution", "channels", "latent_size")}
+    for name in summary:
+        if name not in ("_class_name", "label_names", *expected):
+            raise LoadError(f"{path}: config key {shown(name)} is unknown.")
+    for name, value in expected.items():
+        if type(summary.get(name)) is not int or summary[name] != value:
+            raise LoadError(f"{path}: {name} is {shown(summary.get(name))}, but the generator's config says {value}.")
+    names, classes = summary.get("label_names"), generator.config["num_classes"]
+    if classes == 0 and names is None:
+        return None
+    valid = isinstance(names, list) and all(isinstance(name, str) and 0 < len(name) <= 200 for name in names)
+    if not valid or len(names) != classes or len(set(names)) != classes:
+        raise LoadError(f"{path}: label_names is {shown(names)}; allowed: {classes} different texts.")
+    return names

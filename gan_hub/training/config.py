@@ -1,0 +1,165 @@
+"""One frozen dataclass holds a run: a recipe (YAML) fills it, flags override it, it is saved with the run."""
+
+import argparse
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from gan_hub.losses import ADVERSARIAL
+from gan_hub.metrics.features import EXTRACTORS
+from gan_hub.models import ARCHITECTURES
+
+PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
+DEVICES = ("auto", "cpu")
+
+
+def option(default, help: str, choices=None, low=None):
+    """A field with its reason or unit, the values allowed, and the smallest one allowed."""
+    value = {"default_factory": dict} if default == {} else {"default": default}
+    return field(**value, metadata={"help": help, "choices": choices, "low": low})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A run. The clock counts images (kimg = 1,000 images over all processes), not steps."""
+
+    name: str = option("my-gan", "name of the model; the run lies in runs/<name>")
+    data: str = option("", "known name, folder, .zip, .npz, or Hub data set id")
+    output: str = option("runs", "folder of all runs")
+
+    architecture: str = option("dcgan", "which pair of networks", choices=tuple(ARCHITECTURES))
+    resolution: int = option(28, "pixels a side")
+    channels: int = option(1, "1 grey, 3 RGB")
+    conditional: bool = option(True, "use the data's labels")
+    generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
+    discriminator: dict = option({}, "further arguments of the discriminator class")
+
+    loss: str = option("non_saturating", "adversarial loss", choices=tuple(ADVERSARIAL))
+    r1_gamma: float = option(0.5, "weight of R1 on reals; 0 turns it off", low=0)
+    r1_interval: int = option(16, "steps between penalties, each weighted by this interval", low=1)
+    batch_size: int = option(64, "images a step, over all processes", low=1)
+    total_kimg: float = option(1000.0, "length of the run", low=0.001)
+    learning_rate_generator: float = option(5e-4, "Adam", low=0)
+    learning_rate_discriminator: float = option(5e-4, "Adam", low=0)
+    beta1: float = option(0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0)
+    beta2: float = option(0.99, "Adam", low=0)
+    decay_kimg: float = option(0.0, "the last so many kimg both learning rates fall linearly to 0", low=0)
+    ema_halflife_kimg: float = option(10.0, "half-life of the averaged generator", low=0)
+
+    precision: str = option(
+        "fp32", "arithmetic of the networks; penalties are fp32 in bf16 and fp16", choices=PRECISIONS
+    )
+    device: str = option("auto", "auto takes a GPU where there is one", choices=DEVICES)
+    seed: int = option(0, "of weights, data order and noise", low=0)
+
+    log_kimg: float = option(5.0, "between lines of the training log", low=0.001)
+    sample_kimg: float = option(50.0, "between sample grids", low=0.001)
+    checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001)
+    keep_checkpoints: int = option(2, "newest checkpoints kept", low=1)
+    evaluate_kimg: float = option(100.0, "between scores; 0: never", low=0)
+    extractor: str = option("none", "features of the Fréchet distance", choices=("none", *EXTRACTORS))
+    evaluate_images: int = option(10_000, "generated images a score is made of", low=2)
+    held_out: int = option(1000, "images kept from training for the judge where the data has no test split", low=4)
+
+    license: str = option("apache-2.0", "of the published weights (Hub licence id)")
+    data_license: str = option("", "licence of the images, for the card")
+    real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
+    real_samples_notice: str = option("", "origin and licence of the shipped images")
+    seen: str = option("", "what a person saw in the sample grid, for the card")
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            self._check(name, value)
+        total, decay = self.total_kimg, self.decay_kimg
+        if decay > total:
+            raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}.")
+        if not self.name or set(self.name) & set("/\\ ") or self.name.startswith("."):
+            raise ValueError(f"name={self.name!r} is not allowed; a name has no spaces or slashes and no leading dot.")
+
+    def _check(self, name: str, value: object) -> None:
+        spec = FIELDS[name]
+        wanted, low, choices = spec.type, spec.metadata["low"], spec.metadata["choices"]
+        if wanted is float and type(value) is int:
+            object.__setattr__(self, name, float(value))
+            value = float(value)
+        if type(value) is not wanted:
+            raise ValueError(f"{name}={value!r} is not allowed; it is a value of type {wanted.__name__}.")
+        if choices is not None and value not in choices:
+            raise ValueError(f"{name}={value!r} is not allowed; choose one of {', '.join(choices)}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name}={value!r} is not allowed; it is a finite number.")
+        if low is not None and value < low:
+            raise ValueError(f"{name}={value!r} is not allowed; it is {low} or more.")
+
+    @property
+    def run_folder(self) -> Path:
+        return Path(self.output) / self.name
+
+    @property
+    def total_steps(self) -> int:
+        return math.ceil(1000 * self.total_kimg / self.batch_size)
+
+    def every(self, kimg: float) -> int:
+        """An interval in kimg as a whole number of steps, at least one."""
+        return max(1, round(1000 * kimg / self.batch_size))
+
+    def learning_rate_factor(self, images_seen: int) -> float:
+        """1, then linearly down to 0 over the last `decay_kimg`."""
+        left = 1000 * self.total_kimg - images_seen
+        return 1.0 if self.decay_kimg == 0 else min(1.0, max(0.0, left / (1000 * self.decay_kimg)))
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(dataclasses.asdict(self), sort_keys=False, allow_unicode=True)
+
+
+FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
+
+
+def read_recipe(path: Path) -> dict:
+    """The options a recipe sets; raises ValueError for an unreadable file or a key that is no option."""
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"recipe {path}: cannot be read ({' '.join(str(error).split())}).") from error
+    if not isinstance(options, dict):
+        raise ValueError(f"recipe {path}: 'key: value' lines are expected.")
+    unknown = [key for key in options if key not in FIELDS]
+    if unknown:
+        raise ValueError(f"recipe {path}: unknown key {unknown[0]!r}; known keys: {', '.join(FIELDS)}.")
+    return options
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag `--key value` for every option; what is not given leaves the recipe's value."""
+    group = parser.add_argument_group("options (each overrides the recipe; defaults in brackets)")
+    for name, spec in FIELDS.items():
+        group.add_argument(
+            *dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")), dest=name,
+            default=argparse.SUPPRESS, metavar=spec.type.__name__,
+            help=f"{spec.metadata['help']} [{_default(spec)}]".replace("%", "%%"),
+        )  # fmt: skip
+
+
+def _default(spec: dataclasses.Field) -> object:
+    return spec.default if spec.default is not dataclasses.MISSING else spec.default_factory()
+
+
+def parse_flag(name: str, text: str) -> object:
+    """A flag's text as the type of its option; raises ValueError naming both."""
+    wanted = FIELDS[name].type
+    if wanted is str:
+        return text
+    try:
+        value = yaml.safe_load(text)
+        if wanted is float and isinstance(value, str):
+            value = float(value)  # YAML reads 5e-4 as text
+    except (yaml.YAMLError, ValueError):
+        value = text
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if type(value) is not wanted:
+        raise ValueError(f"--{name} {text!r} is not allowed; it is a value of type {wanted.__name__}.")
+    return value
