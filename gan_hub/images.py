@@ -22,7 +22,7 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
     if not torch.isfinite(images).all():
         raise ValueError("the images contain NaN or Inf.")
     scaled = (images.detach().float() + 1) * 127.5
-    return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def from_uint8(images: np.ndarray) -> torch.Tensor:

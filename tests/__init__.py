@@ -1,0 +1,1 @@
+"""The tests; this folder mirrors gan_hub/."""
