@@ -1,6 +1,6 @@
 """Trains and writes a feature extractor of gan_hub.metrics: `python benchmarks/feature_nets.py fashion|digits`.
 
-About three minutes on one CPU core. The weights are overwritten: every score measured with them must be measured anew.
+About a minute and a half on one CPU core. The weights are overwritten: every score measured with them must be measured anew.
 """
 
 import argparse
@@ -22,11 +22,22 @@ def accuracy(network: SmallClassifier, images: torch.Tensor, labels: torch.Tenso
     return (guesses == labels).float().mean().item()
 
 
+@torch.no_grad()
+def unit_variance(network: SmallClassifier, images: torch.Tensor) -> None:
+    """Scales the features to a mean variance of 1 over `images`; ReLU passes a factor on, so the logits stay the same."""
+    network.eval()
+    variance = torch.cat([network.features(batch) for batch in images.split(500)]).double().var(0).mean()
+    factor = variance.rsqrt().float()
+    network.hidden.weight.mul_(factor)
+    network.hidden.bias.mul_(factor)
+    network.classify.weight.div_(factor)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=DATA)
     parser.add_argument("--data", help="a folder, zip or npz instead of the named data set")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
@@ -36,7 +47,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     network = SmallClassifier()
     steps = args.epochs * len(images) // 128
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     network.train()
     for step in range(steps):
@@ -54,6 +65,7 @@ def main() -> None:
         if step % 200 == 0:
             print(f"step {step}/{steps}  loss {loss.item():.3f}", flush=True)
 
+    unit_variance(network, images)
     score = accuracy(network, from_uint8(test.images), torch.from_numpy(test.labels))
     print(f"test accuracy {score:.4f}")
     WEIGHTS.mkdir(exist_ok=True)

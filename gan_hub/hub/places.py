@@ -19,6 +19,7 @@ from huggingface_hub.utils import httpx
 from gan_hub.loading import LoadError, shown
 
 ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
+MAX_NAME = 2000  # characters; a longer path is an error of the operating system
 NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
 
 
@@ -33,6 +34,8 @@ def resolve(source: str | os.PathLike, components: tuple[str, ...], **download) 
     From the Hub only the listed component folders and the small files at the root are fetched. `download` goes to
     `snapshot_download`: revision, token, cache_dir, local_files_only. Raises LoadError for what cannot be found.
     """
+    if isinstance(source, str) and len(source) > MAX_NAME:
+        raise LoadError(f"{shown(source)}: no name of a model is that long.")
     folder = Path(source)
     if (folder / "config.json").is_file() or (folder / "model_index.json").is_file():
         return folder

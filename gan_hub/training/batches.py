@@ -5,12 +5,17 @@ global batch and keeps its share: the union over processes is what one process w
 """
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from gan_hub.data import ImageSet
+from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, without
 from gan_hub.images import from_uint8
+from gan_hub.loading import sha256
+from gan_hub.training.config import TrainConfig
+
+REAL_SAMPLES = 256  # shipped with a model, for the game
 
 # One independent stream of randomness a purpose; the numbers are part of what makes a run repeatable.
 ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR = range(4)
@@ -22,17 +27,60 @@ def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state >> 1))
 
 
+@dataclass(frozen=True)
+class Data:
+    """The images of a run: what the players see, what they never see, and of the latter what may be shipped."""
+
+    train: ImageSet
+    held_out: ImageSet
+    real_samples: ImageSet | None
+
+    @property
+    def label_names(self) -> list[str] | None:
+        return self.train.label_names
+
+    def fingerprint(self) -> str:
+        """sha256 of the training images and labels: a resumed run must find the very same ones."""
+        labels = b"" if self.train.labels is None else self.train.labels.tobytes()
+        return sha256(self.train.images.tobytes() + labels)
+
+
+def load_data(config: TrainConfig) -> Data:
+    """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
+
+    def load(source: str, split: str) -> ImageSet:
+        return load_images(source, config.resolution, config.channels, split)
+
+    train, real_samples = load(config.data, "train"), None
+    if config.conditional and train.labels is None:
+        raise ValueError(f"data={config.data!r} has no labels; set conditional to false, or use class sub-folders.")
+    if config.real_samples:
+        try:
+            source = load(config.real_samples, "test")
+        except NoSuchSplit:
+            source = load(config.real_samples, "train")
+        order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
+        real_samples = source.take(order[:REAL_SAMPLES].sort().values.numpy())
+        train = without(train, real_samples)
+    try:
+        return Data(train, load(config.data, "test"), real_samples)
+    except NoSuchSplit:
+        return Data(*hold_out(train, min(config.held_out, len(train) // 5), config.seed), real_samples)
+
+
 class Batches:
     """The global batches of a run, of which this process gets rows rank · n … (rank + 1) · n."""
 
-    def __init__(
-        self, data: ImageSet, batch_size: int, latent_size: int, seed: int, conditional: bool, accelerator, dtype
-    ):
-        if batch_size % accelerator.num_processes:
-            raise ValueError(f"batch_size={batch_size} is not divisible by the {accelerator.num_processes} processes.")
-        self.data, self.batch_size, self.latent_size, self.seed = data, batch_size, latent_size, seed
-        self.device, self.dtype, self.conditional = accelerator.device, dtype, conditional
-        share = batch_size // accelerator.num_processes
+    def __init__(self, data: ImageSet, config: TrainConfig, latent_size: int, accelerator):
+        if config.batch_size % accelerator.num_processes:
+            raise ValueError(
+                f"batch_size={config.batch_size} is not divisible by the {accelerator.num_processes} processes."
+            )
+        self.data, self.latent_size = data, latent_size
+        self.batch_size, self.seed, self.conditional = config.batch_size, config.seed, config.conditional
+        self.device = accelerator.device
+        self.dtype = torch.float64 if config.precision == "fp64" else torch.float32
+        share = self.batch_size // accelerator.num_processes
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
 

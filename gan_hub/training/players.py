@@ -37,9 +37,10 @@ class Players:
             torch.optim.Adam(discriminator.parameters(), config.learning_rate_discriminator, betas),
         )
         self.accelerator = accelerator
+        # Before `prepare`, which patches `forward` with autocast: the average is sampled as it will be published.
+        self.ema = EMA(generator.to(accelerator.device), config.ema_halflife_kimg)
         self.generator, self.discriminator = accelerator.prepare(generator.train(), discriminator.train())
         self.generator_optimizer, self.discriminator_optimizer = accelerator.prepare(*optimizers)
-        self.ema = EMA(self.bare_generator, config.ema_halflife_kimg)
         self._rates = (config.learning_rate_generator, config.learning_rate_discriminator)
 
     @property
@@ -50,6 +51,19 @@ class Players:
     @property
     def bare_discriminator(self) -> GANModel:
         return self.accelerator.unwrap_model(self.discriminator)
+
+    @property
+    def latent_size(self) -> int:
+        return self.ema.model.config["latent_size"]
+
+    def published(self) -> tuple[GANModel, GANModel]:
+        """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode."""
+        copies = []
+        for network in (self.ema.model, self.bare_discriminator):
+            copy = type(network).from_config(network.config)
+            copy.load_state_dict(network.state_dict())
+            copies.append(copy.eval())
+        return copies[0], copies[1]
 
     def backward(self, loss: torch.Tensor) -> None:
         self.accelerator.backward(loss)

@@ -1,0 +1,158 @@
+"""From a finished run to a Hub-ready folder: weights, judge, samples, real images that may be shipped, card."""
+
+import os
+import platform
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import accelerate
+import torch
+
+import gan_hub
+from gan_hub.data import NAMED, ImageSet
+from gan_hub.hub.cards import CardFacts, write_card
+from gan_hub.images import from_uint8, grid, to_pil
+from gan_hub.loading import write_json
+from gan_hub.metrics.calibration import calibrate
+from gan_hub.metrics.evaluation import Report, real_moments
+from gan_hub.metrics.features import Extractor
+from gan_hub.metrics.frechet import frechet_distance, moments
+from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, sample_grid
+from gan_hub.training.run import Run
+
+REAL_COLUMNS = 16
+
+
+def export_run(run: Run, folder: Path) -> None:
+    """Writes `folder` anew at a run's end; it is complete or absent."""
+    config = run.config
+    pipeline = GANPipeline(*run.players.published(), run.label_names)
+    pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
+    report = None if config.extractor == "none" else run.score()
+    scales = {} if report is None else reference_scales(run.extractor, run.reals, run.data.held_out)
+
+    fresh = folder.with_name(f".{folder.name}-unfinished")
+    shutil.rmtree(fresh, ignore_errors=True)
+    pipeline.save_pretrained(fresh)
+    pipeline.save_pretrained(fresh, variant="fp16")
+    sample_grid(pipeline).save(fresh / SAMPLES_NAME)
+    for name in (LOG_NAME, PLOT_NAME):
+        shutil.copyfile(config.run_folder / name, fresh / name)
+    (fresh / "recipe.yaml").write_text(portable(config).to_yaml(), encoding="utf-8")
+    if run.data.real_samples is not None:
+        write_real_samples(fresh, run.data.real_samples, config)
+    if report is not None:
+        write_json(fresh / "scores.json", report.to_dict() | {"scales": scales})
+    write_card(fresh, facts(run, pipeline, report, scales))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(fresh, folder)
+
+
+def portable(config: TrainConfig) -> TrainConfig:
+    """The configuration without what belongs to one machine: folders of the run, where the data lay."""
+    return replace(config, output="runs", real_samples="", data=config.data if _is_public(config.data) else "your-data")
+
+
+def _is_public(data: str) -> bool:
+    return data in NAMED or (data.count("/") == 1 and not Path(data).exists())
+
+
+def reference_scales(extractor: Extractor, reals, held_out: ImageSet) -> dict[str, float]:
+    """The same distance for real held-out images (the floor) and for uniform noise (the ceiling), for scale."""
+    noise = (
+        torch.rand(2000, *from_uint8(held_out.images[:1]).shape[1:], generator=torch.Generator().manual_seed(0)) * 2 - 1
+    )
+    return {
+        f"FD-{extractor.name} of {len(held_out):,} held-out real images": frechet_distance(
+            real_moments(held_out, extractor), reals
+        ),
+        f"FD-{extractor.name} of uniform noise": frechet_distance(moments(extractor.features(noise)), reals),
+    }
+
+
+def write_real_samples(folder: Path, chosen: ImageSet, config: TrainConfig) -> None:
+    """`real_samples.png` (a lossless mosaic) and `.json`, for the game: real images that neither player has seen."""
+    grid(to_pil(chosen.images), REAL_COLUMNS, padding=0).save(folder / "real_samples.png", optimize=True)
+    labels = chosen.labels.tolist() if config.conditional and chosen.labels is not None else None
+    content = {"tile": config.resolution, "columns": REAL_COLUMNS, "count": len(chosen), "labels": labels}
+    write_json(folder / "real_samples.json", content | {"notice": config.real_samples_notice})
+
+
+def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[str, float]) -> CardFacts:
+    """What the card says, from the run's own numbers."""
+    config, calibration = run.config, pipeline.calibration
+    named = NAMED.get(config.data)
+    dataset = config.data if named or _is_public(config.data) else Path(config.data).name
+    return CardFacts(
+        name=config.name,
+        license=config.license,
+        dataset_name=dataset,
+        dataset_id=named.hub_id if named else (config.data if _is_public(config.data) else None),
+        summary=_summary(config, pipeline, dataset),
+        samples=SAMPLES_NAME,
+        caption="Seeds 0, 1, 2, … row by row"
+        + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
+        example_label=pipeline.label_names[-1] if pipeline.label_names else None,
+        seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
+        scores=({} if report is None else report.scores) | {"discriminator AUC (held out)": calibration.auc},
+        scales=scales,
+        provenance={"held-out images of the judge": calibration.images} if report is None else report.provenance,
+        judge=_judge(calibration, pipeline),
+        training=_training(run),
+        recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
+        data=_data(config, dataset),
+        limits="The images are small and show what the training set shows, its gaps and habits included. The judge knows "
+        "this generator only: it was fitted on its images, and says little about those of others.",
+    )
+
+
+def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
+    kind = "class-conditional" if config.conditional else "unconditional"
+    colours = {1: "grey", 3: "RGB"}[config.channels]
+    size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
+    return (
+        f"A {kind} {config.architecture.upper()} that draws {dataset} images of {config.resolution} × {config.resolution} "
+        f"pixels ({colours}), with its discriminator. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
+    )
+
+
+def _judge(calibration: Calibration, pipeline: GANPipeline) -> str:
+    labelled = " Both were given their class." if pipeline.label_names else ""
+    return (
+        f"Against its own generator, on {calibration.images:,} images neither player was trained on (half of them real), the "
+        f"discriminator's held-out AUC is **{calibration.auc:.3f}** (0.5: a coin; 1: never wrong).{labelled} After fitting "
+        f"scale and bias on as many others, its probabilities are off by {100 * calibration.error:.1f} percentage points "
+        "on average (expected calibration error, 15 bins)."
+    )
+
+
+def _training(run: Run) -> str:
+    config, spent = run.config, run.elapsed()
+    return (
+        f"{config.total_steps * config.batch_size / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
+        f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
+        f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.accelerator.num_processes} "
+        f"process(es) on {hardware(run.accelerator.device)}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
+        f"accelerate {accelerate.__version__}."
+    )
+
+
+def hardware(device: torch.device) -> str:
+    """The device's name as its maker gives it, as far as the system tells."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{model} ({torch.get_num_threads()} thread(s))"
+
+
+def _data(config: TrainConfig, dataset: str) -> str:
+    text = f"Trained on {dataset}" + (f", licence {config.data_license}." if config.data_license else ".")
+    text += f" The weights are published under {config.license}."
+    if config.real_samples:
+        text += f" `real_samples.png` holds held-out real images for the game, left out of training: {config.real_samples_notice.splitlines()[0]}"
+    return text
