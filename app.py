@@ -1,0 +1,81 @@
+"""The page: four tabs over any model of the zoo. `python app.py [--model NAME_OR_ID] [--port N] [--share]`"""
+
+import argparse
+import os
+
+import gradio as gr
+
+from gan_hub.demo import arithmetic, game, interpolate, look, models, sample
+from gan_hub.demo.models import ON_MODEL, PRIVATE
+from gan_hub.demo.texts import t
+
+CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
+LAUNCH = {
+    "theme": look.THEME,
+    "css": look.CSS,
+    "head": look.HEAD,
+    "i18n": t,
+    "footer_links": ["api"],
+    "max_file_size": "100kb",  # nothing is uploaded here
+    "enable_monitoring": False,
+    "ssr_mode": False,
+    "run_history": False,
+}
+
+
+def about(model: str, request: gr.Request):
+    """One line under the picker, and the beginning of the card."""
+    return models.describe(model, request), models.card(model, request)
+
+
+def compose() -> gr.Blocks:
+    """The page over the models that are at hand."""
+    with gr.Blocks(title="gan_hub", delete_cache=CACHE_SECONDS, analytics_enabled=False) as page:
+        with gr.Column(elem_id="head"):
+            gr.Markdown(t("title"), elem_classes="headline")
+            gr.Markdown(t("lead"))
+        if not models.choices():
+            gr.Markdown(t("no_models"))
+            return page
+
+        with gr.Row():
+            model = gr.Dropdown(list(models.choices()), value=models.default(), label=t("model"), elem_id="model")
+            line = gr.Markdown(elem_id="line")
+        with gr.Tabs():
+            with gr.Tab(t("tab_sample"), id="sample", elem_id="tab-sample"):
+                opening, linked = sample.build(model)
+                openings = [opening]
+            with gr.Tab(t("tab_interpolate"), id="interpolate", elem_id="tab-interpolate"):
+                openings.append(interpolate.build(model))
+            with gr.Tab(t("tab_arithmetic"), id="arithmetic", elem_id="tab-arithmetic"):
+                openings.append(arithmetic.build(model))
+            with gr.Tab(t("tab_game"), id="game", elem_id="tab-game"):
+                openings.append(game.build(model))
+        with gr.Accordion(t("about"), open=False):
+            card = gr.Markdown()
+
+        # A link is read first, so that every tab opens with the model it names.
+        arrived = page.load(sample.from_link, None, [model, *linked], show_progress="hidden", **PRIVATE, **ON_MODEL)
+        for handler, inputs, outputs in (*openings, (about, [model], [line, card])):
+            for event in (arrived.then, model.input):
+                event(handler, inputs, outputs, show_progress="hidden", **PRIVATE, **ON_MODEL)
+    page.queue(max_size=64)
+    return page
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", help="a folder or Hub id to offer beside the bundled models, and to open with")
+    parser.add_argument("--port", type=int, help="the first free one from 7860 by default")
+    parser.add_argument("--share", action="store_true", help="also open a public address through Gradio's servers")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = _arguments()
+    if arguments.model:
+        os.environ[models.VARIABLE] = arguments.model
+    demo = compose()
+    demo.launch(server_port=arguments.port, share=arguments.share, **LAUNCH)
+else:
+    demo = compose()

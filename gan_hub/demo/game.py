@@ -1,0 +1,262 @@
+"""The tab "Real or fake?": the player against the discriminator, over the same pairs of a real and a generated picture.
+
+What keeps the answer secret: the browser gets one picture of the whole pair, as pixels and nothing else; which half is
+real stays in the server's session until the player has chosen; and chance comes from the operating system.
+"""
+
+import html
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gradio as gr
+
+from gan_hub.demo import inputs, models, pictures, real_samples
+from gan_hub.demo.inputs import answering
+from gan_hub.demo.models import ON_MODEL, PRIVATE
+from gan_hub.demo.texts import say, t
+from gan_hub.images import grid
+from gan_hub.latents import MAX_SEED
+
+SIDES = ("left", "right")
+HISTORY = 20  # rounds in the picture of the last rounds
+
+
+@dataclass(frozen=True)
+class Game:
+    """One player's game: the pair on the table, and how each round so far went. Lives on the server."""
+
+    model: str
+    pair: str  # the data URI of both pictures as one
+    label: str | None  # the class of both
+    left_is_real: bool
+    left_probability: float | None  # the discriminator's; None for models without one
+    decided: bool
+    rounds: tuple[tuple[bool, bool | None], ...] = ()  # (player right?, discriminator right?)
+    seen: frozenset[int] = frozenset()  # real pictures that were on the table already
+
+
+def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
+    """A new round with a real picture that was not seen yet (once all were, anew); None without real pictures."""
+    pipe = models.load(model)
+    samples = _real_samples(model)
+    if samples is None:
+        return None
+    seen = frozenset() if len(seen) == len(samples.images) else seen
+    index = secrets.choice([index for index in range(len(samples.images)) if index not in seen])
+    label = pipe.label_names[samples.labels[index]] if samples.labels and pipe.label_names else None
+    fake = pipe(seeds=[secrets.randbelow(MAX_SEED + 1)], labels=label).images[0]
+
+    left_is_real = bool(secrets.randbits(1))
+    left, right = (samples.images[index], fake) if left_is_real else (fake, samples.images[index])
+    probability = None
+    if pipe.discriminator is not None:
+        probability = pipe.judge_pair(left, right, labels=None if label is None else [label]).item()
+    pair = pictures.data_uri(grid([left, right], 2, padding=0))
+    return Game(model, pair, label, left_is_real, probability, False, rounds, seen | {index})
+
+
+def _real_samples(model: str) -> real_samples.RealSamples | None:
+    pipe = models.load(model)
+    config = pipe.generator.config
+    folder = Path(pipe.name_or_path)
+    return real_samples.read(folder, config["resolution"], config["channels"], config["num_classes"])
+
+
+def decide(game: Game, side: str) -> Game:
+    """The round with the player's choice in it. Raises BadInput where there is nothing to choose."""
+    inputs.choice(side, SIDES, "side")
+    if game is None:
+        raise inputs.BadInput("no_game")
+    if game.decided:
+        raise inputs.BadInput("answered")
+    player = (side == "left") == game.left_is_real
+    judge = None if game.left_probability is None else (game.left_probability > 0.5) == game.left_is_real
+    return replace(game, decided=True, rounds=(*game.rounds, (player, judge)))
+
+
+# ------------------------------------------------------------------------------------------ what is shown
+
+
+def table(game: Game | None, request: gr.Request | None = None) -> str:
+    """The pair as two cards cut by the style sheet from one picture; after the choice with the truth below each."""
+    if game is None:
+        return f'<p class="note">{html.escape(say(request, "no_real"))}</p>'
+    cards = []
+    for side in SIDES:
+        real = (side == "left") == game.left_is_real
+        mark, caption = ("", say(request, f"side_{side}"))
+        if game.decided:
+            mark, caption = ("real", say(request, "is_real")) if real else ("fake", say(request, "is_fake"))
+        cards.append(
+            f'<div class="card {mark}"><div class="half {side}" data-pick="{side}"></div>'
+            f'<div class="caption">{html.escape(caption)}</div></div>'
+        )
+    alt = html.escape(say(request, "pair_alt"), quote=True)
+    return f'<div class="pair" role="img" aria-label="{alt}" style="--pair:url({game.pair})">{"".join(cards)}</div>'
+
+
+def verdict(game: Game | None, request: gr.Request | None = None) -> str:
+    """The question, or, once the player has chosen, who was right."""
+    if game is None:
+        return ""
+    if not game.decided:
+        key = "which_label" if game.label else "which"
+        text = say(request, key, label=game.label or "")
+        lines = [f"<strong>{html.escape(text.replace('**', ''))}</strong>"]
+    else:
+        player, judge = game.rounds[-1]
+        truth = say(request, f"side_{SIDES[0] if game.left_is_real else SIDES[1]}")
+        answer = html.escape(say(request, "you_right" if player else "you_wrong"))
+        lines = [
+            f'<strong class="{"good" if player else "bad"}">{answer}</strong> '
+            + html.escape(say(request, "truth", side=truth)),
+            html.escape(_opinion(game, judge, request)),
+        ]
+    body = "".join(f"<div>{line}</div>" for line in lines)
+    return f'<div class="verdict" role="status" aria-live="polite">{body}</div>'
+
+
+def _opinion(game: Game, judge: bool | None, request) -> str:
+    if judge is None:
+        return say(request, "judge_absent")
+    left = game.left_probability > 0.5
+    sure = max(game.left_probability, 1 - game.left_probability)
+    percent = f"{100 * sure:.0f} %" if sure < 0.995 else "> 99 %"
+    side = say(request, f"side_{SIDES[0] if left else SIDES[1]}")
+    return say(request, "judge_right" if judge else "judge_wrong", side=side, percent=percent)
+
+
+def score(game: Game | None, request: gr.Request | None = None) -> str:
+    """Player against discriminator over the same rounds, streaks, and the last rounds as ticks and crosses."""
+    if game is None:
+        return ""
+    player, judge = [right for right, _ in game.rounds], [right for _, right in game.rounds]
+    streak, best = streaks(player)
+    judge_score = "–" if game.left_probability is None else sum(map(bool, judge))
+    figures = [
+        ("score_you", sum(player)),
+        ("score_judge", judge_score),
+        ("score_rounds", len(player)),
+        ("score_streak", streak),
+        ("score_best", best),
+    ]
+    cells = "".join(
+        f'<div class="figure"><span class="number" data-score="{key[6:]}">{value}</span>'
+        f"<span>{html.escape(say(request, key))}</span></div>"
+        for key, value in figures
+    )
+    rows = [("score_you", player)] + ([("score_judge", judge)] if game.left_probability is not None else [])
+    ticks = "".join(
+        f'<div><span class="who">{html.escape(say(request, key))}</span> '
+        + "".join(
+            f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"}</span>' for right in row[-HISTORY:]
+        )
+        + "</div>"
+        for key, row in rows
+    )
+    history = (
+        f'<div class="history" aria-label="{html.escape(say(request, "history"))}">{ticks}</div>' if player else ""
+    )
+    return f'<div class="score">{cells}</div>{history}'
+
+
+def streaks(rights: list[bool]) -> tuple[int, int]:
+    """The run of correct choices up to now, and the longest one."""
+    streak = best = 0
+    for right in rights:
+        streak = streak + 1 if right else 0
+        best = max(best, streak)
+    return streak, best
+
+
+def explain(model: str, request: gr.Request | None = None) -> str:
+    """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from."""
+    pipe, samples = models.load(model), _real_samples(model)
+    paragraphs = []
+    if pipe.discriminator is not None and pipe.calibration is not None:
+        auc = pipe.calibration.auc
+        paragraphs.append(say(request, "calibrated", auc=auc, percent=round(100 * auc)))
+    elif pipe.discriminator is not None:
+        paragraphs.append(say(request, "uncalibrated"))
+    if samples is not None:
+        paragraphs.append(say(request, "origin", notice=samples.notice))
+    return "\n\n".join(paragraphs)
+
+
+def _page(game: Game | None, request):
+    """What every handler of the tab answers: state, pair, verdict, score, and which buttons can be pressed."""
+    can_pick, can_go_on = (game is not None and not game.decided), (game is not None and game.decided)
+    return (
+        game,
+        table(game, request),
+        verdict(game, request),
+        score(game, request),
+        gr.update(interactive=can_pick),
+        gr.update(interactive=can_pick),
+        gr.update(interactive=can_go_on),
+    )
+
+
+# --------------------------------------------------------------------------------------------- handlers
+
+
+@answering
+def open_tab(model: str, request: gr.Request | None = None):
+    """A new game with the model that was just chosen."""
+    return *_page(deal(model), request), explain(model, request)
+
+
+@answering
+def start_over(model: str, request: gr.Request | None = None):
+    """A new game: no rounds, no score."""
+    return _page(deal(model), request)
+
+
+@answering
+def pick_left(game: Game | None, request: gr.Request | None = None):
+    """The player takes the left picture for the real one."""
+    return _page(decide(game, "left"), request)
+
+
+@answering
+def pick_right(game: Game | None, request: gr.Request | None = None):
+    """The player takes the right picture for the real one."""
+    return _page(decide(game, "right"), request)
+
+
+@answering
+def next_round(game: Game | None, request: gr.Request | None = None):
+    """The next pair, once this one is decided: a hard round cannot be skipped."""
+    if game is None:
+        raise inputs.BadInput("no_game")
+    if not game.decided:
+        raise inputs.BadInput("unanswered")
+    return _page(deal(game.model, game.rounds, game.seen), request)
+
+
+def build(model: gr.Dropdown):
+    """Lays out the tab. Returns its opening: handler, inputs, outputs."""
+    game = gr.State(None)
+    gr.Markdown(t("game_intro"))
+    with gr.Column(elem_id="game"):
+        question = gr.HTML()
+        pair = gr.HTML(js_on_load="")
+        with gr.Row(elem_classes="picks"):
+            left = gr.Button(t("left"), size="lg", elem_id="pick-left", min_width=120)
+            right = gr.Button(t("right"), size="lg", elem_id="pick-right", min_width=120)
+        with gr.Row():
+            onwards = gr.Button(t("next"), variant="primary", elem_id="next-round", min_width=160)
+            reset = gr.Button(t("reset"), elem_id="start-over", min_width=100)
+        gr.Markdown(t("keys"), elem_classes="note keys")
+        points = gr.HTML()
+    with gr.Accordion(t("how_judged"), open=False):
+        explanation = gr.Markdown()
+
+    page = [game, pair, question, points, left, right, onwards]
+    common = {"show_progress": "hidden", **PRIVATE, **ON_MODEL}
+    left.click(pick_left, game, page, **common)
+    right.click(pick_right, game, page, **common)
+    onwards.click(next_round, game, page, **common)
+    reset.click(start_over, model, page, **common)
+    return open_tab, [model], [*page, explanation]

@@ -1,0 +1,136 @@
+"""Validation of everything a visitor can send; what is not allowed is answered with one sentence, and nothing changes.
+
+Gradio lets NaN, None, fractions, lists, switches and over-long texts through to the handlers, so each handler checks.
+"""
+
+import functools
+import html
+import math
+import re
+import traceback
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+
+from gan_hub.demo.texts import say
+from gan_hub.latents import MAX_SEED
+
+OWN = "own"  # the class choice that leaves the class to the seed
+LONGEST_TEXT = 1000  # characters; 64 seeds of ten digits with commas need 768
+_ITEM = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?", re.ASCII)  # "7" or "0-15"
+
+
+class BadInput(ValueError):
+    """Something a visitor sent is not allowed: the key of a text, and the values that go into it."""
+
+    def __init__(self, key: str, **values: object):
+        self.key, self.values = key, values
+        super().__init__(say(None, key, **values))
+
+
+def answering(handler: Callable) -> Callable:
+    """The handler, with every failure turned into one sentence in the visitor's language: no traceback, no empty toast."""
+
+    @functools.wraps(handler)
+    def answer(*args, **kwargs):
+        request = next((arg for arg in (*args, *kwargs.values()) if isinstance(arg, gr.Request)), None)
+        try:
+            return handler(*args, **kwargs)
+        except BadInput as error:
+            sentence = say(request, error.key, **error.values)
+        except ValueError as error:  # the pipeline's own refusals and LoadError are single sentences already
+            sentence = str(error)
+        except Exception:
+            traceback.print_exc()
+            sentence = say(request, "broken")
+        # The toast shows HTML, and a sentence may quote a class name out of somebody's model.
+        raise gr.Error(html.escape(sentence), title=say(request, "check"), print_exception=False)
+
+    return answer
+
+
+def text(value: object) -> str:
+    """A text of at most LONGEST_TEXT characters; nothing at all counts as the empty text."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadInput("bad_seeds")
+    if len(value) > LONGEST_TEXT:
+        raise BadInput("bad_long", most=LONGEST_TEXT)
+    return value.strip()
+
+
+def seeds(value: object, least: int = 1, most: int = 64) -> list[int]:
+    """The text "0-3, 14 15" → [0, 1, 2, 3, 14, 15]; between `least` and `most` seeds, counted before they are spelled out."""
+    pieces = [piece for piece in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", text(value))) if piece]
+    ranges = []
+    for piece in pieces:
+        match = _ITEM.fullmatch(piece)
+        if not match:
+            raise BadInput("bad_seeds")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last <= MAX_SEED:
+            raise BadInput("bad_seeds")
+        ranges.append(range(first, last + 1))
+    count = sum(map(len, ranges))
+    if not least <= count <= most:
+        raise BadInput("bad_count", given=count, least=least, most=most)
+    return [seed for numbers in ranges for seed in numbers]
+
+
+def spell(numbers: Sequence[int]) -> str:
+    """[0, 1, 2, 3, 14] → "0-3, 14": what `seeds` reads back as the same list."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+
+
+def number(value: object, least: float, most: float, name: str) -> float:
+    """A finite number in least … most; switches (True is 1 in Python) and texts are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadInput("bad_number", name=name, least=least, most=most)
+    if not least <= value <= most:
+        raise BadInput("bad_number", name=name, least=least, most=most)
+    return float(value)
+
+
+def whole(value: object, least: int, most: int, name: str) -> int:
+    """A whole number in least … most; 24.0 is one, since JSON makes no difference, 24.5 is not."""
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not valid or value != int(value) or not least <= value <= most:
+        raise BadInput("bad_whole", name=name, least=least, most=most)
+    return int(value)
+
+
+def label(value: object, label_names: Sequence[str] | None) -> str | None:
+    """The name of a class, or None for "the seed's own" and for models that have no classes."""
+    if value is None or value == OWN or value == "":
+        return None
+    if not isinstance(value, str) or value not in (label_names or ()):
+        raise BadInput("bad_label", allowed=", ".join((label_names or [])[:20]) or "–")
+    return value
+
+
+def choice(value: object, allowed: Sequence[str], name: str) -> str:
+    """One of a few texts."""
+    if not isinstance(value, str) or value not in allowed:
+        raise BadInput("bad_choice", name=name, allowed=", ".join(allowed))
+    return value
+
+
+def switch(value: object, name: str) -> bool:
+    """A tick box: True or False, not "no", which Python takes for true."""
+    if not isinstance(value, bool):
+        raise BadInput("bad_switch", name=name)
+    return value
+
+
+def position(value: object, count: int) -> int:
+    """The index of a clicked picture among `count`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
+        raise BadInput("bad_position")
+    return value

@@ -1,0 +1,105 @@
+"""Which models the page offers, and their pipelines: each loaded once, by name, and only read from then on."""
+
+import functools
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from gan_hub.demo import inputs
+from gan_hub.demo.texts import say, t
+from gan_hub.hub.places import bundled
+from gan_hub.pipeline import GANPipeline
+
+FAVOURITE = "dcgan-fashion-mnist"
+VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled zoo; `app.py --model` and Spaces set it
+CARD_LENGTH = 4000  # characters of the card that the page shows
+
+# Every event that touches a model waits in one line: torch shares the cores, and one visitor's burst is no one's crash.
+ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
+PRIVATE = {"api_visibility": "private"}
+
+
+def choices() -> dict[str, str]:
+    """Name on the page → what from_pretrained takes. A local folder is shown by its last part alone."""
+    offered = {name: str(folder) for name, folder in bundled().items()}
+    extra = os.environ.get(VARIABLE)
+    if extra:
+        offered[Path(extra).resolve().name if Path(extra).is_dir() else extra] = extra
+    return offered
+
+
+def default() -> str | None:
+    """The model the page opens with: the one asked for, else Fashion-MNIST, else the first; None without any."""
+    offered = choices()
+    asked = next((name for name, source in offered.items() if source == os.environ.get(VARIABLE)), None)
+    return asked or (FAVOURITE if FAVOURITE in offered else next(iter(offered), None))
+
+
+def load(name: object) -> GANPipeline:
+    """The pipeline of an offered model. Raises BadInput for another name, LoadError for a damaged model."""
+    offered = choices()
+    if not isinstance(name, str) or name not in offered:
+        raise inputs.BadInput("bad_model", allowed=", ".join(offered))
+    return _load(offered[name])
+
+
+@functools.lru_cache(maxsize=16)
+def _load(source: str) -> GANPipeline:
+    return GANPipeline.from_pretrained(source)
+
+
+def labels(name: str | None) -> list[str]:
+    """The class names of a model; none for an unconditional one."""
+    return list(load(name).label_names or ()) if name else []
+
+
+def label_choices(names: Sequence[str], own: str) -> list[tuple[object, str]]:
+    """The entries of a class picker: leaving it to the model first (worded by the text `own`), then the class names."""
+    return [(t(own), inputs.OWN), *((name, name) for name in names)]
+
+
+def label_picker(names: Sequence[str], own: str, **options) -> gr.Dropdown:
+    """A class picker; hidden where the model has no classes.
+
+    Its own check against the choices of the first model is switched off: callers of another model's API would fail it.
+    """
+    choices_ = label_choices(names, own)
+    return gr.Dropdown(choices_, value=inputs.OWN, visible=bool(names), allow_custom_value=True, **options)
+
+
+def label_update(names: Sequence[str], own: str, current: object) -> dict:
+    """A class picker after a change of model: the new names, and the old choice where it still is one."""
+    value = current if isinstance(current, str) and current in names else inputs.OWN
+    return gr.update(choices=label_choices(names, own), value=value, visible=bool(names))
+
+
+def describe(name: str, request: gr.Request | None = None) -> str:
+    """One line: what kind of network it is and what it draws."""
+    pipe = load(name)
+    config = pipe.generator.config
+    parameters = sum(weight.numel() for weight in pipe.generator.parameters()) / 1e6
+    classes = say(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else ""
+    return say(
+        request,
+        "facts",
+        network=type(pipe.generator).__name__.removesuffix("Generator"),
+        size=config["resolution"],
+        colour=say(request, "grey" if config["channels"] == 1 else "colour"),
+        classes=classes,
+        parameters=f"{parameters:.1f}",
+    )
+
+
+def card(name: str, request: gr.Request | None = None) -> str:
+    """The beginning of the model's card, without front matter, HTML and pictures (which might lie on other servers)."""
+    path = Path(load(name).name_or_path) / "README.md"
+    if not path.is_file():
+        return say(request, "no_card")
+    body = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.DOTALL)
+    body = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?|<[^>]*>", "", body).strip()
+    if len(body) <= CARD_LENGTH:
+        return body
+    return body[: body.rfind("\n", 0, CARD_LENGTH)] + "\n\n…"

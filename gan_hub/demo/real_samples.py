@@ -1,0 +1,87 @@
+"""The real pictures a model's folder may carry for the game: real_samples.png, a mosaic, and real_samples.json."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from gan_hub.loading import LoadError, read_bytes, read_json, shown
+
+PICTURE_NAME, TABLE_NAME = "real_samples.png", "real_samples.json"
+KEYS = ("tile", "columns", "count", "labels", "notice")
+MOST_BYTES, MOST_TILES, LONGEST_NOTICE = 64_000_000, 4096, 2000
+
+
+@dataclass(frozen=True)
+class RealSamples:
+    """Held-out real pictures of one size, the class of each (None for models without classes), origin and licence."""
+
+    images: tuple[Image.Image, ...]
+    labels: tuple[int, ...] | None
+    notice: str
+
+
+def read(folder: Path, resolution: int, channels: int, classes: int) -> RealSamples | None:
+    """The real samples in a model's folder, or None where it has none.
+
+    Raises LoadError, naming file and field, where table, mosaic and model (`resolution` pixels, 1 or 3 `channels`,
+    0 or more `classes`) do not fit each other.
+    """
+    table, picture = folder / TABLE_NAME, folder / PICTURE_NAME
+    if not table.exists() and not picture.exists():
+        return None
+    content = _read_table(table, resolution, classes)
+    count, columns = content["count"], content["columns"]
+    mosaic = _read_mosaic(picture, (columns * resolution, -(-count // columns) * resolution), channels)
+    corners = [divmod(index, columns) for index in range(count)]
+    images = tuple(
+        mosaic.crop((column * resolution, row * resolution, (column + 1) * resolution, (row + 1) * resolution))
+        for row, column in corners
+    )
+    labels = content["labels"]
+    return RealSamples(images, None if labels is None else tuple(labels), content["notice"])
+
+
+def _read_table(path: Path, resolution: int, classes: int) -> dict:
+    content = read_json(path)
+    if set(content) != set(KEYS):
+        raise LoadError(f"{path}: exactly the keys {', '.join(KEYS)} are expected.")
+    _check(path, content, "tile", type(content["tile"]) is int and content["tile"] == resolution, f"{resolution}")
+    for key in ("columns", "count"):
+        valid = type(content[key]) is int and 1 <= content[key] <= MOST_TILES
+        _check(path, content, key, valid, f"a whole number from 1 to {MOST_TILES}")
+    labels, notice = content["labels"], content["notice"]
+    valid = (
+        labels is None
+        if classes == 0
+        else isinstance(labels, list)
+        and len(labels) == content["count"]
+        and all(type(label) is int and 0 <= label < classes for label in labels)
+    )
+    allowed = f"{content['count']} whole numbers from 0 to {classes - 1}" if classes else "null"
+    _check(path, content, "labels", valid, allowed)
+    valid = isinstance(notice, str) and 0 < len(notice) <= LONGEST_NOTICE
+    _check(path, content, "notice", valid, f"a text of 1 to {LONGEST_NOTICE} characters")
+    return content
+
+
+def _check(path: Path, content: dict, key: str, valid: bool, allowed: str) -> None:
+    if not valid:
+        raise LoadError(f"{path}: {key} is {shown(content[key])}; allowed: {allowed}.")
+
+
+def _read_mosaic(path: Path, size: tuple[int, int], channels: int) -> Image.Image:
+    """Size and mode are compared before a pixel is decoded: a small file can hold a very large picture."""
+    mode = {1: "L", 3: "RGB"}[channels]
+    try:
+        mosaic = Image.open(io.BytesIO(read_bytes(path, MOST_BYTES)), formats=["PNG"])
+        if mosaic.size != size or mosaic.mode != mode:
+            given = f"{mosaic.width} × {mosaic.height} pixels, mode {mosaic.mode}"
+            raise LoadError(f"{path}: {given}; allowed: {size[0]} × {size[1]} pixels, mode {mode}.")
+        mosaic.load()
+    except LoadError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for torn files: OSError, SyntaxError, ValueError …
+        raise LoadError(f"{path}: not a readable PNG ({shown(str(error))}).") from error
+    return mosaic
