@@ -1,0 +1,53 @@
+"""A small run: 300 made-up images of three classes, networks of a few thousand parameters, seconds on one core."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_hub.training.config import TrainConfig
+
+
+@pytest.fixture(scope="session")
+def shapes_npz(tmp_path_factory) -> Path:
+    """300 grey 28 × 28 images in x_train, 100 in x_test: a bright bar whose place is its class, on noise."""
+    rng = np.random.default_rng(0)
+
+    def make(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = rng.integers(0, 3, count)
+        images = rng.integers(0, 60, (count, 28, 28))
+        for image, label in zip(images, labels):
+            image[4 + 8 * label : 8 + 8 * label, 4:24] += 180
+        return images.astype(np.uint8), labels
+
+    path = tmp_path_factory.mktemp("data") / "shapes.npz"
+    (x_train, y_train), (x_test, y_test) = make(300), make(100)
+    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return path
+
+
+@pytest.fixture
+def small_options(shapes_npz, tmp_path) -> dict:
+    """Options of a run of 24 steps of 16 images."""
+    return {
+        "name": "small",
+        "data": str(shapes_npz),
+        "output": str(tmp_path / "runs"),
+        "generator": {"latent_size": 8, "base_channels": 4},
+        "discriminator": {"base_channels": 4, "norm": "none", "minibatch_stddev": True},
+        "batch_size": 16,
+        "total_kimg": 0.384,
+        "decay_kimg": 0.1,
+        "r1_interval": 4,
+        "ema_halflife_kimg": 0.1,
+        "log_kimg": 0.064,
+        "sample_kimg": 0.192,
+        "checkpoint_kimg": 0.096,
+        "evaluate_kimg": 0,
+        "device": "cpu",
+    }
+
+
+@pytest.fixture
+def small_config(small_options) -> TrainConfig:
+    return TrainConfig(**small_options)

@@ -1,0 +1,80 @@
+"""What a step sees depends on seed and step alone, and processes share one global batch."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from gan_hub.data import ImageSet, load_images
+from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches, load_data
+from gan_hub.training.config import TrainConfig
+
+
+def batches_of(rank: int, processes: int, batch_size: int = 4, count: int = 10) -> Batches:
+    images = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 28, 28, 1), np.uint8)
+    data = ImageSet(images, np.arange(count), [str(i) for i in range(count)])
+    accelerator = SimpleNamespace(num_processes=processes, process_index=rank, device=torch.device("cpu"))
+    return Batches(data, TrainConfig(batch_size=batch_size, seed=3), 5, accelerator)
+
+
+def test_each_image_comes_once_an_epoch_in_another_order():
+    batches = batches_of(0, 1)
+    seen = torch.cat([batches.reals(step)[1] for step in range(5)]).tolist()  # 20 images: two epochs of 10
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10] != seen[10:]
+
+
+def test_images_and_labels_stay_together():
+    images, labels = batches_of(0, 1).reals(2)
+    assert torch.equal(((images[:, 0, 0, 0] + 1) * 127.5).round().long(), labels)
+
+
+def test_two_processes_together_see_what_one_sees():
+    one, ranks = batches_of(0, 1), [batches_of(rank, 2) for rank in range(2)]
+    for step in (0, 3):
+        assert torch.equal(one.reals(step)[0], torch.cat([rank.reals(step)[0] for rank in ranks]))
+        assert torch.equal(one.labels(step), torch.cat([rank.labels(step) for rank in ranks]))
+        for stream in (NOISE_DISCRIMINATOR, NOISE_GENERATOR):
+            assert torch.equal(one.noise(step, stream), torch.cat([rank.noise(step, stream) for rank in ranks]))
+    assert not torch.equal(ranks[0].noise(0, NOISE_GENERATOR), ranks[1].noise(0, NOISE_GENERATOR))
+
+
+def test_the_two_players_and_each_step_have_noise_of_their_own():
+    batches = batches_of(0, 1)
+    draws = [batches.noise(step, stream) for step in range(3) for stream in (NOISE_DISCRIMINATOR, NOISE_GENERATOR)]
+    assert len({draw.numpy().tobytes() for draw in draws}) == 6
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused():
+    with pytest.raises(ValueError, match="batch_size=4 is not divisible by the 3 processes"):
+        batches_of(0, 3)
+
+
+def test_images_that_are_shipped_are_left_out_of_training(shapes_npz, tmp_path):
+    everything = load_images(str(shapes_npz), 28, 1)
+    shipped = tmp_path / "shipped.npz"
+    np.savez(shipped, images=everything.images[:40, ..., 0], labels=everything.labels[:40])
+    config = TrainConfig(data=str(shapes_npz), real_samples=str(shipped))
+    data = load_data(config)
+    assert len(data.real_samples) == 40 and len(data.train) == 260
+    trained_on = {image.tobytes() for image in data.train.images}
+    assert not any(image.tobytes() in trained_on for image in data.real_samples.images)
+
+
+def test_data_without_a_test_split_keeps_some_back(tmp_path):
+    path = tmp_path / "plain.npz"
+    images = np.random.default_rng(0).integers(0, 255, (50, 28, 28), dtype=np.uint8)
+    np.savez(path, images=images)
+    data = load_data(TrainConfig(data=str(path), conditional=False, held_out=1000))
+    assert (len(data.train), len(data.held_out)) == (40, 10)
+    assert {i.tobytes() for i in data.train.images} | {i.tobytes() for i in data.held_out.images} == {
+        image.tobytes() for image in images
+    }
+
+
+def test_a_conditional_run_on_data_without_labels_is_refused(tmp_path):
+    path = tmp_path / "plain.npz"
+    np.savez(path, images=np.zeros((50, 28, 28), np.uint8))
+    with pytest.raises(ValueError, match="has no labels; set conditional to false"):
+        load_data(TrainConfig(data=str(path)))

@@ -1,0 +1,125 @@
+"""Checkpoints: whole or absent, the newest valid one is found, pruning never takes the last good one."""
+
+import errno
+import os
+
+import pytest
+import torch
+
+from gan_hub.loading import LoadError
+from gan_hub.training import checkpoints
+from gan_hub.training.checkpoints import (
+    list_checkpoints,
+    load_checkpoint,
+    load_newest,
+    load_optimizer,
+    optimizer_tensors,
+    save_checkpoint,
+)
+
+TENSORS = {"generator": {"weight": torch.arange(6.0)}, "ema": {"count": torch.tensor(3)}}
+
+
+def save(folder, step, keep=2, value=0.0):
+    tensors = {"generator": {"weight": torch.full((6,), float(value))}, "ema": {"count": torch.tensor(3)}}
+    return save_checkpoint(folder, step, tensors, {"note": "x"}, keep)
+
+
+def test_what_is_saved_comes_back(tmp_path):
+    path = save_checkpoint(tmp_path, 7, TENSORS, {"note": "x"}, keep=2)
+    tensors, state = load_checkpoint(path, ("generator", "ema"))
+    assert torch.equal(tensors["generator"]["weight"], torch.arange(6.0)) and tensors["ema"]["count"] == 3
+    assert state == {"note": "x", "step": 7}
+    assert {file.name for file in path.iterdir()} == {
+        "generator.safetensors",
+        "ema.safetensors",
+        "state.json",
+        "manifest.json",
+    }
+
+
+def test_only_the_newest_are_kept_and_steps_sort_as_numbers(tmp_path):
+    for step in (9, 10, 100, 1000):
+        save(tmp_path, step)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000000100", "step-000001000"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "delete", "state", "manifest"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, damage):
+    save(tmp_path, 1, value=1)
+    newest = save(tmp_path, 2, value=2)
+    weights = newest / "generator.safetensors"
+    if damage == "flip":
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+    elif damage == "truncate":
+        weights.write_bytes(weights.read_bytes()[:-3])
+    elif damage == "delete":
+        weights.unlink()
+    else:
+        (newest / f"{damage}.json").write_text("{}")
+    path, tensors, state, refused = load_newest(tmp_path, ("generator", "ema"))
+    assert (path.name, state["step"], len(refused)) == ("step-000000001", 1, 1)
+    assert tensors["generator"]["weight"][0] == 1 and "step-000000002" in refused[0]
+
+
+def test_no_checkpoint_at_all_is_said(tmp_path):
+    with pytest.raises(LoadError, match="no checkpoint to resume from"):
+        load_newest(tmp_path, ("generator",))
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_a_full_disk_leaves_the_last_checkpoint_and_no_litter(tmp_path, monkeypatch, call):
+    save(tmp_path, 1, keep=1, value=1)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.os, call, full)
+    with pytest.raises(OSError, match="No space left"):
+        save(tmp_path, 2, keep=1, value=2)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000001"]
+    assert load_newest(tmp_path, ("generator", "ema"))[1]["generator"]["weight"][0] == 1
+
+
+def test_old_checkpoints_go_only_after_the_new_one_has_its_name(tmp_path, monkeypatch):
+    save(tmp_path, 1, keep=1)
+    real, seen = os.rename, []
+    monkeypatch.setattr(
+        checkpoints.os, "rename", lambda a, b: (seen.append(len(list_checkpoints(tmp_path))), real(a, b))
+    )
+    save(tmp_path, 2, keep=1)
+    assert seen == [1] and [path.name for path in list_checkpoints(tmp_path)] == ["step-000000002"]
+
+
+def test_what_an_interrupted_write_left_is_cleared_by_the_next(tmp_path):
+    (tmp_path / ".unfinished-000000005").mkdir()
+    save(tmp_path, 6)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000006"]
+
+
+def test_adam_goes_on_exactly_from_its_tensors():
+    def network():
+        torch.manual_seed(0)
+        return torch.nn.Linear(3, 2)
+
+    def step(net, optimizer, value):
+        optimizer.zero_grad()
+        net(torch.full((4, 3), value)).square().sum().backward()
+        optimizer.step()
+
+    unbroken = network()
+    optimizer = torch.optim.Adam(unbroken.parameters(), 0.01, (0.5, 0.99))
+    step(unbroken, optimizer, 1.0)
+    saved, weights = optimizer_tensors(optimizer), {k: v.clone() for k, v in unbroken.state_dict().items()}
+    saved = {name: tensor.clone() for name, tensor in saved.items()}
+    step(unbroken, optimizer, 2.0)
+
+    resumed = network()
+    resumed.load_state_dict(weights)
+    again = torch.optim.Adam(resumed.parameters(), 0.01, (0.5, 0.99))
+    load_optimizer(again, saved)
+    step(resumed, again, 2.0)
+    assert all(torch.equal(a, b) for a, b in zip(unbroken.parameters(), resumed.parameters()))

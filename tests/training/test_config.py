@@ -1,0 +1,82 @@
+"""TrainConfig, recipes and flags: every mistake is one sentence with the key, the value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from gan_hub.training.config import FIELDS, TrainConfig, parse_flag, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_a_valid_configuration_named_like_its_file(path):
+    assert TrainConfig(**read_recipe(path)).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("batch_size", "64", "batch_size='64'"),
+        ("batch_size", 0, "batch_size=0"),
+        ("batch_size", True, "batch_size=True"),
+        ("total_kimg", float("nan"), "total_kimg=nan"),
+        ("total_kimg", -1, "total_kimg=-1.0"),
+        ("loss", "magic", "loss='magic'"),
+        ("precision", "fp8", "choose one of fp32, bf16, fp16, fp64"),
+        ("name", "../up", "no spaces or slashes"),
+        ("generator", [1], "of type dict"),
+        ("decay_kimg", 5000.0, "at most total_kimg"),
+    ],
+)
+def test_a_bad_value_is_refused_with_what_was_given_and_what_is_allowed(option, value, said):
+    with pytest.raises(ValueError, match="not allowed") as error:
+        TrainConfig(**{option: value})
+    assert said in str(error.value)
+
+
+def test_whole_numbers_serve_where_fractions_are_wanted():
+    assert TrainConfig(total_kimg=3).total_kimg == 3.0
+
+
+def test_an_unknown_recipe_key_is_named(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("learning_rate: 0.1\n")
+    with pytest.raises(ValueError, match="unknown key 'learning_rate'; known keys: name, data"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "key: [", "just words"])
+def test_a_recipe_that_is_no_list_of_options_is_refused(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"recipe {path}"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("learning_rate_generator", "5e-4", 5e-4),
+        ("total_kimg", "3", 3.0),
+        ("batch_size", "32", 32),
+        ("conditional", "false", False),
+        ("generator", "{latent_size: 8}", {"latent_size": 8}),
+        ("name", "123", "123"),
+    ],
+)
+def test_flags_are_read_as_the_type_of_their_option(name, text, value):
+    assert parse_flag(name, text) == value and type(parse_flag(name, text)) is FIELDS[name].type
+
+
+@pytest.mark.parametrize(("name", "text"), [("batch_size", "many"), ("batch_size", "1.5"), ("conditional", "2")])
+def test_a_flag_of_another_type_is_refused(name, text):
+    with pytest.raises(ValueError, match=f"--{name} '{text}' is not allowed"):
+        parse_flag(name, text)
+
+
+def test_learning_rates_stay_and_then_fall_linearly_to_zero():
+    config = TrainConfig(total_kimg=10, decay_kimg=4)
+    factors = [config.learning_rate_factor(images) for images in (0, 6000, 8000, 10_000, 11_000)]
+    assert factors == [1.0, 1.0, 0.5, 0.0, 0.0]
+    assert TrainConfig(total_kimg=10).learning_rate_factor(10_000) == 1.0

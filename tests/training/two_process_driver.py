@@ -1,0 +1,32 @@
+"""Run by test_processes.py under torchrun: a whole training run whose every rank also writes down its own weights."""
+
+import json
+import sys
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.loop import train
+from gan_hub.training.run import Run
+
+
+def main() -> None:
+    options, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+    save = Run.save
+
+    def save_and_tell(self, checkpoints, step):
+        save(self, checkpoints, step)
+        accelerator, players = self.accelerator, self.players
+        weights = {f"g.{name}": tensor for name, tensor in players.bare_generator.state_dict().items()}
+        weights |= {f"d.{name}": tensor for name, tensor in players.bare_discriminator.state_dict().items()}
+        save_file(
+            weights, folder / f"{accelerator.num_processes}-processes-rank-{accelerator.process_index}.safetensors"
+        )
+
+    Run.save = save_and_tell
+    train(TrainConfig(**options))
+
+
+if __name__ == "__main__":
+    main()
