@@ -3,8 +3,10 @@
 Shapes: N latents, Z latent size. Latents are float32 on the CPU unless the caller made them otherwise.
 """
 
+import operator
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 MAX_SEED = 2**32 - 1  # torch's CPU generator keeps 32 bits: 2**32 would silently be seed 0
@@ -12,13 +14,27 @@ MAX_SEED = 2**32 - 1  # torch's CPU generator keeps 32 bits: 2**32 would silentl
 
 def check_seeds(seeds: Sequence[int]) -> list[int]:
     """The seeds as a list of plain ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included."""
+    try:
+        seeds = list(seeds)
+    except TypeError:
+        raise ValueError(f"seeds={seeds!r} is not allowed; it is a list, as in seeds=[3, 14].") from None
     checked = []
     for seed in seeds:
-        value = seed.__index__() if hasattr(seed, "__index__") and not isinstance(seed, bool) else None
+        value = whole(seed)
         if value is None or not 0 <= value <= MAX_SEED:
             raise ValueError(f"seed {seed!r} is not allowed; seeds are whole numbers from 0 to {MAX_SEED}.")
         checked.append(value)
     return checked
+
+
+def whole(value: object) -> int | None:
+    """A Python, numpy or torch whole number as an int; None for anything else, bools and 3.0 included."""
+    if isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) is torch.bool:
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
@@ -77,8 +93,8 @@ def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> to
     """
     if keyframes.ndim != 2 or len(keyframes) < 2:
         raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
-    if frames < 2:
-        raise ValueError(f"frames={frames!r} is not allowed; a walk has at least 2 frames.")
+    if whole(frames) is None or frames < 2:
+        raise ValueError(f"frames={frames!r} is not allowed; a walk has a whole number of frames, at least 2.")
     if mode not in INTERPOLATIONS:
         raise ValueError(f"mode {mode!r} is not allowed; choose one of {', '.join(INTERPOLATIONS)}.")
     segments = len(keyframes) - 1

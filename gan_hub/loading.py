@@ -43,7 +43,7 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
                 raise LoadError(f"{path}: not a regular file.")
             if status.st_size > max_bytes:
                 raise LoadError(f"{path}: {status.st_size:,} bytes, but at most {max_bytes:,} are allowed here.")
-            return file.read(max_bytes)
+            return file.read(status.st_size)  # not max_bytes: read() takes that much memory first
     except OSError as error:
         raise LoadError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
@@ -91,8 +91,10 @@ class Manifest:
     def __init__(self, folder: Path):
         self.path = folder / MANIFEST_NAME
         content = read_json(self.path)
-        if set(content) != {"files"} or not isinstance(content["files"], dict):
-            raise LoadError(f'{self.path}: exactly one key, "files", with an object is expected.')
+        for name in sorted(content.keys() ^ {"files"}):
+            raise LoadError(f"{self.path}: key {shown(name)} is {'missing' if name == 'files' else 'unknown'}.")
+        if not isinstance(content["files"], dict):
+            raise LoadError(f"{self.path}: files is {shown(content['files'])}; allowed: an object.")
         for name, entry in content["files"].items():
             self._check_entry(name, entry)
         self.files: dict[str, dict] = content["files"]
@@ -106,7 +108,9 @@ class Manifest:
             and re.fullmatch(r"[0-9a-f]{64}", entry["sha256"]) is not None
         )
         if not valid:
-            raise LoadError(f"{self.path}: entry {shown(name)} needs a sha256 (64 hex digits) and a size in bytes.")
+            raise LoadError(
+                f"{self.path}: entry {shown(name)} of files needs a sha256 (64 hex digits) and a size in bytes."
+            )
 
     def verify(self, name: str, data: bytes) -> None:
         """Raises LoadError unless `data` is what the manifest says file `name` (relative, with /) holds."""
@@ -175,28 +179,24 @@ def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str,
     """Names, dtypes and shapes against the tensors the network has (on the meta device)."""
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing:
-        raise LoadError(
-            f"{path}: tensor {missing[0]!r} is missing"
-            + (f" (and {len(missing) - 1} more)." * (len(missing) > 1) or ".")
-        )
+        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise LoadError(f"{path}: tensor {missing[0]!r} is missing{others}.")
     if extra:
         raise LoadError(f"{path}: tensor {shown(extra[0])} is not part of this network.")
 
-    floats = {header[name].get("dtype") for name, tensor in expected.items() if tensor.is_floating_point()}
-    allowed = {VARIANT_DTYPES[variant][0]} if variant in VARIANT_DTYPES else set(FLOAT_BYTES)
+    floats = [VARIANT_DTYPES[variant][0]] if variant in VARIANT_DTYPES else sorted(FLOAT_BYTES)
     for name, tensor in expected.items():
         dtype, shape = header[name].get("dtype"), header[name].get("shape")
-        wanted = allowed if tensor.is_floating_point() else {"I64"}
-        if dtype not in wanted:
-            raise LoadError(f"{path}: tensor {name!r} has dtype {shown(dtype)}; allowed: {', '.join(sorted(wanted))}.")
+        wanted = floats if tensor.is_floating_point() else ["I64"]
+        if dtype not in wanted:  # a list: a hostile dtype need not be hashable
+            raise LoadError(f"{path}: tensor {name!r} has dtype {shown(dtype)}; allowed: {', '.join(wanted)}.")
         if shape != list(tensor.shape):
             raise LoadError(
                 f"{path}: tensor {name!r} has shape {shown(shape)}, but the config asks for {list(tensor.shape)}."
             )
-    if len(floats) > 1:
-        raise LoadError(
-            f"{path}: its tensors mix the dtypes {', '.join(sorted(floats))}; one file has one floating dtype."
-        )
+    found = sorted({header[name]["dtype"] for name, tensor in expected.items() if tensor.is_floating_point()})
+    if len(found) > 1:
+        raise LoadError(f"{path}: its tensors mix the dtypes {', '.join(found)}; one file has one floating dtype.")
 
 
 def read_weights(

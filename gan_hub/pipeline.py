@@ -3,15 +3,17 @@
 Shapes: N images, C channels, H, W, Z latent size. Images are float in [-1, 1] inside.
 """
 
+import contextlib
 import dataclasses
-import math
 import os
 import secrets
+import shutil
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,8 +26,8 @@ from safetensors.torch import save_file
 from gan_hub import latents as latent_space
 from gan_hub.hub.places import resolve
 from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
-from gan_hub.loading import LoadError, Manifest, read_bytes, read_json, shown, write_json
-from gan_hub.models import CLASSES, GANModel
+from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
+from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
 
 COMPONENTS = ("generator", "discriminator")
 INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
@@ -35,6 +37,7 @@ INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
     "reference.safetensors",
 )
 REFERENCE_SEEDS = (0, 1, 2, 3)
+MAX_IMAGES = 1_000_000  # of one call; they all lie in memory at once
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,27 @@ class Calibration:
     error: float  # held-out expected calibration error, 15 bins
     images: int  # real and generated ones it was measured on
 
+    LIMITS: ClassVar = {
+        "scale": (-1e9, 1e9),
+        "bias": (-1e9, 1e9),
+        "auc": (0, 1),
+        "error": (0, 1),
+        "images": (1, 1_000_000_000),
+    }
+
     @classmethod
     def read(cls, path: Path) -> "Calibration":
-        """Raises LoadError naming the field that is missing, unknown or no finite number."""
+        """Raises LoadError naming the field that is missing, unknown or beyond its LIMITS."""
         content = read_json(path)
         names = [spec.name for spec in dataclasses.fields(cls)]
-        if set(content) != set(names):
-            raise LoadError(f"{path}: exactly the keys {', '.join(names)} are expected.")
+        for name in sorted(set(content) ^ set(names)):
+            raise LoadError(f"{path}: key {shown(name)} is {'missing' if name in names else 'unknown'}.")
         for name, value in content.items():
-            if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e9:
-                raise LoadError(f"{path}: {name} has the value {shown(value)}; allowed: a finite number.")
+            low, high = cls.LIMITS[name]
+            whole = name == "images"
+            if type(value) not in ((int,) if whole else (int, float)) or not low <= value <= high:
+                kind = "a whole number" if whole else "a number"
+                raise LoadError(f"{path}: {name} has the value {shown(value)}; allowed: {kind} from {low} to {high}.")
         return cls(**content)
 
 
@@ -95,9 +109,8 @@ class GANPipeline(DiffusionPipeline):
             raise ValueError(f"{len(label_names)} label names, but the generator has {classes} classes.")
         for key in ("resolution", "channels", "num_classes"):
             if discriminator is not None and discriminator.config[key] != generator.config[key]:
-                raise ValueError(
-                    f"{key} is {generator.config[key]} in the generator, but {discriminator.config[key]} in the discriminator."
-                )
+                ours, theirs = generator.config[key], discriminator.config[key]
+                raise ValueError(f"{key} is {ours} in the generator, but {theirs} in the discriminator.")
         self.label_names = list(label_names) if label_names else None
         self.calibration = calibration
 
@@ -140,7 +153,7 @@ class GANPipeline(DiffusionPipeline):
         if components["generator"] is None:
             raise LoadError(f"{folder / INDEX_NAME}: no generator in it.")
         label_names = _read_summary(folder / SUMMARY_NAME, components["generator"])
-        has_judge = JUDGE_NAME in manifest.files
+        has_judge = JUDGE_NAME in manifest.files or (folder / JUDGE_NAME).exists()
         calibration = Calibration.read(folder / JUDGE_NAME) if has_judge else None
         for name in [INDEX_NAME, SUMMARY_NAME] + [JUDGE_NAME] * has_judge:
             manifest.verify(name, read_bytes(folder / name, 1_000_000))
@@ -154,24 +167,46 @@ class GANPipeline(DiffusionPipeline):
     def save_pretrained(self, save_directory: str | os.PathLike, variant: str | None = None, **kwargs) -> None:
         """Writes the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
 
-        With `variant` ("fp16", "bf16") the weights are cast and join a folder's other files. Without, the manifest
-        starts afresh: weights of an earlier model that may lie there are no longer listed, and will not load.
-        `push_to_hub=True, repo_id=…` uploads the folder afterwards.
+        With `variant` ("fp16", "bf16") the weights are cast, and join the folder's files where these are this very
+        model's. Otherwise the manifest starts afresh: weights of an earlier model that may lie there are no longer
+        listed, and will not load. `push_to_hub=True, repo_id=…` uploads the folder afterwards.
         """
         push, repo_id = kwargs.pop("push_to_hub", False), kwargs.pop("repo_id", None)
+        if kwargs and not push:
+            raise TypeError(f"save_pretrained() got an unexpected argument {sorted(kwargs)[0]!r}.")
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
             fresh = Path(scratch)
             self._write_files(fresh, variant)
             names = [path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file()]
+            kept = Manifest(folder).files if variant and self._lies_in(folder, VARIANT_DTYPES[variant][1]) else {}
+            for name in names:  # safetensors makes files that only their owner may read
+                shutil.copymode(fresh / INDEX_NAME, fresh / name)
             for name in names:
                 (folder / name).parent.mkdir(exist_ok=True)
                 os.replace(fresh / name, folder / name)
-        kept = Manifest(folder).files if variant and (folder / "manifest.json").is_file() else {}
+        if self.calibration is None:
+            (folder / JUDGE_NAME).unlink(missing_ok=True)
         Manifest.write(folder, sorted({*names, *(name for name in kept if (folder / name).is_file())}))
         if push:
             self._upload(folder, repo_id or folder.name, **kwargs)
+
+    def _lies_in(self, folder: Path, dtype: torch.dtype) -> bool:
+        """Whether the float32 weights in `folder` are this model's, up to a cast to `dtype`."""
+        try:
+            other = GANPipeline.from_pretrained(folder, dtype=dtype)
+        except LoadError:
+            return False
+
+        def tensors(pipeline: GANPipeline) -> dict[str, torch.Tensor]:
+            players = {name: getattr(pipeline, name) for name in COMPONENTS if getattr(pipeline, name) is not None}
+            return {f"{p}.{name}": tensor for p in players for name, tensor in players[p].state_dict().items()}
+
+        ours, theirs = tensors(self), tensors(other)
+        return ours.keys() == theirs.keys() and all(
+            torch.equal(tensor.cpu().to(theirs[name].dtype), theirs[name]) for name, tensor in ours.items()
+        )
 
     def push_to_hub(self, repo_id: str, variant: str | None = None, **kwargs) -> str:
         """Saves and uploads to the Hub repository `repo_id`; returns the commit's address.
@@ -217,9 +252,17 @@ class GANPipeline(DiffusionPipeline):
         0 on the kind of machine that saved it, 1 on others (rounding). Raises LoadError above 2, or without the file.
         """
         path = Path(folder or self.name_or_path) / REFERENCE_NAME
-        reference = parse_safetensors(read_bytes(path, 100_000_000))
-        images = self(seeds=reference["seeds"].tolist(), output_type="np").images
-        worst = int(np.abs(images.astype(int) - reference["images"].numpy().astype(int)).max())
+        try:
+            reference = parse_safetensors(read_bytes(path, 100_000_000))
+            expected = reference["images"].numpy().astype(int)
+            images = self(seeds=reference["seeds"].tolist(), output_type="np").images
+        except LoadError:
+            raise
+        except Exception as error:  # the parser's errors, a missing tensor, seeds that are none
+            raise LoadError(f"{path}: damaged ({shown(str(error))}).") from error
+        if expected.shape != images.shape or not expected.size:
+            raise LoadError(f"{path}: images of shape {expected.shape}, but this model makes {images.shape}.")
+        worst = int(np.abs(images - expected).max())
         if worst > 2:
             raise LoadError(f"{path}: the images differ by up to {worst} levels; these are not the published weights.")
         return worst
@@ -261,16 +304,12 @@ class GANPipeline(DiffusionPipeline):
         seeds, z = self._latents(seeds, latents, num_images, seed)
         indices = self._label_indices(labels, z)
         truncated = latent_space.truncate(z, truncation)
-        images = [
-            self.generator(batch.to(self.device, self.generator.dtype), *rest).float().cpu()
-            for batch, *rest in self._batches(batch_size, truncated, indices)
-        ]
         config = self.generator.config
-        pixels = (
-            torch.cat(images)
-            if images
-            else torch.empty(0, config["channels"], config["resolution"], config["resolution"])
-        )
+        images = [torch.empty(0, config["channels"], config["resolution"], config["resolution"])]
+        with _evaluating(self.generator) as generator:
+            for batch, *rest in self._batches(batch_size, truncated, indices):
+                images.append(generator(batch.to(generator.dtype), *rest).float().cpu())
+        pixels = torch.cat(images)
         convert = {"pil": to_pil, "pt": lambda x: x, "np": to_uint8}[output_type]
         return GANOutput(convert(pixels), z, None if indices is None else indices.tolist(), seeds)
 
@@ -286,13 +325,14 @@ class GANPipeline(DiffusionPipeline):
             return None, latents.detach().to("cpu", torch.float32)
         if seeds is None:
             count = 1 if num_images is None else num_images
-            if type(count) is not int or count < 0:
-                raise ValueError(f"num_images={count!r} is not allowed; it is a whole number from 0.")
-            first = (
-                secrets.randbelow(latent_space.MAX_SEED - count)
-                if seed is None
-                else latent_space.check_seeds([seed])[0]
-            )
+            if latent_space.whole(count) is None or not 0 <= count <= MAX_IMAGES:
+                raise ValueError(
+                    f"num_images={shown(count)} is not allowed; it is a whole number from 0 to {MAX_IMAGES}."
+                )
+            if seed is None:
+                first = secrets.randbelow(latent_space.MAX_SEED - count)
+            else:
+                first = latent_space.check_seeds([seed])[0]
             seeds = range(first, first + count)
         seeds = latent_space.check_seeds(seeds)
         return seeds, latent_space.sample(seeds, self.latent_size)
@@ -307,7 +347,8 @@ class GANPipeline(DiffusionPipeline):
             return torch.tensor(
                 [zlib.crc32(row.numpy().tobytes()) % len(self.label_names) for row in z], dtype=torch.long
             )
-        given = [labels] * len(z) if isinstance(labels, (str, int)) else list(labels)
+        one = isinstance(labels, str) or not isinstance(labels, Iterable) or latent_space.whole(labels) is not None
+        given = [labels] * len(z) if one else list(labels)
         if len(given) != len(z):
             raise ValueError(f"{len(given)} labels for {len(z)} images; give one for all, or one an image.")
         return torch.tensor([self._label_index(label) for label in given], dtype=torch.long)
@@ -315,8 +356,8 @@ class GANPipeline(DiffusionPipeline):
     def _label_index(self, label: str | int) -> int:
         if isinstance(label, str) and label in self.label_names:
             return self.label_names.index(label)
-        index = label.__index__() if hasattr(label, "__index__") and not isinstance(label, bool) else -1
-        if not 0 <= index < len(self.label_names):
+        index = latent_space.whole(label)
+        if index is None or not 0 <= index < len(self.label_names):
             names = ", ".join(self.label_names[:20])
             raise ValueError(
                 f"label {shown(label)} is not allowed; choose 0 to {len(self.label_names) - 1}, or one of {names}."
@@ -325,7 +366,9 @@ class GANPipeline(DiffusionPipeline):
 
     def _batches(self, batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None):
         """(values, labels) in slices of `batch_size`, on the pipeline's device; labels are left out where there are none."""
-        size = batch_size or (1 if self.device.type == "cpu" else 64)
+        size = (1 if self.device.type == "cpu" else 64) if batch_size is None else latent_space.whole(batch_size)
+        if size is None or size < 1:
+            raise ValueError(f"batch_size={shown(batch_size)} is not allowed; it is a whole number from 1.")
         for start in range(0, len(values), size):
             rows = slice(start, start + size)
             yield (values[rows].to(self.device), *([] if labels is None else [labels[rows].to(self.device)]))
@@ -348,11 +391,11 @@ class GANPipeline(DiffusionPipeline):
             each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
             return torch.stack(each).amax(0)
         indices = self._label_indices(labels, pixels)
-        logits = [
-            self.discriminator(batch.to(self.discriminator.dtype), *rest).float().cpu()
-            for batch, *rest in self._batches(batch_size, pixels, indices)
-        ]
-        return torch.cat(logits) if logits else torch.empty(0)
+        logits = [torch.empty(0)]
+        with _evaluating(self.discriminator) as discriminator:
+            for batch, *rest in self._batches(batch_size, pixels, indices):
+                logits.append(discriminator(batch.to(discriminator.dtype), *rest).float().cpu())
+        return torch.cat(logits)
 
     def judge(self, images, labels=None) -> torch.Tensor:
         """The calibrated probability (N,) that each image is real, where real and generated are equally likely.
@@ -381,21 +424,29 @@ class GANPipeline(DiffusionPipeline):
             images = [images]
         if isinstance(images, (list, tuple)) and all(isinstance(image, Image.Image) for image in images):
             fitted = [np.asarray(fit_pil(image, size, channels)) for image in images]
-            return from_uint8(np.stack(fitted).reshape(len(fitted), size, size, channels))
+            return from_uint8(np.array(fitted, dtype=np.uint8).reshape(len(fitted), size, size, channels))
         if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (size, size, channels):
             return from_uint8(images)
-        if (
-            isinstance(images, torch.Tensor)
-            and images.is_floating_point()
-            and images.shape[1:] == (channels, size, size)
-        ):
-            if not images.abs().max() <= 1.001:  # "not", so that NaN is caught as well
+        shape = getattr(images, "shape", ())
+        if isinstance(images, torch.Tensor) and images.is_floating_point() and shape[1:] == (channels, size, size):
+            if not (images.abs() <= 1.001).all():  # NaN is not either
                 raise ValueError("float images lie in [-1, 1]; these do not.")
             return images.detach().cpu().float()
-        given = f"{type(images).__name__} {getattr(images, 'dtype', '')} {tuple(getattr(images, 'shape', ()))}"
+        given = f"{type(images).__name__} {getattr(images, 'dtype', '')} {tuple(shape)}"
         raise ValueError(
-            f"images are PIL images, uint8 (N, {size}, {size}, {channels}) or float (N, {channels}, {size}, {size}); given {given}."
+            f"images are PIL images, uint8 (N, {size}, {size}, {channels}) or float (N, {channels}, {size}, {size}); "
+            f"given {given}."
         )
+
+
+@contextlib.contextmanager
+def _evaluating(model: GANModel):
+    """The model in eval mode, and back: batch statistics would tie an image to its batch, and sampling would move them."""
+    training = model.training
+    try:
+        yield model.eval()
+    finally:
+        model.train(training)
 
 
 def _read_index(path: Path) -> dict[str, type[GANModel]]:
@@ -411,8 +462,10 @@ def _read_index(path: Path) -> dict[str, type[GANModel]]:
             raise LoadError(f"{path}: component {shown(name)} is unknown; known: {', '.join(COMPONENTS)}.")
         if entry == [None, None]:
             continue
-        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], str) or entry[1] not in CLASSES:
-            raise LoadError(f"{path}: {name} is {shown(entry)}; allowed: [module, one of {', '.join(CLASSES)}].")
+        role = {getattr(pair, name) for pair in ARCHITECTURES.values()}
+        allowed = [known for known, cls in CLASSES.items() if cls in role]
+        if not isinstance(entry, list) or len(entry) != 2 or entry[1] not in allowed:
+            raise LoadError(f"{path}: {name} is {shown(entry)}; allowed: [module, one of {', '.join(allowed)}].")
         classes[name] = CLASSES[entry[1]]
     return classes
 
@@ -430,7 +483,11 @@ def _read_summary(path: Path, generator: GANModel) -> list[str] | None:
     names, classes = summary.get("label_names"), generator.config["num_classes"]
     if classes == 0 and names is None:
         return None
-    valid = isinstance(names, list) and all(isinstance(name, str) and 0 < len(name) <= 200 for name in names)
+    valid = isinstance(names, list) and all(
+        isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable() for name in names
+    )
     if not valid or len(names) != classes or len(set(names)) != classes:
-        raise LoadError(f"{path}: label_names is {shown(names)}; allowed: {classes} different texts.")
+        raise LoadError(
+            f"{path}: label_names is {shown(names)}; allowed: {classes} different texts of printable characters."
+        )
     return names

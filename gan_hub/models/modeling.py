@@ -19,6 +19,7 @@ from gan_hub.loading import (
     read_bytes,
     read_json,
     read_weights,
+    shown,
     weights_path,
 )
 from gan_hub.models.fields import problem
@@ -106,7 +107,7 @@ class GANModel(ModelMixin, ConfigMixin):
         config = read_json(path)
         name = config.get("_class_name")
         if name != cls.__name__:
-            raise LoadError(f"{path}: _class_name is {name!r}, but {cls.__name__} is to be loaded.")
+            raise LoadError(f"{path}: _class_name is {shown(name)}, but {cls.__name__} is to be loaded.")
         values = {key: value for key, value in config.items() if key not in _OWN_KEYS}
         sentence = problem(cls.__init__.__wrapped__, values, complete=True)
         if sentence:
@@ -129,11 +130,14 @@ class GANModel(ModelMixin, ConfigMixin):
         Raises ValueError, before anything is written, for another variant or for weights that are not finite after
         the cast: what cannot be loaded again is not saved.
         """
+        if not kwargs.get("safe_serialization", True):
+            raise ValueError("safe_serialization=False is not allowed: pickles can run code and are never written.")
         if variant is not None and variant not in VARIANT_DTYPES:
             raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
         saved = self
         if variant is not None:
-            saved = type(self)(**{key: value for key, value in self.config.items() if not key.startswith("_")})
+            with torch.random.fork_rng(devices=[]):  # saving must not change what a training run draws next
+                saved = type(self)(**{key: value for key, value in self.config.items() if not key.startswith("_")})
             saved.load_state_dict(self.state_dict())
             saved = saved.to(VARIANT_DTYPES[variant][1])
         for name, tensor in saved.state_dict().items():
