@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from gan_hub.loading import LoadError, read_bytes, sha256
+from gan_hub.loading import LoadError, read_bytes, read_weights, sha256
 
 WEIGHTS = Path(__file__).parent / "weights"
 EXTRACTORS = ("digits", "fashion")  # trained by benchmarks/feature_nets.py, shipped with the package
@@ -51,15 +51,13 @@ class Extractor:
         path = WEIGHTS / f"{name}.safetensors"
         if not path.is_file():
             raise LoadError(f"{path}: not found; `python benchmarks/feature_nets.py {name}` trains it.")
-        with safe_open(path, "pt") as file:
-            self.metadata = file.metadata()
-            weights = {key: file.get_tensor(key) for key in file.keys()}
         self.name = name
         self.sha256 = sha256(read_bytes(path, 100_000_000))
-        self.test_accuracy = float(self.metadata["test_accuracy"])
+        with safe_open(path, "pt") as file:
+            self.test_accuracy = float(file.metadata()["test_accuracy"])
         with torch.random.fork_rng(devices=[]):
             self.network = SmallClassifier()
-        self.network.load_state_dict(weights)
+        self.network.load_state_dict(read_weights(path, self.network.state_dict()))
         self.network.eval().requires_grad_(False)
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 Each training is a forked child, so that the libraries are imported once. Prints one JSON line for each kill.
 """
 
+import functools
 import json
 import os
 import signal
@@ -63,13 +64,13 @@ def final_bytes(config: TrainConfig) -> dict[str, str]:
 def main() -> None:
     options, points = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     unbroken = TrainConfig(**options | {"output": options["output"] + "/unbroken"})
-    assert in_child(lambda: train(unbroken)) == 0
+    assert in_child(functools.partial(train, unbroken)) == 0
     expected = final_bytes(unbroken)
     for point in points:
         config = TrainConfig(**options | {"output": f"{options['output']}/killed-{point}"})
-        killed = in_child(lambda: train(config, die_at=point))
+        killed = in_child(functools.partial(train, config, die_at=point))
         left = [path.name for path in list_checkpoints(config.run_folder / "checkpoints")]
-        resumed = in_child(lambda: train(config, resume=bool(left)))
+        resumed = in_child(functools.partial(train, config, resume=bool(left)))
         equal = resumed == 0 and final_bytes(config) == expected
         litter = [path.name for path in Path(config.run_folder / "checkpoints").glob(".unfinished-*")]
         print(

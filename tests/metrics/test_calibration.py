@@ -1,0 +1,62 @@
+"""AUC, Platt scaling and calibration error on logits whose truth is known."""
+
+import math
+
+import numpy as np
+import torch
+
+from gan_hub.data import ImageSet
+from gan_hub.metrics.calibration import auc, calibrate, calibration_error, platt
+
+
+def gaussians(shift: float, count: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of two unit Gaussians `shift` apart: the true log odds of x are shift · x, the AUC Φ(shift / √2)."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, count, generator=generator)
+    return real + shift / 2, fake - shift / 2
+
+
+def test_auc_is_the_share_of_pairs_in_the_right_order():
+    real, fake = torch.tensor([0.1, 0.5, 2.0]), torch.tensor([0.5, -1.0])
+    pairs = [(r > f) + 0.5 * (r == f) for r in real.tolist() for f in fake.tolist()]
+    assert auc(real, fake) == sum(pairs) / 6
+    assert auc(fake, real) == 1 - sum(pairs) / 6
+
+
+def test_auc_of_gaussians_is_known_and_a_blind_judge_has_one_half():
+    assert abs(auc(*gaussians(1.0)) - 0.5 * (1 + math.erf(0.5))) < 0.01
+    assert abs(auc(*gaussians(0.0)) - 0.5) < 0.01
+
+
+def test_platt_scaling_finds_the_true_log_odds_whatever_the_unit():
+    real, fake = gaussians(2.0)
+    for unit, offset in ((1.0, 0.0), (30.0, 500.0), (0.001, -4.0)):
+        scale, bias = platt(real * unit + offset, fake * unit + offset)
+        assert abs(scale * unit - 2.0) < 0.1
+        assert abs(scale * offset + bias) < 0.1
+
+
+def test_unequal_numbers_of_real_and_fake_do_not_tilt_the_judge():
+    real, fake = gaussians(2.0)
+    scale, bias = platt(real, fake[:1000])
+    assert abs(scale - 2.0) < 0.2 and abs(bias) < 0.2
+
+
+def test_platt_scaling_stays_finite_where_nothing_overlaps():
+    scale, bias = platt(torch.ones(50), -torch.ones(50))
+    assert 0 < scale < 1000 and math.isfinite(bias)
+
+
+def test_calibration_error_is_zero_for_honest_and_large_for_boastful_probabilities():
+    generator = torch.Generator().manual_seed(0)
+    said = torch.rand(50_000, generator=generator)
+    truth = (torch.rand(50_000, generator=generator) < said).float()
+    assert calibration_error(said, truth) < 0.01
+    assert abs(calibration_error(torch.full((1000,), 0.9), torch.tensor([1.0, 0.0] * 500)) - 0.4) < 1e-6
+
+
+def test_a_discriminator_that_saw_no_training_is_no_better_than_a_coin(tiny_pipeline):
+    labels = np.arange(300) % 3
+    fakes = tiny_pipeline(seeds=range(300), labels=labels.tolist(), output_type="np").images
+    found = calibrate(tiny_pipeline, ImageSet(fakes, labels.astype(np.int64), ["a", "b", "c"]))
+    assert found.images == 300 and abs(found.auc - 0.5) < 0.1 and found.error < 0.15
