@@ -1,0 +1,299 @@
+"""DCGAN against its paper, and against the numbers of a reference implementation."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from gan_hub.models.dcgan import SIDES, ConditionalNorm, DCGANDiscriminator, DCGANGenerator, MinibatchStddev, widths
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcgan.safetensors"
+SHAPES = [(resolution, channels) for resolution in SIDES for channels in (1, 3)]
+
+
+# ------------------------------------------------------------------------------------ the paper's rules
+
+
+def test_the_default_generator_is_the_papers_figure_1():
+    with torch.device("meta"):
+        model = DCGANGenerator()
+    assert model.project.weight.shape == (1024 * 4 * 4, 100)
+    planes = [(up.in_channels, up.out_channels, up.kernel_size, up.stride) for up in model.ups]
+    assert planes == [(i, o, (4, 4), (2, 2)) for i, o in ((1024, 512), (512, 256), (256, 128), (128, 3))]
+
+
+def test_the_default_discriminator_mirrors_the_generator():
+    with torch.device("meta"):
+        model = DCGANDiscriminator()
+    planes = [(down.in_channels, down.out_channels, down.kernel_size, down.stride) for down in model.downs]
+    assert planes == [(i, o, (4, 4), (2, 2)) for i, o in ((3, 128), (128, 256), (256, 512), (512, 1024))]
+    assert (model.score.in_features, model.score.out_features) == (1024 * 4 * 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "base", "most", "expected"),
+    [
+        (64, 128, 1024, [1024, 512, 256, 128]),
+        (28, 64, 1024, [256, 128, 64]),
+        (32, 64, 100, [100, 100, 64]),
+        (128, 16, 1024, [256, 128, 64, 32, 16]),
+    ],
+)
+def test_widths_halve_towards_the_image_and_stay_below_the_most(resolution, base, most, expected):
+    assert widths(resolution, base, most) == expected
+
+
+def test_nothing_pools_and_only_the_projection_and_the_score_are_fully_connected():
+    for model in (DCGANGenerator(base_channels=2), DCGANDiscriminator(base_channels=2)):
+        kinds = [type(module) for module in model.modules()]
+        assert not any("Pool" in kind.__name__ or "Upsample" in kind.__name__ for kind in kinds)
+        assert kinds.count(nn.Linear) == 1
+        convolutions = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+        assert len(convolutions) == 4 and all(convolution.stride == (2, 2) for convolution in convolutions)
+
+
+def test_batch_norm_is_everywhere_but_in_the_generators_last_and_the_discriminators_first_layer():
+    generator, discriminator = DCGANGenerator(base_channels=2), DCGANDiscriminator(base_channels=2)
+    assert all(isinstance(norm.normalise, nn.BatchNorm2d) for norm in generator.norms)
+    assert len(generator.norms) == len(generator.ups)  # each stands before its convolution: none after the last
+    assert [type(norm) for norm in discriminator.norms] == [nn.Identity] + [nn.BatchNorm2d] * 3
+    # A bias in front of a batch norm does nothing; where there is no norm it is needed.
+    assert [up.bias is not None for up in generator.ups] == [False, False, False, True]
+    assert [down.bias is not None for down in discriminator.downs] == [True, False, False, False]
+
+
+def test_without_norm_no_batch_statistics_are_left_and_every_convolution_has_a_bias():
+    model = DCGANDiscriminator(base_channels=2, norm="none")
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    assert all(down.bias is not None for down in model.downs)
+    generator = DCGANGenerator(base_channels=2, norm="none")
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in generator.modules())
+
+
+def test_weights_start_from_a_normal_of_standard_deviation_0_02():
+    torch.manual_seed(0)
+    for model in (DCGANGenerator(base_channels=16), DCGANDiscriminator(base_channels=16, num_classes=50)):
+        seen = 0
+        for module in model.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
+                weight, seen = module.weight.detach(), seen + 1
+                error = 5 * 0.02 / weight.numel() ** 0.5  # five standard errors
+                assert abs(weight.mean().item()) < error
+                assert abs(weight.std().item() - 0.02) < error
+                if getattr(module, "bias", None) is not None:
+                    assert not module.bias.any()
+        assert seen == 5 + isinstance(model, DCGANDiscriminator)
+    norm = ConditionalNorm(4, 3, "batch")
+    assert (norm.scale == 1).all() and (norm.shift == 0).all() and norm.scale.shape == (3, 4)
+
+
+def captured(monkeypatch, name: str) -> list:
+    """The arguments of every call of `torch.nn.functional.<name>` or `torch.<name>` from now on."""
+    calls, home = [], torch.nn.functional if hasattr(torch.nn.functional, name) and name == "leaky_relu" else torch
+    original = getattr(home, name)
+
+    def spy(*args):
+        calls.append(args)
+        return original(*args)
+
+    monkeypatch.setattr(home, name, spy)
+    return calls
+
+
+def test_the_generator_is_relu_and_tanh_and_the_discriminator_leaky_relu_of_slope_0_2(monkeypatch):
+    generator, discriminator = DCGANGenerator(base_channels=2), DCGANDiscriminator(base_channels=2)
+    relu, tanh, leaky = (captured(monkeypatch, name) for name in ("relu", "tanh", "leaky_relu"))
+    images = generator(torch.randn(2, 100))
+    assert (len(relu), len(tanh), len(leaky)) == (4, 1, 0)
+    discriminator(images)
+    assert (len(relu), len(tanh)) == (4, 1)
+    assert [args[1] for args in leaky] == [0.2] * 4
+
+
+# --------------------------------------------------------------------------------------------- shapes
+
+
+@pytest.mark.parametrize(("resolution", "channels"), SHAPES)
+@pytest.mark.parametrize("num_classes", [0, 3])
+def test_both_players_have_the_right_shape_and_range(resolution, channels, num_classes):
+    shape = dict(resolution=resolution, channels=channels, num_classes=num_classes, base_channels=2)
+    labels = torch.tensor([0, 2]) if num_classes else None
+    images = DCGANGenerator(**shape, latent_size=5)(30 * torch.randn(2, 5), labels)
+    assert images.shape == (2, channels, resolution, resolution) and images.dtype == torch.float32
+    assert -1 <= images.min() < images.max() <= 1
+    logits = DCGANDiscriminator(**shape)(images, labels)
+    assert logits.shape == (2,) and logits.dtype == torch.float32
+
+
+def test_the_class_decides_about_image_and_verdict():
+    torch.manual_seed(0)
+    shape = dict(resolution=28, channels=1, num_classes=3, base_channels=4)
+    generator, discriminator = DCGANGenerator(**shape).eval(), DCGANDiscriminator(**shape).eval()
+    for norm in generator.norms:
+        nn.init.normal_(norm.shift)
+    z = torch.randn(1, 100).expand(3, -1)
+    images = generator(z, torch.arange(3))
+    assert not torch.equal(images[0], images[1]) and not torch.equal(images[1], images[2])
+    logits = discriminator(images[:1].expand(3, -1, -1, -1), torch.arange(3))
+    assert len(set(logits.tolist())) == 3
+
+
+def test_labels_are_asked_for_where_there_are_classes_and_only_there():
+    for cls, size in ((DCGANGenerator, (1, 100)), (DCGANDiscriminator, (1, 3, 64, 64))):
+        with pytest.raises(ValueError, match=f"{cls.__name__} needs labels"):
+            cls(base_channels=1, num_classes=2)(torch.zeros(size))
+        with pytest.raises(ValueError, match=f"{cls.__name__} has no classes and takes no labels"):
+            cls(base_channels=1)(torch.zeros(size), torch.tensor([0]))
+
+
+# --------------------------------------------------------------------------------- minibatch deviation
+
+
+def test_minibatch_stddev_in_training_is_the_batchs_mean_deviation():
+    layer, x = MinibatchStddev().train(), torch.randn(6, 2, 4, 4)
+    out = layer(x)
+    assert out.shape == (6, 3, 4, 4) and torch.equal(out[:, :2], x)
+    expected = x.std(0, unbiased=False).mean()
+    torch.testing.assert_close(out[:, 2], expected.expand(6, 4, 4))
+    torch.testing.assert_close(layer.running, 0.01 * expected)  # a hundredth of the way from 0
+
+
+def test_minibatch_stddev_in_eval_is_the_running_value_whatever_the_batch():
+    layer, x = MinibatchStddev(), torch.randn(6, 2, 4, 4)
+    for _ in range(2000):
+        layer(x)
+    layer.eval()
+    before = layer.running.clone()
+    assert torch.equal(layer(x)[:1], layer(x[:1])) and torch.equal(layer(x)[2:5], layer(x[2:5]))
+    assert torch.equal(layer.running, before)
+    torch.testing.assert_close(layer(x)[0, 2, 0, 0], x.std(0, unbiased=False).mean(), rtol=1e-4, atol=0)
+
+
+def test_a_verdict_in_eval_mode_does_not_depend_on_the_neighbours():
+    model = DCGANDiscriminator(28, 1, base_channels=4, minibatch_stddev=True)
+    images = torch.randn(8, 1, 28, 28)
+    for _ in range(3):
+        model(images)
+    model.eval()
+    torch.testing.assert_close(model(images)[:2], model(images[:2]), rtol=0, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------ precision
+
+
+@pytest.mark.parametrize("cls", [DCGANGenerator, DCGANDiscriminator])
+def test_force_fp32_computes_in_float32_inside_autocast(cls):
+    torch.manual_seed(0)
+    model = cls(resolution=28, channels=1, base_channels=8).eval()
+    x = torch.randn(2, 100) if cls is DCGANGenerator else torch.randn(2, 1, 28, 28)
+    exact = model(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough, forced = model(x), model(x, force_fp32=True)
+    assert rough.dtype == torch.bfloat16 and not torch.equal(rough.float(), exact)
+    assert forced.dtype == torch.float32 and torch.equal(forced, exact)
+
+
+# ---------------------------------------------------------------------------------------- golden values
+
+
+def key_map() -> tuple[dict[str, str], dict[str, str]]:
+    """Our tensor → the reference's, for generator and discriminator.
+
+    The reference is one flat `main`: in the generator (transposed convolution, batch norm, ReLU) four times, then a
+    last transposed convolution; in the discriminator a convolution, three times (convolution, batch norm), and a
+    4 × 4 convolution as the score. Our first layer is that transposed convolution of a 1 × 1 input written as the
+    linear map that it is, and our score the 4 × 4 convolution likewise, plus a bias.
+    """
+    generator = {"project.weight": "main.0.weight"}
+    for stage, norm in enumerate((1, 4, 7, 10)):
+        generator |= {
+            f"norms.{stage}.scale": f"main.{norm}.weight",
+            f"norms.{stage}.shift": f"main.{norm}.bias",
+            f"norms.{stage}.normalise.running_mean": f"main.{norm}.running_mean",
+            f"norms.{stage}.normalise.running_var": f"main.{norm}.running_var",
+            f"norms.{stage}.normalise.num_batches_tracked": f"main.{norm}.num_batches_tracked",
+            f"ups.{stage}.weight": f"main.{norm + 2}.weight",
+        }
+    discriminator = {"downs.0.weight": "main.0.weight", "score.weight": "main.11.weight"}
+    for stage, convolution in enumerate((2, 5, 8), start=1):
+        discriminator[f"downs.{stage}.weight"] = f"main.{convolution}.weight"
+        for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+            discriminator[f"norms.{stage}.{name}"] = f"main.{convolution + 1}.{name}"
+    return generator, discriminator
+
+
+OUR_BIASES = ("ups.3.bias", "downs.0.bias", "score.bias")  # the reference has none: they are zero there
+
+
+def reshaped(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    if name == "project.weight":  # (Z, F, 4, 4) → (F · 4 · 4, Z)
+        return tensor.flatten(1).t()
+    if name == "score.weight":  # (1, F, 4, 4) → (1, F · 4 · 4)
+        return tensor.flatten(1)
+    if name.endswith((".scale", ".shift")):  # (F,) → (one class, F)
+        return tensor[None]
+    return tensor
+
+
+@pytest.fixture
+def golden() -> dict[str, torch.Tensor]:
+    with safe_open(GOLDEN, "pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}
+
+
+def players(golden) -> tuple[DCGANGenerator, DCGANDiscriminator]:
+    """Our networks with the reference's weights; every tensor of the reference is used exactly once."""
+    models = DCGANGenerator(64, 3, 16, base_channels=6), DCGANDiscriminator(64, 3, base_channels=6)
+    for model, names, role in zip(models, key_map(), ("generator", "discriminator")):
+        theirs = {k.removeprefix(f"weights/{role}/"): v for k, v in golden.items() if k.startswith(f"weights/{role}/")}
+        assert sorted(names.values()) == sorted(theirs)
+        state = {ours: reshaped(ours, theirs[name]) for ours, name in names.items()}
+        for bias in OUR_BIASES:
+            if bias in model.state_dict():
+                state[bias] = torch.zeros_like(model.state_dict()[bias])
+        model.load_state_dict(state)
+    return models
+
+
+def assert_near(ours: torch.Tensor, golden: torch.Tensor, tolerance: float = 2e-5) -> None:
+    assert ours.shape == golden.shape
+    assert (ours - golden).abs().max() <= tolerance * golden.abs().max()
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_the_reference_networks_images_and_logits_come_out_of_ours(golden, mode):
+    generator, discriminator = (model.train(mode == "train") for model in players(golden))
+    with torch.no_grad():
+        images = generator(golden["inputs/z"].flatten(1))
+        logits = discriminator(golden["inputs/images"])
+    assert_near(images, golden[f"outputs/{mode}/image"])
+    assert_near(logits, golden[f"outputs/{mode}/real_logits"])
+    assert_near(torch.sigmoid(logits), golden[f"outputs/{mode}/real_probability"])
+    if mode == "train":
+        for model, names, role in zip((generator, discriminator), key_map(), ("generator", "discriminator")):
+            moved = {ours: theirs for ours, theirs in names.items() if "running_" in ours}
+            assert len(moved) == (8 if role == "generator" else 6)
+            for ours, theirs in moved.items():
+                assert_near(model.state_dict()[ours], golden[f"outputs/train/after/{role}/{theirs}"])
+
+
+def test_the_reference_losses_come_out_of_ours(golden):
+    from gan_hub.losses import non_saturating_discriminator, non_saturating_generator
+
+    generator, discriminator = (model.eval() for model in players(golden))
+    with torch.no_grad():
+        real = discriminator(golden["inputs/images"])
+        fake = discriminator(generator(golden["inputs/z"].flatten(1)))
+    assert_near(non_saturating_discriminator(real, fake), golden["outputs/losses/d"])
+    assert_near(non_saturating_generator(fake), golden["outputs/losses/g"])
+
+
+def test_a_disturbed_weight_would_be_noticed_by_the_golden_values(golden):
+    generator, _ = players(golden)
+    with torch.no_grad():
+        generator.ups[1].weight *= 1.02
+        images = generator.eval()(golden["inputs/z"].flatten(1))
+    with pytest.raises(AssertionError):
+        assert_near(images, golden["outputs/eval/image"])
