@@ -11,6 +11,7 @@ import yaml
 from gan_hub.losses import ADVERSARIAL
 from gan_hub.metrics.features import EXTRACTORS
 from gan_hub.models import ARCHITECTURES
+from gan_hub.models.fields import problem
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
@@ -76,8 +77,23 @@ class TrainConfig:
         total, decay = self.total_kimg, self.decay_kimg
         if decay > total:
             raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}.")
+        if self.real_samples and not self.real_samples_notice.strip():
+            raise ValueError("real_samples_notice='' is not allowed with real_samples; say where they come from and their licence.")
+        for option in ("generator", "discriminator"):
+            self._check_network(option)
         if not self.name or set(self.name) & set("/\\ ") or self.name.startswith("."):
             raise ValueError(f"name={self.name!r} is not allowed; a name has no spaces or slashes and no leading dot.")
+
+    def _check_network(self, option: str) -> None:
+        """The arguments of one network against its class, which is not built for it."""
+        network, given = getattr(ARCHITECTURES[self.architecture], option), getattr(self, option)
+        shared = [key for key in given if key in ("resolution", "channels", "num_classes")]
+        if shared:
+            raise ValueError(f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, not here.")
+        shape = {"resolution": self.resolution, "channels": self.channels}
+        sentence = problem(network.__init__.__wrapped__, shape | given, complete=False)
+        if sentence:
+            raise ValueError(f"{option}: {sentence}")
 
     def _check(self, name: str, value: object) -> None:
         spec = FIELDS[name]

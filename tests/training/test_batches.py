@@ -55,7 +55,7 @@ def test_images_that_are_shipped_are_left_out_of_training(shapes_npz, tmp_path):
     everything = load_images(str(shapes_npz), 28, 1)
     shipped = tmp_path / "shipped.npz"
     np.savez(shipped, images=everything.images[:40, ..., 0], labels=everything.labels[:40])
-    config = TrainConfig(data=str(shapes_npz), real_samples=str(shipped))
+    config = TrainConfig(data=str(shapes_npz), real_samples=str(shipped), real_samples_notice="made up")
     data = load_data(config)
     assert len(data.real_samples) == 40 and len(data.train) == 260
     trained_on = {image.tobytes() for image in data.train.images}

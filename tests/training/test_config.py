@@ -27,6 +27,7 @@ def test_every_recipe_is_a_valid_configuration_named_like_its_file(path):
         ("name", "../up", "no spaces or slashes"),
         ("generator", [1], "of type dict"),
         ("decay_kimg", 5000.0, "at most total_kimg"),
+        ("real_samples", "mnist", "real_samples_notice=''"),
     ],
 )
 def test_a_bad_value_is_refused_with_what_was_given_and_what_is_allowed(option, value, said):

@@ -1,0 +1,155 @@
+"""train.py from outside: the dry run, one-sentence errors, and a whole run whose folder loads and can be published."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from gan_hub import GANPipeline
+from gan_hub.hub.cards import check_card
+from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
+
+ROOT = Path(__file__).parents[1]
+
+
+def train(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    env = os.environ | {"OMP_NUM_THREADS": "1"} | variables
+    return subprocess.run(
+        [sys.executable, "train.py", *arguments], env=env, cwd=ROOT, capture_output=True, text=True, timeout=250
+    )
+
+
+def test_the_dry_run_prints_everything_and_does_nothing(tmp_path):
+    done = train(
+        "recipes/dcgan-fashion-mnist.yaml", "--dry-run", "--output", str(tmp_path / "runs"), "--batch-size", "32"
+    )
+    assert done.returncode == 0, done.stderr
+    options, sizes = done.stdout.rsplit("\n# ", 1)
+    options = yaml.safe_load(options)
+    assert options["batch_size"] == 32 and options["loss"] == "non_saturating" and options["beta2"] == 0.99
+    assert sizes.startswith(
+        "generator 698,113 parameters, discriminator 436,417; 10 classes; 25,000 steps of 32 images"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["recipes/no-such.yaml"], 2, "recipe recipes/no-such.yaml: cannot be read"),
+        (["recipes/dcgan-mnist.yaml", "--batch_size", "many"], 2, "--batch_size 'many' is not allowed"),
+        (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "loss='magic' is not allowed"),
+        (["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{depth: 3}"], 2, "config key 'depth' is unknown"),
+        (
+            ["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{channels: 3}"],
+            2,
+            "set for both networks at the top",
+        ),
+        (
+            ["recipes/dcgan-mnist.yaml", "--data", "nowhere.npz", "--output", "{tmp}"],
+            1,
+            "data 'nowhere.npz': no such folder",
+        ),
+        (
+            ["recipes/dcgan-mnist.yaml", "--precision", "fp16", "--device", "cpu", "--output", "{tmp}"],
+            1,
+            "needs a CUDA GPU",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_path):
+    done = train(*[argument.format(tmp=tmp_path) if argument == "{tmp}" else argument for argument in arguments])
+    assert done.returncode == code
+    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("step-*"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, shapes_npz):  # noqa: F811
+    """A whole run through `accelerate launch`, on a folder with a few bad files, with images to ship."""
+    from PIL import Image
+
+    tmp = tmp_path_factory.mktemp("whole")
+    with np.load(shapes_npz) as arrays:
+        for index, (image, label) in enumerate(zip(arrays["x_train"], arrays["y_train"])):
+            folder = tmp / "images" / "train" / f"bar-{label}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{index:03d}.png")
+        shipped = {"images": arrays["x_train"][:30], "labels": arrays["y_train"][:30]}
+    np.savez(tmp / "shipped.npz", **shipped)
+    (tmp / "images" / "train" / "bar-0" / "page.jpg").write_text("<html>not found</html>")
+    (tmp / "images" / "train" / "bar-1" / "torn.png").write_bytes(
+        (tmp / "images/train/bar-0").glob("0*.png").__next__().read_bytes()[:90]
+    )
+    options = {
+        "name": "bars", "data": str(tmp / "images"), "output": str(tmp / "runs"),
+        "generator": {"latent_size": 8, "base_channels": 4},
+        "discriminator": {"base_channels": 4, "norm": "none", "minibatch_stddev": True},
+        "batch_size": 16, "total_kimg": 0.32, "log_kimg": 0.1, "sample_kimg": 0.16, "checkpoint_kimg": 0.16,
+        "evaluate_kimg": 0.16, "evaluate_images": 60, "extractor": "digits", "device": "cpu", "data_license": "CC0",
+        "real_samples": str(tmp / "shipped.npz"), "real_samples_notice": "made for this test\nsecond line",
+    }  # fmt: skip
+    (tmp / "bars.yaml").write_text(yaml.safe_dump(options))
+    command = [
+        Path(sys.executable).with_name("accelerate"),
+        "launch",
+        "--cpu",
+        "--num_processes",
+        "1",
+        "train.py",
+        tmp / "bars.yaml",
+    ]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(list(map(str, command)), env=env, cwd=ROOT, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    return tmp / "runs" / "bars", done.stdout
+
+
+def test_bad_files_are_counted_and_named_and_do_not_stop_the_run(finished):
+    _, output = finished
+    assert "2 files skipped: 1 damaged (train/bar-1/torn.png); 1 not an image (train/bar-0/page.jpg)" in output
+    assert "training on 216 images" in output  # 300, less the shipped 30, less a fifth that is held out
+
+
+def test_the_run_leaves_log_samples_plot_tensorboard_and_checkpoints(finished):
+    run, _ = finished
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["images"] for line in lines if "loss/generator" in line] == [96, 192, 288, 320]
+    assert [line["images"] for line in lines if "score/FD-digits" in line] == [160, 320]
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["kimg-000000.png"]
+    assert (run / "plot.png").stat().st_size > 5000 and list((run / "tensorboard").glob("**/events.*"))
+    assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step-000000010", "step-000000020"]
+
+
+def test_the_export_is_a_complete_hub_folder_that_loads(finished):
+    run, _ = finished
+    files = {path.relative_to(run / "export").as_posix() for path in (run / "export").rglob("*") if path.is_file()}
+    weights = {
+        f"{part}/diffusion_pytorch_model{kind}.safetensors"
+        for part in ("generator", "discriminator")
+        for kind in ("", ".fp16")
+    }
+    assert files == weights | {
+        "README.md", "config.json", "discriminator/config.json", "generator/config.json", "judge.json", "log.jsonl",
+        "manifest.json", "model_index.json", "plot.png", "real_samples.json", "real_samples.png", "recipe.yaml",
+        "reference.safetensors", "samples.png", "scores.json",
+    }  # fmt: skip
+    pipe = GANPipeline.from_pretrained(run / "export")
+    assert pipe.label_names == ["bar-0", "bar-1", "bar-2"] and pipe.verify_reference() == 0
+    assert 0 <= pipe.calibration.auc <= 1 and pipe.judge(pipe(seeds=[1]).images).shape == (1,)
+
+
+def test_the_card_tells_what_was_measured_and_nothing_of_this_machine(finished):
+    run, _ = finished
+    card = (run / "export" / "README.md").read_text()
+    check_card(card)
+    scores = json.loads((run / "export" / "scores.json").read_text())
+    assert f"{scores['scores']['FD-digits']:.3f}" in card and scores["provenance"]["extractor_sha256"] in card
+    assert "held-out AUC" in card and "made for this test" in card and "licence CC0" in card
+    recipe = (run / "export" / "recipe.yaml").read_text()
+    assert str(run.parents[1]) not in card + recipe and "data: your-data" in recipe
