@@ -8,18 +8,21 @@ import io
 import os
 import re
 import zipfile
+import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from gan_hub.images import fit_pil
+from gan_hub.images import TooManyPixels, fit_pil
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 MAX_FILE_BYTES = 200_000_000
+MAX_CLASSES = 10_000
 FOLDER_VARIABLE = "GAN_HUB_DATA"  # a folder with one sub-folder a named data set
 
 
@@ -93,9 +96,9 @@ def load_images(source: str, resolution: int, channels: int, split: str = "train
     if path.is_dir() and (prefix := _idx_prefix(path, split)):
         found = _from_arrays(*_read_idx(path, prefix), resolution, channels)
     elif path.is_dir():
-        found = _from_files(_walk_folder(path, split), resolution, channels)
+        found = _read_folder(path, split, resolution, channels)
     elif path.suffix == ".zip" and path.is_file():
-        found = _from_files(_walk_zip(path, split), resolution, channels)
+        found = _read_zip(path, split, resolution, channels)
     elif path.suffix == ".npz" and path.is_file():
         found = _from_arrays(*_read_npz(path, split), resolution, channels)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.exists():
@@ -107,8 +110,19 @@ def load_images(source: str, resolution: int, channels: int, split: str = "train
     if len(found) == 0:
         raise ValueError(f"data {source!r}: no usable image in it. {found.report()}")
     if found.labels is not None and found.label_names is None:
-        found.label_names = names or [str(label) for label in range(int(found.labels.max()) + 1)]
+        classes, most = int(found.labels.max()) + 1, len(names) if names else MAX_CLASSES
+        if classes > most:
+            raise ValueError(f"data {source!r}: label {classes - 1} is in it, but there are at most {most} classes.")
+        found.label_names = names or [str(label) for label in range(classes)]
     return found
+
+
+def without(images: ImageSet, others: ImageSet) -> ImageSet:
+    """The images that are not, byte for byte, among `others`."""
+    unwanted = {image.tobytes() for image in others.images}
+    return images.take(
+        np.array([i for i, image in enumerate(images.images) if image.tobytes() not in unwanted], dtype=np.int64)
+    )
 
 
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
@@ -131,82 +145,107 @@ def _find_named(name: str) -> str:
 # ----------------------------------------------------------------------------------------- image files
 
 
-def _split_of(entries: list[str], split: str) -> list[str]:
-    """Only the entries below a top folder "train" or "test" where such folders exist, else all of them for "train"."""
-    if any(entry.split("/")[0] in ("train", "test") for entry in entries):
-        chosen = [entry for entry in entries if entry.split("/")[0] == split]
+@dataclass(frozen=True)
+class Entry:
+    """An image file that was found and not yet read."""
+
+    name: str
+    label: str | int | None
+    size: int  # bytes
+    read: Callable[[], bytes]
+
+
+def _plan(files: list[str], split: str) -> tuple[list[tuple[str, str | None]], list[str] | None]:
+    """((file, label) of the split, all class names) of image files given by their paths, with / between the parts.
+
+    Top folders "train" and "test" are splits where there are any, else all is "train". The next folder is the class.
+    One folder around everything, and a class without others, say nothing and do not count. The classes are those of
+    all splits, so that a label means the same in each. Hidden files and what macOS leaves in archives are no images.
+    """
+    parts = {file: file.split("/") for file in files}
+    parts = {file: p for file, p in parts.items() if p[0] != "__MACOSX" and not any(part.startswith(".") for part in p)}
+    splits = {"train", "test"}
+    while parts and len({p[0] for p in parts.values()} - splits) == len({p[0] for p in parts.values()}) == 1:
+        if min(map(len, parts.values())) == 1:
+            break
+        parts = {file: p[1:] for file, p in parts.items()}
+    if any(p[0] in splits for p in parts.values() if len(p) > 1):
+        sides = {file: (p[0], p[1:]) for file, p in parts.items() if p[0] in splits}
     else:
-        chosen = entries if split == "train" else []
+        sides = {file: ("train", p) for file, p in parts.items()}
+    labels = {file: p[0] if len(p) > 1 else None for file, (_, p) in sides.items()}
+    chosen = sorted(file for file, (side, _) in sides.items() if side == split)
     if not chosen and split == "test":
         raise NoSuchSplit("the data has no test split (no folder named test).")
-    return chosen
+    names = set(labels.values())
+    if None in names or len(names) < 2:
+        return [(file, None) for file in chosen], None
+    return [(file, labels[file]) for file in chosen], sorted(names)
 
 
-Entry = tuple[str, str | None, bytes | None]  # name, label, content (None: too large to read)
-
-
-def _label_of(entry: str, split: str) -> str | None:
-    folders = entry.split("/")[:-1]
-    folders = folders[1:] if folders[:1] == [split] else folders
-    return folders[0] if folders else None
-
-
-def _walk_folder(folder: Path, split: str) -> Iterator[Entry]:
+def _read_folder(folder: Path, split: str, resolution: int, channels: int) -> ImageSet:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    for name in _split_of([path.relative_to(folder).as_posix() for path in files], split):
-        path = folder / name
-        yield name, _label_of(name, split), path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else None
+    plan, names = _plan([path.relative_to(folder).as_posix() for path in files], split)
+    entries = [Entry(name, label, os.path.getsize(folder / name), (folder / name).read_bytes) for name, label in plan]
+    return _from_files(entries, names, resolution, channels)
 
 
-def _walk_zip(archive: Path, split: str) -> Iterator[Entry]:
+def _read_zip(archive: Path, split: str, resolution: int, channels: int) -> ImageSet:
     try:
-        with zipfile.ZipFile(archive) as zipped:
-            sizes = {info.filename: info.file_size for info in zipped.infolist() if not info.is_dir()}
-            names = sorted(name for name in sizes if Path(name).suffix.lower() in IMAGE_SUFFIXES)
-            for name in _split_of(names, split):
-                yield name, _label_of(name, split), zipped.read(name) if sizes[name] <= MAX_FILE_BYTES else None
-    except zipfile.BadZipFile as error:
+        zipped = zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"data {archive}: not a readable zip ({error}).") from error
+    with zipped:
+        sizes = {info.filename: info.file_size for info in zipped.infolist() if not info.is_dir()}
+        plan, names = _plan([name for name in sizes if Path(name).suffix.lower() in IMAGE_SUFFIXES], split)
+        entries = [Entry(name, label, sizes[name], partial(zipped.read, name)) for name, label in plan]
+        return _from_files(entries, names, resolution, channels)
 
 
-def _from_files(entries: Iterator[Entry], resolution: int, channels: int) -> ImageSet:
+def _from_files(entries: Iterable[Entry], names: list[str] | None, resolution: int, channels: int) -> ImageSet:
+    """The usable ones of `entries`; an entry's label is one of `names`, or its index there, or None in all of them."""
     arrays, labels, skipped = [], [], defaultdict(list)
-    for name, label, content in entries:
+    for entry in entries:
+        if entry.size > MAX_FILE_BYTES:
+            skipped["too large"].append(entry.name)
+            continue
         try:
-            if content is None:
-                raise Image.DecompressionBombError
-            arrays.append(np.asarray(fit_pil(Image.open(io.BytesIO(content)), resolution, channels)))
-            labels.append(label)
+            arrays.append(np.asarray(fit_pil(Image.open(io.BytesIO(entry.read())), resolution, channels)))
         except UnidentifiedImageError:
-            skipped["not an image"].append(name)
-        except (Image.DecompressionBombError, ValueError):
-            skipped["too large"].append(name)
-        except (OSError, SyntaxError, EOFError):  # Pillow raises SyntaxError for some broken PNGs
-            skipped["damaged"].append(name)
-    images = np.stack(arrays) if arrays else np.empty((0, resolution, resolution, channels), np.uint8)
-    images = images.reshape(len(images), resolution, resolution, channels)
-    if not labels or None in labels:
+            skipped["not an image"].append(entry.name)
+        except (Image.DecompressionBombError, TooManyPixels, MemoryError):
+            skipped["too large"].append(entry.name)
+        except Exception:  # whatever a decoder, an archive or the disk raises: one bad file must not end a run
+            skipped["damaged"].append(entry.name)
+        else:
+            labels.append(names.index(entry.label) if names and isinstance(entry.label, str) else entry.label)
+    images = np.array(arrays, dtype=np.uint8).reshape(len(arrays), resolution, resolution, channels)
+    if names is None or None in labels:
         return ImageSet(images, skipped=dict(skipped))
-    names = sorted(set(labels))
-    indices = np.array([names.index(label) for label in labels], dtype=np.int64)
-    return ImageSet(images, indices, names, dict(skipped))
+    return ImageSet(images, np.array(labels, dtype=np.int64), names, dict(skipped))
 
 
 # ---------------------------------------------------------------------------------------------- arrays
 
 
 def _from_arrays(images: np.ndarray, labels: np.ndarray | None, resolution: int, channels: int) -> ImageSet:
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        raise ValueError(f"image arrays are uint8 (N, H, W) or (N, H, W, C), not {images.dtype} {images.shape}.")
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,), (4,)):
+        raise ValueError(
+            f"image arrays are uint8 (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels, not {images.dtype} {images.shape}."
+        )
     if images.ndim == 3:
         images = images[..., None]
     if images.shape[1:] != (resolution, resolution, channels):
         flat = (image[..., 0] if image.shape[-1] == 1 else image for image in images)
         fitted = [np.asarray(fit_pil(Image.fromarray(image), resolution, channels)) for image in flat]
-        images = np.stack(fitted).reshape(len(images), resolution, resolution, channels)
-    if labels is not None and len(labels) != len(images):
-        raise ValueError(f"{len(images)} images, but {len(labels)} labels.")
-    return ImageSet(images, None if labels is None else labels.astype(np.int64))
+        images = np.array(fitted, dtype=np.uint8).reshape(len(images), resolution, resolution, channels)
+    if labels is None:
+        return ImageSet(images)
+    if labels.size != len(images):  # (N,), or (N, 1) as in CIFAR's files
+        raise ValueError(f"{len(images)} images, but labels of shape {labels.shape}.")
+    if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
+        raise ValueError(f"labels are whole numbers from 0, not {labels.dtype} from {labels.min(initial=0)}.")
+    return ImageSet(images, labels.astype(np.int64).reshape(len(images)))
 
 
 def _idx_prefix(folder: Path, split: str) -> str | None:
@@ -236,7 +275,7 @@ def _idx_array(path: Path) -> np.ndarray:
             raise ValueError("not an idx file of bytes")
         shape = np.frombuffer(data, ">u4", count=data[3], offset=4).astype(int)
         return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
-    except (ValueError, EOFError, OSError, IndexError) as error:
+    except (ValueError, EOFError, OSError, IndexError, zlib.error) as error:
         raise ValueError(f"data {path}: damaged idx file ({error}).") from error
 
 
@@ -252,7 +291,7 @@ def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
             raise ValueError(f"arrays x_{split} or images are expected, found {', '.join(arrays)}")
     except NoSuchSplit:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"data {path}: not usable ({error}).") from error
 
 
@@ -282,15 +321,17 @@ def _from_table(table, resolution: int, channels: int) -> ImageSet:
     if image is None:
         raise ValueError(f"the data set has no image column; its columns: {', '.join(kinds)}.")
     table = table.cast_column(image, datasets.Image(decode=False))
-    names = None if label is None else kinds[label].names
+    names = None if label is None else list(kinds[label].names)
 
-    def entries() -> Iterator[Entry]:
+    def content(cell: dict) -> bytes:
+        return cell["bytes"] or Path(cell["path"]).read_bytes()
+
+    def entries() -> Iterable[Entry]:
         for index, row in enumerate(table):
-            content = row[image]["bytes"] or Path(row[image]["path"]).read_bytes()
-            yield f"row {index}", None if label is None else row[label], content
+            cell, number = row[image], None if label is None else row[label]
+            # -1 is how the library marks a hidden label, None a missing one
+            number = None if number is None or number < 0 else number
+            size = len((cell or {}).get("bytes") or b"")
+            yield Entry(f"row {index}", number, size, partial(content, cell))
 
-    found = _from_files(entries(), resolution, channels)
-    if names is not None and found.label_names is not None:
-        found.labels = np.array([found.label_names[i] for i in found.labels], dtype=np.int64)
-        found.label_names = list(names)
-    return found
+    return _from_files(entries(), names, resolution, channels)

@@ -14,6 +14,10 @@ MODES = {1: "L", 3: "RGB"}  # channels → PIL mode
 MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
 
 
+class TooManyPixels(ValueError):
+    """A picture above MAX_PIXELS, refused before it is decoded."""
+
+
 def to_uint8(images: torch.Tensor) -> np.ndarray:
     """Float (N, C, H, W) in [-1, 1] → uint8 (N, H, W, C): −1 → 0, 1 → 255, rounded, clipped.
 
@@ -27,7 +31,7 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
 
 def from_uint8(images: np.ndarray) -> torch.Tensor:
     """uint8 (N, H, W, C) → float32 (N, C, H, W) in [-1, 1]; the exact inverse of `to_uint8`."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:
@@ -41,10 +45,10 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
 
     The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; 16-bit and 32-bit pictures
     are scaled to their brightest value's power of two; transparency is laid on white; an animation gives its first
-    frame; CMYK and palettes are converted. Raises ValueError above MAX_PIXELS and OSError for a torn file.
+    frame; CMYK and palettes are converted. Raises TooManyPixels, and OSError for a torn file.
     """
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+        raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         array = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
@@ -55,6 +59,8 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
     elif image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    if image.mode == "LAB":  # which Pillow turns into RGB, but not into L
+        image = image.convert("RGB")
     return image.convert(MODES[channels])
 
 
