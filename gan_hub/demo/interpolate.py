@@ -74,7 +74,7 @@ def open_tab(model: str, seeds: str, mode: str, frames: int, label: str, loop: b
 
 def build(model: gr.Dropdown):
     """Lays out the tab. Returns its opening: handler, inputs, outputs."""
-    with gr.Row():
+    with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=280):
             gr.Markdown(t("interpolate_intro"))
             seeds = gr.Textbox(

@@ -15,6 +15,8 @@ THEME = gr.themes.Default(
     body_background_fill="*neutral_50",
     body_background_fill_dark="*neutral_950",
     button_large_text_weight="600",
+    button_large_text_size="*text_md",
+    button_large_padding="10px",
     block_shadow="none",
 )
 
@@ -30,12 +32,17 @@ CSS = """
 
 /* Small pictures, enlarged: pixels stay pixels. */
 .px, .crisp img { image-rendering: pixelated; }
-.crisp .image-frame, .crisp .image-frame img, .crisp .image-container button { width: 100%; max-width: none; }
+.crisp .image-frame img { width: 100%; height: auto; object-fit: contain !important; }
+.crisp .image-container, .crisp .image-frame, .crisp .image-container button { width: 100%; height: auto; }
 .crisp .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
-.crisp .thumbnail-item { border-radius: 10px; overflow: hidden; aspect-ratio: 1; height: auto; }
-.crisp .caption-label { font-size: .7rem; line-height: 1.2; padding: 1px 6px; }
-#sample-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)) !important; }
+.crisp .thumbnail-item { border-radius: 10px; overflow: hidden; aspect-ratio: auto; height: auto; display: flex;
+    flex-direction: column; background: var(--block-background-fill); }
+.crisp .thumbnail-item img { width: 100%; height: auto; aspect-ratio: 1; }
+.crisp .caption-label { position: static; max-width: none; width: 100%; border: 0; text-align: center; font-size: .72rem;
+    line-height: 1.25; padding: 3px 2px; white-space: normal; background: none; }
+#sample-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(94px, 1fr)) !important; }
 #pool .grid-container { grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)) !important; }
+.crisp .grid-container { grid-auto-rows: auto !important; }
 
 .chosen-row { align-items: center; }
 .chosen figure { margin: 0 auto; width: 148px; }
@@ -82,13 +89,18 @@ CSS = """
 .history { font-size: .85rem; padding-top: .6rem; overflow-wrap: anywhere; }
 .history .who { display: inline-block; min-width: 7.5em; color: var(--body-text-color-subdued); }
 
+footer .divider { display: none; }
+
 @media (max-width: 480px) {
+    .tab-container button { padding: 0 .45rem; font-size: .86rem; }
     #head h1 { font-size: 1.5rem; }
-    .operand { width: 96px; }
-    .operand .mean { width: 92px; height: 92px; }
-    .operand .few img { width: 28px; height: 28px; }
-    .equation { gap: .4rem; }
-    .sign { font-size: 1.3rem; }
+    .stage { flex-direction: column-reverse; }
+    .chosen-row { flex-direction: column; }
+    .operand { width: 86px; }
+    .operand .mean { width: 84px; height: 84px; }
+    .operand .few img { width: 26px; height: 26px; }
+    .equation { gap: .35rem; }
+    .sign { font-size: 1.2rem; }
     .figure { font-size: .64rem; }
     .figure .number { font-size: 1.25rem; }
 }
@@ -96,7 +108,9 @@ CSS = """
 
 # Arrow keys and N press the game's buttons while its tab is open; a click on one of its pictures does as well.
 # Where arrows have a meaning already (text, sliders, tabs, radio buttons) they keep it.
+# The style is here because Gradio confines its css= to what lies inside the page's frame, and this is the frame.
 HEAD = """
+<style>@media (max-width: 480px) { .gradio-container .main.app { padding: 14px !important; } }</style>
 <script>
 (() => {
     const busy = "input, textarea, select, [contenteditable=true], [role=slider], [role=tab], [role=listbox]";

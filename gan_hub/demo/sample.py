@@ -1,11 +1,13 @@
 """The tab "Sample": seeds → a gallery of pictures, to look at, download and link to."""
 
+import html
 import secrets
 import zipfile
 from pathlib import Path
 from urllib.parse import urlencode
 
 import gradio as gr
+from PIL import Image
 
 from gan_hub.demo import inputs, models, pictures
 from gan_hub.demo.inputs import OWN, answering
@@ -103,10 +105,8 @@ def _chosen(shown: Shown, position: int):
     path, caption = shown[position]
     if not Path(path).is_file():
         raise inputs.BadInput("gone")
-    with pictures.Image.open(path) as image:
-        figure = (
-            f"<figure>{pictures.img(image, caption)}<figcaption>{pictures.html.escape(caption)}</figcaption></figure>"
-        )
+    with Image.open(path) as image:
+        figure = f"<figure>{pictures.img(image, caption)}<figcaption>{html.escape(caption)}</figcaption></figure>"
     return figure, path
 
 
@@ -125,7 +125,7 @@ def from_link(request: gr.Request):
         for key, check in checks.items():
             values[key] = check(query[key]) if key in query else values[key]
     except inputs.BadInput as error:
-        gr.Warning(pictures.html.escape(say(request, error.key, **error.values)), title=say(request, "check"))
+        gr.Warning(html.escape(say(request, error.key, **error.values)), title=say(request, "check"))
     label = models.label_update(models.labels(model), "own", values["label"])
     return model, values["seeds"], label, values["truncation"]
 
@@ -147,7 +147,7 @@ def open_tab(model: str, seeds: str, label: str, truncation: float, request: gr.
 
 def build(model: gr.Dropdown):
     """Lays out the tab. Returns its opening (handler, inputs, outputs) and the components that a link fills in."""
-    with gr.Row():
+    with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=280):
             gr.Markdown(t("sample_intro"))
             seeds = gr.Textbox(FIRST_SEEDS, label=t("seeds"), info=t("seeds_info"), max_length=inputs.LONGEST_TEXT)
@@ -174,7 +174,7 @@ def build(model: gr.Dropdown):
                 elem_classes="crisp",
             )
             with gr.Row(elem_classes="chosen-row"):
-                chosen = gr.HTML(elem_classes="chosen", min_width=120)
+                chosen = gr.HTML(elem_classes="chosen", min_width=170)
                 with gr.Column(min_width=240):
                     with gr.Row():
                         download_one = gr.DownloadButton(t("download_one"), min_width=140)

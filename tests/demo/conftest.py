@@ -1,0 +1,132 @@
+"""A tiny model that can be played with, the page served once for all tests, and a browser to open it in."""
+
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_hub.demo import models
+from tests.conftest import LABEL_NAMES, make_pipeline
+
+ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
+INSTALL = "install it: apt-get install -y chromium"
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+def write_real_samples(folder: Path, channels: int = 1, **changes) -> Path:
+    """Twelve random tiles in rows of five, and a valid table of which `changes` replace entries."""
+    shape = (3 * 28, 5 * 28) if channels == 1 else (3 * 28, 5 * 28, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "real_samples.png")
+    table = {"tile": 28, "columns": 5, "count": 12, "notice": "random pixels, public domain"}
+    table["labels"] = [index % len(LABEL_NAMES) for index in range(12)]
+    (folder / "real_samples.json").write_text(json.dumps(table | changes))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def playable(tmp_path_factory) -> Path:
+    """A folder with a conditional model that has a discriminator, real samples and a card."""
+    folder = tmp_path_factory.mktemp("playable") / "tiny-playable"
+    make_pipeline(3, 28, 1, seed=5).save_pretrained(folder)
+    (folder / "README.md").write_text(
+        "---\nlicense: mit\n---\n\n# Tiny\n\n![Samples](https://elsewhere.example/a.png)\n\nFor <b>tests</b> only.\n"
+    )
+    return write_real_samples(folder)
+
+
+@pytest.fixture
+def offered(playable, monkeypatch) -> str:
+    """The name under which the page offers the playable model, for tests that call handlers themselves."""
+    monkeypatch.setenv(models.VARIABLE, str(playable))
+    return playable.name
+
+
+@pytest.fixture
+def offered_rgb(tiny_rgb_model, monkeypatch) -> str:
+    """Likewise for an unconditional colour model without real samples."""
+    monkeypatch.setenv(models.VARIABLE, str(tiny_rgb_model))
+    return tiny_rgb_model.name
+
+
+class Server:
+    """The page, running; `fn` finds the number of a handler's event, since private events have no name to call."""
+
+    def __init__(self, app, page, url: str):
+        self.app, self.page, self.url = app, page, url.rstrip("/")
+
+    def fn(self, handler) -> int:
+        return next(number for number, event in self.page.fns.items() if event.fn is handler)
+
+
+class Visitor:
+    """One browser session without a browser: calls any event, private ones as well, as a page or a bot would."""
+
+    def __init__(self, server: Server):
+        self.server, self.session = server, secrets.token_hex(8)
+
+    def call(self, handler, *data, **extra) -> tuple[bool, dict, str]:
+        """(success, output, everything the server sent)."""
+        body = {"data": list(data), "fn_index": self.server.fn(handler), "session_hash": self.session, **extra}
+        with httpx.Client(timeout=60) as client:
+            client.post(f"{self.server.url}/gradio_api/queue/join", json=body).raise_for_status()
+            sent = []
+            address = f"{self.server.url}/gradio_api/queue/data?session_hash={self.session}"
+            with client.stream("GET", address) as stream:
+                for line in stream.iter_lines():
+                    sent.append(line)
+                    message = json.loads(line[5:]) if line.startswith("data:") else {}
+                    if message.get("msg") == "process_completed":
+                        return message["success"], message["output"], "\n".join(sent)
+        raise AssertionError(f"no answer: {sent}")
+
+
+@pytest.fixture(scope="session")
+def server(playable, tmp_path_factory):
+    """The page over the bundled zoo and the playable model, on a free port of this machine."""
+    spec = importlib.util.spec_from_file_location("app", Path(__file__).resolve().parents[2] / "app.py")
+    before = {name: os.environ.get(name) for name in (models.VARIABLE, "GRADIO_TEMP_DIR")}
+    os.environ[models.VARIABLE] = str(playable)
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    _, url, _ = app.demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **app.LAUNCH)
+    yield Server(app, app.demo, url)
+    app.demo.close()
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+@pytest.fixture
+def visitor(server) -> Visitor:
+    return Visitor(server)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, headless. Skips where there is none, but fails where CI=true."""
+    path = shutil.which("chromium")
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"no chromium; {INSTALL}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def shown_model(playable) -> str:
+    """What the browser looks at: a trained model where it is bundled, else the tiny one."""
+    return models.FAVOURITE if models.FAVOURITE in models.choices() else playable.name

@@ -1,0 +1,112 @@
+"""The served page: its public endpoints, what it reveals, what it refuses."""
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from gan_hub.demo import game, models, sample
+
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory) -> Client:
+    return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp("client")))
+
+
+def test_three_endpoints_are_public_and_described(client):
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/sample", "/interpolate", "/arithmetic"}
+    names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
+    assert names["/sample"] == ["model", "seeds", "label", "truncation"]
+    assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
+    assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label"]
+    assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
+
+
+def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
+    pipe = models.load(playable.name)
+    gallery, status, link, archive = client.predict(playable.name, "3, 14", "star", 1.0, api_name="/sample")
+    for item, image in zip(gallery, pipe(seeds=[3, 14], labels="star").images):
+        with Image.open(item["image"]) as received:
+            assert received.format == "PNG" and (np.asarray(received) == np.asarray(image)).all()
+    assert status.startswith("2 pictures") and link.startswith("?model=") and archive.endswith(".zip")
+
+    walk = client.predict(playable.name, "1, 2", "slerp", 4, "own", True, api_name="/interpolate")
+    with Image.open(walk[3]) as film:
+        assert film.format == "WEBP" and film.n_frames == 4
+    result = client.predict(playable.name, "0", "1", "2", "own", "star", api_name="/arithmetic")
+    with Image.open(result[1]) as picture:
+        assert picture.size == (28, 28)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments"),
+    [
+        ("/sample", ("0-9999", "own", 1.0)),
+        ("/sample", ("1", "nobody", 1.0)),
+        ("/sample", ("1", ["star"], 1.0)),
+        ("/sample", ("1" * 5000, "own", 1.0)),
+        ("/sample", (None, None, 1.0)),
+        ("/sample", ("1", "own", NAN)),
+        ("/interpolate", ("1", "slerp", 5, "own", True)),
+        ("/interpolate", ("1, 2", "slerp", 2.5, "own", True)),
+        ("/interpolate", ("1, 2", "slerp", NAN, "own", True)),
+        ("/interpolate", ("1, 2", "slerp", 5, "own", "no")),
+        ("/interpolate", ("1, 2", None, 5, "own", True)),
+        ("/arithmetic", ("", "1", "2", "own", "own")),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_bad_calls_get_a_sentence(client, playable, endpoint, arguments):
+    with pytest.raises((AppError, ValueError)) as caught:
+        client.predict(playable.name, *arguments, api_name=endpoint)
+    assert len(str(caught.value)) > 10 and "Traceback" not in str(caught.value)
+
+
+def test_a_visitor_is_answered_in_portuguese(server, playable):
+    portuguese = Client(server.url, verbose=False, headers={"accept-language": "pt-BR"}, download_files=False)
+    with pytest.raises(AppError, match="Sementes são números inteiros"):
+        portuguese.predict(playable.name, "x", "own", 1.0, api_name="/sample")
+
+
+def test_there_is_no_way_to_upload(server):
+    config = httpx.get(f"{server.url}/config").json()
+    kinds = {component["type"] for component in config["components"]}
+    assert kinds.isdisjoint({"file", "uploadbutton", "video", "audio", "multimodaltextbox", "imageeditor"})
+    assert all(not part["props"].get("interactive") for part in config["components"] if part["type"] == "image")
+    answer = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("a.bin", b"0" * 200_000)})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", "app.py", "model_cards"])
+def test_files_of_the_machine_are_not_served(server, path):
+    answer = httpx.get(f"{server.url}/gradio_api/file={path}")
+    assert answer.status_code in (403, 404) and b"root:" not in answer.content
+
+
+def test_nobody_watches_the_visitors(server):
+    assert httpx.get(f"{server.url}/monitoring/summary").status_code in (403, 404)
+    config = httpx.get(f"{server.url}/config").json()
+    assert not config.get("analytics_enabled") and not config.get("is_space")
+
+
+def test_every_model_call_waits_in_the_same_line(server):
+    unlimited = {sample.new_seeds, sample.choose, sample.choose_first, game.deal}
+    names = {
+        event.fn.__name__
+        for event in server.page.fns.values()
+        if event.fn is not None and event.fn not in unlimited and event.concurrency_id != "model"
+    }
+    assert names <= {"surprise", "clear", "new_pool"}
+    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
+
+
+def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
+    monkeypatch.setattr(models, "choices", dict)
+    page = server.app.compose()
+    texts = [str(part["props"].get("value")) for part in page.get_config_file()["components"]]
+    assert any("no_models" in text for text in texts) and not page.fns

@@ -1,0 +1,142 @@
+"""Real or fake?: fair rounds, honest scores, and an answer that cannot be read before it is given."""
+
+import base64
+import io
+import re
+from dataclasses import replace
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_hub.demo import game, models, real_samples
+from tests.demo.conftest import Visitor
+
+URI = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+
+
+def picture(html: str) -> bytes:
+    return base64.b64decode(URI.search(html)[1])
+
+
+def test_a_round_shows_a_real_and_a_generated_picture_of_one_class(offered, playable):
+    pipe, samples = models.load(offered), real_samples.read(playable, 28, 1, 3)
+    known = {np.asarray(image).tobytes(): label for image, label in zip(samples.images, samples.labels)}
+    for _ in range(20):
+        dealt = game.deal(offered)
+        sheet = np.asarray(Image.open(io.BytesIO(picture(dealt.pair))))
+        left, right = sheet[:, :28], sheet[:, 28:]
+        real, fake = (left, right) if dealt.left_is_real else (right, left)
+        assert pipe.label_names[known[real.tobytes()]] == dealt.label
+        assert fake.tobytes() not in known
+        opinion = pipe.judge_pair(Image.fromarray(left), Image.fromarray(right), labels=[dealt.label]).item()
+        assert dealt.left_probability == pytest.approx(opinion)
+
+
+def test_the_real_picture_is_on_either_side_equally_often(offered):
+    lefts = sum(game.deal(offered).left_is_real for _ in range(200))
+    assert 60 <= lefts <= 140  # outside by chance once in a hundred million runs
+
+
+def test_no_real_picture_comes_twice_before_all_have_been_seen(offered):
+    dealt = game.deal(offered)
+    for count in range(2, 13):
+        dealt = game.deal(offered, (), dealt.seen)
+        assert len(dealt.seen) == count
+    assert len(game.deal(offered, (), dealt.seen).seen) == 1
+
+
+@pytest.mark.parametrize("truth", [True, False])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("probability", [0.9, 0.1, None])
+def test_player_and_discriminator_are_scored_over_the_same_rounds(offered, truth, side, probability):
+    dealt = replace(game.deal(offered), left_is_real=truth, left_probability=probability)
+    decided = game.decide(dealt, side)
+    player = (side == "left") == truth
+    judge = None if probability is None else (probability > 0.5) == truth
+    assert decided.rounds == ((player, judge),) and decided.decided
+    assert ("✓ Correct!" in game.verdict(decided)) == player
+    if judge is not None:
+        assert ("it was right" in game.verdict(decided)) == judge and "90 % sure" in game.verdict(decided)
+        assert f'data-score="judge">{int(judge)}<' in game.score(decided)
+    assert f'data-score="you">{int(player)}<' in game.score(decided)
+
+
+def test_a_round_is_decided_once_and_cannot_be_skipped(offered):
+    dealt = game.deal(offered)
+    with pytest.raises(gr.Error, match="Choose left or right first"):
+        game.next_round(dealt)
+    decided, *_ = game.pick_left(dealt)
+    with pytest.raises(gr.Error, match="decided"):
+        game.pick_right(decided)
+    following, *_ = game.next_round(decided)
+    assert following.rounds == decided.rounds and not following.decided
+    for handler in (game.pick_left, game.pick_right, game.next_round):
+        with pytest.raises(gr.Error, match="Start over"):
+            handler(None)
+
+
+def test_streaks_count_correct_choices_in_a_row():
+    assert game.streaks([]) == (0, 0)
+    assert game.streaks([True, True, False, True]) == (1, 2)
+    assert game.streaks([True, False]) == (0, 1)
+
+
+def test_a_model_without_real_pictures_says_so(offered_rgb):
+    dealt, table, *_, left, right, onwards, explanation = game.open_tab(offered_rgb)
+    assert dealt is None and "without real pictures" in table
+    assert not left["interactive"] and not right["interactive"] and not onwards["interactive"]
+    assert "AUC is 0.700" in explanation
+
+
+# ------------------------------------------------------------------------------------------------- secrecy
+
+
+def test_what_is_shown_does_not_depend_on_the_answer(offered):
+    dealt = game.deal(offered)
+    for show in (game.table, game.verdict, game.score):
+        assert show(replace(dealt, left_is_real=True)) == show(replace(dealt, left_is_real=False))
+        assert show(replace(dealt, left_probability=0.01)) == show(replace(dealt, left_probability=0.99))
+
+
+def test_the_picture_holds_pixels_and_nothing_else(offered):
+    for _ in range(10):
+        data = picture(game.deal(offered).pair)
+        chunks, at = [], 8
+        while at < len(data):
+            length = int.from_bytes(data[at : at + 4], "big")
+            chunks.append(data[at + 4 : at + 8])
+            at += 12 + length
+        assert set(chunks) == {b"IHDR", b"IDAT", b"IEND"} and Image.open(io.BytesIO(data)).size == (56, 28)
+
+
+def test_nothing_the_server_sends_before_the_choice_holds_the_answer(server, visitor, playable):
+    """Rounds over the wire, as a bot sees them: with the pixels taken out, all of them read the same."""
+    config = httpx.get(f"{server.url}/config").text
+    assert "left_is_real" not in config and "Game(" not in config
+    seen = set()
+    for _ in range(24):
+        done, output, sent = visitor.call(game.start_over, playable.name)
+        assert done and "left_is_real" not in sent and "probability" not in sent and str(playable) not in sent
+        blind = URI.sub("", str(output["data"]))
+        for name in models.load(playable.name).label_names:
+            blind = blind.replace(name, "CLASS")
+        seen.add(blind)
+    assert len(seen) == 1
+
+
+def test_two_sessions_do_not_share_a_game(server, playable):
+    one, other = Visitor(server), Visitor(server)
+    for visitor in (one, other):
+        visitor.call(game.start_over, playable.name)
+    for _ in range(3):
+        assert one.call(game.pick_left, None)[0]
+        done, output, _ = one.call(game.next_round, None)
+        assert done
+    assert 'data-score="rounds">3<' in str(output["data"])
+    assert 'data-score="rounds">1<' in str(other.call(game.pick_right, None)[1]["data"])
+    stranger = Visitor(server)
+    done, output, _ = stranger.call(game.pick_left, None)
+    assert not done and "There is no round to play" in output["error"]

@@ -1,0 +1,220 @@
+"""The handlers of the four tabs as plain functions: what they draw, and that bad inputs change nothing."""
+
+import re
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo.texts import language, say
+
+NAN = float("nan")
+SAMPLE = dict(seeds="0-3", label="own", truncation=1.0)
+WALK = dict(seeds="1, 2", mode="slerp", frames=3, label="own", loop=True)
+SUM = dict(a="0-2", b="3", c="4, 5", exemplar_label="own", label="own")
+BAD_SEEDS = ["", "a", None, 3, True, NAN, ["1"], "1" * 2000, "0-99999", "4294967296"]
+BAD_LABELS = ["nobody", 0, 1.5, True, NAN, ["star"], {"a": 1}]
+BAD_MODELS = ["../secret", "/etc/passwd", "someone/else", None, 1, NAN, ["x"], ""]
+
+
+def request(header: str):
+    """What a handler reads of a request."""
+    return SimpleNamespace(headers={"accept-language": header}, query_params={})
+
+
+def pixels(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+# ------------------------------------------------------------------------------------------------- sample
+
+
+def test_sample_draws_what_the_pipeline_draws_and_says_how_in_the_file(offered):
+    gallery, status, link, archive, shown = sample.sample(offered, "3, 14", "star", 0.5)
+    expected = models.load(offered)(seeds=[3, 14], labels="star", truncation=0.5).images
+    for (path, caption), image, seed in zip(gallery, expected, (3, 14)):
+        assert (pixels(path) == np.asarray(image)).all()
+        assert Image.open(path).text == {"model": offered, "seed": str(seed), "label": "star", "truncation": "0.5"}
+        assert caption == f"seed {seed} · star"
+    assert gallery == shown and status == "2 pictures · star · Truncation 0.5"
+    assert link == f"?model={offered}&seeds=3,14&truncation=0.5&label=star"
+    with zipfile.ZipFile(archive) as file:
+        assert len(file.namelist()) == 3 and "grid.png" in file.namelist()
+
+
+def test_sample_lets_each_seed_choose_its_class(offered):
+    gallery, *_ = sample.sample(offered, "0-7", "own", 1)
+    pipe = models.load(offered)
+    names = [pipe.label_names[index] for index in pipe(seeds=range(8)).labels]
+    assert [caption for _, caption in gallery] == [f"seed {seed} · {name}" for seed, name in enumerate(names)]
+
+
+def test_sample_works_without_classes_and_in_colour(offered_rgb):
+    gallery, *_ = sample.sample(offered_rgb, "7", "own", 1.0)
+    assert gallery[0][1] == "seed 7" and pixels(gallery[0][0]).shape == (32, 32, 3)
+    with pytest.raises(gr.Error, match="no such class"):
+        sample.sample(offered_rgb, "7", "star", 1.0)
+
+
+def test_answers_come_in_the_visitors_language(offered):
+    assert language(request("pt-BR,pt;q=0.9,en;q=0.8")) == "pt" and language(request("pt")) == "pt"
+    assert language(request("en-GB,pt")) == "en" and language(request("")) == "en" and language(None) == "en"
+    assert say(request("pt-PT"), "drawn_n", count=2) == "2 imagens"
+
+
+def test_a_link_fills_in_the_form(offered):
+    link = {"model": offered, "seeds": "3,14", "label": "star", "truncation": "0.5"}
+    model, seeds, label, truncation = sample.from_link(SimpleNamespace(query_params=link, headers={}))
+    assert (model, seeds, label["value"], truncation) == (offered, "3, 14", "star", 0.5)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [{"seeds": "x"}, {"seeds": "0-99999"}, {"label": "nobody"}, {"truncation": "nan"}, {"truncation": "x"}]
+    + [{"model": "../../etc"}, {"truncation": "1e400"}, {"seeds": "<script>alert(1)</script>"}],
+    ids=str,
+)
+def test_a_bad_link_opens_the_usual_page(offered, link):
+    model, seeds, label, truncation = sample.from_link(SimpleNamespace(query_params=link, headers={}))
+    assert (model, seeds, label["value"], truncation) == (offered, "0-15", "own", 1.0)
+
+
+def test_new_seeds_are_as_many_as_before():
+    assert len(sample.inputs.seeds(sample.new_seeds("0-7"))) == 8
+    assert len(sample.inputs.seeds(sample.new_seeds("rubbish"))) == 16
+    assert sample.new_seeds("0-7") != sample.new_seeds("0-7")
+
+
+def test_a_clicked_picture_is_the_one_to_download(offered):
+    *_, shown = sample.sample(offered, "0-3", "own", 1.0)
+    figure, path = sample.choose(shown, SimpleNamespace(index=2))
+    assert path == shown[2][0] and "seed 2" in figure
+    Path(path).unlink()
+    with pytest.raises(gr.Error, match="expired"):
+        sample.choose(shown, SimpleNamespace(index=2))
+
+
+@pytest.mark.parametrize("index", [-1, 4, None, "0", 1.0, True, [0, 0]])
+def test_a_click_beside_the_gallery_is_refused(offered, index):
+    *_, shown = sample.sample(offered, "0-3", "own", 1.0)
+    with pytest.raises(gr.Error):
+        sample.choose(shown, SimpleNamespace(index=index))
+
+
+# -------------------------------------------------------------------------------------------- interpolate
+
+
+def test_a_walk_is_lossless_and_visits_its_seeds(offered):
+    animation, strip, status, *_ = interpolate.walk(offered, "3, 14", "slerp", 5, "star", False)
+    ends = models.load(offered)(seeds=[3, 14], labels="star").images
+    with Image.open(animation) as film:
+        assert film.n_frames == 5
+        for frame, image in ((0, ends[0]), (4, ends[1])):
+            film.seek(frame)
+            assert (np.asarray(film.convert("L"))[::10, ::10] == np.asarray(image)).all()
+    assert pixels(strip).shape == (28, 5 * 30 - 2)
+    assert status == "5 frames from seed to seed: 3 → 14 · star"
+
+
+def test_a_closed_walk_returns_without_showing_the_first_frame_twice(offered):
+    _, strip, status, *_ = interpolate.walk(offered, "3, 14", "lerp", 4, "star", True)
+    frames = [pixels(strip)[:, start : start + 28] for start in range(0, 120, 30)]
+    assert "3 → 14 → 3" in status
+    assert (frames[1] == frames[3]).all() and not (frames[0] == frames[3]).all()
+
+
+def test_a_walk_keeps_one_class(offered):
+    pipe = models.load(offered)
+    first = pipe.label_names[pipe(seeds=[1]).labels[0]]
+    assert interpolate.walk(offered, "1, 2", "slerp", 4, "own", True)[2].endswith(f"· {first}")
+
+
+# --------------------------------------------------------------------------------------------- arithmetic
+
+
+def test_the_result_is_a_minus_b_plus_c_among_its_neighbours(offered):
+    equation, result, nine = arithmetic.calculate(offered, "0-2", "3", "4, 5", "own", "star")
+    pipe = models.load(offered)
+    z = [pipe.sample_latents(seeds).mean(0) for seeds in ((0, 1, 2), (3,), (4, 5))]
+    expected = pipe(latents=(z[0] - z[1] + z[2])[None], labels="star").images[0]
+    assert (pixels(result) == np.asarray(expected)).all()
+    grid = pixels(nine)
+    assert (grid[30:58, 30:58] == np.asarray(expected)).all() and grid.shape == (88, 88)
+    assert not (grid[:28, :28] == np.asarray(expected)).all()
+    assert equation.count("<img") == 3 + 1 + 2 + 3 + 9
+    assert Image.open(result).text["A"] == "0-2" and Image.open(result).text["label"] == "star"
+    assert (pixels(arithmetic.calculate(offered, "0-2", "3", "4, 5", "own", "star")[2]) == grid).all()
+
+
+def test_arithmetic_without_classes_and_in_colour(offered_rgb):
+    equation, result, _ = arithmetic.calculate(offered_rgb, "0", "1", "2", "own", "own")
+    assert pixels(result).shape == (32, 32, 3) and equation.count("<img") == 15
+
+
+def test_an_empty_group_is_shown_as_empty_and_refused_in_a_calculation(offered):
+    equation, result, nine = arithmetic.preview(offered, "0", "", "2", "own", "own")
+    assert result is None and nine is None and "empty: click pictures" in equation
+    with pytest.raises(gr.Error, match="at least one picture"):
+        arithmetic.calculate(offered, "0", " ", "2", "own", "own")
+
+
+def test_a_click_puts_a_picture_into_the_active_group_and_the_next_takes_it_out(offered):
+    _, files = arithmetic.show_pool(offered, "10-13", "own", "", "", "")
+    a, b, c, pool = arithmetic.click("B", "10", "", "", "10-13", files, SimpleNamespace(index=2))
+    assert (a, b, c) == ("10", "12", "")
+    assert [caption for _, caption in pool["value"]] == ["10 A", "11", "12 B", "13"]
+    assert arithmetic.click("B", a, b, c, "10-13", files, SimpleNamespace(index=2))[1] == ""
+
+
+def test_a_full_group_takes_no_more(offered):
+    _, files = arithmetic.show_pool(offered, "0-13", "own", "", "", "")
+    with pytest.raises(gr.Error, match="13 seeds"):
+        arithmetic.click("A", "0-11", "", "", "0-13", files, SimpleNamespace(index=12))
+
+
+def test_a_surprise_fills_three_different_groups_of_three():
+    groups = [arithmetic.inputs.seeds(text) for text in arithmetic.surprise("0-23")]
+    assert [len(group) for group in groups] == [3, 3, 3] and len(set(sum(groups, []))) == 9
+    with pytest.raises(gr.Error):
+        arithmetic.surprise("0-3")
+
+
+# ------------------------------------------------------------------------------------------- bad inputs
+
+BAD = [
+    *[(sample.sample, SAMPLE, {"seeds": value}) for value in BAD_SEEDS],
+    *[(sample.sample, SAMPLE, {"label": value}) for value in BAD_LABELS],
+    *[(sample.sample, SAMPLE, {"truncation": value}) for value in (NAN, None, "1", True, -0.1, 1.1, [1])],
+    *[(sample.sample, SAMPLE, {"model": value}) for value in BAD_MODELS],
+    *[(interpolate.walk, WALK, {"seeds": value}) for value in ["5", "0-16", *BAD_SEEDS]],
+    *[(interpolate.walk, WALK, {"mode": value}) for value in ("spline", None, 1, ["slerp"])],
+    *[(interpolate.walk, WALK, {"frames": value}) for value in (NAN, None, 1, 121, 2.5, "3", True, [3])],
+    *[(interpolate.walk, WALK, {"label": value}) for value in BAD_LABELS],
+    *[(interpolate.walk, WALK, {"loop": value}) for value in (None, "no", 1, {})],
+    *[(interpolate.walk, WALK, {"model": value}) for value in BAD_MODELS],
+    *[(arithmetic.calculate, SUM, {name: value}) for name in "abc" for value in ["0-12", *BAD_SEEDS]],
+    *[(arithmetic.calculate, SUM, {name: value}) for name in ("exemplar_label", "label") for value in BAD_LABELS],
+    *[(arithmetic.calculate, SUM, {"model": value}) for value in BAD_MODELS],
+    *[(game.open_tab, {}, {"model": value}) for value in BAD_MODELS],
+]
+
+
+@pytest.mark.parametrize(("handler", "good", "bad"), BAD, ids=lambda value: str(value)[:40])
+def test_a_bad_input_is_answered_with_one_sentence(offered, handler, good, bad):
+    with pytest.raises(gr.Error) as caught:
+        handler(**{"model": offered, **good, **bad})
+    message = caught.value.message
+    assert re.fullmatch(r"[^\n<>]{10,300}\.", message) and "Traceback" not in message and "/" not in message
+
+
+def test_the_good_inputs_beside_the_bad_ones_are_good(offered):
+    """Or the table above would prove nothing."""
+    for handler, good in ((sample.sample, SAMPLE), (interpolate.walk, WALK), (arithmetic.calculate, SUM)):
+        handler(**{"model": offered, **good})
+    game.open_tab(offered)
