@@ -243,8 +243,10 @@ def _from_arrays(images: np.ndarray, labels: np.ndarray | None, resolution: int,
         return ImageSet(images)
     if labels.size != len(images):  # (N,), or (N, 1) as in CIFAR's files
         raise ValueError(f"{len(images)} images, but labels of shape {labels.shape}.")
-    if labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
-        raise ValueError(f"labels are whole numbers from 0, not {labels.dtype} from {labels.min(initial=0)}.")
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"labels are whole numbers from 0, not {labels.dtype}.")
+    if labels.min(initial=0) < 0:
+        raise ValueError(f"labels are whole numbers from 0, not from {labels.min()}.")
     return ImageSet(images, labels.astype(np.int64).reshape(len(images)))
 
 

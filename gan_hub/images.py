@@ -31,7 +31,7 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
 
 def from_uint8(images: np.ndarray) -> torch.Tensor:
     """uint8 (N, H, W, C) → float32 (N, C, H, W) in [-1, 1]; the exact inverse of `to_uint8`."""
-    return torch.tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:

@@ -83,6 +83,8 @@ def test_a_read_only_array_is_taken_without_a_warning(recwarn):
     pixels = np.frombuffer(bytes(12), np.uint8).reshape(1, 2, 2, 3)
     assert (from_uint8(pixels) == -1).all()
     assert len(recwarn) == 0
+    pixels = noise(1, 4, 4, 3)
+    assert torch.equal(from_uint8(pixels[:, ::-1]), from_uint8(pixels).flip(2))  # a view with negative strides
 
 
 # --------------------------------------------------------------------------------------- odd pictures

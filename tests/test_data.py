@@ -1,0 +1,497 @@
+"""Reading data sets: what is usable is read exactly, what is not is counted and named, and nothing bad ends a run."""
+
+import gzip
+import io
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_hub.data import NAMED, ImageSet, NoSuchSplit, hold_out, load_images, without
+
+
+def picture(seed: int, channels: int = 1, size: int = 28) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (size, size, channels), dtype=np.uint8)
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """A PNG of a few hundred bytes that says it is very large."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 1000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+GOOD = {f"{name}/{seed}.png": encoded(picture(seed)) for seed, name in enumerate(("b", "a", "c", "a", "b"))}
+
+
+def bad_files() -> dict[str, dict[str, bytes]]:
+    """Kind → file name → content: what is found in data sets that were scraped, copied or cut off."""
+    png, jpeg = encoded(picture(0, 3, 64)), encoded(picture(0, 3, 64), "JPEG")
+    wrong_crc = bytearray(png)
+    wrong_crc[len(png) // 2] ^= 0xFF
+    text_bomb = png[:33] + chunk(b"zTXt", b"x\0\0" + zlib.compress(b"\0" * 70_000_000)) + png[33:]
+    return {
+        "not an image": {
+            "html.jpg": b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
+            "pointer.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n",
+            "empty.png": b"",
+            "zeros.jpg": bytes(5000),
+            "text.gif": b"GIF, but not really",
+            "pdf.png": b"%PDF-1.7\n",
+            "no_header.png": png[8:],
+            "cut_in_signature.png": png[:6],
+        },
+        "damaged": {
+            "cut.png": png[: len(png) // 2],
+            "cut.jpg": jpeg[: len(jpeg) // 2],
+            "wrong_crc.png": bytes(wrong_crc),
+            "text_bomb.png": text_bomb,
+            "cut.webp": encoded(picture(0, 3, 64), "WEBP", lossless=True)[:200],
+            "cut.bmp": encoded(picture(0, 3, 64), "BMP")[:2000],
+            "cut.tif": encoded(picture(0, 3, 64), "TIFF")[:3000],
+        },
+        "too large": {
+            "seventy_megapixels.png": huge_png(10_000, 7_000),
+            "nine_hundred_megapixels.png": huge_png(30_000, 30_000),
+            "a_long_line.png": huge_png(2**31 - 1, 1),
+        },
+    }
+
+
+# --------------------------------------------------------------------------------------- folders and zips
+
+
+@pytest.fixture(params=["folder", "zip"])
+def stored(request, tmp_path):
+    """files → the source of a folder, or of a zip, with them."""
+
+    def store(files: dict[str, bytes]) -> str:
+        if request.param == "zip":
+            return str(zipped(tmp_path / "data.zip", files))
+        return str(write(tmp_path / "data", files))
+
+    return store
+
+
+def test_sub_folders_are_classes_and_pixels_are_exact(stored):
+    found = load_images(stored(GOOD), 28, 1)
+    assert (found.label_names, found.labels.tolist()) == (["a", "b", "c"], [0, 0, 1, 1, 2])
+    assert found.images.dtype == np.uint8 and found.labels.dtype == np.int64
+    for image, seed in zip(found.images, (1, 3, 0, 4, 2)):  # in the order of the names
+        assert np.array_equal(image, picture(seed))
+    assert found.skipped == {} and found.report() == "5 images of 28 × 28 × 1, 3 classes."
+
+
+def test_files_without_folders_have_no_labels(stored):
+    found = load_images(stored({"1.png": encoded(picture(1)), "2.png": encoded(picture(2))}), 28, 1)
+    assert (len(found), found.labels, found.label_names) == (2, None, None)
+    assert found.report() == "2 images of 28 × 28 × 1."
+
+
+def test_some_files_without_a_class_make_all_unlabelled(stored):
+    found = load_images(stored({**GOOD, "stray.png": encoded(picture(9))}), 28, 1)
+    assert (len(found), found.labels, found.label_names) == (6, None, None)
+
+
+def test_one_folder_around_everything_is_no_class(stored):
+    found = load_images(stored({f"my-data/{name}": content for name, content in GOOD.items()}), 28, 1)
+    assert found.label_names == ["a", "b", "c"]
+
+
+def test_a_single_class_is_none(stored):
+    found = load_images(stored({"cats/1.png": encoded(picture(1)), "cats/2.png": encoded(picture(2))}), 28, 1)
+    assert (len(found), found.labels, found.label_names) == (2, None, None)
+
+
+@pytest.mark.parametrize("around", ["", "my-data/"])
+def test_train_and_test_folders_are_splits_and_a_label_means_the_same_in_both(stored, around):
+    files = {f"{around}train/{name}": content for name, content in GOOD.items()}
+    files |= {f"{around}test/c/9.png": encoded(picture(9)), f"{around}test/b/8.png": encoded(picture(8))}
+    source = stored(files)
+    train, test = load_images(source, 28, 1), load_images(source, 28, 1, split="test")
+    assert train.label_names == test.label_names == ["a", "b", "c"]
+    assert train.labels.tolist() == [0, 0, 1, 1, 2] and test.labels.tolist() == [1, 2]
+    assert np.array_equal(test.images[1], picture(9))
+
+
+def test_a_class_whose_files_are_all_bad_keeps_its_number(stored):
+    found = load_images(stored({**GOOD, "aa/bad.png": b"nothing"}), 28, 1)
+    assert found.label_names == ["a", "aa", "b", "c"] and found.labels.tolist() == [0, 0, 2, 2, 3]
+
+
+def test_hidden_files_and_what_macos_adds_are_no_images(stored):
+    extra = {"__MACOSX/a/._1.png": b"\0\5", "a/._1.png": b"\0\5", ".cache/x.png": b"", "a/notes.txt": b"x", "b/x": b""}
+    found = load_images(stored({**GOOD, **extra}), 28, 1)
+    assert (len(found), found.skipped, found.label_names) == (5, {}, ["a", "b", "c"])
+
+
+def test_without_a_test_folder_there_is_no_test_split(stored):
+    source = stored(GOOD)
+    with pytest.raises(NoSuchSplit, match="no test split"):
+        load_images(source, 28, 1, split="test")
+    with pytest.raises(ValueError, match="split 'validation' is not allowed; choose train or test"):
+        load_images(source, 28, 1, split="validation")
+
+
+def test_every_kind_of_bad_file_is_counted_and_named_and_the_good_ones_are_all_there(stored):
+    bad = bad_files()
+    source = stored(GOOD | {f"a/{name}": content for files in bad.values() for name, content in files.items()})
+    found = load_images(source, 28, 1)
+    assert found.skipped == {kind: sorted(f"a/{name}" for name in files) for kind, files in bad.items()}
+    assert len(found) == 5 and found.labels.tolist() == [0, 0, 1, 1, 2]
+    assert "; 18 files skipped: 7 damaged (a/cut.bmp, a/cut.jpg, a/cut.png, …); 8 not an image" in found.report()
+
+
+def test_nothing_but_bad_files_is_an_error_that_names_them(stored):
+    with pytest.raises(ValueError, match=r"no usable image in it.*1 not an image \(a/x\.png\)"):
+        load_images(stored({"a/x.png": b"no", "b/x.txt": b"no"}), 28, 1)
+    with pytest.raises(ValueError, match="no usable image in it"):
+        load_images(stored({"readme.txt": b"no"}), 28, 1)
+
+
+def test_odd_but_whole_pictures_are_used_with_the_policy_of_images(stored):
+    ramp = np.tile(np.arange(28, dtype=np.uint16) * 257, (28, 1))
+    buffers = {
+        "deep.png": io.BytesIO(),
+        "alpha.png": io.BytesIO(),
+        "moving.gif": io.BytesIO(),
+        "cmyk.jpg": io.BytesIO(),
+    }
+    Image.fromarray(ramp).save(buffers["deep.png"], "PNG")
+    Image.new("LA", (28, 28), (0, 0)).save(buffers["alpha.png"], "PNG")
+    Image.new("L", (28, 28), 9).save(
+        buffers["moving.gif"], "GIF", save_all=True, append_images=[Image.new("L", (28, 28))]
+    )
+    Image.new("CMYK", (28, 28), (0, 0, 0, 255)).save(buffers["cmyk.jpg"], "JPEG")
+    found = load_images(stored({name: buffer.getvalue() for name, buffer in buffers.items()}), 28, 1)
+    alpha, cmyk, deep, moving = found.images
+    assert (alpha == 255).all() and (cmyk == 0).all() and (moving == 9).all()
+    assert deep[0, :, 0].tolist() == list(range(28))
+    assert found.skipped == {}
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(1, 3), (3, 1), (3, 3)])
+def test_grey_and_colour_are_turned_into_each_other_and_sizes_are_fitted(stored, given, wanted):
+    found = load_images(stored({"1.png": encoded(picture(1, given, 40))}), 28, wanted)
+    assert found.images.shape == (1, 28, 28, wanted)
+    if given < wanted:
+        assert (found.images[..., 0] == found.images[..., 1]).all()
+
+
+def test_a_file_that_cannot_be_read_is_counted_as_damaged(tmp_path):
+    write(tmp_path, GOOD)
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere")  # dangling: not a file
+    os.mkfifo(tmp_path / "a" / "pipe.png")  # would block for ever if it were opened
+    (tmp_path / "a" / "folder.png").mkdir()
+    assert len(load_images(str(tmp_path), 28, 1)) == 5
+
+
+def test_a_member_with_a_wrong_checksum_does_not_end_the_reading_of_a_zip(tmp_path):
+    path = zipped(tmp_path / "data.zip", GOOD)
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("b/0.png")
+    data[info.header_offset + 30 + len(info.filename) + info.compress_size // 2] ^= 0xFF
+    path.write_bytes(data)
+    found = load_images(str(path), 28, 1)
+    assert found.skipped == {"damaged": ["b/0.png"]} and found.labels.tolist() == [0, 0, 1, 2]
+
+
+def test_an_encrypted_member_is_counted_as_damaged(tmp_path):
+    path = zipped(tmp_path / "data.zip", GOOD)
+    data = bytearray(path.read_bytes())
+    central = data.rfind(b"PK\x01\x02")  # the last member's entry in the central directory
+    data[central + 8] |= 1
+    path.write_bytes(data)
+    assert load_images(str(path), 28, 1).skipped == {"damaged": ["b/4.png"]}
+
+
+def test_a_member_that_unpacks_to_hundreds_of_megabytes_is_not_unpacked(tmp_path):
+    path = zipped(tmp_path / "data.zip", {**GOOD, "a/bomb.png": bytes(200_000_001)})
+    assert path.stat().st_size < 1_000_000
+    assert load_images(str(path), 28, 1).skipped == {"too large": ["a/bomb.png"]}
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip" * 100])
+def test_what_is_no_zip_is_refused_with_a_sentence(tmp_path, content):
+    (tmp_path / "data.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"data\.zip: not a readable zip"):
+        load_images(str(tmp_path / "data.zip"), 28, 1)
+
+
+# ------------------------------------------------------------------------------------------------- npz
+
+
+IMAGES, LABELS = np.stack([picture(seed)[..., 0] for seed in range(6)]), np.array([0, 2, 1, 0, 2, 1])
+
+
+def npz(path: Path, **arrays) -> str:
+    np.savez(path / "data.npz", **arrays)
+    return str(path / "data.npz")
+
+
+def test_keras_names_are_two_splits(tmp_path):
+    source = npz(tmp_path, x_train=IMAGES[:4], y_train=LABELS[:4], x_test=IMAGES[4:], y_test=LABELS[4:])
+    train, test = load_images(source, 28, 1), load_images(source, 28, 1, "test")
+    assert np.array_equal(train.images[..., 0], IMAGES[:4]) and np.array_equal(test.images[..., 0], IMAGES[4:])
+    assert train.labels.tolist() == [0, 2, 1, 0] and test.labels.tolist() == [2, 1]
+    assert train.label_names == ["0", "1", "2"]
+
+
+def test_plain_names_are_one_split_and_labels_may_be_missing(tmp_path):
+    found = load_images(npz(tmp_path, images=IMAGES), 28, 1)
+    assert len(found) == 6 and found.labels is None
+    with pytest.raises(NoSuchSplit, match="no array x_test"):
+        load_images(npz(tmp_path, images=IMAGES), 28, 1, "test")
+    with pytest.raises(NoSuchSplit, match="no array x_test"):
+        load_images(npz(tmp_path, x_train=IMAGES), 28, 1, "test")
+
+
+def test_arrays_are_fitted_like_files_and_labels_may_be_a_column(tmp_path):
+    colour = np.stack([picture(seed, 3, 40) for seed in range(3)])
+    found = load_images(npz(tmp_path, images=colour, labels=np.array([[1], [0], [1]], np.uint8)), 28, 1)
+    assert found.images.shape == (3, 28, 28, 1) and found.labels.tolist() == [1, 0, 1]
+    folder = write(tmp_path / "same", {f"{i}.png": encoded(image) for i, image in enumerate(colour)})
+    assert np.array_equal(found.images, load_images(str(folder), 28, 1).images)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"images": IMAGES.astype(np.float32)}, "uint8 .* not float32"),
+        ({"images": IMAGES[0]}, r"not uint8 \(28, 28\)"),
+        ({"images": np.zeros((2, 28, 28, 2), np.uint8)}, "with 1, 3 or 4 channels"),
+        ({"images": IMAGES, "labels": LABELS[:3]}, r"6 images, but labels of shape \(3,\)"),
+        ({"images": IMAGES, "labels": LABELS * 0.5}, "labels are whole numbers from 0, not float64"),
+        ({"images": IMAGES, "labels": np.array(list("abcabc"))}, "labels are whole numbers from 0, not <U1"),
+        ({"images": IMAGES, "labels": LABELS - 1}, "labels are whole numbers from 0, not from -1"),
+        ({"images": IMAGES, "labels": LABELS + 10**9}, "at most 10000 classes"),
+        ({"images": IMAGES[:0]}, "no usable image"),
+        ({"pixels": IMAGES}, "images are expected, found pixels"),
+        ({"images": np.array([{"a": 1}], dtype=object)}, "not usable .*allow_pickle=False"),
+    ],
+)
+def test_odd_arrays_are_refused_with_the_reason(tmp_path, arrays, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        load_images(npz(tmp_path, **arrays), 28, 1)
+
+
+def test_a_damaged_npz_is_refused_with_a_sentence(tmp_path):
+    source = Path(npz(tmp_path, images=IMAGES))
+    whole = source.read_bytes()
+    middle = len(whole) // 2
+    for content in (
+        b"",
+        whole[:middle],
+        whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :],
+        b"x" * 99,
+    ):
+        source.write_bytes(content)
+        with pytest.raises(ValueError, match=r"data\.npz: not usable"):
+            load_images(str(source), 28, 1)
+
+
+# ------------------------------------------------------------------------------------------------- idx
+
+
+def idx(array: np.ndarray) -> bytes:
+    return (
+        bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
+    )
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+def test_the_mnist_familys_files_are_read(tmp_path, packed):
+    pack, ending = (gzip.compress, ".gz") if packed else (bytes, "")
+    for prefix, part in (("train", slice(4)), ("t10k", slice(4, 6))):
+        write(tmp_path, {f"{prefix}-images-idx3-ubyte{ending}": pack(idx(IMAGES[part]))})
+        write(tmp_path, {f"{prefix}-labels-idx1-ubyte{ending}": pack(idx(LABELS[part]))})
+    train, test = load_images(str(tmp_path), 28, 1), load_images(str(tmp_path), 28, 1, "test")
+    assert np.array_equal(train.images[..., 0], IMAGES[:4]) and np.array_equal(test.images[..., 0], IMAGES[4:])
+    assert train.labels.tolist() == [0, 2, 1, 0] and test.labels.tolist() == [2, 1]
+
+
+def test_idx_files_of_one_split_have_no_other_and_need_no_labels(tmp_path):
+    write(tmp_path, {"train-images-idx3-ubyte": idx(IMAGES)})
+    assert load_images(str(tmp_path), 28, 1).labels is None
+    with pytest.raises(NoSuchSplit, match="no t10k-images-idx3-ubyte"):
+        load_images(str(tmp_path), 28, 1, "test")
+
+
+def test_a_damaged_idx_file_is_refused_with_a_sentence(tmp_path):
+    whole, packed = idx(IMAGES), gzip.compress(idx(IMAGES))
+    broken = bytearray(packed)
+    broken[len(packed) // 2 : len(packed) // 2 + 20] = b"\xff" * 20
+    cases = [("", c) for c in (b"", whole[:3], whole[:10], whole[:-1], whole + b"\0", b"\0\0\x0d" + whole[3:])]
+    cases += [("", whole[:4] + b"\xff" * 12 + whole[16:]), ("", whole[:3] + b"\xff" + whole[4:])]
+    cases += [(".gz", c) for c in (b"", packed[:-20], bytes(broken), whole, b"\x1f\x8b")]
+    for ending, content in cases:
+        for old in tmp_path.iterdir():
+            old.unlink()
+        write(tmp_path, {f"train-images-idx3-ubyte{ending}": content})
+        with pytest.raises(ValueError, match="damaged idx file"):
+            load_images(str(tmp_path), 28, 1)
+
+
+# ---------------------------------------------------------------------------------- names and the Hub
+
+
+def test_a_known_name_is_looked_for_below_the_data_folder_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_HUB_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    npz(tmp_path / "mnist", x_train=IMAGES, y_train=LABELS)
+    found = load_images("mnist", 28, 1)
+    assert len(found) == 6 and found.label_names == list("0123456789")
+    npz(tmp_path / "mnist", x_train=IMAGES, y_train=LABELS + 9)
+    with pytest.raises(ValueError, match="label 11 is in it, but there are at most 10 classes"):
+        load_images("mnist", 28, 1)
+
+
+def test_every_known_name_has_a_place_on_the_hub_and_different_labels():
+    for name, place in NAMED.items():
+        assert "/" in place.hub_id and len(set(place.label_names)) == len(place.label_names) == 10, name
+
+
+@pytest.mark.parametrize("source", ["no-such-thing", "/no/such/folder", "", "a b/c", "x" * 100])
+def test_an_unknown_source_is_refused_with_what_is_known(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="known names: mnist, fashion-mnist|no usable image"):
+        load_images(source, 28, 1)
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """`datasets.load_dataset` replaced: the one seam where data would come from the network."""
+    datasets = pytest.importorskip("datasets")
+    tables = {}
+
+    def load(repo_id, split):
+        if repo_id not in tables:
+            raise datasets.exceptions.DatasetNotFoundError(f"Dataset '{repo_id}' doesn't exist on the Hub.")
+        if split not in tables[repo_id]:
+            raise ValueError(f'Unknown split "{split}". Should be one of {list(tables[repo_id])}.')
+        return tables[repo_id][split]
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+
+    def publish(repo_id: str, cells: list, labels: list | None, names=("x", "y", "z"), split: str = "train"):
+        features = {"picture": datasets.Image(), "note": datasets.Value("string")}
+        columns = {"picture": cells, "note": ["n"] * len(cells)}
+        if labels is not None:
+            features["kind"], columns["kind"] = datasets.ClassLabel(names=list(names)), labels
+        tables[repo_id] = {split: datasets.Dataset.from_dict(columns, features=datasets.Features(features))}
+
+    return publish
+
+
+def cell(content: bytes) -> dict:
+    return {"bytes": content, "path": None}
+
+
+def test_a_hub_data_set_gives_its_first_images_and_class_labels(hub):
+    hub("me/shapes", [cell(encoded(picture(seed))) for seed in range(3)], [2, 0, 2])
+    found = load_images("me/shapes", 28, 1)
+    assert np.array_equal(found.images, np.stack([picture(seed) for seed in range(3)]))
+    assert (found.labels.tolist(), found.label_names, found.skipped) == ([2, 0, 2], ["x", "y", "z"], {})
+
+
+def test_a_hub_data_set_without_labels_or_with_hidden_ones_is_unlabelled(hub):
+    cells = [cell(encoded(picture(seed))) for seed in range(2)]
+    for labels in (None, [-1, -1], [0, None]):
+        hub("me/shapes", cells, labels)
+        found = load_images("me/shapes", 28, 1)
+        assert (len(found), found.labels, found.label_names) == (2, None, None)
+
+
+def test_bad_rows_of_a_hub_data_set_are_counted_and_the_labels_stay_with_their_images(hub, tmp_path):
+    (tmp_path / "on_disk.png").write_bytes(encoded(picture(5)))
+    cells = [
+        cell(b"<html>"),
+        cell(encoded(picture(1))),
+        None,
+        cell(encoded(picture(3))[:300]),
+        {"bytes": None, "path": str(tmp_path / "on_disk.png")},
+        {"bytes": None, "path": str(tmp_path / "gone.png")},
+    ]
+    hub("me/shapes", cells, [0, 1, 0, 0, 2, 0])
+    found = load_images("me/shapes", 28, 1)
+    assert found.skipped == {"not an image": ["row 0"], "damaged": ["row 2", "row 3", "row 5"]}
+    assert found.labels.tolist() == [1, 2] and np.array_equal(found.images[1], picture(5))
+
+
+def test_a_missing_split_and_a_missing_data_set_are_told_apart(hub):
+    hub("me/shapes", [cell(encoded(picture(0)))], None)
+    with pytest.raises(NoSuchSplit, match="me/shapes"):
+        load_images("me/shapes", 28, 1, split="test")
+    with pytest.raises(ValueError, match="cannot be loaded from the Hub") as caught:
+        load_images("me/nothing", 28, 1)
+    assert not isinstance(caught.value, NoSuchSplit)
+
+
+def test_a_hub_data_set_without_images_is_refused_with_its_columns(hub, monkeypatch):
+    import datasets
+
+    table = datasets.Dataset.from_dict({"text": ["a"], "label": [0]})
+    monkeypatch.setattr(datasets, "load_dataset", lambda repo_id, split: table)
+    with pytest.raises(ValueError, match="no image column; its columns: text, label"):
+        load_images("me/texts", 28, 1)
+
+
+# ------------------------------------------------------------------------------------- parts of a set
+
+
+def numbered(count: int) -> ImageSet:
+    images = np.arange(count, dtype=np.uint8).reshape(count, 1, 1, 1)
+    return ImageSet(images, np.arange(count) % 3, ["a", "b", "c"], {"damaged": ["x"]})
+
+
+def test_holding_out_divides_without_overlap_and_by_the_seed():
+    rest, held = hold_out(numbered(50), 10, seed=1)
+    assert (len(rest), len(held)) == (40, 10)
+    assert sorted([*rest.images.ravel(), *held.images.ravel()]) == list(range(50))
+    for part in (rest, held):
+        assert (part.labels == part.images.ravel() % 3).all() and part.label_names == ["a", "b", "c"]
+    assert np.array_equal(hold_out(numbered(50), 10, seed=1)[1].images, held.images)
+    assert not np.array_equal(hold_out(numbered(50), 10, seed=2)[1].images, held.images)
+
+
+@pytest.mark.parametrize("count", [0, -1, 50, 51])
+def test_an_impossible_part_is_refused(count):
+    with pytest.raises(ValueError, match=f"cannot hold out {count} of 50 images"):
+        hold_out(numbered(50), count, seed=0)
+
+
+def test_taking_away_removes_equal_images_and_keeps_the_rest_in_order():
+    rest = without(numbered(10), numbered(10).take(np.array([2, 7])))
+    assert rest.images.ravel().tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
+    assert rest.labels.tolist() == [0, 1, 0, 1, 2, 0, 2, 0]
+    assert len(without(numbered(4), numbered(4))) == 0
