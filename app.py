@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import sys
 
 import gradio as gr
 
 from gan_hub.demo import arithmetic, game, interpolate, look, models, sample
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import t
+from gan_hub.loading import LoadError
 
 CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
 LAUNCH = {
@@ -39,8 +41,10 @@ def compose() -> gr.Blocks:
             return page
 
         with gr.Row():
-            model = gr.Dropdown(list(models.choices()), value=models.default(), label=t("model"), elem_id="model")
-            line = gr.Markdown(elem_id="line")
+            model = gr.Dropdown(
+                list(models.choices()), value=models.default(), label=t("model"), min_width=280, elem_id="model"
+            )
+            line = gr.Markdown(min_height=24, elem_id="line")
         with gr.Tabs():
             with gr.Tab(t("tab_sample"), id="sample", elem_id="tab-sample"):
                 opening, linked = sample.build(model)
@@ -66,16 +70,26 @@ def compose() -> gr.Blocks:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a folder or Hub id to offer beside the bundled models, and to open with")
-    parser.add_argument("--port", type=int, help="the first free one from 7860 by default")
+    parser.add_argument("--port", type=int, help="1 to 65535; by default the first free one from 7860")
     parser.add_argument("--share", action="store_true", help="also open a public address through Gradio's servers")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.port is not None and not 1 <= arguments.port <= 65535:
+        parser.error(f"--port {arguments.port} is not allowed; it is a number from 1 to 65535.")
+    return arguments
 
 
-if __name__ == "__main__":
+def main() -> gr.Blocks:
+    """Serves the page until it is stopped. A model that does not load or a port that is taken: one line, exit code 1."""
     arguments = _arguments()
     if arguments.model:
         os.environ[models.VARIABLE] = arguments.model
-    demo = compose()
-    demo.launch(server_port=arguments.port, share=arguments.share, **LAUNCH)
-else:
-    demo = compose()
+    try:
+        page = compose()
+        page.launch(server_port=arguments.port, share=arguments.share, **LAUNCH)
+    except (LoadError, OSError) as error:
+        sys.exit(f"app.py: {error}")
+    return page
+
+
+# On a Space and in tests the page is imported under this name; served from here it is composed after the flags are read.
+demo = main() if __name__ == "__main__" else compose()

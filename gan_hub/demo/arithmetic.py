@@ -187,7 +187,9 @@ def new_pool() -> str:
 def open_tab(model, seeds, pool_label, a, b, c, label, request: gr.Request | None = None):
     """Pool and equation of a model that was just chosen, with the class pickers made to fit it."""
     names = models.labels(model)
-    pool_kept, kept = (value if isinstance(value, str) and value in names else OWN for value in (pool_label, label))
+    # One class for all pictures at first: what is calculated with is what a latent means, not what class it has.
+    pool_kept = pool_label if isinstance(pool_label, str) and pool_label in names else next(iter(names), OWN)
+    kept = label if isinstance(label, str) and label in names else OWN
     updates = models.label_update(names, "own", pool_kept), models.label_update(names, "group_own", kept)
     pool, files = show_pool(model, seeds, pool_kept, a, b, c, request)
     return *updates, pool, files, *preview(model, a, b, c, pool_kept, kept, request)

@@ -103,7 +103,7 @@ def verdict(game: Game | None, request: gr.Request | None = None) -> str:
     if not game.decided:
         key = "which_label" if game.label else "which"
         text = say(request, key, label=game.label or "")
-        lines = [f"<strong>{html.escape(text.replace('**', ''))}</strong>"]
+        lines = [f"<strong>{html.escape(text)}</strong>"]
     else:
         player, judge = game.rounds[-1]
         truth = say(request, f"side_{SIDES[0] if game.left_is_real else SIDES[1]}")
@@ -179,7 +179,7 @@ def explain(model: str, request: gr.Request | None = None) -> str:
         paragraphs.append(say(request, "calibrated", auc=auc, percent=round(100 * auc)))
     elif pipe.discriminator is not None:
         paragraphs.append(say(request, "uncalibrated"))
-    if samples is not None:
+    if samples is not None and samples.notice:
         paragraphs.append(say(request, "origin", notice=samples.notice))
     return "\n\n".join(paragraphs)
 
@@ -242,11 +242,11 @@ def build(model: gr.Dropdown):
     with gr.Column(elem_id="game"):
         question = gr.HTML()
         pair = gr.HTML(js_on_load="")
-        with gr.Row(elem_classes="picks"):
-            left = gr.Button(t("left"), size="lg", elem_id="pick-left", min_width=120)
-            right = gr.Button(t("right"), size="lg", elem_id="pick-right", min_width=120)
-        with gr.Row():
-            onwards = gr.Button(t("next"), variant="primary", elem_id="next-round", min_width=160)
+        with gr.Row(equal_height=True, elem_classes="picks"):
+            left = gr.Button(t("left"), size="lg", interactive=False, elem_id="pick-left", min_width=120)
+            right = gr.Button(t("right"), size="lg", interactive=False, elem_id="pick-right", min_width=120)
+        with gr.Row(equal_height=True):
+            onwards = gr.Button(t("next"), variant="primary", interactive=False, elem_id="next-round", min_width=160)
             reset = gr.Button(t("reset"), elem_id="start-over", min_width=100)
         gr.Markdown(t("keys"), elem_classes="note keys")
         points = gr.HTML()

@@ -7,6 +7,7 @@ import functools
 import html
 import math
 import re
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,7 @@ import gradio as gr
 
 from gan_hub.demo.texts import say
 from gan_hub.latents import MAX_SEED
+from gan_hub.loading import LoadError
 
 OWN = "own"  # the class choice that leaves the class to the seed
 LONGEST_TEXT = 1000  # characters; 64 seeds of ten digits with commas need 768
@@ -38,7 +40,10 @@ def answering(handler: Callable) -> Callable:
             return handler(*args, **kwargs)
         except BadInput as error:
             sentence = say(request, error.key, **error.values)
-        except ValueError as error:  # the pipeline's own refusals and LoadError are single sentences already
+        except LoadError as error:  # it names files, which are nobody's business but the owner's
+            print(error, file=sys.stderr)
+            sentence = say(request, "damaged")
+        except ValueError as error:  # the pipeline's own refusals are single sentences already
             sentence = str(error)
         except Exception:
             traceback.print_exc()

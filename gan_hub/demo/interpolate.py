@@ -78,7 +78,11 @@ def build(model: gr.Dropdown):
         with gr.Column(scale=1, min_width=280):
             gr.Markdown(t("interpolate_intro"))
             seeds = gr.Textbox(
-                FIRST_SEEDS, label=t("walk_seeds"), info=t("walk_seeds_info"), max_length=inputs.LONGEST_TEXT
+                FIRST_SEEDS,
+                label=t("walk_seeds"),
+                info=t("walk_seeds_info"),
+                max_length=inputs.LONGEST_TEXT,
+                elem_id="walk-seeds",
             )
             label = models.label_picker(models.labels(models.default()), "first_seed", label=t("class"))
             mode = gr.Radio([(t("slerp"), "slerp"), (t("lerp"), "lerp")], value="slerp", label=t("mode"))

@@ -27,7 +27,7 @@ CSS = """
 #head p { max-width: 52rem; color: var(--body-text-color-subdued); }
 #line { align-self: center; }
 #line p { color: var(--body-text-color-subdued); }
-.picks button { height: 100%; min-height: 3.4rem; }
+.picks button { min-height: 3.4rem; }
 .status p, .note p, p.note { color: var(--body-text-color-subdued); font-size: .9rem; }
 
 /* Small pictures, enlarged: pixels stay pixels. */
@@ -39,7 +39,7 @@ CSS = """
     flex-direction: column; background: var(--block-background-fill); }
 .crisp .thumbnail-item img { width: 100%; height: auto; aspect-ratio: 1; }
 .crisp .caption-label { position: static; max-width: none; width: 100%; border: 0; text-align: center; font-size: .72rem;
-    line-height: 1.25; padding: 3px 2px; white-space: normal; background: none; }
+    line-height: 1.25; padding: 3px 2px; white-space: normal; background: none; opacity: 1 !important; }
 #sample-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(94px, 1fr)) !important; }
 #pool .grid-container { grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)) !important; }
 .crisp .grid-container { grid-auto-rows: auto !important; }
@@ -101,8 +101,7 @@ footer .divider { display: none; }
     .operand .few img { width: 26px; height: 26px; }
     .equation { gap: .35rem; }
     .sign { font-size: 1.2rem; }
-    .figure { font-size: .64rem; }
-    .figure .number { font-size: 1.25rem; }
+    .score { grid-template-columns: repeat(3, 1fr); }
 }
 """
 

@@ -61,8 +61,8 @@ def _read_table(path: Path, resolution: int, classes: int) -> dict:
     )
     allowed = f"{content['count']} whole numbers from 0 to {classes - 1}" if classes else "null"
     _check(path, content, "labels", valid, allowed)
-    valid = isinstance(notice, str) and 0 < len(notice) <= LONGEST_NOTICE
-    _check(path, content, "notice", valid, f"a text of 1 to {LONGEST_NOTICE} characters")
+    valid = isinstance(notice, str) and len(notice) <= LONGEST_NOTICE
+    _check(path, content, "notice", valid, f"a text of at most {LONGEST_NOTICE} characters")
     return content
 
 

@@ -150,7 +150,13 @@ def build(model: gr.Dropdown):
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=280):
             gr.Markdown(t("sample_intro"))
-            seeds = gr.Textbox(FIRST_SEEDS, label=t("seeds"), info=t("seeds_info"), max_length=inputs.LONGEST_TEXT)
+            seeds = gr.Textbox(
+                FIRST_SEEDS,
+                label=t("seeds"),
+                info=t("seeds_info"),
+                max_length=inputs.LONGEST_TEXT,
+                elem_id="sample-seeds",
+            )
             label = models.label_picker(models.labels(models.default()), "own", label=t("class"))
             truncation = gr.Slider(
                 0, 1, FIRST_TRUNCATION, step=0.05, label=t("truncation"), info=t("truncation_info"), buttons=[]

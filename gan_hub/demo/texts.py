@@ -87,7 +87,7 @@ TEXTS = {
         "reset": "Start over",
         "keys": "Keyboard: ← left, → right, N next round.",
         "which": "Which one is real?",
-        "which_label": "Which **{label}** is real?",
+        "which_label": "Class {label}: which one is real?",
         "pair_alt": "two pictures side by side; one is real, one is generated",
         "is_real": "real",
         "is_fake": "generated",
@@ -130,6 +130,7 @@ TEXTS = {
         "no_game": "There is no round to play; press Start over.",
         "answered": "This round is decided; go on to the next one.",
         "unanswered": "Choose left or right first.",
+        "damaged": "This model is damaged or cannot be reached; the server's log says what is wrong.",
         "broken": "That did not work, and it is not your fault; the server's log says why.",
     },
     "pt": {
@@ -212,7 +213,7 @@ TEXTS = {
         "reset": "Recomeçar",
         "keys": "Teclado: ← esquerda, → direita, N próxima rodada.",
         "which": "Qual é a real?",
-        "which_label": "Classe **{label}**: qual é a real?",
+        "which_label": "Classe {label}: qual é a real?",
         "pair_alt": "duas imagens lado a lado; uma é real, a outra foi gerada",
         "is_real": "real",
         "is_fake": "gerada",
@@ -254,6 +255,7 @@ TEXTS = {
         "no_game": "Não há rodada para jogar; clique em Recomeçar.",
         "answered": "Esta rodada já foi decidida; passe para a próxima.",
         "unanswered": "Escolha primeiro esquerda ou direita.",
+        "damaged": "Este modelo está danificado ou inacessível; o registro do servidor diz o que há de errado.",
         "broken": "Não deu certo, e a culpa não é sua; o motivo está no registro do servidor.",
     },
 }

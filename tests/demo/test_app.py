@@ -110,3 +110,16 @@ def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
     page = server.app.compose()
     texts = [str(part["props"].get("value")) for part in page.get_config_file()["components"]]
     assert any("no_models" in text for text in texts) and not page.fns
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [(["--port", "99999"], 2, "1 to 65535"), (["--model", "/nowhere/at-all"], 1, "not a model folder")],
+)
+def test_wrong_flags_end_in_one_line(server, monkeypatch, capsys, arguments, code, says):
+    monkeypatch.setattr("sys.argv", ["app.py", *arguments])
+    monkeypatch.setenv(models.VARIABLE, "")
+    with pytest.raises(SystemExit) as ended:
+        server.app.main()
+    message = str(ended.value.code) if code == 1 else capsys.readouterr().err
+    assert says in message and "Traceback" not in message and (ended.value.code == 2) == (code == 2)

@@ -6,6 +6,7 @@ import pytest
 from gan_hub.demo import inputs
 from gan_hub.demo.inputs import BadInput
 from gan_hub.demo.texts import TEXTS
+from gan_hub.loading import LoadError
 
 NAN, INF = float("nan"), float("inf")
 
@@ -102,6 +103,10 @@ def test_failures_become_one_sentence_without_markup_or_traceback(capsys):
     with pytest.raises(gr.Error) as caught:
         refuse(ValueError("label <img src=x> is not allowed"))
     assert caught.value.message == "label &lt;img src=x&gt; is not allowed"
+    with pytest.raises(gr.Error) as caught:
+        refuse(LoadError("/srv/models/secret/config.json: torn"))
+    assert "/srv" not in caught.value.message and "damaged" in caught.value.message
+    assert "/srv/models/secret/config.json: torn" in capsys.readouterr().err
     with pytest.raises(gr.Error) as caught:
         refuse(KeyError("secret path /etc"))
     assert caught.value.message == "That did not work, and it is not your fault; the server&#x27;s log says why."

@@ -49,7 +49,6 @@ def test_colour_without_classes(tmp_path):
         {"labels": [-1] + [0] * 11},
         {"labels": [True] + [0] * 11},
         {"labels": "012"},
-        {"notice": ""},
         {"notice": 3},
         {"notice": "x" * 3000},
         {"extra": 1},

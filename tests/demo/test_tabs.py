@@ -218,3 +218,24 @@ def test_the_good_inputs_beside_the_bad_ones_are_good(offered):
     for handler, good in ((sample.sample, SAMPLE), (interpolate.walk, WALK), (arithmetic.calculate, SUM)):
         handler(**{"model": offered, **good})
     game.open_tab(offered)
+
+
+def test_every_tab_follows_a_change_of_model(offered_rgb):
+    """Choices of the former model's classes are dropped, and the pickers hidden, where the new one has none."""
+    picker, gallery, *_ = sample.open_tab(offered_rgb, "0-3", "star", 1.0)
+    assert not picker["visible"] and picker["value"] == "own" and len(gallery) == 4
+    picker, animation, *_ = interpolate.open_tab(offered_rgb, "1, 2", "slerp", 3, "star", True)
+    assert not picker["visible"] and Path(animation).is_file()
+    first, second, pool, *_ = arithmetic.open_tab(offered_rgb, "0-3", "star", "0", "1", "2", "star")
+    assert not first["visible"] and not second["visible"] and len(pool["value"]) == 4
+
+
+def test_class_pickers_keep_a_choice_that_still_exists(offered):
+    assert sample.open_tab(offered, "0", "star", 1.0)[0]["value"] == "star"
+    assert [value for _, value in sample.open_tab(offered, "0", "x", 1.0)[0]["choices"]] == [
+        "own",
+        "circle",
+        "square",
+        "star",
+    ]
+    assert arithmetic.open_tab(offered, "0", "own", "0", "1", "2", "own")[0]["value"] == "circle"
