@@ -105,8 +105,8 @@ class GANPipeline(DiffusionPipeline):
         classes = generator.config["num_classes"]
         if label_names is None and classes:
             label_names = [str(index) for index in range(classes)]
-        if len(label_names or ()) != classes:
-            raise ValueError(f"{len(label_names)} label names, but the generator has {classes} classes.")
+        if (classes or label_names) and not _are_label_names(label_names, classes):
+            raise ValueError(f"label_names is {shown(label_names)}; allowed: {_label_rule(classes)}.")
         for key in ("resolution", "channels", "num_classes"):
             if discriminator is not None and discriminator.config[key] != generator.config[key]:
                 ours, theirs = generator.config[key], discriminator.config[key]
@@ -234,6 +234,7 @@ class GANPipeline(DiffusionPipeline):
         write_json(folder / SUMMARY_NAME, self._summary())
         if self.calibration is not None:
             write_json(folder / JUDGE_NAME, dataclasses.asdict(self.calibration))
+            Calibration.read(folder / JUDGE_NAME)  # what cannot be loaded again is not saved
         if variant is None:
             out = self(seeds=REFERENCE_SEEDS, output_type="np")
             save_file(
@@ -371,7 +372,9 @@ class GANPipeline(DiffusionPipeline):
             raise ValueError(f"batch_size={shown(batch_size)} is not allowed; it is a whole number from 1.")
         for start in range(0, len(values), size):
             rows = slice(start, start + size)
-            yield (values[rows].to(self.device), *([] if labels is None else [labels[rows].to(self.device)]))
+            # Cloned: kernels look at the strides, also of a batch of one, and another layout changes the last bit.
+            batch = values[rows].clone(memory_format=torch.contiguous_format)
+            yield (batch.to(self.device), *([] if labels is None else [labels[rows].to(self.device)]))
 
     # ----------------------------------------------------------------------------------------- judging
 
@@ -470,6 +473,17 @@ def _read_index(path: Path) -> dict[str, type[GANModel]]:
     return classes
 
 
+def _are_label_names(names: object, classes: int) -> bool:
+    valid = isinstance(names, (list, tuple)) and all(
+        isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable() for name in names
+    )
+    return valid and len(names) == len(set(names)) == classes
+
+
+def _label_rule(classes: int) -> str:
+    return f"{classes} different texts of 1 to 200 printable characters" if classes else "none, as there are no classes"
+
+
 def _read_summary(path: Path, generator: GANModel) -> list[str] | None:
     """The label names of the root config.json, which must agree with the generator's own config."""
     summary = read_json(path)
@@ -483,11 +497,6 @@ def _read_summary(path: Path, generator: GANModel) -> list[str] | None:
     names, classes = summary.get("label_names"), generator.config["num_classes"]
     if classes == 0 and names is None:
         return None
-    valid = isinstance(names, list) and all(
-        isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable() for name in names
-    )
-    if not valid or len(names) != classes or len(set(names)) != classes:
-        raise LoadError(
-            f"{path}: label_names is {shown(names)}; allowed: {classes} different texts of printable characters."
-        )
+    if not _are_label_names(names, classes):
+        raise LoadError(f"{path}: label_names is {shown(names)}; allowed: {_label_rule(classes)}.")
     return names

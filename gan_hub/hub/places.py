@@ -19,7 +19,6 @@ from huggingface_hub.utils import httpx
 from gan_hub.loading import LoadError, shown
 
 ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
-MAX_NAME = 2000  # characters; a longer path is an error of the operating system
 NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
 
 
@@ -34,17 +33,21 @@ def resolve(source: str | os.PathLike, components: tuple[str, ...], **download) 
     From the Hub only the listed component folders and the small files at the root are fetched. `download` goes to
     `snapshot_download`: revision, token, cache_dir, local_files_only. Raises LoadError for what cannot be found.
     """
-    if isinstance(source, str) and len(source) > MAX_NAME:
-        raise LoadError(f"{shown(source)}: no name of a model is that long.")
     folder = Path(source)
-    if (folder / "config.json").is_file() or (folder / "model_index.json").is_file():
+    # os.path and not Path's own methods: those raise OSError for a name that is too long to be one.
+    if any(os.path.isfile(folder / name) for name in ("config.json", "model_index.json")):
         return folder
     name = os.fspath(source)
-    if isinstance(source, os.PathLike) or folder.is_dir() or name.count("/") > 1 or name.startswith((".", "/", "~")):
+    if (
+        isinstance(source, os.PathLike)
+        or os.path.isdir(folder)
+        or name.count("/") > 1
+        or name.startswith((".", "/", "~"))
+    ):
         raise LoadError(f"{folder}: not a model folder (no model_index.json in it).")
     if name in bundled():
         return bundled()[name]
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+    if not re.fullmatch(r"[\w.-]{1,96}(/[\w.-]{1,96})?", name):
         raise LoadError(f"{shown(name)}: neither a folder, nor a bundled model ({_names()}), nor a Hub id.")
     repo_id = name if "/" in name else f"{os.environ.get(NAMESPACE_VARIABLE, NAMESPACE)}/{name}"
     return _download(repo_id, components, **download)

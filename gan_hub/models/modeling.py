@@ -77,7 +77,7 @@ class GANModel(ModelMixin, ConfigMixin):
         components = (subfolder,) if subfolder else ()
         root = (
             resolve(source, components, variant=variant, **download)
-            if download or not Path(source).is_dir()
+            if download or not os.path.isdir(source)
             else Path(source)
         )
         manifest = Manifest(root) if (root / MANIFEST_NAME).is_file() else None
