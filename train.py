@@ -43,15 +43,17 @@ def main(arguments: list[str]) -> int:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
 
+    from accelerate import PartialState
+
+    from gan_hub.hub.publishing import upload
     from gan_hub.training.loop import Stopped, train
 
     try:
         folder = train(config, resume)
-        print(f"done: {folder}")
-        if push:
-            from gan_hub.hub.publishing import upload
-
-            print(f"published: {upload(folder, push)}")
+        if PartialState().is_main_process:
+            print(f"done: {folder}")
+            if push:
+                print(f"published: {upload(folder, push)}")
     except Stopped as stopped:
         print(f"train.py: {stopped}", file=sys.stderr)
         return 143

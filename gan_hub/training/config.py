@@ -78,7 +78,9 @@ class TrainConfig:
         if decay > total:
             raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}.")
         if self.real_samples and not self.real_samples_notice.strip():
-            raise ValueError("real_samples_notice='' is not allowed with real_samples; say where they come from and their licence.")
+            raise ValueError(
+                "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
+            )
         for option in ("generator", "discriminator"):
             self._check_network(option)
         if not self.name or set(self.name) & set("/\\ ") or self.name.startswith("."):

@@ -31,7 +31,7 @@ def export_run(run: Run, folder: Path) -> None:
     config = run.config
     pipeline = GANPipeline(*run.players.published(), run.label_names)
     pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
-    report = None if config.extractor == "none" else run.score()
+    report = None if run.extractor is None else run.score()
     scales = {} if report is None else reference_scales(run.extractor, run.reals, run.data.held_out)
 
     fresh = folder.with_name(f".{folder.name}-unfinished")

@@ -32,7 +32,8 @@ class Run:
         self.label_names = data.label_names if config.conditional else None
         self.spent, self.began, self.began_cpu = spent, time.monotonic(), time.process_time()
         self.fingerprint = data.fingerprint()
-        self.extractor = self.reals = None
+        self.extractor = None if config.extractor == "none" else Extractor(config.extractor)
+        self.reals = None  # their features' moments, measured when a score is first due
         images = start * config.batch_size
         accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": images}})
         if accelerator.is_main_process:
@@ -72,15 +73,14 @@ class Run:
             self._write(images, values)
         if self.due(step, self.config.sample_kimg) and self.accelerator.is_main_process:
             self._sample(images)
-        scored = self.config.extractor != "none" and self.due(step, self.config.evaluate_kimg)
+        scored = self.extractor is not None and self.due(step, self.config.evaluate_kimg)
         if scored and self.accelerator.is_main_process:
             self._write(images, {f"score/{name}": value for name, value in self.score().scores.items()})
             self.last_time = time.monotonic()
 
     def score(self) -> Report:
         """The report of the averaged generator against the training images."""
-        if self.extractor is None:
-            self.extractor = Extractor(self.config.extractor)
+        if self.reals is None:
             self.reals = real_moments(self.data.train, self.extractor)
         count = self.config.evaluate_images
         pipeline = GANPipeline(self.players.ema.model, None, self.label_names)
@@ -92,6 +92,14 @@ class Run:
                 raise ValueError(
                     f"{name} became {value} at {images / 1000:.1f} kimg; the last checkpoint is from before. "
                     "Lower the learning rates, raise r1_gamma, or use precision fp32."
+                )
+
+    def _check_weights(self, file: str, content: dict[str, torch.Tensor], step: int) -> None:
+        for name, tensor in content.items():
+            if not torch.isfinite(tensor).all():
+                raise ValueError(
+                    f"{file}: {name} holds NaN or Inf after {step * self.config.batch_size / 1000:.1f} kimg; no checkpoint "
+                    "was written, the last one is from before. Lower the learning rates, raise r1_gamma, or use fp32."
                 )
 
     def _write(self, images: int, values: dict[str, float]) -> None:
@@ -133,7 +141,10 @@ class Run:
                 "scaler": self.players.scaler_state(),
                 "elapsed": self.elapsed(),
             }
-            save_checkpoint(folder, step, self.players.tensors(), state, self.config.keep_checkpoints)
+            tensors = self.players.tensors()
+            for file, content in tensors.items():
+                self._check_weights(file, content, step)
+            save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()
 
     def finish(self) -> Path:

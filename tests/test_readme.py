@@ -1,0 +1,67 @@
+"""Every example in the README and in the cards is executed, and what they state of files and versions is true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from gan_hub.hub.places import bundled
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", python_blocks(README), ids=["three lines", "tour"])
+def test_the_readmes_python_runs_in_a_fresh_process(code, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=None, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()), "the example leaves a picture or a folder"
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_the_cards_python_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = python_blocks((bundled()[name] / "README.md").read_text())
+    exec(compile(code, name, "exec"), {})  # our own text, committed beside this test
+    assert (tmp_path / "sample.png").is_file()
+
+
+def test_the_readme_tells_the_truth_about_files():
+    for target in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for name in re.findall(
+        r"^\s*(\w+(?:\.py|/))\s", README.split("## The house")[1].split("```")[1], flags=re.MULTILINE
+    ):
+        assert (ROOT / name).exists() or (ROOT / "gan_hub" / name).exists(), name
+
+
+def test_the_readme_lists_the_bundled_models_with_the_scores_of_their_cards():
+    from gan_hub import list_models
+
+    for model in list_models():
+        row = next(line for line in README.splitlines() if line.startswith(f"| `{model.name}`"))
+        for name, value in model.scores.items():
+            if name.startswith("FD-") or "AUC" in name:
+                assert f"{value:.2f}" in row, (name, value, row)
+
+
+def test_the_space_installs_versions_that_the_requirements_allow():
+    front = yaml.safe_load(README.split("---")[1])
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = {r.name: r for r in (Requirement(line) for line in lines if line and not line.startswith("#"))}
+    assert wanted["gradio"].specifier.contains(front["sdk_version"]) and front["sdk_version"].count(".") == 2
+    assert front["python_version"] >= "3.11" and front["app_file"] == "app.py"
+
+
+def test_the_test_command_that_ci_runs_stands_in_the_readme():
+    assert re.search(r"^pip install .*pytest.*[^ ] *# 2\. .*$", README, flags=re.MULTILINE)

@@ -1,0 +1,44 @@
+"""What a run notices by itself: numbers that are no longer numbers, before they reach a checkpoint."""
+
+import pytest
+import torch
+
+from gan_hub.training import loop
+from gan_hub.training.checkpoints import list_checkpoints
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.players import Players
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """After so many steps one weight of the discriminator is NaN, as after a step that diverged."""
+
+    def after(steps: int) -> None:
+        count, scale = [0], Players.scale_learning_rates
+
+        def scale_and_poison(self, factor):
+            scale(self, factor)
+            count[0] += 1
+            if count[0] == steps:
+                with torch.no_grad():
+                    self.bare_discriminator.score.bias.fill_(float("nan"))
+
+        monkeypatch.setattr(Players, "scale_learning_rates", scale_and_poison)
+
+    return after
+
+
+def test_a_nan_ends_the_run_in_a_sentence_with_the_last_good_checkpoint_in_place(small_options, poison):
+    config = TrainConfig(**small_options | {"log_kimg": 100.0})  # checkpoints at steps 6, 12, …; nothing logged before
+    poison(8)
+    with pytest.raises(ValueError, match="holds NaN or Inf after 0.2 kimg; no checkpoint was written"):
+        loop.train(config)
+    (kept,) = list_checkpoints(config.run_folder / "checkpoints")
+    assert kept.name == "step-000000006"
+
+
+def test_a_nan_loss_is_named_when_it_is_logged(small_options, poison):
+    config = TrainConfig(**small_options)
+    poison(3)
+    with pytest.raises(ValueError, match="loss/discriminator became nan at 0.1 kimg"):
+        loop.train(config)
