@@ -6,9 +6,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
-    EntryNotFoundError,
     GatedRepoError,
-    HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -16,7 +14,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import httpx
 
-from gan_hub.loading import LoadError, shown
+from gan_hub.loading import WEIGHTS_NAME, LoadError, shown
 
 ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
 NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
@@ -58,13 +56,14 @@ def _names() -> str:
 
 
 def _download(repo_id: str, components: tuple[str, ...], variant: str | None = None, **download) -> Path:
-    weights = f"*.{variant}.safetensors" if variant else "diffusion_pytorch_model.safetensors"
+    weights = f"{WEIGHTS_NAME}.{variant}.safetensors" if variant else f"{WEIGHTS_NAME}.safetensors"
     patterns = ["*.json", "reference.safetensors", "real_samples.*"]
-    patterns += [f"{component}/{file}" for component in components for file in ("config.json", weights)]
+    needed = [f"{component}/{file}" for component in components for file in ("config.json", weights)]
     # "*" also matches "/": without this line every component's config would be fetched, wanted or not.
     ignored = [f"{component}/*" for component in {"generator", "discriminator"} - set(components)]
+    download |= {"allow_patterns": patterns + needed, "ignore_patterns": ignored}
     try:
-        folder = snapshot_download(repo_id, allow_patterns=patterns, ignore_patterns=ignored, **download)
+        folder = snapshot_download(repo_id, **download)
     except GatedRepoError as error:
         raise LoadError(f"{repo_id}: a gated repository; accept its terms on the Hub and log in.") from error
     except RevisionNotFoundError as error:
@@ -73,6 +72,21 @@ def _download(repo_id: str, components: tuple[str, ...], variant: str | None = N
         raise LoadError(f"{repo_id}: not on the Hub (or private); bundled models: {_names()}.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         raise LoadError(f"{repo_id}: not in the cache, and the Hub cannot be reached. Bundled: {_names()}.") from error
-    except (HFValidationError, EntryNotFoundError, OSError, httpx.HTTPError) as error:
-        raise LoadError(f"{repo_id}: download failed ({shown(str(error), 200)}).") from error
+    except (ValueError, OSError, httpx.HTTPError) as error:  # ValueError: an odd name, or an answer that is no JSON
+        folder = _cached(repo_id, needed, **download)
+        if folder is None:
+            raise LoadError(f"{repo_id}: download failed ({shown(str(error), 200)}).") from error
     return Path(folder)
+
+
+def _cached(repo_id: str, needed: list[str], **download) -> str | None:
+    """The snapshot of an earlier download, where all `needed` files are in it.
+
+    snapshot_download itself falls back to the cache when the Hub cannot be reached or answers with an error, but not
+    when it hangs up or a captive portal answers in its place.
+    """
+    try:
+        folder = snapshot_download(repo_id, **download | {"local_files_only": True})
+    except (ValueError, OSError):
+        return None
+    return folder if all(os.path.isfile(os.path.join(folder, name)) for name in needed) else None

@@ -1,0 +1,52 @@
+"""What the tests of this folder do in the process that talks to the fake Hub."""
+
+import time
+from pathlib import Path
+
+
+def push(folder: Path, repo_id: str, variant: str | None = None, **kwargs) -> str:
+    """Loads `folder` and pushes it; returns the address of the commit."""
+    from gan_hub import GANPipeline
+
+    pipe = GANPipeline.from_pretrained(folder)
+    return pipe.push_to_hub(repo_id, variant=variant, **kwargs)
+
+
+def upload(folder: Path, repo_id: str) -> str:
+    from gan_hub.hub.publishing import upload
+
+    return upload(folder, repo_id)
+
+
+def load(source: str, **kwargs) -> dict:
+    """What came of loading `source`: every tensor, an image, logits and the seconds it took, or the error."""
+    from gan_hub import GANPipeline, LoadError
+
+    start = time.monotonic()
+    try:
+        pipe = GANPipeline.from_pretrained(source, **kwargs)
+    except LoadError as error:
+        return {"error": str(error), "seconds": time.monotonic() - start}
+    players = {name: getattr(pipe, name) for name in ("generator", "discriminator")}
+    out = pipe(seeds=[1, 2], output_type="np")
+    return {
+        "seconds": time.monotonic() - start,
+        "tensors": {f"{p}.{n}": t.numpy() for p, m in players.items() if m for n, t in m.state_dict().items()},
+        "images": out.images,
+        "logits": None if pipe.discriminator is None else pipe.discriminate(out.images).numpy(),
+        "label_names": pipe.label_names,
+        "calibration": pipe.calibration,
+        "folder": pipe.name_or_path,
+    }
+
+
+def load_generator(source: str, **kwargs) -> dict:
+    from gan_hub.models.dcgan import DCGANGenerator
+
+    return {n: t.numpy() for n, t in DCGANGenerator.from_pretrained(source, **kwargs).state_dict().items()}
+
+
+def save_and_push(folder: Path, target: Path, repo_id: str) -> None:
+    from gan_hub import GANPipeline
+
+    GANPipeline.from_pretrained(folder).save_pretrained(target, push_to_hub=True, repo_id=repo_id)
