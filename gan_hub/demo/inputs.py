@@ -96,9 +96,8 @@ def spell(numbers: Sequence[int]) -> str:
 
 def number(value: object, least: float, most: float, name: str) -> float:
     """A finite number in least … most; switches (True is 1 in Python) and texts are none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise BadInput("bad_number", name=name, least=least, most=most)
-    if not least <= value <= most:
+    valid = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not valid or not least <= value <= most:  # "not", so that NaN is caught as well
         raise BadInput("bad_number", name=name, least=least, most=most)
     return float(value)
 
