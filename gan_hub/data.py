@@ -160,10 +160,10 @@ def _plan(files: list[str], split: str) -> tuple[list[tuple[str, str | None]], l
 
     Top folders "train" and "test" are splits where there are any, else all is "train". The next folder is the class.
     One folder around everything, and a class without others, say nothing and do not count. The classes are those of
-    all splits, so that a label means the same in each. Hidden files and what macOS leaves in archives are no images.
+    all splits, so that a label means the same in each. Hidden files, such as macOS leaves in archives, are no images.
     """
     parts = {file: file.split("/") for file in files}
-    parts = {file: p for file, p in parts.items() if p[0] != "__MACOSX" and not any(part.startswith(".") for part in p)}
+    parts = {file: p for file, p in parts.items() if not any(part.startswith(".") for part in p)}
     splits = {"train", "test"}
     while parts and len({p[0] for p in parts.values()} - splits) == len({p[0] for p in parts.values()}) == 1:
         if min(map(len, parts.values())) == 1:

@@ -353,7 +353,8 @@ def test_a_damaged_idx_file_is_refused_with_a_sentence(tmp_path):
     broken[len(packed) // 2 : len(packed) // 2 + 20] = b"\xff" * 20
     cases = [("", c) for c in (b"", whole[:3], whole[:10], whole[:-1], whole + b"\0", b"\0\0\x0d" + whole[3:])]
     cases += [("", whole[:4] + b"\xff" * 12 + whole[16:]), ("", whole[:3] + b"\xff" + whole[4:])]
-    cases += [(".gz", c) for c in (b"", packed[:-20], bytes(broken), whole, b"\x1f\x8b")]
+    no_deflate = packed[:10] + b"\xff" * 4 + packed[14:]
+    cases += [(".gz", c) for c in (b"", packed[:-20], bytes(broken), no_deflate, whole, b"\x1f\x8b")]
     for ending, content in cases:
         for old in tmp_path.iterdir():
             old.unlink()
