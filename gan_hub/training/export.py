@@ -154,5 +154,6 @@ def _data(config: TrainConfig, dataset: str) -> str:
     text = f"Trained on {dataset}" + (f", licence {config.data_license}." if config.data_license else ".")
     text += f" The weights are published under {config.license}."
     if config.real_samples:
-        text += f" `real_samples.png` holds held-out real images for the game, left out of training: {config.real_samples_notice.splitlines()[0]}"
+        notice = config.real_samples_notice.strip().splitlines()[0]
+        text += f" `real_samples.png` holds real images for the game that neither player was trained on: {notice}"
     return text

@@ -64,16 +64,19 @@ class Run:
         """Everything that is written or measured at set points of the clock."""
         images = step * self.config.batch_size
         self.bar.update(self.config.batch_size)
-        if self.due(step, self.config.log_kimg):
-            # The only point at which the numbers leave the device.
-            values = {name: self.accelerator.reduce(value, "mean").item() for name, value in metrics.items()}
-            self._check_finite(values, images)
+        logged, sampled = self.due(step, self.config.log_kimg), self.due(step, self.config.sample_kimg)
+        scored = self.extractor is not None and self.due(step, self.config.evaluate_kimg)
+        if not (logged or sampled or scored):
+            return
+        # The only point at which the numbers leave the device.
+        values = {name: self.accelerator.reduce(value, "mean").item() for name, value in metrics.items()}
+        self._check_finite(values, images)
+        if logged:
             values["img/s"] = (images - self.last_images) / max(1e-9, time.monotonic() - self.last_time)
             self.last_time, self.last_images = time.monotonic(), images
             self._write(images, values)
-        if self.due(step, self.config.sample_kimg) and self.accelerator.is_main_process:
+        if sampled and self.accelerator.is_main_process:
             self._sample(images)
-        scored = self.extractor is not None and self.due(step, self.config.evaluate_kimg)
         if scored and self.accelerator.is_main_process:
             self._write(images, {f"score/{name}": value for name, value in self.score().scores.items()})
             self.last_time = time.monotonic()

@@ -29,7 +29,7 @@ def poison(monkeypatch):
 
 
 def test_a_nan_ends_the_run_in_a_sentence_with_the_last_good_checkpoint_in_place(small_options, poison):
-    config = TrainConfig(**small_options | {"log_kimg": 100.0})  # checkpoints at steps 6, 12, …; nothing logged before
+    config = TrainConfig(**small_options | {"log_kimg": 100.0, "sample_kimg": 100.0})  # checkpoints at steps 6, 12, …
     poison(8)
     with pytest.raises(ValueError, match="holds NaN or Inf after 0.2 kimg; no checkpoint was written"):
         loop.train(config)
