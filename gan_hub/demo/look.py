@@ -25,7 +25,7 @@ CSS = """
 #head h1 { font-size: 1.9rem; line-height: 1.15; margin: .4rem 0 .3rem; letter-spacing: -.02em; }
 #head h1 em { font-style: normal; color: var(--primary-500); }
 #head p { max-width: 52rem; color: var(--body-text-color-subdued); }
-#line { align-self: center; }
+#line { align-self: center; flex: 1 1 280px; min-width: 280px; }
 #line p { color: var(--body-text-color-subdued); }
 .picks button { min-height: 3.4rem; }
 .status p, .note p, p.note { color: var(--body-text-color-subdued); font-size: .9rem; }
