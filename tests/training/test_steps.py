@@ -18,6 +18,9 @@ def players():
     torch.manual_seed(0)
     pair = ARCHITECTURES["dcgan"]
     generator, discriminator = pair.generator(latent_size=8, **SHAPE), pair.discriminator(norm="none", **SHAPE)
+    with torch.no_grad():  # large enough that gradients, and gradients of gradients, are no rounding noise
+        for parameter in discriminator.parameters():
+            parameter.normal_(std=0.2)
     return SimpleNamespace(
         generator=generator,
         discriminator=discriminator,
@@ -74,6 +77,25 @@ def test_a_generator_step_in_between_does_not_leak_into_the_discriminator(player
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
+def test_nothing_of_one_step_is_left_in_the_next(players, batch):
+    reals, labels, z = batch
+    players.generator_optimizer = torch.optim.SGD(players.generator.parameters(), 0.0)
+    players.discriminator_optimizer = torch.optim.SGD(players.discriminator.parameters(), 0.0)
+
+    def gradients(network) -> torch.Tensor:
+        return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+
+    for network, step in (
+        (players.discriminator, lambda: discriminator_step(players, CONFIG, reals, labels, z, False)),
+        (players.generator, lambda: generator_step(players, CONFIG, labels, z)),
+    ):
+        step()
+        first = gradients(network)
+        step()
+        assert first.abs().max() > 1e-3
+        torch.testing.assert_close(gradients(network), first)
+
+
 def test_the_lazy_penalty_is_weighted_by_gamma_and_its_interval(players, batch):
     reals, labels, z = batch
     players.generator.eval()
@@ -88,5 +110,5 @@ def test_the_lazy_penalty_is_weighted_by_gamma_and_its_interval(players, batch):
     plain = gradient(CONFIG, False)
     once = gradient(SimpleNamespace(loss="non_saturating", r1_gamma=1.0, r1_interval=1), True) - plain
     lazy = gradient(CONFIG, True) - plain
-    assert once.abs().max() > 0
-    torch.testing.assert_close(lazy, 4 * once, rtol=1e-3, atol=1e-6)
+    assert once.abs().max() > 0.1
+    torch.testing.assert_close(lazy, 4 * once, rtol=1e-3, atol=1e-4)
