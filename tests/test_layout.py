@@ -19,6 +19,7 @@ LEVELS = {
     "ema": 0,
     "hub": 1,
     "data": 1,
+    "real_samples": 1,
     "models": 2,
     "pipeline": 3,
     "metrics": 4,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from gan_hub.demo import inputs, models, pictures, real_samples
+from gan_hub import real_samples
+from gan_hub.demo import inputs, models, pictures
 from gan_hub.demo.inputs import answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t

@@ -6,10 +6,12 @@ global batch and keeps its share: the union over processes is what one process w
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from gan_hub import real_samples
 from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, without
 from gan_hub.images import from_uint8
 from gan_hub.loading import sha256
@@ -25,6 +27,23 @@ def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
     """A CPU generator for one purpose at one step; neighbouring seeds and steps share nothing."""
     (state,) = np.random.SeedSequence([seed, stream, step]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state >> 1))
+
+
+def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> ImageSet:
+    """The images to ship: those in a published model's folder, or 256 drawn from any data source's test (else train) split."""
+    shape = (config.resolution, config.channels)
+    folder = Path(config.real_samples)
+    if (folder / real_samples.TABLE_NAME).is_file():
+        published = real_samples.read(folder, *shape, len(label_names or ()))
+        labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
+        pixels = np.stack([np.asarray(image).reshape(shape[0], *shape) for image in published.images])
+        return ImageSet(pixels, labels, label_names)
+    try:
+        source = load_images(config.real_samples, *shape, "test")
+    except NoSuchSplit:
+        source = load_images(config.real_samples, *shape, "train")
+    order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
+    return source.take(order[:REAL_SAMPLES].sort().values.numpy())
 
 
 @dataclass(frozen=True)
@@ -51,21 +70,16 @@ def load_data(config: TrainConfig) -> Data:
     def load(source: str, split: str) -> ImageSet:
         return load_images(source, config.resolution, config.channels, split)
 
-    train, real_samples = load(config.data, "train"), None
+    train, shipped = load(config.data, "train"), None
     if config.conditional and train.labels is None:
         raise ValueError(f"data={config.data!r} has no labels; set conditional to false, or use class sub-folders.")
     if config.real_samples:
-        try:
-            source = load(config.real_samples, "test")
-        except NoSuchSplit:
-            source = load(config.real_samples, "train")
-        order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
-        real_samples = source.take(order[:REAL_SAMPLES].sort().values.numpy())
-        train = without(train, real_samples)
+        shipped = load_real_samples(config, train.label_names)
+        train = without(train, shipped)
     try:
-        return Data(train, load(config.data, "test"), real_samples)
+        return Data(train, load(config.data, "test"), shipped)
     except NoSuchSplit:
-        return Data(*hold_out(train, min(config.held_out, len(train) // 5), config.seed), real_samples)
+        return Data(*hold_out(train, min(config.held_out, len(train) // 5), config.seed), shipped)
 
 
 class Batches:

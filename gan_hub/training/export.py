@@ -10,9 +10,10 @@ import accelerate
 import torch
 
 import gan_hub
+from gan_hub import real_samples
 from gan_hub.data import NAMED, ImageSet
 from gan_hub.hub.cards import CardFacts, write_card
-from gan_hub.images import from_uint8, grid, to_pil
+from gan_hub.images import from_uint8
 from gan_hub.loading import write_json
 from gan_hub.metrics.calibration import calibrate
 from gan_hub.metrics.evaluation import Report, real_moments
@@ -22,8 +23,6 @@ from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, sample_grid
 from gan_hub.training.run import Run
-
-REAL_COLUMNS = 16
 
 
 def export_run(run: Run, folder: Path) -> None:
@@ -43,7 +42,9 @@ def export_run(run: Run, folder: Path) -> None:
         shutil.copyfile(config.run_folder / name, fresh / name)
     (fresh / "recipe.yaml").write_text(portable(config).to_yaml(), encoding="utf-8")
     if run.data.real_samples is not None:
-        write_real_samples(fresh, run.data.real_samples, config)
+        chosen = run.data.real_samples
+        labels = chosen.labels.tolist() if config.conditional else None
+        real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
     if report is not None:
         write_json(fresh / "scores.json", report.to_dict() | {"scales": scales})
     write_card(fresh, facts(run, pipeline, report, scales))
@@ -71,14 +72,6 @@ def reference_scales(extractor: Extractor, reals, held_out: ImageSet) -> dict[st
         ),
         f"FD-{extractor.name} of uniform noise": frechet_distance(moments(extractor.features(noise)), reals),
     }
-
-
-def write_real_samples(folder: Path, chosen: ImageSet, config: TrainConfig) -> None:
-    """`real_samples.png` (a lossless mosaic) and `.json`, for the game: real images that neither player has seen."""
-    grid(to_pil(chosen.images), REAL_COLUMNS, padding=0).save(folder / "real_samples.png", optimize=True)
-    labels = chosen.labels.tolist() if config.conditional and chosen.labels is not None else None
-    content = {"tile": config.resolution, "columns": REAL_COLUMNS, "count": len(chosen), "labels": labels}
-    write_json(folder / "real_samples.json", content | {"notice": config.real_samples_notice})
 
 
 def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[str, float]) -> CardFacts:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import game, models, real_samples
+from gan_hub import real_samples
+from gan_hub.demo import game, models
 from tests.demo.conftest import Visitor
 
 URI = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")

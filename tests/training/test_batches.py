@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gan_hub import real_samples
 from gan_hub.data import ImageSet, load_images
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches, load_data
 from gan_hub.training.config import TrainConfig
@@ -60,6 +61,15 @@ def test_images_that_are_shipped_are_left_out_of_training(shapes_npz, tmp_path):
     assert len(data.real_samples) == 40 and len(data.train) == 260
     trained_on = {image.tobytes() for image in data.train.images}
     assert not any(image.tobytes() in trained_on for image in data.real_samples.images)
+
+
+def test_a_published_models_own_images_are_left_out_as_well(shapes_npz, tmp_path):
+    everything = load_images(str(shapes_npz), 28, 1)
+    real_samples.write(tmp_path, everything.images[:20], everything.labels[:20].tolist(), "made up", columns=8)
+    data = load_data(TrainConfig(data=str(shapes_npz), real_samples=str(tmp_path), real_samples_notice="made up"))
+    assert np.array_equal(data.real_samples.images, everything.images[:20])
+    assert np.array_equal(data.real_samples.labels, everything.labels[:20])
+    assert np.array_equal(data.train.images, everything.images[20:])
 
 
 def test_data_without_a_test_split_keeps_some_back(tmp_path):

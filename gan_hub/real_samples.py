@@ -1,12 +1,14 @@
-"""The real pictures a model's folder may carry for the game: real_samples.png, a mosaic, and real_samples.json."""
+"""The real images a model's folder may carry for the game: real_samples.png, a mosaic, and real_samples.json."""
 
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from gan_hub.loading import LoadError, read_bytes, read_json, shown
+from gan_hub.images import MODES, grid, to_pil
+from gan_hub.loading import LoadError, read_bytes, read_json, shown, write_json
 
 PICTURE_NAME, TABLE_NAME = "real_samples.png", "real_samples.json"
 KEYS = ("tile", "columns", "count", "labels", "notice")
@@ -20,6 +22,13 @@ class RealSamples:
     images: tuple[Image.Image, ...]
     labels: tuple[int, ...] | None
     notice: str
+
+
+def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: str, columns: int = 16) -> None:
+    """Lays uint8 images (N, H, H, C) out as one lossless mosaic, with the class of each; the inverse of `read`."""
+    grid(to_pil(images), columns, padding=0).save(folder / PICTURE_NAME, optimize=True)
+    table = {"tile": images.shape[1], "columns": columns, "count": len(images), "labels": labels, "notice": notice}
+    write_json(folder / TABLE_NAME, table)
 
 
 def read(folder: Path, resolution: int, channels: int, classes: int) -> RealSamples | None:
@@ -73,7 +82,7 @@ def _check(path: Path, content: dict, key: str, valid: bool, allowed: str) -> No
 
 def _read_mosaic(path: Path, size: tuple[int, int], channels: int) -> Image.Image:
     """Size and mode are compared before a pixel is decoded: a small file can hold a very large picture."""
-    mode = {1: "L", 3: "RGB"}[channels]
+    mode = MODES[channels]
     try:
         mosaic = Image.open(io.BytesIO(read_bytes(path, MOST_BYTES)), formats=["PNG"])
         if mosaic.size != size or mosaic.mode != mode:

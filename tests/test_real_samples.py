@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import real_samples
+from gan_hub import real_samples
 from gan_hub.loading import LoadError
 from tests.demo.conftest import write_real_samples
 
