@@ -61,6 +61,7 @@ def test_only_what_is_needed_is_downloaded(hub, client, published, tmp_path):
     published.commit({"README.md": b"card", "training/log.csv": b"x" * 1000, "optimizer.bin": b"no", "big.mp4": b"no"})
     client(act.load, "me/my-gan", cache_dir=tmp_path)
     assert set(hub.downloads()) == {
+        "README.md",
         "config.json",
         "discriminator/config.json",
         "discriminator/diffusion_pytorch_model.safetensors",
