@@ -29,6 +29,9 @@ def upload(
     pickles = [path.name for path in folder.rglob("*") if path.suffix in PICKLE_SUFFIXES]
     if pickles:
         raise LoadError(f"{folder}: {pickles[0]} is a pickle; pickles are not published.")
+    # Weights that the manifest does not list are left over from another model, and would not load.
+    found = [path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")]
+    unlisted = [name for name in found if name not in manifest.files]
     api = HfApi(token=token)
     try:
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
@@ -37,7 +40,7 @@ def upload(
             folder_path=folder,
             commit_message=commit_message or "Upload model",
             create_pr=create_pr,
-            ignore_patterns=[".*", "*/.*"],
+            ignore_patterns=[".*", "*/.*", *unlisted],
         )
     except (HfHubHTTPError, HFValidationError, OSError, httpx.HTTPError) as error:
         raise LoadError(f"{repo_id}: upload failed ({shown(str(error), 200)}).") from error

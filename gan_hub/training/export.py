@@ -30,7 +30,7 @@ def export_run(run: Run, folder: Path) -> None:
     config = run.config
     pipeline = GANPipeline(*run.players.published(), run.label_names)
     pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
-    report = None if run.extractor is None else run.score()
+    report = run.report or (run.extractor and run.score())  # scored in the last step, or resumed after it
     scales = {} if report is None else reference_scales(run.extractor, run.reals, run.data.held_out)
 
     fresh = folder.with_name(f".{folder.name}-unfinished")
@@ -54,7 +54,10 @@ def export_run(run: Run, folder: Path) -> None:
 
 def portable(config: TrainConfig) -> TrainConfig:
     """The configuration without what belongs to one machine: folders of the run, where the data lay."""
-    return replace(config, output="runs", real_samples="", data=config.data if _is_public(config.data) else "your-data")
+    source = config.real_samples
+    real_samples = source if source in NAMED or source.startswith("model_cards/") else ""
+    data = config.data if _is_public(config.data) else "your-data"
+    return replace(config, output="runs", data=data, real_samples=real_samples)
 
 
 def _is_public(data: str) -> bool:

@@ -33,6 +33,7 @@ class Run:
         self.spent, self.began, self.began_cpu = spent, time.monotonic(), time.process_time()
         self.fingerprint = data.fingerprint()
         self.extractor = None if config.extractor == "none" else Extractor(config.extractor)
+        self.report: Report | None = None  # the newest; at the end, that of the published weights
         self.reals = None  # their features' moments, measured when a score is first due
         images = start * config.batch_size
         accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": images}})
@@ -78,7 +79,8 @@ class Run:
         if sampled and self.accelerator.is_main_process:
             self._sample(images)
         if scored and self.accelerator.is_main_process:
-            self._write(images, {f"score/{name}": value for name, value in self.score().scores.items()})
+            self.report = self.score()
+            self._write(images, {f"score/{name}": value for name, value in self.report.scores.items()})
             self.last_time = time.monotonic()
 
     def score(self) -> Report:
