@@ -29,23 +29,6 @@ def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state >> 1))
 
 
-def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> ImageSet:
-    """The images to ship: those in a published model's folder, or 256 drawn from any data source's test (else train) split."""
-    shape = (config.resolution, config.channels)
-    folder = Path(config.real_samples)
-    if (folder / real_samples.TABLE_NAME).is_file():
-        published = real_samples.read(folder, *shape, len(label_names or ()))
-        labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
-        pixels = np.stack([np.asarray(image).reshape(shape[0], *shape) for image in published.images])
-        return ImageSet(pixels, labels, label_names)
-    try:
-        source = load_images(config.real_samples, *shape, "test")
-    except NoSuchSplit:
-        source = load_images(config.real_samples, *shape, "train")
-    order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
-    return source.take(order[:REAL_SAMPLES].sort().values.numpy())
-
-
 @dataclass(frozen=True)
 class Data:
     """The images of a run: what the players see, what they never see, and of the latter what may be shipped."""
@@ -66,20 +49,40 @@ class Data:
 
 def load_data(config: TrainConfig) -> Data:
     """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
-
-    def load(source: str, split: str) -> ImageSet:
-        return load_images(source, config.resolution, config.channels, split)
-
-    train, shipped = load(config.data, "train"), None
-    if config.conditional and train.labels is None:
-        raise ValueError(f"data={config.data!r} has no labels; set conditional to false, or use class sub-folders.")
+    train, shipped = _load(config, config.data, "train"), None
     if config.real_samples:
         shipped = load_real_samples(config, train.label_names)
         train = without(train, shipped)
     try:
-        return Data(train, load(config.data, "test"), shipped)
+        return Data(train, _load(config, config.data, "test"), shipped)
     except NoSuchSplit:
         return Data(*hold_out(train, min(config.held_out, len(train) // 5), config.seed), shipped)
+
+
+def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
+    """`load_images` with labels exactly where the run is conditional."""
+    images = load_images(source, config.resolution, config.channels, split)
+    if not config.conditional:
+        return ImageSet(images.images, skipped=images.skipped)
+    if images.labels is None:
+        raise ValueError(f"data {source!r} has no labels; set conditional to false, or use class sub-folders.")
+    return images
+
+
+def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> ImageSet:
+    """The images to ship: those in a published model's folder, or 256 drawn from any data source's test (else train) split."""
+    folder, size, channels = Path(config.real_samples), config.resolution, config.channels
+    if (folder / real_samples.TABLE_NAME).is_file():
+        published = real_samples.read(folder, size, channels, len(label_names or ()))
+        labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
+        pixels = np.stack([np.asarray(image).reshape(size, size, channels) for image in published.images])
+        return ImageSet(pixels, labels, label_names)
+    try:
+        source = _load(config, config.real_samples, "test")
+    except NoSuchSplit:
+        source = _load(config, config.real_samples, "train")
+    order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
+    return source.take(order[:REAL_SAMPLES].sort().values.numpy())
 
 
 class Batches:

@@ -43,7 +43,7 @@ def export_run(run: Run, folder: Path) -> None:
     (fresh / "recipe.yaml").write_text(portable(config).to_yaml(), encoding="utf-8")
     if run.data.real_samples is not None:
         chosen = run.data.real_samples
-        labels = chosen.labels.tolist() if config.conditional else None
+        labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
     if report is not None:
         write_json(fresh / "scores.json", report.to_dict() | {"scales": scales})

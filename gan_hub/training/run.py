@@ -29,7 +29,7 @@ class Run:
     ):
         """`start`: the first step still to do; `spent`: what `elapsed` said when the checkpoint was written."""
         self.config, self.accelerator, self.players, self.data = config, accelerator, players, data
-        self.label_names = data.label_names if config.conditional else None
+        self.label_names = data.label_names
         self.spent, self.began, self.began_cpu = spent, time.monotonic(), time.process_time()
         self.fingerprint = data.fingerprint()
         self.extractor = None if config.extractor == "none" else Extractor(config.extractor)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState
 
 from gan_hub.training.config import TrainConfig
 
@@ -51,3 +52,10 @@ def small_options(shapes_npz, tmp_path) -> dict:
 @pytest.fixture
 def small_config(small_options) -> TrainConfig:
     return TrainConfig(**small_options)
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerate():
+    """Accelerate keeps device and precision for the life of a process; each test starts without them."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)

@@ -3,10 +3,30 @@
 import pytest
 import torch
 
+from gan_hub import GANPipeline
 from gan_hub.training import loop
 from gan_hub.training.checkpoints import list_checkpoints
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.players import Players
+
+
+def test_an_unconditional_run_on_labelled_data_ends_with_an_unconditional_model(small_options):
+    folder = loop.train(TrainConfig(**small_options | {"conditional": False, "checkpoint_kimg": 100.0}))
+    pipe = GANPipeline.from_pretrained(folder)
+    assert pipe.label_names is None and len(pipe(seeds=[1, 2]).images) == 2
+    with pytest.raises(ValueError, match="unconditional"):
+        pipe(seeds=[1], labels=0)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_a_run_in_either_precision_publishes_float32_weights_that_moved(small_options, precision):
+    folder = loop.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
+    pipe = GANPipeline.from_pretrained(folder)
+    assert pipe.generator.dtype == torch.float32
+    torch.manual_seed(0)
+    fresh = type(pipe.generator).from_config(pipe.generator.config)
+    assert (pipe.generator.project.weight - fresh.project.weight).abs().max() > 1e-4
+    assert GANPipeline.from_pretrained(folder, variant="fp16")(seeds=[1]).images
 
 
 @pytest.fixture
