@@ -54,10 +54,13 @@ def export_run(run: Run, folder: Path) -> None:
 
 def portable(config: TrainConfig) -> TrainConfig:
     """The configuration without what belongs to one machine: folders of the run, where the data lay."""
-    source = config.real_samples
-    real_samples = source if source in NAMED or source.startswith("model_cards/") else ""
-    data = config.data if _is_public(config.data) else "your-data"
-    return replace(config, output="runs", data=data, real_samples=real_samples)
+    data, shipped = config.data, config.real_samples
+    return replace(
+        config,
+        output="runs",
+        data=data if _is_public(data) else "your-data",
+        real_samples=shipped if shipped in NAMED or shipped.startswith("model_cards/") else "",
+    )
 
 
 def _is_public(data: str) -> bool:

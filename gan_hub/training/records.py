@@ -41,17 +41,15 @@ class Records:
         plots = PLOTS | {name.removeprefix("score/"): (name,) for name in scores}
         figure = Figure(figsize=(4 * len(plots), 3), layout="constrained")
         for axes, (title, names) in zip(np.atleast_1d(figure.subplots(1, len(plots))), plots.items()):
+            axes.set(title=title, xlabel="kimg")
+            axes.grid(alpha=0.3)
             for name in names:
                 points = [(line["images"] / 1000, line[name]) for line in self.lines if name in line]
                 if points:
                     axes.plot(*zip(*points), label=name, linewidth=1)
-            axes.set(title=title, xlabel="kimg")
-            axes.grid(alpha=0.3)
             if len(names) > 1:
                 axes.legend(fontsize=7)
-            elif (
-                points and min(y for _, y in points) > 0 and max(y for _, y in points) > 10 * min(y for _, y in points)
-            ):
+            elif points and 0 < 10 * min(value for _, value in points) < max(value for _, value in points):
                 axes.set_yscale("log")
         figure.savefig(self.folder / PLOT_NAME, dpi=110)
 
