@@ -70,6 +70,35 @@ def test_sigterm_saves_exits_and_resumes_bit_equal(recipe, tmp_path, small_optio
     assert checksums(tmp_path / "stopped" / "small") == checksums(tmp_path / "unbroken" / "small")
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for orphans in Linux's /proc")
+def test_sigterm_to_accelerates_launcher_ends_the_run_as_well_and_leaves_no_orphan(recipe, tmp_path):
+    output = str(tmp_path / "launched")
+    accelerate = str(Path(sys.executable).with_name("accelerate"))
+    command = [accelerate, "launch", "--cpu", "--num_processes", "1", "train.py", str(recipe), "--output", output]
+    process = subprocess.Popen([*command, "--total_kimg", "500"], env=environment(), cwd=ROOT, stderr=subprocess.PIPE)
+    log = tmp_path / "launched" / "small" / "log.jsonl"
+    wait_until(lambda: log.is_file() and log.read_text(), process)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+
+    def alive() -> bool:
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                if output.encode() in entry.read_bytes():
+                    return True
+            except OSError:  # it ended while we looked
+                continue
+        return False
+
+    end = time.monotonic() + 10
+    while alive() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not alive()
+    images = json.loads(log.read_text().splitlines()[-1])["images"]
+    newest = sorted((tmp_path / "launched" / "small" / "checkpoints").glob("step-*"))[-1]
+    assert json.loads((newest / "state.json").read_text())["step"] * 16 >= images
+
+
 def wait_until(condition, process: subprocess.Popen, seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not condition():
