@@ -25,6 +25,18 @@ from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, sample_g
 from gan_hub.training.run import Run
 
 
+def finish(run: Run) -> Path:
+    """Ends a run on all processes: scores, calibrates and exports on the first; returns the folder."""
+    run.bar.close()
+    folder = run.config.run_folder / "export"
+    if run.accelerator.is_main_process:
+        run.records.plot()
+        export_run(run, folder)
+    run.accelerator.wait_for_everyone()
+    run.accelerator.end_training()
+    return folder
+
+
 def export_run(run: Run, folder: Path) -> None:
     """Writes `folder` anew at a run's end; it is complete or absent."""
     config = run.config

@@ -12,6 +12,7 @@ from gan_hub.loading import LoadError
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches, load_data
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.export import finish
 from gan_hub.training.players import TENSOR_FILES, Players
 from gan_hub.training.run import Run
 from gan_hub.training.steps import discriminator_step, generator_step
@@ -60,7 +61,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                 run.save(checkpoints, step + 1)
             if stopping and step + 1 < config.total_steps:
                 raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
-    return run.finish()
+    return finish(run)
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:

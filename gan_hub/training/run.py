@@ -151,16 +151,3 @@ class Run:
                 self._check_weights(file, content, step)
             save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()
-
-    def finish(self) -> Path:
-        """Scores, calibrates and exports; every process returns the folder."""
-        self.bar.close()
-        folder = self.config.run_folder / "export"
-        if self.accelerator.is_main_process:
-            from gan_hub.training.export import export_run  # here, for it looks back at this class
-
-            self.records.plot()
-            export_run(self, folder)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.end_training()
-        return folder
