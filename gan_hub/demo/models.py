@@ -89,7 +89,7 @@ def describe(name: str, request: gr.Request | None = None) -> str:
         size=config["resolution"],
         colour=say(request, "grey" if config["channels"] == 1 else "colour"),
         classes=classes,
-        parameters=f"{parameters:.1f}",
+        parameters=f"{parameters:.1f}".replace(".", say(request, "decimal_point")),
     )
 
 
