@@ -16,7 +16,7 @@ from pathlib import Path
 
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 done, 1 failed, 2 wrong usage, 143 stopped by a signal with its state saved."""
-    from gan_hub.training.config import TrainConfig, add_flags, parse_flag, read_recipe
+    from gan_hub.training.config import TrainConfig, add_flags, merge, parse_flag, read_recipe
 
     parser = argparse.ArgumentParser(
         prog="train.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     )
     try:
         flags = {name: parse_flag(name, text) for name, text in given.items()}
-        config = TrainConfig(**(read_recipe(recipe) | flags))
+        config = TrainConfig(**merge(read_recipe(recipe), flags))
         if dry_run:
             print(describe(config))
             return 0

@@ -62,6 +62,14 @@ class Calibration:
     auc: float  # held-out: the chance that a real image scores higher than a generated one
     error: float  # held-out expected calibration error, 15 bins
     images: int  # real and generated ones it was measured on
+    # For logits without a label (the most favourable class, see `discriminate`); as above where there are no classes.
+    unlabelled_scale: float | None = None
+    unlabelled_bias: float | None = None
+
+    def __post_init__(self):
+        if self.unlabelled_scale is None or self.unlabelled_bias is None:
+            object.__setattr__(self, "unlabelled_scale", self.scale)
+            object.__setattr__(self, "unlabelled_bias", self.bias)
 
     LIMITS: ClassVar = {
         "scale": (-1e9, 1e9),
@@ -69,6 +77,8 @@ class Calibration:
         "auc": (0, 1),
         "error": (0, 1),
         "images": (1, 1_000_000_000),
+        "unlabelled_scale": (-1e9, 1e9),
+        "unlabelled_bias": (-1e9, 1e9),
     }
 
     @classmethod
@@ -403,13 +413,15 @@ class GANPipeline(DiffusionPipeline):
     def judge(self, images, labels=None) -> torch.Tensor:
         """The calibrated probability (N,) that each image is real, where real and generated are equally likely.
 
+        Surer with the `labels` of a conditional model than without; each way has a calibration of its own.
         Raises ValueError where the model has no judge.json.
         """
         if self.calibration is None:
             raise ValueError(
                 "this model's discriminator was never calibrated (no judge.json); discriminate() gives raw logits."
             )
-        return torch.sigmoid(self.calibration.scale * self.discriminate(images, labels) + self.calibration.bias)
+        scale, bias = self._scale_and_bias(labels)
+        return torch.sigmoid(scale * self.discriminate(images, labels) + bias)
 
     def judge_pair(self, left, right, labels=None) -> torch.Tensor:
         """The probability (N,) that `left` is the real one of two images of which one is: sigmoid of scaled D(l) − D(r).
@@ -417,8 +429,15 @@ class GANPipeline(DiffusionPipeline):
         With judge()'s odds for each image alone, Bayes' rule gives exactly this, and the bias cancels. An uncalibrated
         discriminator is taken at its word (scale 1).
         """
-        scale = 1.0 if self.calibration is None else self.calibration.scale
+        scale, _ = self._scale_and_bias(labels)
         return torch.sigmoid(scale * (self.discriminate(left, labels) - self.discriminate(right, labels)))
+
+    def _scale_and_bias(self, labels) -> tuple[float, float]:
+        """Those fitted to logits with the images' labels, or without; (1, 0) for an uncalibrated discriminator."""
+        known = self.calibration
+        if known is None:
+            return 1.0, 0.0
+        return (known.unlabelled_scale, known.unlabelled_bias) if labels is None else (known.scale, known.bias)
 
     def _pixels(self, images) -> torch.Tensor:
         config = self.generator.config

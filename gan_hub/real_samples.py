@@ -31,11 +31,11 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: st
     write_json(folder / TABLE_NAME, table)
 
 
-def read(folder: Path, resolution: int, channels: int, classes: int) -> RealSamples | None:
+def read(folder: Path, resolution: int, channels: int, classes: int | None) -> RealSamples | None:
     """The real samples in a model's folder, or None where it has none.
 
     Raises LoadError, naming file and field, where table, mosaic and model (`resolution` pixels, 1 or 3 `channels`,
-    0 or more `classes`) do not fit each other.
+    0 or more `classes`, None to ignore the labels) do not fit each other.
     """
     table, picture = folder / TABLE_NAME, folder / PICTURE_NAME
     if not table.exists() and not picture.exists():
@@ -52,7 +52,7 @@ def read(folder: Path, resolution: int, channels: int, classes: int) -> RealSamp
     return RealSamples(images, None if labels is None else tuple(labels), content["notice"])
 
 
-def _read_table(path: Path, resolution: int, classes: int) -> dict:
+def _read_table(path: Path, resolution: int, classes: int | None) -> dict:
     content = read_json(path)
     if set(content) != set(KEYS):
         raise LoadError(f"{path}: exactly the keys {', '.join(KEYS)} are expected.")
@@ -61,15 +61,14 @@ def _read_table(path: Path, resolution: int, classes: int) -> dict:
         valid = type(content[key]) is int and 1 <= content[key] <= MOST_TILES
         _check(path, content, key, valid, f"a whole number from 1 to {MOST_TILES}")
     labels, notice = content["labels"], content["notice"]
-    valid = (
-        labels is None
-        if classes == 0
-        else isinstance(labels, list)
-        and len(labels) == content["count"]
-        and all(type(label) is int and 0 <= label < classes for label in labels)
-    )
-    allowed = f"{content['count']} whole numbers from 0 to {classes - 1}" if classes else "null"
-    _check(path, content, "labels", valid, allowed)
+    if classes is None:
+        content["labels"] = None
+    elif classes == 0:
+        _check(path, content, "labels", labels is None, "null")
+    else:
+        valid = isinstance(labels, list) and len(labels) == content["count"]
+        valid = valid and all(type(label) is int and 0 <= label < classes for label in labels)
+        _check(path, content, "labels", valid, f"{content['count']} whole numbers from 0 to {classes - 1}")
     valid = isinstance(notice, str) and len(notice) <= LONGEST_NOTICE
     _check(path, content, "notice", valid, f"a text of at most {LONGEST_NOTICE} characters")
     return content

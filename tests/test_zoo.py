@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from gan_hub import GANPipeline, list_models
+from gan_hub import GANPipeline, list_models, real_samples
 from gan_hub.hub.cards import check_card
 from gan_hub.hub.places import bundled
 from gan_hub.images import from_uint8
@@ -65,6 +65,17 @@ def test_a_sneaker_is_a_sneaker():
     pipe = GANPipeline.from_pretrained("dcgan-fashion-mnist")
     sneaker = pipe(seeds=[7], labels="sneaker", output_type="np").images
     assert pipe.label_names[Extractor("fashion").classes(from_uint8(sneaker)).item()] == "sneaker"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_judges_probabilities_are_honest_with_labels_and_without(name):
+    pipe = GANPipeline.from_pretrained(name)
+    reals = real_samples.read(bundled()[name], 28, 1, 10)
+    fakes = pipe(seeds=range(256), labels=reals.labels)
+    for labels in (reals.labels, None):
+        real, fake = pipe.judge(list(reals.images), labels).mean(), pipe.judge(fakes.images, labels).mean()
+        # Calibrated on equally many of both: the two means lie on either side of one half, about equally far.
+        assert real > fake + 0.05 and abs(real + fake - 1) < 0.15, (labels is None, real, fake)
 
 
 @pytest.mark.parametrize("name", MODELS)

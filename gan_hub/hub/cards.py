@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 CARD_NAME = "README.md"
-_PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}|\bNone\b")
+_PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
 
 TEMPLATE = """---
 {front_matter}
@@ -26,11 +26,11 @@ TEMPLATE = """---
 ```python
 from gan_hub import GANPipeline
 
-pipe = GANPipeline.from_pretrained("{name}")
+pipe = GANPipeline.from_pretrained("{name}")  # or the folder this file lies in, or its Hub id
 pipe(seeds=[7]{example_label}).images[0].save("sample.png")
 ```
 
-The same seed gives the same image in any batch. `pipe.judge(images)` says how real the discriminator takes them to be.
+The same seed gives the same image in any batch. `pipe.judge(images, labels)` says how real the discriminator takes them to be.
 
 ## What a person sees
 
@@ -69,6 +69,7 @@ class CardFacts:
     """What a card says. Texts are Markdown; `scores` are name → value as measured, `provenance` how."""
 
     name: str
+    architecture: str
     license: str
     dataset_name: str
     dataset_id: str | None  # on the Hub, for the front matter
@@ -136,7 +137,7 @@ def _front_matter(facts: CardFacts) -> ModelCardData:
         license=facts.license,
         library_name="gan_hub",
         pipeline_tag="unconditional-image-generation",
-        tags=["gan", "dcgan"],
+        tags=["gan", facts.architecture],
         datasets=[facts.dataset_id] if facts.dataset_id else None,
         model_name=facts.name,
         eval_results=results,

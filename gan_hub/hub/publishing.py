@@ -40,6 +40,8 @@ def upload(
             folder_path=folder,
             commit_message=commit_message or "Upload model",
             create_pr=create_pr,
+            # An older version's files that this one does not have: its loader would refuse them, or show other images.
+            delete_patterns=["judge.json", "scores.json", "real_samples.*", "*.safetensors"],
             ignore_patterns=[".*", "*/.*", *unlisted],
         )
     except (HfHubHTTPError, HFValidationError, OSError, httpx.HTTPError) as error:

@@ -70,7 +70,9 @@ def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: i
     real_logits = pipeline.discriminate(reals.images, labels, batch_size=100)
     fake_logits = pipeline.discriminate(fakes, labels, batch_size=100)
 
-    scale, bias = platt(real_logits[::2], fake_logits[::2])
+    scale, bias = unlabelled = platt(real_logits[::2], fake_logits[::2])
+    if labels is not None:
+        unlabelled = platt(*(pipeline.discriminate(kind[::2], batch_size=100) for kind in (reals.images, fakes)))
     logits = torch.cat([real_logits[1::2], fake_logits[1::2]])
     truth = torch.cat([torch.ones(len(real_logits[1::2])), torch.zeros(len(fake_logits[1::2]))])
     return Calibration(
@@ -79,4 +81,6 @@ def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: i
         auc=auc(real_logits[1::2], fake_logits[1::2]),
         error=calibration_error(torch.sigmoid(scale * logits + bias), truth),
         images=len(logits),
+        unlabelled_scale=unlabelled[0],
+        unlabelled_bias=unlabelled[1],
     )

@@ -81,7 +81,6 @@ def evaluate(
         "real_split": split,
         "generated_images": num_images,
         "seed": seed,
-        "resize": "none" if config["resolution"] == 28 else "lanczos",
         "dtype": str(pipe.generator.dtype).removeprefix("torch."),
         "gan_hub": gan_hub.__version__,
     }

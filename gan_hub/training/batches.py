@@ -54,9 +54,20 @@ def load_data(config: TrainConfig) -> Data:
         shipped = load_real_samples(config, train.label_names)
         train = without(train, shipped)
     try:
-        return Data(train, _load(config, config.data, "test"), shipped)
+        held_out = _load(config, config.data, "test")
     except NoSuchSplit:
-        return Data(*hold_out(train, min(config.held_out, len(train) // 5), config.seed), shipped)
+        train, held_out = hold_out(train, min(config.held_out, len(train) // 5), config.seed)
+    for kind, images in (("test split", held_out), ("real_samples", shipped)):
+        if images is not None and not _same_classes(images.label_names, train.label_names):
+            raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
+    return Data(train, held_out, shipped)
+
+
+def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
+    """Equal names, or equally many where one side has numbers only (arrays know no names)."""
+    if ours == theirs or ours is None or theirs is None:
+        return ours == theirs
+    return len(ours) == len(theirs) and [str(index) for index in range(len(ours))] in (ours, theirs)
 
 
 def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
@@ -73,7 +84,7 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> Ima
     """The images to ship: those in a published model's folder, or 256 drawn from any data source's test (else train) split."""
     folder, size, channels = Path(config.real_samples), config.resolution, config.channels
     if (folder / real_samples.TABLE_NAME).is_file():
-        published = real_samples.read(folder, size, channels, len(label_names or ()))
+        published = real_samples.read(folder, size, channels, len(label_names) if label_names else None)
         labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
         pixels = np.stack([np.asarray(image).reshape(size, size, channels) for image in published.images])
         return ImageSet(pixels, labels, label_names)

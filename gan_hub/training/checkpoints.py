@@ -45,7 +45,10 @@ def save_checkpoint(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    for old in list_checkpoints(folder)[:-keep]:
+    # What is newer than this one was refused by the resume that led here: it must not push good ones out.
+    existing = list_checkpoints(folder)
+    newer = [path for path in existing if path.name > final.name]
+    for old in newer + [path for path in existing if path not in newer][:-keep]:
         shutil.rmtree(old)
     return final
 

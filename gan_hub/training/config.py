@@ -28,7 +28,7 @@ class TrainConfig:
     """A run. The clock counts images (kimg = 1,000 images over all processes), not steps."""
 
     name: str = option("my-gan", "name of the model; the run lies in runs/<name>")
-    data: str = option("", "known name, folder, .zip, .npz, or Hub data set id")
+    data: str = option("mnist", "known name, folder, .zip, .npz, or Hub data set id")
     output: str = option("runs", "folder of all runs")
 
     architecture: str = option("dcgan", "which pair of networks", choices=tuple(ARCHITECTURES))
@@ -60,7 +60,7 @@ class TrainConfig:
     sample_kimg: float = option(50.0, "between sample grids", low=0.001)
     checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001)
     keep_checkpoints: int = option(2, "newest checkpoints kept", low=1)
-    evaluate_kimg: float = option(100.0, "between scores; 0: never", low=0)
+    evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0)
     extractor: str = option("none", "features of the Fréchet distance", choices=("none", *EXTRACTORS))
     evaluate_images: int = option(10_000, "generated images a score is made of", low=2)
     held_out: int = option(1000, "images kept from training for the judge where the data has no test split", low=4)
@@ -77,6 +77,14 @@ class TrainConfig:
         total, decay = self.total_kimg, self.decay_kimg
         if decay > total:
             raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}.")
+        if self.extractor != "none" and (self.resolution, self.channels) != (28, 1):
+            raise ValueError(
+                f"extractor={self.extractor!r} is not allowed with {self.resolution} pixels and {self.channels} channels; "
+                "it takes 28 pixels and 1 channel, so choose none."
+            )
+        for name in ("license", "data"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name}='' is not allowed; {FIELDS[name].metadata['help']}.")
         if self.real_samples and not self.real_samples_notice.strip():
             raise ValueError(
                 "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
@@ -134,6 +142,27 @@ class TrainConfig:
 
 
 FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
+
+
+# Options that may differ between a run and its continuation, for they change no weight. (Data are compared by content.)
+FREE_OPTIONS = {
+    "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
+    "evaluate_images", "license", "data_license", "real_samples", "real_samples_notice", "seen", "data",
+}  # fmt: skip
+# What a recipe says about its own images and about the model it made of them.
+ABOUT_THE_DATA = {"data_license", "real_samples", "real_samples_notice", "seen"}
+
+
+def merge(recipe: dict, flags: dict) -> dict:
+    """A recipe's options with flags over them; what the recipe says of other data, or of another run, is not repeated.
+
+    With `data` given, its statements about the images go; with anything that changes weights, the words about samples.
+    """
+    options = recipe | flags
+    dropped = ABOUT_THE_DATA if flags.get("data", recipe.get("data")) != recipe.get("data") else set()
+    if flags.keys() - FREE_OPTIONS - {"name"}:
+        dropped = dropped | {"seen"}
+    return {name: value for name, value in options.items() if name in flags or name not in dropped}
 
 
 def read_recipe(path: Path) -> dict:

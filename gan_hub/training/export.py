@@ -38,7 +38,7 @@ def finish(run: Run) -> Path:
 
 
 def export_run(run: Run, folder: Path) -> None:
-    """Writes `folder` anew at a run's end; it is complete or absent."""
+    """Writes `folder` anew at a run's end; an older export is replaced only by a complete one."""
     config = run.config
     pipeline = GANPipeline(*run.players.published(), run.label_names)
     pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
@@ -60,8 +60,12 @@ def export_run(run: Run, folder: Path) -> None:
     if report is not None:
         write_json(fresh / "scores.json", report.to_dict() | {"scales": scales})
     write_card(fresh, facts(run, pipeline, report, scales))
-    shutil.rmtree(folder, ignore_errors=True)
+    old = folder.with_name(f".{folder.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
     os.rename(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def portable(config: TrainConfig) -> TrainConfig:
@@ -99,6 +103,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
     dataset = config.data if named or _is_public(config.data) else Path(config.data).name
     return CardFacts(
         name=config.name,
+        architecture=config.architecture,
         license=config.license,
         dataset_name=dataset,
         dataset_id=named.hub_id if named else (config.data if _is_public(config.data) else None),

@@ -2,16 +2,17 @@
 
 import os
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from gan_hub.loading import LoadError
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches, load_data
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
-from gan_hub.training.config import TrainConfig
+from gan_hub.training.config import FREE_OPTIONS, TrainConfig
 from gan_hub.training.export import finish
 from gan_hub.training.players import TENSOR_FILES, Players
 from gan_hub.training.run import Run
@@ -19,12 +20,6 @@ from gan_hub.training.steps import discriminator_step, generator_step
 from gan_hub.training.stopping import Stopped, StopSignal
 
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
-
-# Options that may differ between a run and its continuation, for they change no weight. (The data are compared by content.)
-FREE_OPTIONS = {
-    "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
-    "evaluate_images", "license", "data_license", "real_samples", "real_samples_notice", "seen", "data",
-}  # fmt: skip
 
 
 def train(config: TrainConfig, resume: bool = False) -> Path:
@@ -37,6 +32,9 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     if not resume and list_checkpoints(checkpoints):
         raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")
     accelerator = make_accelerator(config)
+    if resume and not list_checkpoints(checkpoints):
+        accelerator.print(f"nothing to resume in {checkpoints}: starting anew.")
+        resume = False
     data = load_data(config)
     players = Players(config, len(data.label_names or ()), accelerator)
     batches = Batches(data.train, config, players.latent_size, accelerator)
@@ -76,7 +74,12 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         project_dir=config.run_folder,
         # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024); what
         # is saved and averaged is rank 0's.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(broadcast_buffers=False),
+            InitProcessGroupKwargs(
+                timeout=timedelta(hours=2)
+            ),  # the others wait while the first one scores and exports
+        ],
     )
     if accelerator.gradient_accumulation_steps != 1:
         raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")

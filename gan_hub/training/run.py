@@ -34,6 +34,7 @@ class Run:
         self.fingerprint = data.fingerprint()
         self.extractor = None if config.extractor == "none" else Extractor(config.extractor)
         self.report: Report | None = None  # the newest; at the end, that of the published weights
+        self.latest: dict[str, torch.Tensor] = {}
         self.reals = None  # their features' moments, measured when a score is first due
         images = start * config.batch_size
         accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": images}})
@@ -64,13 +65,14 @@ class Run:
     def record(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
         """Everything that is written or measured at set points of the clock."""
         images = step * self.config.batch_size
+        self.latest |= metrics  # the penalty is not part of every step; its newest value is logged
         self.bar.update(self.config.batch_size)
         logged, sampled = self.due(step, self.config.log_kimg), self.due(step, self.config.sample_kimg)
         scored = self.extractor is not None and self.due(step, self.config.evaluate_kimg)
         if not (logged or sampled or scored):
             return
         # The only point at which the numbers leave the device.
-        values = {name: self.accelerator.reduce(value, "mean").item() for name, value in metrics.items()}
+        values = {name: self.accelerator.reduce(value, "mean").item() for name, value in self.latest.items()}
         self._check_finite(values, images)
         if logged:
             values["img/s"] = (images - self.last_images) / max(1e-9, time.monotonic() - self.last_time)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from gan_hub import GANPipeline
 from tests.hub import client as act
 from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
 
@@ -36,3 +37,14 @@ def test_weights_that_the_manifest_does_not_list_stay_at_home(hub, client, tiny_
     repo = hub.repos["me/my-gan"]
     uploaded = repo.commits[repo.branches["main"]]
     assert "generator/diffusion_pytorch_model.safetensors" in uploaded and not [n for n in uploaded if "bf16" in n]
+
+
+def test_what_an_older_version_had_and_this_one_has_not_goes(hub, client, tiny_model, tmp_path):
+    client(act.upload, tiny_model, "me/my-gan")
+    pipe = GANPipeline.from_pretrained(tiny_model)
+    pipe.calibration = None
+    pipe.save_pretrained(tmp_path / "uncalibrated")
+    client(act.upload, tmp_path / "uncalibrated", "me/my-gan")
+    loaded = client(act.load, "me/my-gan", cache_dir=tmp_path / "cache")
+    assert "error" not in loaded and loaded["calibration"] is None
+    assert "error" in client(act.load, "me/my-gan", variant="fp16", cache_dir=tmp_path / "cache")

@@ -72,6 +72,22 @@ def test_a_published_models_own_images_are_left_out_as_well(shapes_npz, tmp_path
     assert np.array_equal(data.train.images, everything.images[20:])
 
 
+def test_images_to_ship_with_other_classes_are_refused(shapes_npz, tmp_path):
+    everything = load_images(str(shapes_npz), 28, 1)
+    np.savez(tmp_path / "two.npz", images=everything.images[..., 0], labels=everything.labels % 2)
+    config = TrainConfig(data=str(shapes_npz), real_samples=str(tmp_path / "two.npz"), real_samples_notice="made up")
+    with pytest.raises(ValueError, match="the real_samples has the classes"):
+        load_data(config)
+
+
+def test_an_unconditional_run_may_ship_a_published_models_images(shapes_npz, tmp_path):
+    everything = load_images(str(shapes_npz), 28, 1)
+    real_samples.write(tmp_path, everything.images[:20], everything.labels[:20].tolist(), "made up")
+    config = TrainConfig(data=str(shapes_npz), conditional=False, real_samples=str(tmp_path), real_samples_notice="x")
+    data = load_data(config)
+    assert len(data.real_samples) == 20 and data.real_samples.labels is None
+
+
 def test_data_without_a_test_split_keeps_some_back(tmp_path):
     path = tmp_path / "plain.npz"
     images = np.random.default_rng(0).integers(0, 255, (50, 28, 28), dtype=np.uint8)

@@ -84,6 +84,15 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_no_litter(tmp_path, monkeypa
     assert load_newest(tmp_path, ("generator", "ema"))[1]["generator"]["weight"][0] == 1
 
 
+def test_a_damaged_newer_checkpoint_never_pushes_a_good_one_out(tmp_path):
+    save(tmp_path, 600, value=6)
+    (save(tmp_path, 900) / "generator.safetensors").unlink()
+    assert load_newest(tmp_path, ("generator", "ema"))[0].name == "step-000000600"
+    save(tmp_path, 650, keep=1, value=7)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000000650"]
+    assert load_newest(tmp_path, ("generator", "ema"))[1]["generator"]["weight"][0] == 7
+
+
 def test_old_checkpoints_go_only_after_the_new_one_has_its_name(tmp_path, monkeypatch):
     save(tmp_path, 1, keep=1)
     real, seen = os.rename, []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_hub.training.config import FIELDS, TrainConfig, parse_flag, read_recipe
+from gan_hub.training.config import FIELDS, TrainConfig, merge, parse_flag, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
@@ -26,6 +26,8 @@ def test_every_recipe_is_a_valid_configuration_named_like_its_file(path):
         ("precision", "fp8", "choose one of fp32, bf16, fp16, fp64"),
         ("name", "../up", "no spaces or slashes"),
         ("generator", [1], "of type dict"),
+        ("license", " ", "license=''"),
+        ("data", "", "data=''"),
         ("decay_kimg", 5000.0, "at most total_kimg"),
         ("real_samples", "mnist", "real_samples_notice=''"),
     ],
@@ -81,3 +83,16 @@ def test_learning_rates_stay_and_then_fall_linearly_to_zero():
     factors = [config.learning_rate_factor(images) for images in (0, 6000, 8000, 10_000, 11_000)]
     assert factors == [1.0, 1.0, 0.5, 0.0, 0.0]
     assert TrainConfig(total_kimg=10).learning_rate_factor(10_000) == 1.0
+
+
+def test_what_a_recipe_says_of_its_images_is_not_said_of_others():
+    recipe = {"data": "mnist", "seen": "fine digits", "data_license": "CC", "real_samples": "x", "seed": 1}
+    assert merge(recipe, {"output": "elsewhere"}) == recipe | {"output": "elsewhere"}
+    assert merge(recipe, {"seed": 2}) == {name: recipe[name] for name in recipe if name != "seen"} | {"seed": 2}
+    assert merge(recipe, {"data": "mine"}) == {"data": "mine", "seed": 1}
+    assert merge(recipe, {"data": "mine", "seen": "cats"}) == {"data": "mine", "seed": 1, "seen": "cats"}
+
+
+def test_an_extractor_that_cannot_take_the_images_is_refused_before_the_run():
+    with pytest.raises(ValueError, match="extractor='digits' is not allowed with 32 pixels and 1 channels"):
+        TrainConfig(extractor="digits", resolution=32)

@@ -8,6 +8,7 @@ from gan_hub.training import loop
 from gan_hub.training.checkpoints import list_checkpoints
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.players import Players
+from gan_hub.training.records import read_log
 
 
 def test_an_unconditional_run_on_labelled_data_ends_with_an_unconditional_model(small_options):
@@ -62,3 +63,15 @@ def test_a_nan_loss_is_named_when_it_is_logged(small_options, poison):
     poison(3)
     with pytest.raises(ValueError, match="loss/discriminator became nan at 0.1 kimg"):
         loop.train(config)
+
+
+def test_the_penalty_is_logged_though_it_falls_between_the_lines(small_options):
+    config = TrainConfig(**small_options | {"r1_interval": 7})
+    loop.train(config)
+    lines = read_log(config.run_folder / "log.jsonl")
+    assert ["penalty/r1" in line for line in lines if "loss/generator" in line] == [True] * 6
+
+
+def test_a_resume_with_nothing_to_resume_starts_anew(small_options, capsys):
+    assert loop.train(TrainConfig(**small_options), resume=True).is_dir()
+    assert "nothing to resume" in capsys.readouterr().out
