@@ -66,11 +66,6 @@ class Calibration:
     unlabelled_scale: float | None = None
     unlabelled_bias: float | None = None
 
-    def __post_init__(self):
-        if self.unlabelled_scale is None or self.unlabelled_bias is None:
-            object.__setattr__(self, "unlabelled_scale", self.scale)
-            object.__setattr__(self, "unlabelled_bias", self.bias)
-
     LIMITS: ClassVar = {
         "scale": (-1e9, 1e9),
         "bias": (-1e9, 1e9),
@@ -80,6 +75,11 @@ class Calibration:
         "unlabelled_scale": (-1e9, 1e9),
         "unlabelled_bias": (-1e9, 1e9),
     }
+
+    def __post_init__(self):
+        if self.unlabelled_scale is None or self.unlabelled_bias is None:
+            object.__setattr__(self, "unlabelled_scale", self.scale)
+            object.__setattr__(self, "unlabelled_bias", self.bias)
 
     @classmethod
     def read(cls, path: Path) -> "Calibration":

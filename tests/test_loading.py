@@ -193,7 +193,8 @@ def legal_in_judge(key: str, value: object) -> bool:
     """The absurd values that are none here: another calibration, but a possible one."""
     if key == "images":
         return type(value) is int and 1 <= value <= 10**9
-    return type(value) in (int, float) and (0 <= value <= 1 or key in ("scale", "bias") and abs(value) <= 1e9)
+    unbounded = key.removeprefix("unlabelled_") in ("scale", "bias")
+    return type(value) in (int, float) and (0 <= value <= 1 or unbounded and abs(value) <= 1e9)
 
 
 def big(value: object) -> str:
