@@ -25,8 +25,9 @@ ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp1
 def train(config: TrainConfig, resume: bool = False) -> Path:
     """Trains, and returns the Hub-ready folder runs/<name>/export.
 
-    `resume` goes on from the newest valid checkpoint of the same configuration, bit for bit. Raises ValueError or
-    LoadError, in one sentence, for what cannot be done, and Stopped after a SIGTERM, its state saved.
+    `resume` goes on from the newest valid checkpoint of the same configuration, on a CPU bit for bit; where there is no
+    checkpoint yet it starts anew. Raises ValueError or LoadError, in one sentence, for what cannot be done, and Stopped
+    after a SIGTERM, its state saved.
     """
     checkpoints = config.run_folder / "checkpoints"
     if not resume and list_checkpoints(checkpoints):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SYSTEM_CALLS_A_SAVE = 10  # one JSON, then fsync of seven files and the folder, … see checkpoints.save_checkpoint
+CALLS_A_SAVE = 11  # state.json; fsync of seven files and their folder; rename; fsync of the parent (save_checkpoint)
 
 
 def environment() -> dict[str, str]:
@@ -21,7 +21,7 @@ def environment() -> dict[str, str]:
 
 def test_kill_9_in_the_middle_of_a_save_then_resume_is_bit_equal(small_options):
     """Aimed: at the state file, every fsync, the rename and the last fsync of the second of four saves."""
-    points = list(range(11, 22))
+    points = list(range(CALLS_A_SAVE, 2 * CALLS_A_SAVE))
     driver = Path(__file__).with_name("kill_driver.py")
     command = [sys.executable, str(driver), json.dumps(small_options), json.dumps(points)]
     done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=280)
