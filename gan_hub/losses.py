@@ -1,19 +1,30 @@
 """Adversarial losses and gradient penalties, one formula a function.
 
-Logits are what a discriminator gives before any sigmoid, shape (N,); D(x) = sigmoid(logit). Each loss is a scalar, the
-mean over the batch, to be minimised by its player.
+Logits are what a discriminator gives before any sigmoid, shape (N,); D(x) = sigmoid(logit). Critics, autoencoders and
+others whose output is no logit give scores (N,), larger where an image looks more real. Each loss is a scalar, the mean
+over the batch, to be minimised by its player. A penalty comes without its weight.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
+
+# ------------------------------------------------------------------------------------------ adversarial losses
 
 
-def non_saturating_discriminator(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
+def non_saturating_discriminator(
+    real_logits: torch.Tensor, fake_logits: torch.Tensor, real_target: float = 1.0
+) -> torch.Tensor:
     """−E[log D(x)] − E[log(1 − D(G(z)))]: the discriminator's side of the minimax game.
 
     Goodfellow et al. 2014, equation 1, from logits: −log sigmoid(l) = softplus(−l). 2 ln 2 when D knows nothing.
+    `real_target` in (0, 1] is the D(x) asked for on reals: one-sided label smoothing (Salimans et al. 2016, section
+    3.4), −t E[log D(x)] − (1 − t) E[log(1 − D(x))]. The fakes' target stays 0: a smoothed one would reward fakes.
     """
-    return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+    real = real_target * softplus(-real_logits) + (1 - real_target) * softplus(real_logits)
+    return real.mean() + softplus(fake_logits).mean()
 
 
 def non_saturating_generator(fake_logits: torch.Tensor) -> torch.Tensor:
@@ -24,14 +35,223 @@ def non_saturating_generator(fake_logits: torch.Tensor) -> torch.Tensor:
     return softplus(-fake_logits).mean()
 
 
+def minimax_generator(fake_logits: torch.Tensor) -> torch.Tensor:
+    """E[log(1 − D(G(z)))]: the generator's side of the minimax game, whose gradient dies where D(G(z)) is near 0.
+
+    Goodfellow et al. 2014, equation 1. To be tried, not to be trained with: see `non_saturating_generator`.
+    """
+    return -softplus(fake_logits).mean()
+
+
+def least_squares_discriminator(
+    real_scores: torch.Tensor, fake_scores: torch.Tensor, real_target: float = 1.0
+) -> torch.Tensor:
+    """½ E[(D(x) − 1)²] + ½ E[D(G(z))²], with the factor ½ of the paper.
+
+    Mao et al. 2017 (arXiv 1611.04076), equation 9. `real_target` replaces the 1 (one-sided label smoothing).
+    """
+    return 0.5 * (real_scores - real_target).square().mean() + 0.5 * fake_scores.square().mean()
+
+
+def least_squares_generator(fake_scores: torch.Tensor) -> torch.Tensor:
+    """½ E[(D(G(z)) − 1)²]. Mao et al. 2017 (arXiv 1611.04076), equation 9."""
+    return 0.5 * (fake_scores - 1).square().mean()
+
+
+def hinge_discriminator(real_scores: torch.Tensor, fake_scores: torch.Tensor) -> torch.Tensor:
+    """E[max(0, 1 − D(x))] + E[max(0, 1 + D(G(z)))]: scores beyond ±1 on the right side cost nothing.
+
+    Lim & Ye 2017 (arXiv 1705.02894); Miyato et al. 2018 (arXiv 1802.05957), equation 16.
+    """
+    return relu(1 - real_scores).mean() + relu(1 + fake_scores).mean()
+
+
+def wasserstein_discriminator(real_scores: torch.Tensor, fake_scores: torch.Tensor) -> torch.Tensor:
+    """E[D(G(z))] − E[D(x)]: minus the Wasserstein-1 distance, as far as the critic D is 1-Lipschitz.
+
+    Arjovsky et al. 2017 (arXiv 1701.07875), equation 2. Needs `clip_weights` or `wgan_gp_penalty`.
+    """
+    return fake_scores.mean() - real_scores.mean()
+
+
+def wasserstein_generator(fake_scores: torch.Tensor) -> torch.Tensor:
+    """−E[D(G(z))]: the generator's side of the Wasserstein game and of the hinge.
+
+    Arjovsky et al. 2017 (arXiv 1701.07875), algorithm 1; Miyato et al. 2018 (arXiv 1802.05957), equation 17.
+    """
+    return -fake_scores.mean()
+
+
+def relativistic_discriminator(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
+    """E[softplus(−(D(x) − D(G(z))))]: each real only has to look more real than the fake it is paired with.
+
+    RpGAN: Jolicoeur-Martineau 2018 (arXiv 1807.00734), section 4.1; Huang et al. 2024 (arXiv 2501.05441), equation 2.
+    Pairs are made by position. Raises ValueError where there are not as many reals as fakes.
+    """
+    if real_logits.shape != fake_logits.shape:
+        raise ValueError(f"{len(real_logits)} reals cannot be paired with {len(fake_logits)} fakes; give as many.")
+    return softplus(fake_logits - real_logits).mean()
+
+
+def relativistic_generator(fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
+    """E[softplus(−(D(G(z)) − D(x)))]: the same game with the pair's roles exchanged; see the discriminator's side."""
+    return relativistic_discriminator(fake_logits, real_logits)
+
+
+def began_discriminator(
+    real_scores: torch.Tensor, fake_scores: torch.Tensor, *, balance: float | torch.Tensor
+) -> torch.Tensor:
+    """E[L(x)] − k E[L(G(z))] with k = `balance` in [0, 1]; the scores are −L, minus the reconstruction errors.
+
+    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4. k starts at 0 and is moved by `began_balance`.
+    """
+    return balance * fake_scores.mean() - real_scores.mean()
+
+
+def began_generator(fake_scores: torch.Tensor) -> torch.Tensor:
+    """E[L(G(z))], the scores being −L. Berthelot et al. 2017 (arXiv 1703.10717), section 3.4."""
+    return -fake_scores.mean()
+
+
+def began_balance(balance: float, real_scores_mean: float, fake_scores_mean: float, gamma: float, rate: float) -> float:
+    """The next k: k + rate · (gamma · L(x) − L(G(z))), clipped to [0, 1]; the mean scores are −L(x) and −L(G(z)).
+
+    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4. `gamma` in [0, 1] is the wanted ratio E[L(G(z))] / E[L(x)],
+    small for sharp images, large for diverse ones; `rate` is the paper's lambda_k = 0.001.
+    """
+    moved = float(balance) + rate * (float(fake_scores_mean) - gamma * float(real_scores_mean))
+    return min(1.0, max(0.0, moved))
+
+
+def began_convergence(real_scores_mean: float, fake_scores_mean: float, gamma: float) -> float:
+    """M = L(x) + |gamma · L(x) − L(G(z))|: falls as images are better reconstructed and the players balanced.
+
+    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4.1; the mean scores are −L(x) and −L(G(z)).
+    """
+    return -float(real_scores_mean) + abs(float(fake_scores_mean) - gamma * float(real_scores_mean))
+
+
+class Adversarial(NamedTuple):
+    """The two sides of one game."""
+
+    discriminator: Callable[..., torch.Tensor]  # (real_logits (N,), fake_logits (N,), **options) → scalar
+    generator: Callable[..., torch.Tensor]  # (fake_logits) → scalar; where `paired`: (fake_logits, real_logits)
+    paired: bool = False  # relativistic: the generator's loss needs the reals' logits
+    options: tuple[str, ...] = ()  # further keywords of the discriminator's loss: "real_target", "balance"
+
+
+# name in a recipe → the game
+ADVERSARIAL: dict[str, Adversarial] = {
+    "minimax": Adversarial(non_saturating_discriminator, minimax_generator, options=("real_target",)),
+    "non_saturating": Adversarial(non_saturating_discriminator, non_saturating_generator, options=("real_target",)),
+    "least_squares": Adversarial(least_squares_discriminator, least_squares_generator, options=("real_target",)),
+    "hinge": Adversarial(hinge_discriminator, wasserstein_generator),
+    "wasserstein": Adversarial(wasserstein_discriminator, wasserstein_generator),
+    "relativistic": Adversarial(relativistic_discriminator, relativistic_generator, paired=True),
+    "began": Adversarial(began_discriminator, began_generator, options=("balance",)),
+}
+
+
+# ----------------------------------------------------------------------------------------------------- penalties
+
+
+def between(reals: torch.Tensor, fakes: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """u · reals + (1 − u) · fakes, each (N, ...), with u (N, 1) uniform in [0, 1): leaves that ask for a gradient.
+
+    Where `wgan_gp_penalty` looks: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1, line 6.
+    """
+    share = u.view(-1, *[1] * (reals.dim() - 1))  # (N, 1, ...)
+    return (share * reals + (1 - share) * fakes).detach().requires_grad_()
+
+
+def around(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """Reals (N, ...) plus a share of noise each: leaves that ask for a gradient, where `dragan_penalty` looks.
+
+    u (N, 1 + numbers in an image), uniform in [0, 1): column 0 is the share alpha, the rest the noise δ of
+    x + alpha · δ · std / 2, with the standard deviation of all numbers in `reals` (in a run of several processes: of
+    this process's). Kodali et al. 2017 (arXiv 1705.07215) write x + δ; scale and share are those of the
+    authors' program.
+    """
+    share = u[:, :1].view(-1, *[1] * (reals.dim() - 1))  # (N, 1, ...)
+    noise = u[:, 1:].view_as(reals)
+    return (reals + share * noise * (0.5 * reals.std())).detach().requires_grad_()
+
+
+def gradients(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """∂ logit / ∂ point for each of N points, as rows (N, numbers in a point); the graph is kept.
+
+    One backward of the sum gives them all, as a logit depends on its own point only. Where batch normalisation in
+    training mode or a minibatch feature couples them, what comes out is the gradient of the sum.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), points, create_graph=True)
+    return gradient.flatten(1)
+
+
 def r1_penalty(real_logits: torch.Tensor, reals: torch.Tensor) -> torch.Tensor:
-    """½ E[‖∇ₓ D(x)‖²] on reals (N, C, H, W), which must require a gradient; without its weight gamma.
+    """½ E[‖∇ₓ D(x)‖²] on reals (N, ...), which must require a gradient; without its weight gamma.
 
     Mescheder et al. 2018 (arXiv 1801.04406), equation 9. The graph is kept: the penalty itself is differentiable.
     """
-    (gradient,) = torch.autograd.grad(real_logits.sum(), reals, create_graph=True)
-    return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
+    return 0.5 * gradients(real_logits, reals).square().sum(1).mean()
 
 
-# name in a recipe → (the discriminator's loss of real and fake logits, the generator's loss of fake logits)
-ADVERSARIAL = {"non_saturating": (non_saturating_discriminator, non_saturating_generator)}
+def r2_penalty(fake_logits: torch.Tensor, fakes: torch.Tensor) -> torch.Tensor:
+    """½ E[‖∇ₓ D(x)‖²] on fakes (N, ...), which must require a gradient. Mescheder et al. 2018, equation 10."""
+    return r1_penalty(fake_logits, fakes)
+
+
+def wgan_gp_penalty(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """E[(‖∇ₓ D(x)‖₂ − 1)²] at points (N, ...) made by `between`; the paper's weight lambda is 10.
+
+    Gulrajani et al. 2017 (arXiv 1704.00028), equation 3. Where a gradient is exactly zero the norm has no derivative;
+    0 is taken (a subgradient), so that a flat discriminator gives no NaN.
+    """
+    return (torch.linalg.vector_norm(gradients(logits, points), dim=1) - 1).square().mean()
+
+
+def dragan_penalty(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """E[(‖∇ₓ D(x)‖₂ − 1)²] at points (N, ...) made by `around`: the formula of WGAN-GP in another place.
+
+    Kodali et al. 2017 (arXiv 1705.07215); their weight lambda is 10.
+    """
+    return wgan_gp_penalty(logits, points)
+
+
+# name in a recipe → (logits (N,), the points they are of (N, ...)) → scalar
+PENALTIES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "r1": r1_penalty,
+    "r2": r2_penalty,
+    "wgan_gp": wgan_gp_penalty,
+    "dragan": dragan_penalty,
+}
+
+
+def path_length_penalty(
+    images: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, mean: torch.Tensor, decay: float = 0.01
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """E[(‖Jᵀy‖₂ − a)²]: a step in latent space shall move each image by the same length; and the new mean length a.
+
+    Images (N, C, H, W) made from `latents`, z (N, Z) or one row a layer (N, L, W), which must require a gradient;
+    `noise` is standard normal in the shape of the images; `mean` () is the a of the step before, 0 at first. y is noise
+    / √(H W), so that lengths do not grow with resolution; with rows, a length is the root of the rows' mean squared
+    length. Karras et al. 2020 (arXiv 1912.04958), equation 4, and the running mean of its appendix B.
+
+    Returns the penalty without its weight (2 in the authors' program, which keeps the new mean in the graph, as here)
+    and the new mean, detached. Its average over processes is the new mean of the global batch.
+    """
+    directions = noise / (images.shape[2] * images.shape[3]) ** 0.5
+    (gradient,) = torch.autograd.grad((images * directions).sum(), latents, create_graph=True)
+    rows = gradient.shape[1] if gradient.dim() == 3 else 1
+    lengths = torch.linalg.vector_norm(gradient.flatten(1), dim=1) / rows**0.5  # (N,)
+    new_mean = mean + decay * (lengths.mean() - mean)
+    return (lengths - new_mean).square().mean(), new_mean.detach()
+
+
+@torch.no_grad()
+def clip_weights(network: torch.nn.Module, bound: float) -> None:
+    """Clips every parameter to [−bound, bound], in place, after each update of a Wasserstein critic.
+
+    Arjovsky et al. 2017 (arXiv 1701.07875), algorithm 1, line 7, where bound is 0.01. Buffers are left alone.
+    """
+    for parameter in network.parameters():
+        parameter.clamp_(-bound, bound)

@@ -8,7 +8,36 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from gan_hub.losses import ADVERSARIAL, non_saturating_discriminator, non_saturating_generator, r1_penalty
+from gan_hub.losses import (
+    ADVERSARIAL,
+    PENALTIES,
+    Adversarial,
+    around,
+    began_balance,
+    began_convergence,
+    between,
+    clip_weights,
+    least_squares_discriminator,
+    non_saturating_discriminator,
+    non_saturating_generator,
+    path_length_penalty,
+    r1_penalty,
+    r2_penalty,
+    relativistic_discriminator,
+    wgan_gp_penalty,
+)
+
+# What a game's discriminator is given besides the logits, where it asks for something.
+OPTIONS = {"balance": 0.5, "real_target": 0.9}
+every_game = pytest.mark.parametrize("game", ADVERSARIAL.values(), ids=ADVERSARIAL)
+
+
+def losses_of(game: Adversarial, real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both players' losses, as the trainer computes them."""
+    options = {name: OPTIONS[name] for name in game.options}
+    return game.discriminator(real, fake, **options), game.generator(fake, real) if game.paired else game.generator(
+        fake
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,66 +70,255 @@ def test_the_values_are_the_formulas_of_the_paper():
     torch.testing.assert_close(non_saturating_generator(fake), torch.tensor(generator))
 
 
-def test_the_non_saturating_loss_is_what_others_compute(golden):
-    real, fake = golden["inputs/logits_real"].requires_grad_(), golden["inputs/logits_fake"].requires_grad_()
-    d_loss, g_loss = non_saturating_discriminator(real, fake), non_saturating_generator(fake)
-    assert_equal(d_loss, golden["outputs/non_saturating/d"])
-    assert_equal(d_loss, golden["outputs/minimax/d"], 1e-6)  # computed in float32 there
-    assert_equal(g_loss, golden["outputs/non_saturating/g"])
-    d_real, d_fake = torch.autograd.grad(d_loss, (real, fake))
-    assert_equal(d_real, golden["outputs/gradients/minimax/d/real"])
-    assert_equal(d_fake, golden["outputs/gradients/minimax/d/fake"])
-    (g_fake,) = torch.autograd.grad(g_loss, fake)
-    assert_equal(g_fake, golden["outputs/gradients/non_saturating/g/fake"])
+def d(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
-def test_the_generator_keeps_its_gradient_while_the_discriminator_wins():
-    logit = torch.tensor([math.log(1e-4 / (1 - 1e-4))], requires_grad=True)  # D(G(z)) = 1e-4
-    (gradient,) = torch.autograd.grad(non_saturating_generator(logit), logit)
-    assert gradient.item() == pytest.approx(-(1 - 1e-4), abs=1e-6)  # the saturating loss would have -1e-4
+@pytest.mark.parametrize(
+    ("name", "options", "discriminator", "generator"),
+    [
+        ("minimax", {}, -math.log(d(2)) - math.log(1 - d(-0.5)), math.log(1 - d(-0.5))),
+        ("non_saturating", {}, -math.log(d(2)) - math.log(1 - d(-0.5)), -math.log(d(-0.5))),
+        ("least_squares", {}, 0.5 * 1 + 0.5 * 0.25, 0.5 * 2.25),
+        ("hinge", {}, 0 + 0.5, 0.5),
+        ("wasserstein", {}, -0.5 - 2, 0.5),
+        ("relativistic", {}, -math.log(d(2.5)), -math.log(d(-2.5))),
+        ("began", {"balance": 0.5}, -2 + 0.5 * -0.5, 0.5),
+    ],
+)
+def test_each_game_by_hand_for_a_real_of_2_and_a_fake_of_minus_a_half(name, options, discriminator, generator):
+    game, real, fake = ADVERSARIAL[name], torch.tensor([2.0]), torch.tensor([-0.5])
+    assert game.discriminator(real, fake, **options).item() == pytest.approx(discriminator, abs=1e-6)
+    assert (game.generator(fake, real) if game.paired else game.generator(fake)).item() == pytest.approx(
+        generator, 1e-5
+    )
 
 
+def test_each_hand_case_above_is_a_game_and_each_game_a_hand_case():
+    marks = test_each_game_by_hand_for_a_real_of_2_and_a_fake_of_minus_a_half.pytestmark
+    assert {case[0] for case in marks[0].args[1]} == set(ADVERSARIAL)
+
+
+@every_game
+def test_each_loss_is_the_mean_over_the_batch(game):
+    torch.manual_seed(0)
+    real, fake = torch.randn(5, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+    whole = torch.stack(losses_of(game, real, fake))
+    single = [torch.stack(losses_of(game, real[i : i + 1], fake[i : i + 1])) for i in range(5)]
+    assert whole.shape == (2,)
+    torch.testing.assert_close(whole, torch.stack(single).mean(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "discriminator", "generator"),
+    [
+        ("minimax", "non_saturating/d", "minimax/g_saturating"),
+        ("non_saturating", "non_saturating/d", "non_saturating/g"),
+        ("least_squares", "least_squares/d_half", "least_squares/g_half"),
+        ("hinge", "hinge/d", "hinge/g"),
+        ("wasserstein", "wasserstein/d", "wasserstein/g"),
+        ("relativistic", "relativistic_pair/d", "relativistic_pair/g"),
+    ],
+)
+def test_the_losses_are_what_others_compute(golden, name, discriminator, generator):
+    game, real, fake = ADVERSARIAL[name], golden["inputs/logits_real"], golden["inputs/logits_fake"]
+    assert_equal(game.discriminator(real, fake), golden[f"outputs/{discriminator}"])
+    assert_equal(game.generator(fake, real) if game.paired else game.generator(fake), golden[f"outputs/{generator}"])
+
+
+def test_a_second_program_computes_the_minimax_discriminator_in_float32(golden):
+    loss = non_saturating_discriminator(golden["inputs/logits_real"], golden["inputs/logits_fake"])
+    assert_equal(loss, golden["outputs/minimax/d"], 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("non_saturating", "minimax/d"),
+        ("hinge", "hinge/d"),
+        ("least_squares", "least_squares/d_half"),
+        ("relativistic", "relativistic_pair/d"),
+    ],
+)
+def test_the_gradients_on_the_logits_are_what_others_compute(golden, name, key):
+    real, fake = golden["inputs/logits_real"].clone(), golden["inputs/logits_fake"].clone()
+    loss = ADVERSARIAL[name].discriminator(real.requires_grad_(), fake.requires_grad_())
+    d_real, d_fake = torch.autograd.grad(loss, (real, fake))
+    assert_equal(d_real, golden[f"outputs/gradients/{key}/real"])
+    assert_equal(d_fake, golden[f"outputs/gradients/{key}/fake"])
+
+
+def test_the_non_saturating_generators_gradient_is_what_others_compute(golden):
+    fake = golden["inputs/logits_fake"].clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(non_saturating_generator(fake), fake)
+    assert_equal(gradient, golden["outputs/gradients/non_saturating/g/fake"])
+
+
+@pytest.mark.parametrize(("name", "expected"), [("minimax", 1e-4), ("non_saturating", 1 - 1e-4)])
+def test_while_the_discriminator_wins_the_minimax_generator_has_no_gradient_and_the_non_saturating_one_does(
+    name, expected
+):
+    logit = torch.tensor([math.log(1e-4 / (1 - 1e-4))], dtype=torch.float64, requires_grad=True)  # D(G(z)) = 1e-4
+    (gradient,) = torch.autograd.grad(ADVERSARIAL[name].generator(logit), logit)
+    assert gradient.item() == pytest.approx(-expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["minimax", "non_saturating"])
+def test_against_the_best_discriminator_both_generators_stop_at_the_distribution_of_the_data(name):
+    """Three possible images: D's best logit for each is log p / q (Goodfellow et al. 2014, proposition 1)."""
+    p = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    free = torch.tensor([1.0, 0.0, -1.0], dtype=torch.float64, requires_grad=True)  # q = softmax(free)
+    assert (free.softmax(0) - p).abs().max() > 0.3
+    for _ in range(2000):
+        q = free.softmax(0)
+        logits = (p / q).log().detach()
+        loss = (q * torch.stack([ADVERSARIAL[name].generator(logit[None]) for logit in logits])).sum()
+        (gradient,) = torch.autograd.grad(loss, free)
+        free.data -= 0.5 * gradient
+    torch.testing.assert_close(free.softmax(0), p, atol=1e-6, rtol=0)
+    # there D knows nothing, and has no reason to change
+    logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    d_loss = sum(p[i] * ADVERSARIAL[name].discriminator(logits[i : i + 1], logits[i : i + 1]) for i in range(3))
+    assert torch.autograd.grad(d_loss, logits)[0].abs().max() < 1e-12
+
+
+@every_game
 @pytest.mark.parametrize("logit", [-1e4, -88.0, 88.0, 1e4])
-def test_extreme_logits_have_finite_losses_and_gradients(logit):
-    for d_loss, g_loss in ADVERSARIAL.values():
-        real, fake = torch.tensor([logit], requires_grad=True), torch.tensor([-logit], requires_grad=True)
-        loss = d_loss(real, fake) + g_loss(fake)
-        loss.backward()
-        assert torch.isfinite(loss) and torch.isfinite(real.grad) and torch.isfinite(fake.grad)
+def test_extreme_logits_have_finite_losses_and_gradients(game, logit):
+    real, fake = torch.tensor([logit], requires_grad=True), torch.tensor([-logit], requires_grad=True)
+    loss = sum(losses_of(game, real, fake))
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(real.grad) and torch.isfinite(fake.grad)
 
 
-def test_each_player_pushes_the_logits_its_own_way():
-    for d_loss, g_loss in ADVERSARIAL.values():
-        real, fake = torch.zeros(3, requires_grad=True), torch.zeros(3, requires_grad=True)
-        d_real, d_fake = torch.autograd.grad(d_loss(real, fake), (real, fake))
-        (g_fake,) = torch.autograd.grad(g_loss(fake), fake)
-        assert (d_real < 0).all() and (d_fake > 0).all() and (g_fake < 0).all()
+@every_game
+def test_each_player_pushes_the_logits_its_own_way(game):
+    real, fake = (torch.full((3,), 0.25, requires_grad=True) for _ in range(2))  # between every loss's targets
+    d_loss, g_loss = losses_of(game, real, fake)
+    d_real, d_fake = torch.autograd.grad(d_loss, (real, fake))
+    (g_fake,) = torch.autograd.grad(g_loss, fake)
+    assert (d_real < 0).all() and (d_fake > 0).all() and (g_fake < 0).all()
 
 
-# ------------------------------------------------------------------------------------------------- R1
+def test_the_relativistic_game_sees_differences_only_and_others_do_not():
+    torch.manual_seed(0)
+    real, fake, shift = torch.randn(8), torch.randn(8), torch.randn(8)
+    for name, game in ADVERSARIAL.items():
+        before, after = losses_of(game, real, fake), losses_of(game, real + shift, fake + shift)
+        assert game.paired == (name == "relativistic")
+        assert torch.allclose(torch.stack(before), torch.stack(after), atol=1e-6) == game.paired, name
 
 
-def test_r1_of_a_linear_discriminator_is_half_its_squared_weights_whatever_the_image():
-    weight = torch.randn(3, 4, 4, dtype=torch.float64, requires_grad=True)
-    reals = torch.randn(7, 3, 4, 4, dtype=torch.float64, requires_grad=True)
-    penalty = r1_penalty((reals * weight).sum(dim=(1, 2, 3)) + 5, reals)
-    torch.testing.assert_close(penalty, 0.5 * weight.square().sum())
-    (gradient,) = torch.autograd.grad(penalty, weight)
-    torch.testing.assert_close(gradient, weight)
+def test_reals_and_fakes_of_different_number_cannot_be_paired():
+    with pytest.raises(ValueError, match="1 reals cannot be paired with 4 fakes"):
+        relativistic_discriminator(torch.zeros(1), torch.zeros(4))
 
 
-def test_r1_is_the_mean_over_images_of_a_quadratic_discriminator():
-    reals = torch.randn(5, 1, 2, 2, dtype=torch.float64, requires_grad=True)
-    penalty = r1_penalty(reals.square().sum(dim=(1, 2, 3)), reals)  # the gradient is 2x
-    torch.testing.assert_close(penalty, 0.5 * (4 * reals.square().sum(dim=(1, 2, 3))).mean())
+# --------------------------------------------------------------------------------------- label smoothing
 
 
-def test_r1_and_its_gradient_are_what_others_compute(golden):
+def test_smoothed_labels_by_hand():
+    real, fake = torch.tensor([2.0]), torch.tensor([-0.5])
+    expected = -0.9 * math.log(d(2)) - 0.1 * math.log(1 - d(2)) - math.log(1 - d(-0.5))
+    assert non_saturating_discriminator(real, fake, real_target=0.9).item() == pytest.approx(expected, abs=1e-6)
+    expected = 0.5 * 1.1**2 + 0.5 * 0.5**2
+    assert least_squares_discriminator(real, fake, real_target=0.9).item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, game in ADVERSARIAL.items() if "real_target" in game.options])
+@pytest.mark.parametrize("target", [0.7, 0.9])
+def test_with_smoothed_labels_the_best_verdict_on_reals_is_the_target_and_on_fakes_still_nothing(name, target):
+    best = math.log(target / (1 - target)) if name != "least_squares" else target
+    real = torch.tensor([best - 0.01, best, best + 0.01], dtype=torch.float64, requires_grad=True)
+    fake = torch.tensor([-3.0, 0.5, 3.0], dtype=torch.float64, requires_grad=True)
+    loss = ADVERSARIAL[name].discriminator(real, fake, real_target=target)
+    d_real, d_fake = torch.autograd.grad(loss, (real, fake))
+    assert d_real[0] < -1e-5 and abs(d_real[1]) < 1e-12 and d_real[2] > 1e-5
+    plain = torch.autograd.grad(ADVERSARIAL[name].discriminator(real, fake), fake)[0]
+    assert torch.equal(d_fake, plain)
+
+
+# ------------------------------------------------------------------------------------------------- BEGAN
+
+
+def test_the_balance_moves_by_hand_and_stays_between_0_and_1():
+    # L(x) = 0.4, L(G(z)) = 0.1: with gamma 0.5 the fakes are too good, so D shall fight them more
+    assert began_balance(0.2, -0.4, -0.1, gamma=0.5, rate=0.1) == pytest.approx(0.2 + 0.1 * (0.2 - 0.1))
+    assert began_balance(0.2, -0.4, -0.3, gamma=0.5, rate=0.1) == pytest.approx(0.2 + 0.1 * (0.2 - 0.3))
+    assert began_balance(0.2, -0.4, -0.2, gamma=0.5, rate=0.1) == pytest.approx(0.2)  # L(G) / L(x) = gamma
+    assert began_balance(0.999, -9.0, -0.1, gamma=0.5, rate=1.0) == 1.0
+    assert began_balance(0.001, -0.1, -9.0, gamma=0.5, rate=1.0) == 0.0
+    moved = began_balance(torch.tensor(0.5), torch.tensor(-0.4), torch.tensor(-0.1), gamma=0.5, rate=0.1)
+    assert isinstance(moved, float) and moved == pytest.approx(0.51)
+
+
+def test_the_convergence_measure_by_hand():
+    assert began_convergence(-0.4, -0.1, gamma=0.5) == pytest.approx(0.4 + 0.1)
+    assert began_convergence(-0.4, -0.3, gamma=0.5) == pytest.approx(0.4 + 0.1)
+    assert began_convergence(-0.4, -0.2, gamma=0.5) == pytest.approx(0.4)
+
+
+def test_began_needs_its_balance():
+    with pytest.raises(TypeError, match="balance"):
+        ADVERSARIAL["began"].discriminator(torch.zeros(1), torch.zeros(1))
+
+
+# --------------------------------------------------------------------------------- penalties: the points
+
+
+def test_points_between_are_what_others_compute_and_ask_for_a_gradient(golden):
+    reals, fakes, u = golden["inputs/gp/real"], golden["inputs/gp/fake"], golden["inputs/gp/alpha"][:, None]
+    points = between(reals.clone().requires_grad_() * 1, fakes, u)
+    assert points.requires_grad and points.is_leaf and points.shape == reals.shape
+    ends = torch.stack([between(reals, fakes, torch.ones_like(u)), between(reals, fakes, torch.zeros_like(u))])
+    assert torch.equal(ends, torch.stack([reals, fakes]))
+    torch.testing.assert_close(points[3], u[3] * reals[3] + (1 - u[3]) * fakes[3])
+
+
+def test_points_around_by_hand_each_with_a_share_of_its_own():
+    reals = torch.tensor([[1.0, 2.0], [4.0, 5.0]])  # standard deviation of the four: √(10 / 3)
+    points = around(reals, torch.tensor([[0.5, 1.0, 0.2], [0.0, 1.0, 1.0]]))
+    half = 0.5 * math.sqrt(10 / 3)
+    assert points.requires_grad and points.is_leaf
+    torch.testing.assert_close(points, torch.tensor([[1 + 0.5 * half, 2 + 0.1 * half], [4.0, 5.0]]))
+
+
+# ------------------------------------------------------------------------------------ penalties: the norms
+
+
+def mlp(golden: dict[str, torch.Tensor]) -> nn.Sequential:
     model = nn.Sequential(
         nn.Flatten(), nn.Linear(48, 16), nn.Tanh(), nn.Linear(16, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)
     ).double()
     model.load_state_dict({k.removeprefix("weights/mlp/"): v for k, v in golden.items() if k.startswith("weights/mlp")})
-    reals = golden["inputs/gp/real"].requires_grad_()
+    return model
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (1, 2, 6), (2,)])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_penalty_of_a_linear_discriminator_depends_on_its_weights_only(name, shape):
+    torch.manual_seed(0)
+    weight = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    points = torch.randn(7, *shape, dtype=torch.float64, requires_grad=True)
+    penalty = PENALTIES[name]((points * weight).flatten(1).sum(1) + 5, points)
+    norm = weight.detach().norm()
+    value, slope = (0.5 * norm**2, 1) if name in ("r1", "r2") else ((norm - 1) ** 2, 2 * (norm - 1) / norm)
+    torch.testing.assert_close(penalty, value)
+    (gradient,) = torch.autograd.grad(penalty, weight)
+    torch.testing.assert_close(gradient, slope * weight.detach())
+
+
+def test_a_penalty_is_the_mean_over_images_of_a_quadratic_discriminator():
+    points = torch.randn(5, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    squares = points.detach().square().flatten(1).sum(1)  # D(x) = ‖x‖², whose gradient is 2x
+    for name, penalty in PENALTIES.items():
+        expected = 0.5 * 4 * squares if name in ("r1", "r2") else (2 * squares.sqrt() - 1) ** 2
+        torch.testing.assert_close(penalty(points.square().flatten(1).sum(1), points), expected.mean())
+
+
+def test_r1_and_r2_and_their_gradients_are_what_others_compute(golden):
+    model = mlp(golden)
+    reals, fakes = golden["inputs/gp/real"].clone().requires_grad_(), golden["inputs/gp/fake"].clone().requires_grad_()
     logits = model(reals).squeeze(1)
     assert_equal(logits, golden["outputs/mlp/real"])
     penalty = r1_penalty(logits, reals)
@@ -108,8 +326,111 @@ def test_r1_and_its_gradient_are_what_others_compute(golden):
     assert_equal(2 * penalty, golden["outputs/gp/zero_centered_real"].mean())
     (gradient,) = torch.autograd.grad(2 * penalty, model[1].weight)
     assert_equal(gradient, golden["outputs/gp/r1_mean_gradient/1.weight"])
+    assert_equal(2 * r2_penalty(model(fakes).squeeze(1), fakes), golden["outputs/gp/zero_centered_fake"].mean())
 
 
-def test_r1_needs_reals_that_ask_for_a_gradient():
+def test_wgan_gp_and_its_gradient_are_what_others_compute(golden):
+    model = mlp(golden)
+    points = between(golden["inputs/gp/real"], golden["inputs/gp/fake"], golden["inputs/gp/alpha"][:, None])
+    penalty = wgan_gp_penalty(model(points).squeeze(1), points)
+    assert_equal(penalty, golden["outputs/gp/wgan_gp"])
+    assert_equal(10 * penalty, golden["outputs/gp/wgan_gp_times_10"])
+    (gradient,) = torch.autograd.grad(penalty, model[1].weight)
+    assert_equal(gradient, golden["outputs/gp/wgan_gp_gradient/1.weight"])
+
+
+def test_dragan_is_what_others_compute(golden):
+    u = torch.cat([golden["inputs/dragan/alpha"][:, None], golden["inputs/dragan/uniform"].flatten(1)], 1)
+    points = around(golden["inputs/gp/real"], u)
+    assert_equal(PENALTIES["dragan"](mlp(golden)(points).squeeze(1), points), golden["outputs/gp/dragan"])
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_second_order_gradients_are_those_of_finite_differences(name):
+    torch.manual_seed(0)
+    points = torch.randn(4, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    first, second = torch.randn(5, 6, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+
+    def penalty(first, second):
+        return PENALTIES[name](torch.tanh(points.flatten(1) @ first.T) @ second, points)
+
+    assert torch.autograd.gradcheck(penalty, (first.requires_grad_(), second.requires_grad_()))
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_flat_discriminator_gives_no_nan(name):
+    weight = torch.zeros(12, requires_grad=True)
+    points = torch.randn(3, 3, 2, 2, requires_grad=True)
+    penalty = PENALTIES[name](points.flatten(1) @ weight, points)
+    assert penalty.item() == (0.0 if name in ("r1", "r2") else 1.0)
+    (gradient,) = torch.autograd.grad(penalty, weight)
+    assert torch.equal(gradient, torch.zeros(12))
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_needs_points_that_ask_for_a_gradient(name):
     with pytest.raises(RuntimeError):
-        r1_penalty(torch.zeros(2), torch.zeros(2, 1, 2, 2))
+        PENALTIES[name](torch.zeros(2), torch.zeros(2, 1, 2, 2))
+
+
+# -------------------------------------------------------------------------------------------- path length
+
+
+@pytest.mark.parametrize("rows", [None, 1, 5])
+def test_the_path_length_of_a_linear_generator_by_hand(rows):
+    """images = Σ over the rows of J w: each row's gradient is Jᵀy, so the length does not depend on their number."""
+    torch.manual_seed(0)
+    jacobian = torch.randn(3 * 2 * 4, 6, dtype=torch.float64, requires_grad=True)
+    latents = torch.randn(4, *([] if rows is None else [rows]), 6, dtype=torch.float64, requires_grad=True)
+    noise = torch.randn(4, 3, 2, 4, dtype=torch.float64)
+    summed = latents if rows is None else latents.sum(1)
+    penalty, mean = path_length_penalty((summed @ jacobian.T).view_as(noise), latents, noise, torch.tensor(0.5))
+    lengths = (noise.flatten(1) / math.sqrt(8) @ jacobian.detach()).norm(dim=1)
+    expected = 0.99 * 0.5 + 0.01 * lengths.mean()
+    torch.testing.assert_close(mean, expected)
+    assert not mean.requires_grad
+    torch.testing.assert_close(penalty, (lengths - expected).square().mean())
+    assert torch.autograd.grad(penalty, jacobian)[0].abs().max() > 0
+
+
+def test_rows_of_different_influence_count_by_their_mean_square():
+    latents = torch.zeros(1, 2, 1, requires_grad=True)
+    images = (3 * latents[:, 0] + 4 * latents[:, 1]).view(1, 1, 1, 1)
+    penalty, _ = path_length_penalty(images, latents, torch.ones(1, 1, 1, 1), torch.tensor(0.0), decay=0.0)
+    assert penalty.item() == pytest.approx((9 + 16) / 2)
+
+
+def test_the_path_lengths_gradient_is_that_of_finite_differences_through_the_new_mean_as_well():
+    torch.manual_seed(0)
+    latents = torch.randn(3, 2, 4, dtype=torch.float64, requires_grad=True)
+    noise, first = torch.randn(3, 1, 2, 3, dtype=torch.float64), torch.randn(5, 8, dtype=torch.float64)
+    second = torch.randn(6, 5, dtype=torch.float64)
+
+    def penalty(first, second):
+        images = (torch.tanh(latents.flatten(1) @ first.T) @ second.T).view(3, 1, 2, 3)
+        return path_length_penalty(images, latents, noise, torch.tensor(0.3), decay=0.5)[0]
+
+    assert torch.autograd.gradcheck(penalty, (first.requires_grad_(), second.requires_grad_()))
+
+
+def test_a_generator_that_ignores_its_latents_gives_no_nan():
+    weight, latents = torch.zeros(4, requires_grad=True), torch.randn(2, 4, requires_grad=True)
+    images = (latents @ weight).view(2, 1, 1, 1)
+    penalty, mean = path_length_penalty(images, latents, torch.ones(2, 1, 1, 1), torch.tensor(1.0))
+    assert penalty.item() == pytest.approx(0.99**2) and mean.item() == pytest.approx(0.99)
+    assert torch.isfinite(torch.autograd.grad(penalty, weight)[0]).all()
+
+
+# --------------------------------------------------------------------------------------------- clipping
+
+
+def test_clipping_puts_every_parameter_within_the_bound_in_place_and_leaves_buffers():
+    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    weight = network[0].weight
+    with torch.no_grad():
+        weight.copy_(torch.tensor([[0.5, -0.5], [0.005, -0.01]]))
+    network[1].running_var.fill_(3.0)
+    clip_weights(network, 0.01)
+    assert network[0].weight is weight and weight.requires_grad
+    torch.testing.assert_close(weight.detach(), torch.tensor([[0.01, -0.01], [0.005, -0.01]]))
+    assert network[1].weight.abs().max() <= 0.01 and (network[1].running_var == 3.0).all()
