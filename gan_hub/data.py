@@ -1,6 +1,6 @@
 """Images from a folder, zip, idx, npz or Hub data set → one uint8 array; files that cannot be used are counted and named.
 
-Shapes: N images, H = W resolution, C channels.
+Shapes: N images, H × W resolution, C channels.
 """
 
 import gzip
@@ -10,7 +10,7 @@ import re
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from gan_hub.images import TooManyPixels, fit_pil
+from gan_hub.images import TooManyPixels, fit_pil, height_width
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 MAX_FILE_BYTES = 200_000_000
@@ -79,13 +79,16 @@ class NoSuchSplit(ValueError):
     """The data set exists, but not the part of it that was asked for."""
 
 
-def load_images(source: str, resolution: int, channels: int, split: str = "train") -> ImageSet:
-    """The images of `source` as squares of `resolution` pixels with 1 or 3 `channels` (how: `images.fit_pil`).
+def load_images(source: str, resolution: int | Sequence[int], channels: int, split: str = "train") -> ImageSet:
+    """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 or 3 `channels`.
+
+    How a picture of another size or kind becomes that, `images.fit_pil` says.
 
     `source` is a known name (mnist, fashion-mnist), a folder of images (class sub-folders become labels), a .zip of the
     same, a folder with idx files, an .npz (x_train, y_train, x_test, y_test, or images, labels), or a Hub data set id.
     Raises ValueError where nothing usable is found, NoSuchSplit where only the split is missing.
     """
+    size = height_width(resolution)
     if split not in ("train", "test"):
         raise ValueError(f"split {split!r} is not allowed; choose train or test.")
     names = None
@@ -94,15 +97,15 @@ def load_images(source: str, resolution: int, channels: int, split: str = "train
         source = _find_named(source)
     path = Path(source)
     if path.is_dir() and (prefix := _idx_prefix(path, split)):
-        found = _from_arrays(*_read_idx(path, prefix), resolution, channels)
+        found = _from_arrays(*_read_idx(path, prefix), size, channels)
     elif path.is_dir():
-        found = _read_folder(path, split, resolution, channels)
+        found = _read_folder(path, split, size, channels)
     elif path.suffix == ".zip" and path.is_file():
-        found = _read_zip(path, split, resolution, channels)
+        found = _read_zip(path, split, size, channels)
     elif path.suffix == ".npz" and path.is_file():
-        found = _from_arrays(*_read_npz(path, split), resolution, channels)
+        found = _from_arrays(*_read_npz(path, split), size, channels)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.exists():
-        found = _from_hub(source, split, resolution, channels)
+        found = _from_hub(source, split, size, channels)
     else:
         raise ValueError(
             f"data {source!r}: no such folder, .zip or .npz; known names: {', '.join(NAMED)}; or a Hub id (owner/name)."
@@ -183,14 +186,14 @@ def _plan(files: list[str], split: str) -> tuple[list[tuple[str, str | None]], l
     return [(file, labels[file]) for file in chosen], sorted(names)
 
 
-def _read_folder(folder: Path, split: str, resolution: int, channels: int) -> ImageSet:
+def _read_folder(folder: Path, split: str, size: tuple[int, int], channels: int) -> ImageSet:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     plan, names = _plan([path.relative_to(folder).as_posix() for path in files], split)
     entries = [Entry(name, label, os.path.getsize(folder / name), (folder / name).read_bytes) for name, label in plan]
-    return _from_files(entries, names, resolution, channels)
+    return _from_files(entries, names, size, channels)
 
 
-def _read_zip(archive: Path, split: str, resolution: int, channels: int) -> ImageSet:
+def _read_zip(archive: Path, split: str, size: tuple[int, int], channels: int) -> ImageSet:
     try:
         zipped = zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, OSError) as error:
@@ -199,10 +202,10 @@ def _read_zip(archive: Path, split: str, resolution: int, channels: int) -> Imag
         sizes = {info.filename: info.file_size for info in zipped.infolist() if not info.is_dir()}
         plan, names = _plan([name for name in sizes if Path(name).suffix.lower() in IMAGE_SUFFIXES], split)
         entries = [Entry(name, label, sizes[name], partial(zipped.read, name)) for name, label in plan]
-        return _from_files(entries, names, resolution, channels)
+        return _from_files(entries, names, size, channels)
 
 
-def _from_files(entries: Iterable[Entry], names: list[str] | None, resolution: int, channels: int) -> ImageSet:
+def _from_files(entries: Iterable[Entry], names: list[str] | None, size: tuple[int, int], channels: int) -> ImageSet:
     """The usable ones of `entries`; an entry's label is one of `names`, or its index there, or None in all of them."""
     arrays, labels, skipped = [], [], defaultdict(list)
     for entry in entries:
@@ -210,7 +213,7 @@ def _from_files(entries: Iterable[Entry], names: list[str] | None, resolution: i
             skipped["too large"].append(entry.name)
             continue
         try:
-            arrays.append(np.asarray(fit_pil(Image.open(io.BytesIO(entry.read())), resolution, channels)))
+            arrays.append(np.asarray(fit_pil(Image.open(io.BytesIO(entry.read())), size, channels)))
         except UnidentifiedImageError:
             skipped["not an image"].append(entry.name)
         except (Image.DecompressionBombError, TooManyPixels, MemoryError):
@@ -219,7 +222,7 @@ def _from_files(entries: Iterable[Entry], names: list[str] | None, resolution: i
             skipped["damaged"].append(entry.name)
         else:
             labels.append(names.index(entry.label) if names and isinstance(entry.label, str) else entry.label)
-    images = np.array(arrays, dtype=np.uint8).reshape(len(arrays), resolution, resolution, channels)
+    images = np.array(arrays, dtype=np.uint8).reshape(len(arrays), *size, channels)
     if names is None or None in labels:
         return ImageSet(images, skipped=dict(skipped))
     return ImageSet(images, np.array(labels, dtype=np.int64), names, dict(skipped))
@@ -228,17 +231,17 @@ def _from_files(entries: Iterable[Entry], names: list[str] | None, resolution: i
 # ---------------------------------------------------------------------------------------------- arrays
 
 
-def _from_arrays(images: np.ndarray, labels: np.ndarray | None, resolution: int, channels: int) -> ImageSet:
+def _from_arrays(images: np.ndarray, labels: np.ndarray | None, size: tuple[int, int], channels: int) -> ImageSet:
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,), (4,)):
         raise ValueError(
             f"image arrays are uint8 (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels, not {images.dtype} {images.shape}."
         )
     if images.ndim == 3:
         images = images[..., None]
-    if images.shape[1:] != (resolution, resolution, channels):
+    if images.shape[1:] != (*size, channels):
         flat = (image[..., 0] if image.shape[-1] == 1 else image for image in images)
-        fitted = [np.asarray(fit_pil(Image.fromarray(image), resolution, channels)) for image in flat]
-        images = np.array(fitted, dtype=np.uint8).reshape(len(images), resolution, resolution, channels)
+        fitted = [np.asarray(fit_pil(Image.fromarray(image), size, channels)) for image in flat]
+        images = np.array(fitted, dtype=np.uint8).reshape(len(images), *size, channels)
     if labels is None:
         return ImageSet(images)
     if labels.size != len(images):  # (N,), or (N, 1) as in CIFAR's files
@@ -300,7 +303,7 @@ def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
 # ----------------------------------------------------------------------------------------------- Hub
 
 
-def _from_hub(repo_id: str, split: str, resolution: int, channels: int) -> ImageSet:
+def _from_hub(repo_id: str, split: str, size: tuple[int, int], channels: int) -> ImageSet:
     try:
         import datasets
     except ImportError as error:
@@ -310,10 +313,10 @@ def _from_hub(repo_id: str, split: str, resolution: int, channels: int) -> Image
     except Exception as error:  # the library raises its own and its transport's errors
         missing = NoSuchSplit if f'Unknown split "{split}"' in str(error) else ValueError
         raise missing(f"data {repo_id!r}: cannot be loaded from the Hub ({error}).") from error
-    return _from_table(table, resolution, channels)
+    return _from_table(table, size, channels)
 
 
-def _from_table(table, resolution: int, channels: int) -> ImageSet:
+def _from_table(table, size: tuple[int, int], channels: int) -> ImageSet:
     """The first image column and the first class-label column of a `datasets.Dataset`."""
     import datasets
 
@@ -336,4 +339,4 @@ def _from_table(table, resolution: int, channels: int) -> ImageSet:
             size = len((cell or {}).get("bytes") or b"")
             yield Entry(f"row {index}", number, size, partial(content, cell))
 
-    return _from_files(entries(), names, resolution, channels)
+    return _from_files(entries(), names, size, channels)

@@ -18,6 +18,17 @@ class TooManyPixels(ValueError):
     """A picture above MAX_PIXELS, refused before it is decoded."""
 
 
+def height_width(resolution: int | Sequence[int]) -> tuple[int, int]:
+    """(H, W) in pixels of a `resolution` as configs write it: one number is a square, a pair is [height, width].
+
+    Raises ValueError for anything else. Which sizes a network can have, its own config says.
+    """
+    sides = tuple(resolution) if isinstance(resolution, (list, tuple)) else (resolution, resolution)
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        raise ValueError(f"resolution {resolution!r} is not allowed; it is a number of pixels, or [height, width].")
+    return sides
+
+
 def to_uint8(images: torch.Tensor) -> np.ndarray:
     """Float (N, C, H, W) in [-1, 1] → uint8 (N, H, W, C): −1 → 0, 1 → 255, rounded, clipped.
 
@@ -64,12 +75,13 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
     return image.convert(MODES[channels])
 
 
-def fit_pil(image: Image.Image, resolution: int, channels: int) -> Image.Image:
-    """Any PIL image as a square of `resolution` pixels, mode L or RGB: centre crop, then antialiased Lanczos."""
+def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) -> Image.Image:
+    """Any PIL image in `resolution` pixels (see `height_width`), mode L or RGB: centre crop, then antialiased Lanczos."""
+    height, width = height_width(resolution)
     image = normalise_pil(image, channels)
-    if image.size == (resolution, resolution):
+    if image.size == (width, height):
         return image
-    return ImageOps.fit(image, (resolution, resolution), Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
 
 
 def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: int = 1) -> Image.Image:

@@ -5,6 +5,7 @@ Shapes: N images, C channels, H, W, Z latent size. Images are float in [-1, 1] i
 
 import contextlib
 import dataclasses
+import json
 import os
 import secrets
 import shutil
@@ -25,7 +26,7 @@ from safetensors.torch import save_file
 
 from gan_hub import latents as latent_space
 from gan_hub.hub.places import resolve
-from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
+from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
 from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
 
@@ -316,7 +317,7 @@ class GANPipeline(DiffusionPipeline):
         indices = self._label_indices(labels, z)
         truncated = latent_space.truncate(z, truncation)
         config = self.generator.config
-        images = [torch.empty(0, config["channels"], config["resolution"], config["resolution"])]
+        images = [torch.empty(0, config["channels"], *height_width(config["resolution"]))]
         with _evaluating(self.generator) as generator:
             for batch, *rest in self._batches(batch_size, truncated, indices):
                 images.append(generator(batch.to(generator.dtype), *rest).float().cpu())
@@ -441,22 +442,23 @@ class GANPipeline(DiffusionPipeline):
 
     def _pixels(self, images) -> torch.Tensor:
         config = self.generator.config
-        size, channels = config["resolution"], config["channels"]
+        (height, width), channels = height_width(config["resolution"]), config["channels"]
+        levels, floats = (height, width, channels), (channels, height, width)
         if isinstance(images, Image.Image):
             images = [images]
         if isinstance(images, (list, tuple)) and all(isinstance(image, Image.Image) for image in images):
-            fitted = [np.asarray(fit_pil(image, size, channels)) for image in images]
-            return from_uint8(np.array(fitted, dtype=np.uint8).reshape(len(fitted), size, size, channels))
-        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (size, size, channels):
+            fitted = [np.asarray(fit_pil(image, (height, width), channels)) for image in images]
+            return from_uint8(np.array(fitted, dtype=np.uint8).reshape(len(fitted), *levels))
+        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == levels:
             return from_uint8(images)
         shape = getattr(images, "shape", ())
-        if isinstance(images, torch.Tensor) and images.is_floating_point() and shape[1:] == (channels, size, size):
+        if isinstance(images, torch.Tensor) and images.is_floating_point() and shape[1:] == floats:
             if not (images.abs() <= 1.001).all():  # NaN is not either
                 raise ValueError("float images lie in [-1, 1]; these do not.")
             return images.detach().cpu().float()
         given = f"{type(images).__name__} {getattr(images, 'dtype', '')} {tuple(shape)}"
         raise ValueError(
-            f"images are PIL images, uint8 (N, {size}, {size}, {channels}) or float (N, {channels}, {size}, {size}); "
+            f"images are PIL images, uint8 (N, {height}, {width}, {channels}) or float (N, {channels}, {height}, {width}); "
             f"given {given}."
         )
 
@@ -511,7 +513,7 @@ def _read_summary(path: Path, generator: GANModel) -> list[str] | None:
         if name not in ("_class_name", "label_names", *expected):
             raise LoadError(f"{path}: config key {shown(name)} is unknown.")
     for name, value in expected.items():
-        if type(summary.get(name)) is not int or summary[name] != value:
+        if json.dumps(summary.get(name)) != json.dumps(value):  # as text, for 28.0 == 28 and True == 1 in Python
             raise LoadError(f"{path}: {name} is {shown(summary.get(name))}, but the generator's config says {value}.")
     names, classes = summary.get("label_names"), generator.config["num_classes"]
     if classes == 0 and names is None:

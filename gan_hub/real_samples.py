@@ -1,13 +1,15 @@
 """The real images a model's folder may carry for the game: real_samples.png, a mosaic, and real_samples.json."""
 
 import io
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from gan_hub.images import MODES, grid, to_pil
+from gan_hub.images import MODES, grid, height_width, to_pil
 from gan_hub.loading import LoadError, read_bytes, read_json, shown, write_json
 
 PICTURE_NAME, TABLE_NAME = "real_samples.png", "real_samples.json"
@@ -25,38 +27,51 @@ class RealSamples:
 
 
 def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: str, columns: int = 16) -> None:
-    """Lays uint8 images (N, H, H, C) out as one lossless mosaic, with the class of each; the inverse of `read`."""
+    """Lays uint8 images (N, H, W, C) out as one lossless mosaic, with the class of each; the inverse of `read`."""
+    columns = min(columns, len(images))
     grid(to_pil(images), columns, padding=0).save(folder / PICTURE_NAME, optimize=True)
-    table = {"tile": images.shape[1], "columns": columns, "count": len(images), "labels": labels, "notice": notice}
+    table = {
+        "tile": _tile(*images.shape[1:3]),
+        "columns": columns,
+        "count": len(images),
+        "labels": labels,
+        "notice": notice,
+    }
     write_json(folder / TABLE_NAME, table)
 
 
-def read(folder: Path, resolution: int, channels: int, classes: int | None) -> RealSamples | None:
+def _tile(height: int, width: int) -> int | list[int]:
+    """A size as model configs write it."""
+    return height if height == width else [height, width]
+
+
+def read(folder: Path, resolution: int | Sequence[int], channels: int, classes: int | None) -> RealSamples | None:
     """The real samples in a model's folder, or None where it has none.
 
-    Raises LoadError, naming file and field, where table, mosaic and model (`resolution` pixels, 1 or 3 `channels`,
-    0 or more `classes`, None to ignore the labels) do not fit each other.
+    Raises LoadError, naming file and field, where table, mosaic and model (`resolution` as in its config, 1 or 3
+    `channels`, 0 or more `classes`, None to ignore the labels) do not fit each other.
     """
     table, picture = folder / TABLE_NAME, folder / PICTURE_NAME
     if not table.exists() and not picture.exists():
         return None
-    content = _read_table(table, resolution, classes)
+    height, width = height_width(resolution)
+    content = _read_table(table, _tile(height, width), classes)
     count, columns = content["count"], content["columns"]
-    mosaic = _read_mosaic(picture, (columns * resolution, -(-count // columns) * resolution), channels)
+    mosaic = _read_mosaic(picture, (columns * width, -(-count // columns) * height), channels)
     corners = [divmod(index, columns) for index in range(count)]
     images = tuple(
-        mosaic.crop((column * resolution, row * resolution, (column + 1) * resolution, (row + 1) * resolution))
-        for row, column in corners
+        mosaic.crop((column * width, row * height, (column + 1) * width, (row + 1) * height)) for row, column in corners
     )
     labels = content["labels"]
     return RealSamples(images, None if labels is None else tuple(labels), content["notice"])
 
 
-def _read_table(path: Path, resolution: int, classes: int | None) -> dict:
+def _read_table(path: Path, tile: int | list[int], classes: int | None) -> dict:
     content = read_json(path)
     if set(content) != set(KEYS):
         raise LoadError(f"{path}: exactly the keys {', '.join(KEYS)} are expected.")
-    _check(path, content, "tile", type(content["tile"]) is int and content["tile"] == resolution, f"{resolution}")
+    # Compared as text, for 28.0 == 28 and True == 1 in Python.
+    _check(path, content, "tile", json.dumps(content["tile"]) == json.dumps(tile), f"{tile}")
     for key in ("columns", "count"):
         valid = type(content[key]) is int and 1 <= content[key] <= MOST_TILES
         _check(path, content, key, valid, f"a whole number from 1 to {MOST_TILES}")

@@ -207,6 +207,17 @@ def test_grey_and_colour_are_turned_into_each_other_and_sizes_are_fitted(stored,
         assert (found.images[..., 0] == found.images[..., 1]).all()
 
 
+def test_a_size_may_be_height_and_width(stored, tmp_path):
+    wide = np.zeros((16, 48, 3), np.uint8)
+    wide[:, 12:36] = picture(1, 3, 24)[:16]  # what a crop to 16 × 24 keeps
+    source = stored({"1.png": encoded(wide)})
+    found = load_images(source, [16, 24], 3)
+    assert np.array_equal(found.images, wide[None, :, 12:36]) and found.report() == "1 images of 24 × 16 × 3."
+    assert load_images(npz(tmp_path, images=IMAGES), (8, 12), 1).images.shape == (6, 8, 12, 1)
+    with pytest.raises(ValueError, match=r"resolution \[16\] is not allowed"):
+        load_images(source, [16], 3)
+
+
 def test_a_file_that_cannot_be_read_is_counted_as_damaged(tmp_path):
     write(tmp_path, GOOD)
     (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere")  # dangling: not a file

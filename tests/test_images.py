@@ -13,6 +13,7 @@ from gan_hub.images import (
     fit_pil,
     from_uint8,
     grid,
+    height_width,
     normalise_pil,
     save_animation,
     save_png,
@@ -182,6 +183,22 @@ def test_fitting_crops_the_centre_and_leaves_what_fits_alone():
     # Antialiased: a fine checkerboard becomes grey, where taking every other pixel would give one of its colours.
     checkers = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)
     assert abs(np.asarray(fit_pil(Image.fromarray(checkers), 16, 1)).astype(int)[4:-4, 4:-4] - 127).max() <= 2
+
+
+def test_fitting_to_a_size_that_is_no_square_keeps_proportions_and_the_centre():
+    pixels = noise(8, 12)
+    assert np.array_equal(np.asarray(fit_pil(Image.fromarray(pixels), [8, 12], 1)), pixels)
+    tall = np.zeros((40, 12), np.uint8)
+    tall[16:24] = 255
+    assert (np.asarray(fit_pil(Image.fromarray(tall), (8, 12), 1)) == 255).all()
+    assert fit_pil(Image.new("RGB", (300, 300)), [16, 32], 3).size == (32, 16)
+
+
+def test_a_resolution_is_a_side_or_height_and_width():
+    assert (height_width(28), height_width([32, 64]), height_width((64, 64))) == ((28, 28), (32, 64), (64, 64))
+    for value in (0, -4, True, 28.0, "28", "ab", [28], [1, 2, 3], [28, 0], [28, 32.0], None):
+        with pytest.raises(ValueError, match="it is a number of pixels, or"):
+            height_width(value)
 
 
 # --------------------------------------------------------------------------------- grids, PNG, animations

@@ -1,6 +1,8 @@
 """GANPipeline: seeds to images, images to verdicts, files there and back."""
 
 import dataclasses
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -336,6 +338,39 @@ def test_label_names_are_one_printable_text_a_class(tiny_pipeline, tiny_rgb_pipe
 
 def test_classes_without_names_are_called_by_their_numbers(tiny_pipeline):
     assert GANPipeline(tiny_pipeline.generator).label_names == ["0", "1", "2"]
+
+
+# ------------------------------------------------------------------------------------ no square images
+
+
+@pytest.fixture(scope="module")
+def tall_model(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tall") / "tall"
+    make_pipeline(3, [40, 24], 3).save_pretrained(folder)
+    return folder
+
+
+def test_a_model_of_tall_images_is_saved_loaded_drawn_and_judged(tall_model):
+    pipe = GANPipeline.from_pretrained(tall_model)
+    assert pipe.verify_reference() <= 1
+    assert json.loads((tall_model / "config.json").read_text())["resolution"] == [40, 24]
+    out = pipe(seeds=range(4), output_type="np")
+    assert out.images.shape == (4, 40, 24, 3) and pipe(seeds=[1]).images[0].size == (24, 40)
+    logits = pipe.discriminate(out.images)
+    assert torch.equal(pipe.discriminate([Image.fromarray(image) for image in out.images]), logits)
+    assert torch.equal(pipe.discriminate(from_uint8(out.images)), logits)
+    assert torch.isfinite(pipe.discriminate(Image.new("L", (500, 100)))).all()
+    with pytest.raises(ValueError, match=r"uint8 \(N, 40, 24, 3\) or float \(N, 3, 40, 24\)"):
+        pipe.discriminate(np.zeros((1, 24, 40, 3), np.uint8))
+
+
+@pytest.mark.parametrize("value", [[24, 40], [40.0, 24], [40, 24, 1], [40], 40, "40", None, [True, 24], {"h": 40}])
+def test_a_summary_whose_size_is_not_the_generators_is_refused(tall_model, tmp_path, value):
+    folder = Path(shutil.copytree(tall_model, tmp_path / "copy"))
+    summary = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**summary, "resolution": value}))
+    with pytest.raises(LoadError, match="resolution is .* but the generator's config says"):
+        GANPipeline.from_pretrained(folder)
 
 
 # ----------------------------------------------------------------------------------------------- files

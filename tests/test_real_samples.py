@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gan_hub import real_samples
+from gan_hub.images import height_width
 from gan_hub.loading import LoadError
 from tests.demo.conftest import write_real_samples
 
@@ -21,6 +22,13 @@ def test_tiles_come_back_row_by_row(tmp_path):
     assert samples.notice == "random pixels, public domain"
 
 
+@pytest.mark.parametrize("columns", [3, 7, 16])
+def test_fewer_pictures_than_columns_are_one_row(tmp_path, columns):
+    images = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 1), dtype=np.uint8)
+    real_samples.write(tmp_path, images, None, "made up", columns)
+    assert len(real_samples.read(tmp_path, 8, 1, 0).images) == 7
+
+
 def test_a_model_may_have_none(tmp_path):
     assert real_samples.read(tmp_path, 28, 1, 3) is None
 
@@ -31,12 +39,27 @@ def test_colour_without_classes(tmp_path):
     assert samples.labels is None and samples.images[0].mode == "RGB"
 
 
+@pytest.mark.parametrize(("resolution", "tile"), [([8, 12], [8, 12]), ([12, 8], [12, 8]), (8, 8)], ids=str)
+def test_what_is_written_is_read_again_also_where_it_is_no_square(tmp_path, resolution, tile):
+    height, width = height_width(resolution)
+    images = np.random.default_rng(0).integers(0, 256, (7, height, width, 3), dtype=np.uint8)
+    real_samples.write(tmp_path, images, [0, 1, 2, 0, 1, 2, 0], "made up", columns=3)
+    assert json.loads((tmp_path / "real_samples.json").read_text())["tile"] == tile
+    samples = real_samples.read(tmp_path, resolution, 3, 3)
+    assert np.array_equal(np.stack([np.asarray(image) for image in samples.images]), images)
+    for other in ([width, height + 4], 16, [height + 4, width]):
+        with pytest.raises(LoadError, match="tile is"):
+            real_samples.read(tmp_path, other, 3, 3)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"tile": 32},
         {"tile": True},
         {"tile": 28.0},
+        {"tile": [28, 28]},
+        {"tile": "28"},
         {"columns": 0},
         {"columns": 4},
         {"columns": "5"},

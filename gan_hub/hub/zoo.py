@@ -16,7 +16,7 @@ class ModelInfo:
 
     name: str
     dataset: str
-    resolution: int
+    resolution: int | list[int]  # pixels: of a square, or [height, width]
     label_names: list[str] | None
     megabytes: float  # of the generator's float32 weights
     scores: dict[str, float]

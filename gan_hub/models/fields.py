@@ -38,7 +38,34 @@ class Choice:
         return "one of " + ", ".join(repr(value) for value in self.values)
 
 
-def rules(init: Callable) -> dict[str, Integer | Choice]:
+@dataclass(frozen=True)
+class Size:
+    """The size of an image: one whole number for a square, or a list [height, width] of two different ones.
+
+    Each side is a multiple of `multiple` from `low` to `high`. A square is never a list, so that equal sizes are equal.
+    """
+
+    multiple: int
+    low: int
+    high: int
+
+    def allows(self, value: object) -> bool:
+        if type(value) is list:
+            return len(value) == 2 and all(map(self._is_side, value)) and value[0] != value[1]
+        return self._is_side(value)
+
+    def _is_side(self, value: object) -> bool:
+        return type(value) is int and self.low <= value <= self.high and value % self.multiple == 0
+
+    def __str__(self) -> str:
+        sides = f"a multiple of {self.multiple} from {self.low} to {self.high}"
+        return f"{sides} for a square, or a list [height, width] of two different ones"
+
+
+Rule = Integer | Choice | Size
+
+
+def rules(init: Callable) -> dict[str, Rule]:
     """Parameter name → rule, read from the annotations of an `__init__`; every parameter must have one."""
     annotations = inspect.get_annotations(init)
     names = [name for name in inspect.signature(init).parameters if name != "self"]
