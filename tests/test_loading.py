@@ -9,7 +9,7 @@ import resource
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,7 +161,11 @@ RAW = ("NaN", "Infinity", "-Infinity", "1e400", DEEP, '"\\ud800"', "0x10", "")
 
 
 def hostile_json(
-    file: str, data: bytes, keys: tuple[str, ...], legal: Callable[[str, object], bool] = lambda *_: False
+    file: str,
+    data: bytes,
+    keys: tuple[str, ...],
+    legal: Callable[[str, object], bool] = lambda *_: False,
+    may_lack: Collection[str] = (),
 ) -> Iterator[Mutation]:
     """Every key of `keys` missing, renamed, twice, and with absurd values; and contents that are no object at all."""
     content = json.loads(data)
@@ -171,7 +175,8 @@ def hostile_json(
 
     for key in keys:
         rest = {other: value for other, value in content.items() if other != key}
-        yield sealed("key missing", json.dumps(rest), key)
+        if key not in may_lack:
+            yield sealed("key missing", json.dumps(rest), key)
         yield sealed("key renamed", json.dumps({**rest, key + "_": content[key]}))
         yield sealed("key twice", data.rstrip()[:-1] + f', "{key}": {json.dumps(content[key])}}}'.encode(), key)
         for value in ABSURD:
@@ -209,7 +214,12 @@ def corpus(folder: Path) -> list[Mutation]:
         found += hostile_weights(f"{player}/{WEIGHTS}", read[f"{player}/{WEIGHTS}"])
         config = read[f"{player}/config.json"]
         found += hostile_json(
-            f"{player}/config.json", config, tuple(k for k in json.loads(config) if k != "_diffusers_version")
+            f"{player}/config.json",
+            config,
+            tuple(k for k in json.loads(config) if k != "_diffusers_version"),
+            # another network, but a possible one: it is the weights that do not fit it
+            legal=lambda key, value: key == "spectral_norm" and value is True,
+            may_lack=CLASSES[player].ADDED_KEYS,
         )
     summary = ("resolution", "channels", "latent_size", "label_names")
     found += hostile_json("config.json", read["config.json"], summary)

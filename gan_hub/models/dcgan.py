@@ -5,38 +5,57 @@ normalisation except in the generator's last and the discriminator's first layer
 ReLU 0.2 in the discriminator; weights from N(0, 0.02). Here kernels are 4 × 4 (a multiple of the stride, so that every
 output pixel is fed by equally many inputs) where the paper's are 5 × 5, and z is normal where the paper's is uniform.
 
-Shapes: N images, C channels, H = W resolution, Z latent size, K classes (0: unconditional), F feature maps.
+Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, K classes (0: unconditional),
+F feature maps.
 """
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
-from gan_hub.models.fields import Choice, Integer
+from gan_hub.images import height_width
+from gan_hub.models.fields import Choice, Integer, Size
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
-Resolution = Annotated[int, Choice(28, 32, 64, 128)]
+Resolution = Annotated[int | list[int], Size(multiple=4, low=8, high=1024)]
 Channels = Annotated[int, Choice(1, 3)]
 Width = Annotated[int, Integer(1, 1024)]
 Classes = Annotated[int, Integer(0, 10_000)]
 Norm = Annotated[str, Choice("batch", "none")]
 
-SIDES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64), 128: (4, 8, 16, 32, 64, 128)}
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
+
+Grid = tuple[int, int]  # height, width
 
 
-def widths(resolution: int, base_channels: int, max_channels: int) -> list[int]:
-    """Feature maps at each side but the last, coarse to fine: halved at each step down to `base_channels`.
+def grids(resolution: int | Sequence[int]) -> list[Grid]:
+    """(height, width) at each stage, coarse to fine: the image's halved, rounding up, until the shorter side is 3 or 4.
+
+    64 is 4, 8, 16, 32, 64 on either side, as in the paper; 28 is 4, 7, 14, 28; [32, 48] is 4 × 6, 8 × 12 and so on.
+    """
+    found = [height_width(resolution)]
+    while min(found[0]) > 4:
+        height, width = found[0]
+        found.insert(0, (-(-height // 2), -(-width // 2)))
+    return found
+
+
+def widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
+    """Feature maps at each grid but the last, coarse to fine: halved at each step down to `base_channels`.
 
     Figure 1 of the paper is resolution 64, base 128, max 1024: 1024, 512, 256, 128.
     """
-    stages = len(SIDES[resolution]) - 1
+    stages = len(grids(resolution)) - 1
     return [min(max_channels, base_channels * 2 ** (stages - 1 - stage)) for stage in range(stages)]
 
 
-def kernel(small: int, large: int) -> int:
-    """The kernel size that takes `small` to `large` and back at stride 2, padding 1: 4 doubles; 3 makes 7 of 4."""
-    return 4 if large == 2 * small else 3
+def kernel(small: Grid, large: Grid) -> Grid:
+    """The kernel that takes `small` to `large` and back at stride 2, padding 1: along a side 4 doubles, 3 makes 7 of 4."""
+    height, width = (4 if long == 2 * short else 3 for short, long in zip(small, large))
+    return height, width
 
 
 class ConditionalNorm(nn.Module):
@@ -54,7 +73,7 @@ class ConditionalNorm(nn.Module):
 
 
 class DCGANGenerator(GANModel):
-    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to 4 × 4, then double until the image is there."""
+    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double until the image is there."""
 
     @register_checked
     def __init__(
@@ -68,13 +87,14 @@ class DCGANGenerator(GANModel):
         norm: Norm = "batch",
     ):
         super().__init__()
-        sides, features = SIDES[resolution], widths(resolution, base_channels, max_channels)
-        self.project = nn.Linear(latent_size, features[0] * 4 * 4, bias=False)
+        planes, features = grids(resolution), widths(resolution, base_channels, max_channels)
+        self.start = planes[0]
+        self.project = nn.Linear(latent_size, features[0] * self.start[0] * self.start[1], bias=False)
         self.norms = nn.ModuleList(ConditionalNorm(width, num_classes, norm) for width in features)
         self.ups = nn.ModuleList(
             nn.ConvTranspose2d(wide, narrow, kernel(small, large), stride=2, padding=1, bias=last)
             for wide, narrow, small, large, last in zip(
-                features, features[1:] + [channels], sides, sides[1:], [False] * (len(features) - 1) + [True]
+                features, features[1:] + [channels], planes, planes[1:], [False] * (len(features) - 1) + [True]
             )
         )
         self.apply(init_weights)
@@ -82,7 +102,7 @@ class DCGANGenerator(GANModel):
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
         self.need_labels(labels)
         with precision(z.device, force_fp32):
-            x = self.project(z).unflatten(1, (-1, 4, 4))  # (N, F, 4, 4)
+            x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
             for norm, up in zip(self.norms, self.ups):
                 x = up(torch.relu(norm(x, labels)))  # (N, F/2, 2H, 2W)
             return torch.tanh(x)  # (N, C, H, W)
@@ -110,10 +130,14 @@ class MinibatchStddev(nn.Module):
 
 
 class DCGANDiscriminator(GANModel):
-    """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): halve until 4 × 4, then one linear map.
+    """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): halve until h × w, then one linear map.
 
     With classes, ⟨embedding of the label, sum of the features⟩ is added (projection, Miyato & Koyama 2018, equation 3).
+    With `spectral_norm`, every weight is divided by its largest singular value (Miyato et al. 2018, equation 8), which
+    one step of power iteration tracks at each use in training; it bounds the slope only where `norm` is "none".
     """
+
+    ADDED_KEYS: ClassVar = {"spectral_norm": False}
 
     @register_checked
     def __init__(
@@ -125,23 +149,28 @@ class DCGANDiscriminator(GANModel):
         max_channels: Width = 1024,
         norm: Norm = "batch",
         minibatch_stddev: Annotated[bool, Choice(False, True)] = False,
+        spectral_norm: Annotated[bool, Choice(False, True)] = False,
     ):
         super().__init__()
-        sides, features = SIDES[resolution][::-1], widths(resolution, base_channels, max_channels)[::-1]
+        planes, features = grids(resolution)[::-1], widths(resolution, base_channels, max_channels)[::-1]
         inputs = [channels] + features[:-1]
         inputs[-1] += minibatch_stddev
         plain = [norm == "none" or stage == 0 for stage in range(len(features))]
         self.downs = nn.ModuleList(
             nn.Conv2d(narrow, wide, kernel(small, large), stride=2, padding=1, bias=bias)
-            for narrow, wide, small, large, bias in zip(inputs, features, sides[1:], sides, plain)
+            for narrow, wide, small, large, bias in zip(inputs, features, planes[1:], planes, plain)
         )
         self.norms = nn.ModuleList(
             nn.Identity() if identity else nn.BatchNorm2d(width) for width, identity in zip(features, plain)
         )
         self.stddev = MinibatchStddev() if minibatch_stddev else None
-        self.score = nn.Linear(features[-1] * 4 * 4, 1)
+        self.score = nn.Linear(features[-1] * planes[-1][0] * planes[-1][1], 1)
         self.embed = nn.Embedding(num_classes, features[-1]) if num_classes else None
         self.apply(init_weights)
+        if spectral_norm:  # after the initialisation, from which the power iteration starts
+            for module in list(self.modules()):
+                if isinstance(module, WEIGHTED):
+                    parametrizations.spectral_norm(module)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
@@ -161,7 +190,7 @@ class DCGANDiscriminator(GANModel):
 
 def init_weights(module: nn.Module) -> None:
     """Section 4: "All weights were initialized from a zero-centered Normal distribution with standard deviation 0.02"."""
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
+    if isinstance(module, WEIGHTED):
         nn.init.normal_(module.weight, std=0.02)
         if getattr(module, "bias", None) is not None:
             nn.init.zeros_(module.bias)

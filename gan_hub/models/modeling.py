@@ -4,7 +4,9 @@ import contextlib
 import functools
 import inspect
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -37,11 +39,14 @@ def register_checked(init):
 
     @functools.wraps(init)
     def checked(self, *args, **kwargs):
-        given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if not k.startswith("_")}).arguments
-        sentence = problem(init, {name: value for name, value in given.items() if name != "self"}, complete=False)
+        private = {name: value for name, value in kwargs.items() if name.startswith("_")}
+        given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
+        del given["self"]
+        sentence = problem(init, given, complete=False)
         if sentence:
             raise ValueError(f"{type(self).__name__}: {sentence}")
-        registered(self, *args, **kwargs)
+        # All by keyword: diffusers takes positional arguments for defaults, and its from_config() would drop them.
+        registered(self, **given, **private)
 
     return checked
 
@@ -54,6 +59,9 @@ class GANModel(ModelMixin, ConfigMixin):
     """
 
     config_name = "config.json"
+    # Keys that an architecture's config got after models of it were published → what a file without the key means.
+    # Every other key must be there.
+    ADDED_KEYS: ClassVar[Mapping[str, object]] = {}
 
     @classmethod
     def from_pretrained(
@@ -108,7 +116,7 @@ class GANModel(ModelMixin, ConfigMixin):
         name = config.get("_class_name")
         if name != cls.__name__:
             raise LoadError(f"{path}: _class_name is {shown(name)}, but {cls.__name__} is to be loaded.")
-        values = {key: value for key, value in config.items() if key not in _OWN_KEYS}
+        values = {**cls.ADDED_KEYS, **{key: value for key, value in config.items() if key not in _OWN_KEYS}}
         sentence = problem(cls.__init__.__wrapped__, values, complete=True)
         if sentence:
             raise LoadError(f"{path}: {sentence}")

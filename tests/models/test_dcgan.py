@@ -1,5 +1,7 @@
 """DCGAN against its paper, and against the numbers of a reference implementation."""
 
+import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,15 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from gan_hub.models.dcgan import SIDES, ConditionalNorm, DCGANDiscriminator, DCGANGenerator, MinibatchStddev, widths
+from gan_hub.images import height_width
+from gan_hub.loading import LoadError
+from gan_hub.losses import r1_penalty
+from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, MinibatchStddev, grids, widths
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcgan.safetensors"
-SHAPES = [(resolution, channels) for resolution in SIDES for channels in (1, 3)]
+PUBLISHED = sorted((Path(__file__).resolve().parents[2] / "model_cards").glob("*/discriminator"))
+SIZES = (8, 12, 20, 28, 32, 36, 64, 100, 128, [28, 32], [36, 24], [8, 132], [136, 12])
+SHAPES = [(resolution, channels) for resolution in SIZES for channels in (1, 3)]
 
 
 # ------------------------------------------------------------------------------------ the paper's rules
@@ -39,10 +46,47 @@ def test_the_default_discriminator_mirrors_the_generator():
         (28, 64, 1024, [256, 128, 64]),
         (32, 64, 100, [100, 100, 64]),
         (128, 16, 1024, [256, 128, 64, 32, 16]),
+        ([128, 64], 16, 1024, [128, 64, 32, 16]),
+        (8, 16, 1024, [16]),
     ],
 )
 def test_widths_halve_towards_the_image_and_stay_below_the_most(resolution, base, most, expected):
     assert widths(resolution, base, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("resolution", "expected"),
+    [
+        (28, [(4, 4), (7, 7), (14, 14), (28, 28)]),
+        (64, [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64)]),
+        (36, [(3, 3), (5, 5), (9, 9), (18, 18), (36, 36)]),
+        ([28, 40], [(4, 5), (7, 10), (14, 20), (28, 40)]),
+        ([64, 24], [(8, 3), (16, 6), (32, 12), (64, 24)]),
+    ],
+)
+def test_the_image_is_halved_until_its_shorter_side_is_4_or_3_and_the_longer_one_follows(resolution, expected):
+    assert grids(resolution) == expected
+
+
+def test_every_step_of_every_size_is_one_that_a_kernel_can_take():
+    sides = range(8, 1025, 4)
+    for resolution in [*sides, *([8, side] for side in sides), *([side, 28] for side in sides)]:
+        found = grids(resolution)
+        assert min(found[0]) in (3, 4) and found[-1] == height_width(resolution) and len(found) > 1
+        for small, large in zip(found, found[1:]):
+            assert min(large) > 4 and all(long in (2 * short, 2 * short - 1) for short, long in zip(small, large))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, 4, 30, 1028, -8, 10**9, True, 28.0, "64", [64], [64, 64], [64, 30], [64, 32, 3], (64, 32), [64, True], []],
+)
+def test_a_size_that_no_network_has_is_refused_with_the_rule(value):
+    for cls in (DCGANGenerator, DCGANDiscriminator):
+        with pytest.raises(
+            ValueError, match="'resolution' has the value .*multiple of 4 from 8 to 1024 for a square, or"
+        ):
+            cls(resolution=value)
 
 
 def test_nothing_pools_and_only_the_projection_and_the_score_are_fully_connected():
@@ -121,7 +165,7 @@ def test_both_players_have_the_right_shape_and_range(resolution, channels, num_c
     shape = dict(resolution=resolution, channels=channels, num_classes=num_classes, base_channels=2)
     labels = torch.tensor([0, 2]) if num_classes else None
     images = DCGANGenerator(**shape, latent_size=5)(30 * torch.randn(2, 5), labels)
-    assert images.shape == (2, channels, resolution, resolution) and images.dtype == torch.float32
+    assert images.shape == (2, channels, *height_width(resolution)) and images.dtype == torch.float32
     assert -1 <= images.min() < images.max() <= 1
     logits = DCGANDiscriminator(**shape)(images, labels)
     assert logits.shape == (2,) and logits.dtype == torch.float32
@@ -178,6 +222,103 @@ def test_a_verdict_in_eval_mode_does_not_depend_on_the_neighbours():
         model(images)
     model.eval()
     torch.testing.assert_close(model(images)[:2], model(images[:2]), rtol=0, atol=1e-6)
+
+
+# --------------------------------------------------------------------------------------- spectral norm
+
+
+def spectral(**options) -> DCGANDiscriminator:
+    torch.manual_seed(0)
+    return DCGANDiscriminator(28, 1, base_channels=4, norm="none", spectral_norm=True, **options)
+
+
+def test_with_spectral_norm_every_weights_largest_singular_value_becomes_one():
+    model = spectral(num_classes=3)
+    images, labels = torch.randn(4, 1, 28, 28), torch.tensor([0, 1, 2, 0])
+    for _ in range(100):  # one step of power iteration at each use
+        model(images, labels)
+    model.eval()
+    weighted = [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding))]
+    assert len(weighted) == 5
+    for module in weighted:
+        largest = torch.linalg.matrix_norm(module.weight.flatten(1), 2).item()
+        assert 0.99 < largest < 1.01, module
+    with torch.no_grad():  # the scale of the weights themselves no longer matters
+        before = model(images, labels)
+        for module in weighted:
+            module.parametrizations.weight.original.mul_(7)
+        torch.testing.assert_close(model(images, labels), before)
+
+
+def test_without_spectral_norm_no_weight_is_touched():
+    torch.manual_seed(0)
+    plain = DCGANDiscriminator(28, 1, base_channels=4, norm="none")
+    assert not any("parametrizations" in name for name in plain.state_dict())
+    assert torch.equal(plain.downs[1].weight, spectral().downs[1].parametrizations.weight.original)
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_spectral_norm_survives_its_folder_its_config_and_a_copy(tmp_path, variant):
+    model, images = spectral(minibatch_stddev=True), torch.randn(4, 1, 28, 28)
+    model(images)
+    model.save_pretrained(tmp_path, variant=variant)
+    loaded = DCGANDiscriminator.from_pretrained(tmp_path, variant=variant)
+    assert loaded.config["spectral_norm"] is True
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor if variant is None else tensor.half().float()), name
+    rebuilt = DCGANDiscriminator.from_config(model.config)
+    rebuilt.load_state_dict(model.state_dict())
+    twin = copy.deepcopy(model)
+    verdict = model.eval()(images)
+    assert torch.equal(rebuilt.eval()(images), verdict) and torch.equal(twin.eval()(images), verdict)
+    twin.downs[0].parametrizations.weight.original.data.normal_()
+    assert torch.equal(model(images), verdict)
+    with pytest.raises(RuntimeError, match="downs.0.weight"):
+        DCGANDiscriminator(28, 1, base_channels=4, norm="none", minibatch_stddev=True).load_state_dict(
+            model.state_dict()
+        )
+
+
+def test_the_r1_penalty_goes_through_spectral_norm_twice():
+    model, reals = spectral(num_classes=3).double(), torch.rand(4, 1, 28, 28, dtype=torch.float64, requires_grad=True)
+    model.eval()  # the power iteration stands still, so that a finite difference can be taken
+    labels, weight = torch.tensor([0, 1, 2, 0]), model.downs[0].parametrizations.weight.original
+
+    def penalty() -> torch.Tensor:
+        return r1_penalty(model(reals, labels, force_fp32=True), reals)
+
+    penalty().backward()
+    step = 1e-7
+    with torch.no_grad():
+        weight[0, 0, 1, 1] += step
+    higher = penalty().item()
+    with torch.no_grad():
+        weight[0, 0, 1, 1] -= 2 * step
+    slope = (higher - penalty().item()) / (2 * step)
+    assert abs(slope) > 0 and weight.grad[0, 0, 1, 1].item() == pytest.approx(slope, rel=1e-3)
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.parent.name)
+def test_a_config_from_before_a_key_existed_means_what_it_meant(folder):
+    """Published before spectral_norm: the file lacks the key, and the network has none."""
+    assert "spectral_norm" not in json.loads((folder / "config.json").read_text())
+    model = DCGANDiscriminator.from_pretrained(folder)
+    assert model.config["spectral_norm"] is False
+
+
+def test_only_the_keys_that_were_added_later_may_be_missing(tmp_path):
+    model = spectral()
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    for key in config.keys() - {"_diffusers_version", "spectral_norm"}:
+        path.write_text(json.dumps({other: value for other, value in config.items() if other != key}))
+        with pytest.raises(LoadError, match=key):
+            DCGANDiscriminator.from_pretrained(tmp_path)
+    # Without the key the file says that these are plain weights, and they are not.
+    path.write_text(json.dumps({key: value for key, value in config.items() if key != "spectral_norm"}))
+    with pytest.raises(LoadError, match=r"tensor 'downs\.0\.weight' is missing"):
+        DCGANDiscriminator.from_pretrained(tmp_path)
 
 
 # ------------------------------------------------------------------------------------------ precision

@@ -9,7 +9,7 @@ import torch
 from gan_hub.loading import LoadError
 from gan_hub.losses import non_saturating_discriminator, non_saturating_generator, r1_penalty
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
-from gan_hub.models.fields import Choice, Integer, problem, rules
+from gan_hub.models.fields import Choice, Integer, Size, problem, rules
 
 SIZES = {"resolution": 32, "channels": 3, "latent_size": 8, "base_channels": 4, "minibatch_stddev": True}
 
@@ -126,6 +126,17 @@ def test_every_parameter_of_a_config_has_a_rule_that_allows_its_default(cls):
     assert CLASSES[cls.__name__] is cls
 
 
+@each_class
+@both
+def test_a_network_is_built_again_from_its_config_however_its_arguments_were_given(cls, num_classes):
+    model = build(cls, num_classes)
+    values = {name: model.config[name] for name in rules(cls.__init__.__wrapped__)}
+    for first in (model, cls(*values.values())):
+        again = cls.from_config(first.config)
+        assert {name: again.config[name] for name in values} == values
+        again.load_state_dict(model.state_dict())
+
+
 @every
 def test_a_deep_copy_is_a_network_of_its_own(architecture):
     generator = build(architecture.generator, 0)
@@ -149,6 +160,21 @@ def test_a_choice_rule_compares_types_as_well():
     assert [v for v in (32, 64, 32.0, "32", True, None) if Choice(32, 64).allows(v)] == [32, 64]
     assert [v for v in (True, False, 1, 0, "true") if Choice(False, True).allows(v)] == [True, False]
     assert str(Choice("batch", "none")) == "one of 'batch', 'none'"
+
+
+def test_a_size_rule_takes_a_side_or_two_different_ones_and_each_size_has_one_spelling():
+    rule = Size(multiple=4, low=8, high=64)
+    good = [8, 28, 64, [8, 64], [64, 28]]
+    bad = [4, 30, 68, 0, -8, True, 28.0, "28", None, float("nan"), 10**30]
+    bad += [[28], [28, 28], [28, 30], [4, 28], [28, 68], [28, 32, 3], [True, 28], [28.0, 32], ["28", 32], (28, 32), []]
+    assert [value for value in good + bad if rule.allows(value)] == good
+    assert str(rule) == "a multiple of 4 from 8 to 64 for a square, or a list [height, width] of two different ones"
+
+
+@each_class
+def test_a_key_that_was_added_later_has_an_allowed_meaning_where_it_is_missing(cls):
+    for name, value in cls.ADDED_KEYS.items():
+        assert rules(cls.__init__.__wrapped__)[name].allows(value), name
 
 
 @each_class
