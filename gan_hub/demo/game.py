@@ -29,6 +29,7 @@ class Game:
 
     model: str
     pair: str  # the data URI of both pictures as one
+    shape: str  # width / height of one of them, as the style sheet takes it
     label: str | None  # the class of both
     left_is_real: bool
     left_probability: float | None  # the discriminator's; None for models without one
@@ -54,7 +55,8 @@ def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
     if pipe.discriminator is not None:
         probability = pipe.judge_pair(left, right, labels=None if label is None else [label]).item()
     pair = pictures.data_uri(grid([left, right], 2, padding=0))
-    return Game(model, pair, label, left_is_real, probability, False, rounds, seen | {index})
+    shape = f"{fake.width} / {fake.height}"
+    return Game(model, pair, shape, label, left_is_real, probability, False, rounds, seen | {index})
 
 
 def _real_samples(model: str) -> real_samples.RealSamples | None:
@@ -94,7 +96,8 @@ def table(game: Game | None, request: gr.Request | None = None) -> str:
             f'<div class="caption">{html.escape(caption)}</div></div>'
         )
     alt = html.escape(say(request, "pair_alt"), quote=True)
-    return f'<div class="pair" role="img" aria-label="{alt}" style="--pair:url({game.pair})">{"".join(cards)}</div>'
+    style = f"--pair:url({game.pair});--shape:{game.shape}"
+    return f'<div class="pair" role="img" aria-label="{alt}" style="{style}">{"".join(cards)}</div>'
 
 
 def verdict(game: Game | None, request: gr.Request | None = None) -> str:

@@ -12,7 +12,7 @@ from gan_hub.latents import INTERPOLATIONS, interpolate
 FIRST_SEEDS, MOST_SEEDS = "3, 14, 15", 16
 FIRST_FRAMES, LEAST_FRAMES, MOST_FRAMES = 48, 2, 120
 COLUMNS = 12  # frames in a row of the strip
-SHOWN_WIDTH = 256  # pixels; viewers blur small animations, so these are enlarged by whole pixels, which loses nothing
+SHOWN_SIDE = 256  # pixels; viewers blur small animations, so these are enlarged by whole pixels, which loses nothing
 SECONDS_PER_FRAME = 0.08
 
 
@@ -45,7 +45,7 @@ def walk(
     folder = pictures.fresh_folder()
     animation = folder / f"{pictures.file_name(model, 'walk', *numbers[:4])}.webp"
     strip = animation.with_suffix(".png")
-    save_animation([pictures.enlarge(image, SHOWN_WIDTH) for image in images], animation, SECONDS_PER_FRAME)
+    save_animation([pictures.enlarge(image, SHOWN_SIDE) for image in images], animation, SECONDS_PER_FRAME)
     save_png(grid(images, COLUMNS), strip, model=model, seeds=inputs.spell(numbers), mode=path_kind, label=name)
     stops = " → ".join(map(str, [*numbers, *numbers[: int(closed)]]))
     status = say(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")

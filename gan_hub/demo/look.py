@@ -37,7 +37,7 @@ CSS = """
 .crisp .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
 .crisp .thumbnail-item { border-radius: 10px; overflow: hidden; aspect-ratio: auto; height: auto; display: flex;
     flex-direction: column; background: var(--block-background-fill); }
-.crisp .thumbnail-item img { width: 100%; height: auto; aspect-ratio: 1; }
+.crisp .thumbnail-item img { width: 100%; height: auto; aspect-ratio: auto 1; }
 .crisp .caption-label { position: static; max-width: none; width: 100%; border: 0; text-align: center; font-size: .72rem;
     line-height: 1.25; padding: 3px 2px; white-space: normal; background: none; opacity: 1 !important; }
 #sample-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(94px, 1fr)) !important; }
@@ -53,10 +53,10 @@ CSS = """
 .equation { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: .6rem 1rem; padding: .8rem 0; }
 .operand { width: 148px; text-align: center; }
 .operand .letter { font-weight: 700; color: var(--primary-500); }
-.operand .mean { width: 112px; height: 112px; border-radius: 10px; margin: 0 auto; display: block; }
+.operand .mean { width: 112px; height: 112px; object-fit: contain; border-radius: 10px; margin: 0 auto; display: block; }
 .operand .caption { font-size: .8rem; color: var(--body-text-color-subdued); padding: .2rem 0; }
 .operand .few { display: flex; flex-wrap: wrap; justify-content: center; gap: 3px; }
-.operand .few img { width: 34px; height: 34px; border-radius: 4px; }
+.operand .few img { width: 34px; height: 34px; object-fit: contain; border-radius: 4px; }
 .operand .empty { border: 2px dashed var(--border-color-primary); border-radius: 10px; padding: 2rem .4rem;
     color: var(--body-text-color-subdued); font-size: .85rem; }
 .operand.result { width: 312px; }
@@ -69,7 +69,7 @@ CSS = """
 #game { max-width: 620px; margin: 0 auto; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 14px; }
 .card { border: 3px solid var(--border-color-primary); border-radius: 14px; overflow: hidden; text-align: center; }
-.card .half { aspect-ratio: 1; background-image: var(--pair); background-size: 200% 100%; image-rendering: pixelated;
+.card .half { aspect-ratio: var(--shape); background-image: var(--pair); background-size: 200% 100%; image-rendering: pixelated;
     cursor: pointer; }
 .card .half.left { background-position: left; }
 .card .half.right { background-position: right; }

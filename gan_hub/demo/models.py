@@ -11,6 +11,7 @@ import gradio as gr
 from gan_hub.demo import inputs
 from gan_hub.demo.texts import say, t
 from gan_hub.hub.places import bundled
+from gan_hub.images import height_width
 from gan_hub.pipeline import GANPipeline
 
 FAVOURITE = "dcgan-fashion-mnist"
@@ -80,13 +81,15 @@ def describe(name: str, request: gr.Request | None = None) -> str:
     """One line: what kind of network it is and what it draws."""
     pipe = load(name)
     config = pipe.generator.config
+    height, width = height_width(config["resolution"])
     parameters = sum(weight.numel() for weight in pipe.generator.parameters()) / 1e6
     classes = say(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else ""
     return say(
         request,
         "facts",
         network=type(pipe.generator).__name__.removesuffix("Generator"),
-        size=config["resolution"],
+        width=width,
+        height=height,
         colour=say(request, "grey" if config["channels"] == 1 else "colour"),
         classes=classes,
         parameters=f"{parameters:.1f}".replace(".", say(request, "decimal_point")),

@@ -26,8 +26,8 @@ def file_name(*parts: object) -> str:
 
 
 def enlarge(image: Image.Image, at_least: int) -> Image.Image:
-    """The image enlarged by whole pixels, without smoothing, to a width of `at_least`."""
-    scale = max(1, -(-at_least // image.width))
+    """The image enlarged by whole pixels, without smoothing, until its longer side has `at_least`."""
+    scale = max(1, -(-at_least // max(image.size)))
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from gan_hub import real_samples
 from gan_hub.demo import game, models
+from tests.conftest import make_pipeline
 from tests.demo.conftest import Visitor
 
 URI = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
@@ -34,6 +35,20 @@ def test_a_round_shows_a_real_and_a_generated_picture_of_one_class(offered, play
         assert fake.tobytes() not in known
         opinion = pipe.judge_pair(Image.fromarray(left), Image.fromarray(right), labels=[dealt.label]).item()
         assert dealt.left_probability == pytest.approx(opinion)
+
+
+def test_a_pair_of_tall_pictures_is_cut_where_they_meet_and_shown_in_their_proportions(tmp_path, monkeypatch):
+    folder = tmp_path / "tall"
+    make_pipeline(3, [40, 24], 1).save_pretrained(folder)
+    images = np.random.default_rng(0).integers(0, 256, (6, 40, 24, 1), dtype=np.uint8)
+    real_samples.write(folder, images, [0, 1, 2, 0, 1, 2], "made up")
+    monkeypatch.setenv(models.VARIABLE, str(folder))
+    dealt = game.deal("tall")
+    sheet = np.asarray(Image.open(io.BytesIO(picture(dealt.pair))))
+    real = sheet[:, :24] if dealt.left_is_real else sheet[:, 24:]
+    assert sheet.shape == (40, 48) and any(np.array_equal(real, image[..., 0]) for image in images)
+    assert "--shape:24 / 40" in game.table(dealt) and "--shape:28 / 28" not in game.table(dealt)
+    assert "24 × 40 pixels" in models.describe("tall")
 
 
 def test_the_real_picture_is_on_either_side_equally_often(offered):

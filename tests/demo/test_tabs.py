@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo import arithmetic, game, interpolate, models, pictures, sample
 from gan_hub.demo.texts import language, say
 
 NAN = float("nan")
@@ -133,6 +133,11 @@ def test_a_walk_keeps_one_class(offered):
     pipe = models.load(offered)
     first = pipe.label_names[pipe(seeds=[1]).labels[0]]
     assert interpolate.walk(offered, "1, 2", "slerp", 4, "own", True)[2].endswith(f"· {first}")
+
+
+@pytest.mark.parametrize(("size", "enlarged"), [((28, 28), (280, 280)), ((24, 40), (168, 280)), ((300, 8), (300, 8))])
+def test_a_small_picture_is_enlarged_by_whole_pixels_until_its_longer_side_is_long_enough(size, enlarged):
+    assert pictures.enlarge(Image.new("L", size), 256).size == enlarged
 
 
 # --------------------------------------------------------------------------------------------- arithmetic
