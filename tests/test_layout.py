@@ -16,6 +16,7 @@ LEVELS = {
     "images": 0,
     "latents": 0,
     "losses": 0,
+    "augment": 0,
     "ema": 0,
     "hub": 1,
     "data": 1,
