@@ -68,8 +68,14 @@ class ConditionalNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        norm = self.normalise
+        if labels is None and isinstance(norm, nn.BatchNorm2d):  # one scale and shift for all: one kernel does both
+            if norm.training:
+                norm.num_batches_tracked.add_(1)
+            statistics, affine = (norm.running_mean, norm.running_var), (self.scale[0], self.shift[0])
+            return nn.functional.batch_norm(x, *statistics, *affine, norm.training, norm.momentum, norm.eps)
         rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
-        return self.normalise(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
+        return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
 
 class DCGANGenerator(GANModel):
@@ -104,7 +110,7 @@ class DCGANGenerator(GANModel):
         with precision(z.device, force_fp32):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
             for norm, up in zip(self.norms, self.ups):
-                x = up(torch.relu(norm(x, labels)))  # (N, F/2, 2H, 2W)
+                x = up(torch.relu_(norm(x, labels)))  # (N, F/2, 2H, 2W)
             return torch.tanh(x)  # (N, C, H, W)
 
 
@@ -181,7 +187,7 @@ class DCGANDiscriminator(GANModel):
             for stage, (down, norm) in enumerate(zip(self.downs, self.norms)):
                 if self.stddev is not None and stage == len(self.downs) - 1:
                     x = self.stddev(x)
-                x = nn.functional.leaky_relu(norm(down(x)), 0.2)  # (N, 2F, H/2, W/2)
+                x = nn.functional.leaky_relu(norm(down(x)), 0.2, inplace=True)  # (N, 2F, H/2, W/2)
             logits = self.score(x.flatten(1)).squeeze(1)  # (N,)
             if self.embed is not None:
                 logits = logits + (self.embed(labels) * x.sum(dim=(2, 3))).sum(1)
