@@ -3,7 +3,6 @@
 import os
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
 
 import gan_hub
@@ -29,8 +28,8 @@ class Report:
 
 def real_moments(reals: ImageSet, extractor: Extractor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and covariance of the features of a whole image set."""
-    chunks = np.array_split(reals.images, max(1, len(reals) // 1000))
-    return moments(torch.cat([extractor.features(from_uint8(chunk)) for chunk in chunks]))
+    parts = (reals.images[start : start + 1000] for start in range(0, len(reals), 1000))  # they may lie on the disk
+    return moments(torch.cat([extractor.features(from_uint8(part)) for part in parts]))
 
 
 def evaluate(

@@ -1,0 +1,7 @@
+"""Images from a folder, zip, parquet, idx, npz or Hub data set → one uint8 array; what cannot be used is counted and named."""
+
+from gan_hub.data.image_set import ImageSet, hold_out, without
+from gan_hub.data.load import NAMED, load_images
+from gan_hub.data.sources import NoSuchSplit
+
+__all__ = ["NAMED", "ImageSet", "NoSuchSplit", "hold_out", "load_images", "without"]

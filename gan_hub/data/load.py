@@ -1,0 +1,152 @@
+"""A source's name → its images, decoded: `load_images`.
+
+Shapes: N images, H × W resolution, C channels.
+"""
+
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from gan_hub.data import sources, tables
+from gan_hub.data.image_set import MEMORY_BYTES, ImageSet
+from gan_hub.data.kept import Found, kept
+from gan_hub.data.pictures import decoded
+from gan_hub.data.sources import Listing
+from gan_hub.images import height_width
+
+MAX_CLASSES = 10_000
+FOLDER_VARIABLE = "GAN_HUB_DATA"  # a folder with one sub-folder a named data set
+
+
+@dataclass(frozen=True)
+class Named:
+    """A data set known by name: where to look on this machine, then on the Hub."""
+
+    places: tuple[str, ...]
+    hub_id: str
+    label_names: tuple[str, ...]
+
+
+NAMED = {
+    "mnist": Named((), "ylecun/mnist", tuple("0123456789")),
+    "fashion-mnist": Named(
+        ("/usr/share/datasets/fashion-mnist",),  # Debian's package dataset-fashion-mnist
+        "zalando-datasets/fashion_mnist",
+        ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+    ),
+}
+
+
+def load_images(
+    source: str,
+    resolution: int | Sequence[int],
+    channels: int,
+    split: str = "train",
+    *,
+    strict: bool = False,
+    limit: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+) -> ImageSet:
+    """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 or 3 `channels`.
+
+    `source` is a known name (mnist, fashion-mnist), a folder of images (class sub-folders become labels), a .zip of the
+    same, a .parquet file or a folder of them, a folder with idx files, an .npz (x_train, y_train, x_test, y_test, or
+    images, labels), or a Hub data set id. How a picture of another size or kind becomes an image, `images.fit_pil`
+    says; docs/data.md has all of it as tables. `limit` takes the first so many files or rows.
+
+    Files that cannot be used are skipped and counted; with `strict`, they are an error. Above `memory_bytes`, and for a
+    Hub data set, the decoded images are kept on the disk (kept.py), and above it they also stay there (`ImageSet`).
+    Raises ValueError where nothing usable is found, NoSuchSplit where only the split is missing.
+    """
+    size = height_width(resolution)
+    if split not in ("train", "test"):
+        raise ValueError(f"split {split!r} is not allowed; choose train or test.")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise ValueError(f"limit {limit!r} is not allowed; it is a whole number from 1, or None.")
+    names = None
+    if source in NAMED:
+        names = list(NAMED[source].label_names)
+        source = _find_named(source)
+    listing = _listing(source, split)
+    row_bytes = size[0] * size[1] * channels
+    if listing.keep or min(listing.count, limit or math.inf) * row_bytes > memory_bytes:
+        images, labels, own_names, unusable = kept(source, listing, size, channels, split, limit)
+        images = images if images.nbytes > memory_bytes else np.array(images)
+    else:
+        images, labels, own_names, unusable = _in_memory(listing, size, channels, limit)
+
+    skipped = defaultdict(list)
+    for name, kind in unusable:
+        skipped[kind].append(name)
+    if strict and unusable:
+        (name, kind), more = unusable[0], len(unusable) - 1
+        others = f", and {more} more cannot be used" if more else ""
+        raise ValueError(f"data {source!r}: {name} cannot be used ({kind}){others}; drop --strict_data to skip them.")
+    found = ImageSet(images, None, None, dict(skipped), memory_bytes)
+    if len(found) == 0:
+        raise ValueError(f"data {source!r}: no usable image in it. {found.report()}")
+    if None not in labels:
+        found.labels = np.array(labels, dtype=np.int64)
+        found.label_names = _label_names(source, found.labels, own_names, names)
+    return found
+
+
+def _listing(source: str, split: str) -> Listing:
+    path = Path(source)
+    if path.is_dir():
+        found = sources.idx(path, split)
+        if found is not None:
+            return found
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        pictures = [file for file in files if sources.is_picture(file.name)]
+        parquet = [file for file in files if file.suffix == ".parquet" and not sources.is_hidden(file, path)]
+        return (
+            tables.parquet(path, parquet, split) if parquet and not pictures else sources.folder(path, split, pictures)
+        )
+    if path.is_file():
+        if path.suffix == ".zip":
+            return sources.archive(path, split)
+        if path.suffix == ".npz":
+            return sources.npz(path, split)
+        if path.suffix == ".parquet":
+            return tables.parquet(path, [path], split)
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.exists():
+        return tables.hub(source, split)
+    raise ValueError(
+        f"data {source!r}: no such folder, .zip, .parquet or .npz; known names: {', '.join(NAMED)}; "
+        "or a Hub id (owner/name)."
+    )
+
+
+def _in_memory(listing: Listing, size: tuple[int, int], channels: int, limit: int | None) -> Found:
+    entries, names = listing.open()
+    labels, unusable = [], []
+    images = np.empty((listing.count, *size, channels), np.uint8)
+    for row, pixels in enumerate(decoded(islice(entries, limit), size, channels, labels, unusable)):
+        images[row] = pixels
+    return images[: len(labels)], labels, names, unusable
+
+
+def _label_names(source: str, labels: np.ndarray, own: list[str] | None, known: list[str] | None) -> list[str]:
+    """One name a class: the source's own, else the known set's, else numbers. Raises ValueError where a label has none."""
+    names, classes = own or known, int(labels.max()) + 1
+    most = len(names) if names else MAX_CLASSES
+    if classes > most:
+        raise ValueError(f"data {source!r}: label {classes - 1} is in it, but there are at most {most} classes.")
+    return names or [str(label) for label in range(classes)]
+
+
+def _find_named(name: str) -> str:
+    root = os.environ.get(FOLDER_VARIABLE)
+    for place in ([str(Path(root) / name)] if root else []) + list(NAMED[name].places):
+        if Path(place).is_dir():
+            arrays = sorted(Path(place).glob("*.npz"))
+            return str(arrays[0]) if arrays else place
+    return NAMED[name].hub_id
