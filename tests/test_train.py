@@ -112,7 +112,7 @@ def finished(tmp_path_factory, shapes_npz):  # noqa: F811
 
 def test_bad_files_are_counted_and_named_and_do_not_stop_the_run(finished):
     _, output = finished
-    assert "2 files skipped: 1 damaged (train/bar-1/torn.png); 1 not an image (train/bar-0/page.jpg)" in output
+    assert "2 files skipped: 1 truncated (train/bar-1/torn.png); 1 web page (train/bar-0/page.jpg)" in output
     assert "training on 216 images" in output  # 300, less the shipped 30, less a fifth that is held out
 
 
@@ -137,7 +137,7 @@ def test_the_export_is_a_complete_hub_folder_that_loads(finished):
     assert files == weights | {
         "README.md", "config.json", "discriminator/config.json", "generator/config.json", "judge.json", "log.jsonl",
         "manifest.json", "model_index.json", "plot.png", "real_samples.json", "real_samples.png", "recipe.yaml",
-        "reference.safetensors", "samples.png", "scores.json",
+        "reference.safetensors", "samples.png", "scores.json", "timelapse.webp",
     }  # fmt: skip
     pipe = GANPipeline.from_pretrained(run / "export")
     assert pipe.label_names == ["bar-0", "bar-1", "bar-2"] and pipe.verify_reference() == 0

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 
 from gan_hub import real_samples
+from gan_hub.augment import View, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, without
-from gan_hub.images import from_uint8
-from gan_hub.loading import sha256
+from gan_hub.images import from_uint8, height_width
 from gan_hub.training.config import TrainConfig
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
 
 # One independent stream of randomness a purpose; the numbers are part of what makes a run repeatable.
-ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR = range(4)
+ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR, VIEW_DISCRIMINATOR, VIEW_GENERATOR, FLIP = range(7)
 
 
 def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
@@ -43,8 +43,7 @@ class Data:
 
     def fingerprint(self) -> str:
         """sha256 of the training images and labels: a resumed run must find the very same ones."""
-        labels = b"" if self.train.labels is None else self.train.labels.tobytes()
-        return sha256(self.train.images.tobytes() + labels)
+        return self.train.fingerprint()
 
 
 def load_data(config: TrainConfig) -> Data:
@@ -72,7 +71,7 @@ def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
 
 def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
     """`load_images` with labels exactly where the run is conditional."""
-    images = load_images(source, config.resolution, config.channels, split)
+    images = load_images(source, config.resolution, config.channels, split, strict=config.strict_data)
     if not config.conditional:
         return ImageSet(images.images, skipped=images.skipped)
     if images.labels is None:
@@ -83,10 +82,11 @@ def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
 def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> ImageSet:
     """The images to ship: those in a published model's folder, or 256 drawn from any data source's test (else train) split."""
     folder, size, channels = Path(config.real_samples), config.resolution, config.channels
+    height, width = height_width(size)
     if (folder / real_samples.TABLE_NAME).is_file():
         published = real_samples.read(folder, size, channels, len(label_names) if label_names else None)
         labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
-        pixels = np.stack([np.asarray(image).reshape(size, size, channels) for image in published.images])
+        pixels = np.stack([np.asarray(image).reshape(height, width, channels) for image in published.images])
         return ImageSet(pixels, labels, label_names)
     try:
         source = _load(config, config.real_samples, "test")
@@ -97,17 +97,17 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> Ima
 
 
 class Batches:
-    """The global batches of a run, of which this process gets rows rank · n … (rank + 1) · n."""
+    """The global batches of a run, of which this process gets rows rank · n … (rank + 1) · n.
+
+    A turn is one update of the player in question: with k discriminator steps, it has k turns for each of the generator.
+    """
 
     def __init__(self, data: ImageSet, config: TrainConfig, latent_size: int, accelerator):
-        if config.batch_size % accelerator.num_processes:
-            raise ValueError(
-                f"batch_size={config.batch_size} is not divisible by the {accelerator.num_processes} processes."
-            )
-        self.data, self.latent_size = data, latent_size
-        self.batch_size, self.seed, self.conditional = config.batch_size, config.seed, config.conditional
+        self.data, self.config, self.latent_size = data, config, latent_size
+        self.batch_size, self.seed = config.batch_size, config.seed
         self.device = accelerator.device
         self.dtype = torch.float64 if config.precision == "fp64" else torch.float32
+        self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         share = self.batch_size // accelerator.num_processes
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
@@ -115,23 +115,40 @@ class Batches:
     def _order_of_epoch(self, epoch: int) -> np.ndarray:
         return torch.randperm(len(self.data), generator=generator_for(self.seed, ORDER, epoch)).numpy()
 
-    def reals(self, step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def reals(self, turn: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Images (n, C, H, W) in [-1, 1] and labels (n,) or None; each image once an epoch, in a new order."""
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)[self.rows]
+        positions = np.arange(turn * self.batch_size, (turn + 1) * self.batch_size)[self.rows]
         indices = np.array([self._order(int(p) // len(self.data))[p % len(self.data)] for p in positions])
-        labels = torch.from_numpy(self.data.labels[indices]).to(self.device) if self.conditional else None
-        return from_uint8(self.data.images[indices]).to(self.device, self.dtype), labels
+        labels = torch.from_numpy(self.data.labels[indices]).to(self.device) if self.config.conditional else None
+        images = from_uint8(self.data.images[indices])
+        if self.config.flip:
+            u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, turn))
+            images = flip_horizontally(images, u[self.rows])
+        return images.to(self.device, self.dtype).contiguous(memory_format=self.layout), labels
 
-    def noise(self, step: int, stream: int) -> torch.Tensor:
-        """z (n, Z) ~ N(0, 1) of one player's step."""
-        z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, step))
+    def noise(self, turn: int, stream: int) -> torch.Tensor:
+        """z (n, Z) ~ N(0, 1) of one player's turn."""
+        z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, turn))
         return z[self.rows].to(self.device, self.dtype)
 
-    def labels(self, step: int) -> torch.Tensor | None:
-        """Labels (n,) for the generator's step, drawn as often as the data has them."""
-        if not self.conditional:
+    def labels(self, turn: int) -> torch.Tensor | None:
+        """Labels (n,) for the generator's turn, drawn as often as the data has them."""
+        if not self.config.conditional:
             return None
         drawn = torch.randint(
-            len(self.data), (self.batch_size,), generator=generator_for(self.seed, LABELS_GENERATOR, step)
+            len(self.data), (self.batch_size,), generator=generator_for(self.seed, LABELS_GENERATOR, turn)
         )
         return torch.from_numpy(self.data.labels[drawn.numpy()[self.rows]]).to(self.device)
+
+    def view(self, turn: int, stream: int, step: int, ada_p: float) -> View:
+        """What the discriminator is shown in one player's turn of a step, with ADA's p where the run has it."""
+        config = self.config
+        return View(
+            generator_for(self.seed, stream, turn),
+            total=self.batch_size,
+            rows=self.rows,
+            augment=config.augment,
+            policy=config.augment_policy,
+            p=ada_p if config.augment == "ada" else 1.0,
+            sigma=noise_sigma(step * self.batch_size, config.instance_noise, 1000 * config.instance_noise_kimg),
+        )

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from gan_hub.loading import LoadError, Manifest, read_json, write_json
@@ -21,36 +22,45 @@ def save_checkpoint(
 ) -> Path:
     """Writes `folder`/step-<step> with one safetensors file for each entry of `tensors`, and `state` as JSON.
 
-    Keeps the newest `keep` checkpoints. Raises OSError (disk full, read-only); older checkpoints are then untouched.
+    Keeps the newest `keep` checkpoints. Raises OSError (disk full, read-only, quota) in a sentence that says how much
+    room is needed; older checkpoints are then untouched.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_unfinished(folder)
     final, temporary = folder / f"step-{step:09d}", folder / f".unfinished-{step:09d}"
-    temporary.mkdir()
     try:
-        for name, content in tensors.items():
-            save_file(
-                {key: value.detach().cpu().contiguous() for key, value in content.items()},
-                temporary / f"{name}.safetensors",
-            )
-        write_json(temporary / STATE_NAME, state | {"step": step})
-        names = [f"{name}.safetensors" for name in tensors] + [STATE_NAME]
-        Manifest.write(temporary, names)
-        for path in [*temporary.iterdir(), temporary]:
-            _fsync(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(folder)
+        _write(temporary, tensors, state | {"step": step})
         if final.exists():  # the same step again, after a resume: the same content, unless the disk lost some of it
             shutil.rmtree(final)
         os.rename(temporary, final)
         _fsync(folder)
-    except BaseException:
+    except (OSError, SafetensorError) as error:
+        size = sum(value.numel() * value.element_size() for content in tensors.values() for value in content.values())
+        raise OSError(
+            f"{folder}: the checkpoint of {size / 1e6:.1f} MB could not be written ({' '.join(str(error).split())}). The "
+            "last one is kept: make room, or the folder writable, and go on with --resume."
+        ) from error
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
     # What is newer than this one was refused by the resume that led here: it must not push good ones out.
     existing = list_checkpoints(folder)
     newer = [path for path in existing if path.name > final.name]
     for old in newer + [path for path in existing if path not in newer][:-keep]:
         shutil.rmtree(old)
     return final
+
+
+def _write(folder: Path, tensors: dict[str, dict[str, torch.Tensor]], state: dict) -> None:
+    """All files of a checkpoint, on the disk when this returns. The state lists every tensor: none can get lost."""
+    folder.mkdir()
+    for name, content in tensors.items():
+        save_file(
+            {key: value.detach().cpu().contiguous() for key, value in content.items()}, folder / f"{name}.safetensors"
+        )
+    write_json(folder / STATE_NAME, state | {"tensors": {name: sorted(content) for name, content in tensors.items()}})
+    Manifest.write(folder, [f"{name}.safetensors" for name in tensors] + [STATE_NAME])
+    for path in [*folder.iterdir(), folder]:
+        _fsync(path)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -65,7 +75,12 @@ def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[dict[str, dict[
         if not (path / file).is_file():
             raise LoadError(f"{path / file}: missing from the checkpoint.")
         manifest.verify(file, (path / file).read_bytes())
-    return {name: load_file(path / f"{name}.safetensors") for name in names}, read_json(path / STATE_NAME)
+    tensors, state = {name: load_file(path / f"{name}.safetensors") for name in names}, read_json(path / STATE_NAME)
+    for name, content in tensors.items():
+        for key in state.get("tensors", {}).get(name, ()):
+            if key not in content:
+                raise LoadError(f"{path / name}.safetensors: {key!r} is missing from the checkpoint.")
+    return tensors, state
 
 
 def load_newest(folder: Path, names: tuple[str, ...]) -> tuple[Path, dict, dict, list[str]]:
@@ -91,9 +106,12 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """The inverse of `optimizer_tensors`; learning rates and betas stay as configured."""
     content = optimizer.state_dict()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         index, key = name.split(".", 1)
+        if tensor.dim():  # in the parameter's own memory format, in which the unbroken run computes
+            tensor = torch.empty_like(parameters[int(index)], dtype=tensor.dtype).copy_(tensor)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict(content | {"state": state})
 

@@ -3,11 +3,13 @@
 import argparse
 import dataclasses
 import math
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
+from gan_hub.augment import View, policy_columns
 from gan_hub.losses import ADVERSARIAL
 from gan_hub.metrics.features import EXTRACTORS
 from gan_hub.models import ARCHITECTURES
@@ -17,10 +19,10 @@ PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
 
 
-def option(default, help: str, choices=None, low=None):
-    """A field with its reason or unit, the values allowed, and the smallest one allowed."""
+def option(default, help: str, choices=None, low=None, high=None):
+    """A field with its reason or unit, the values allowed, and the smallest and largest one allowed."""
     value = {"default_factory": dict} if default == {} else {"default": default}
-    return field(**value, metadata={"help": help, "choices": choices, "low": low})
+    return field(**value, metadata={"help": help, "choices": choices, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,37 @@ class TrainConfig:
     output: str = option("runs", "folder of all runs")
 
     architecture: str = option("dcgan", "which pair of networks", choices=tuple(ARCHITECTURES))
-    resolution: int = option(28, "pixels a side")
+    resolution: int | list = option(28, "pixels a side, or [height, width]")
     channels: int = option(1, "1 grey, 3 RGB")
     conditional: bool = option(True, "use the data's labels")
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class")
 
     loss: str = option("non_saturating", "adversarial loss", choices=tuple(ADVERSARIAL))
-    r1_gamma: float = option(0.5, "weight of R1 on reals; 0 turns it off", low=0)
-    r1_interval: int = option(16, "steps between penalties, each weighted by this interval", low=1)
+    label_smoothing: float = option(0.0, "one-sided: reals are called real with 1 minus this", low=0, high=0.5)
+    discriminator_steps: int = option(1, "k of Algorithm 1: updates of D before each of G, each on fresh images", low=1)
+    share_fakes: bool = option(False, "the same fakes serve both players' steps (faster; Algorithm 1 draws anew)")
+    skip_discriminator_below: float = option(0.0, "D is not updated while its loss is below this; 0: always", low=0)
+    r1_gamma: float = option(0.5, "weight of R1, the gradient penalty on reals; 0 turns it off", low=0)
+    r2_gamma: float = option(0.0, "weight of R2, the same on fakes", low=0)
+    wgan_gp_weight: float = option(0.0, "weight of WGAN-GP's penalty between reals and fakes; the paper's is 10", low=0)
+    dragan_weight: float = option(0.0, "weight of DRAGAN's penalty around reals; the paper's is 10", low=0)
+    penalty_interval: int = option(16, "steps between gradient penalties, each weighted by this interval", low=1)
+    weight_clip: float = option(0.0, "D's weights are clipped to ± this after each update; WGAN's is 0.01", low=0)
+    path_length_weight: float = option(0.0, "StyleGAN2's path length penalty of G; the paper's is 2", low=0)
+    path_length_interval: int = option(4, "steps between path length penalties, each weighted by this interval", low=1)
+    began_gamma: float = option(0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0)
+    began_rate: float = option(0.001, "BEGAN: step of the balance", low=0)
     batch_size: int = option(64, "images a step, over all processes", low=1)
+
+    flip: bool = option(False, "reals are mirrored at random")
+    augment: str = option("none", "what both reals and fakes go through before D", choices=View.AUGMENTS)
+    augment_policy: str = option("color,translation,cutout", "of diffaugment")
+    ada_target: float = option(0.6, "ada: the mean sign of reals' logits that p is steered to", low=0, high=1)
+    ada_kimg: float = option(500.0, "ada: the time p takes from 0 to 1 at most", low=0.001)
+    instance_noise: float = option(0.0, "standard deviation of noise on D's inputs at the start", low=0)
+    instance_noise_kimg: float = option(0.0, "when that noise has fallen, linearly, to exactly 0", low=0)
+
     total_kimg: float = option(1000.0, "length of the run", low=0.001)
     learning_rate_generator: float = option(5e-4, "Adam", low=0)
     learning_rate_discriminator: float = option(5e-4, "Adam", low=0)
@@ -53,11 +76,17 @@ class TrainConfig:
     precision: str = option(
         "fp32", "arithmetic of the networks; penalties are fp32 in bf16 and fp16", choices=PRECISIONS
     )
+    compile: bool = option(False, "torch.compile both networks (needs a C++ compiler; minutes at the start)")
+    channels_last: bool = option(False, "memory format of the networks; faster with bf16 on CPUs and GPUs")
+    tf32: bool = option(False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa")
     device: str = option("auto", "auto takes a GPU where there is one", choices=DEVICES)
     seed: int = option(0, "of weights, data order and noise", low=0)
 
     log_kimg: float = option(5.0, "between lines of the training log", low=0.001)
     sample_kimg: float = option(50.0, "between sample grids", low=0.001)
+    trackers: str = option("tensorboard", "any of accelerate's trackers, comma-separated; or none")
+    alarms: str = option("warn", "what a monitor's alarm does to the run", choices=("warn", "stop", "off"))
+    timelapse_frames: int = option(24, "pictures of the same latents from start to end, an animation; 0: none", low=0)
     checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001)
     keep_checkpoints: int = option(2, "newest checkpoints kept", low=1)
     evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0)
@@ -65,6 +94,7 @@ class TrainConfig:
     evaluate_images: int = option(10_000, "generated images a score is made of", low=2)
     held_out: int = option(1000, "images kept from training for the judge where the data has no test split", low=4)
 
+    strict_data: bool = option(False, "a file that cannot be used ends the run instead of being skipped")
     license: str = option("apache-2.0", "of the published weights (Hub licence id)")
     data_license: str = option("", "licence of the images, for the card")
     real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
@@ -77,6 +107,7 @@ class TrainConfig:
         total, decay = self.total_kimg, self.decay_kimg
         if decay > total:
             raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}.")
+        self._check_game()
         if self.extractor != "none" and (self.resolution, self.channels) != (28, 1):
             raise ValueError(
                 f"extractor={self.extractor!r} is not allowed with {self.resolution} pixels and {self.channels} channels; "
@@ -94,6 +125,31 @@ class TrainConfig:
         if not self.name or set(self.name) & set("/\\ ") or self.name.startswith("."):
             raise ValueError(f"name={self.name!r} is not allowed; a name has no spaces or slashes and no leading dot.")
 
+    def _check_game(self) -> None:
+        """Options that are right each by itself and do not go together."""
+        if self.label_smoothing and "real_target" not in ADVERSARIAL[self.loss].options:
+            able = [name for name, game in ADVERSARIAL.items() if "real_target" in game.options]
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing} is not allowed with loss={self.loss!r}, which has no target for "
+                f"reals to smooth; it goes with {', '.join(able)}."
+            )
+        if (self.loss == "began") != (self.architecture == "began"):
+            raise ValueError(
+                f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss began and the "
+                "architecture began, whose discriminator is an autoencoder, go together only."
+            )
+        policy_columns(self.augment_policy)  # raises ValueError for an unknown transform
+        if self.share_fakes and self.discriminator_steps > 1:
+            raise ValueError(
+                f"share_fakes=True is not allowed with discriminator_steps={self.discriminator_steps}; each of several "
+                "updates needs fresh fakes."
+            )
+        if bool(self.instance_noise) != bool(self.instance_noise_kimg):
+            raise ValueError(
+                f"instance_noise={self.instance_noise} and instance_noise_kimg={self.instance_noise_kimg} go together: how "
+                "much noise, and when it has fallen to 0."
+            )
+
     def _check_network(self, option: str) -> None:
         """The arguments of one network against its class, which is not built for it."""
         network, given = getattr(ARCHITECTURES[self.architecture], option), getattr(self, option)
@@ -107,22 +163,42 @@ class TrainConfig:
 
     def _check(self, name: str, value: object) -> None:
         spec = FIELDS[name]
-        wanted, low, choices = spec.type, spec.metadata["low"], spec.metadata["choices"]
+        wanted, choices = spec.type, spec.metadata["choices"]
+        low, high = spec.metadata["low"], spec.metadata["high"]
         if wanted is float and type(value) is int:
             object.__setattr__(self, name, float(value))
             value = float(value)
-        if type(value) is not wanted:
-            raise ValueError(f"{name}={value!r} is not allowed; it is a value of type {wanted.__name__}.")
+        if type(value) not in _types(wanted):
+            raise ValueError(f"{name}={value!r} is not allowed; it is a value of type {_shown(wanted)}.")
         if choices is not None and value not in choices:
             raise ValueError(f"{name}={value!r} is not allowed; choose one of {', '.join(choices)}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}={value!r} is not allowed; it is a finite number.")
         if low is not None and value < low:
             raise ValueError(f"{name}={value!r} is not allowed; it is {low} or more.")
+        if high is not None and value > high:
+            raise ValueError(f"{name}={value!r} is not allowed; it is {high} or less.")
 
     @property
     def run_folder(self) -> Path:
         return Path(self.output) / self.name
+
+    @property
+    def tracker_names(self) -> list[str]:
+        """Accelerate's names of the trackers that are on."""
+        names = [name.strip() for name in self.trackers.split(",")]
+        return [name for name in names if name not in ("", "none")]
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """Name in `losses.PENALTIES` → weight, of the discriminator's gradient penalties that are on."""
+        weights = {
+            "r1": self.r1_gamma,
+            "r2": self.r2_gamma,
+            "wgan_gp": self.wgan_gp_weight,
+            "dragan": self.dragan_weight,
+        }
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
     @property
     def total_steps(self) -> int:
@@ -142,12 +218,27 @@ class TrainConfig:
 
 
 FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
+ALIASES = {"r1_interval": "penalty_interval"}  # names of 0.1.0, still read in recipes, flags and checkpoints
+
+
+def modern(options: dict) -> dict:
+    """Options with today's names, whichever release wrote them."""
+    return {ALIASES.get(name, name): value for name, value in options.items()}
+
+
+def _types(wanted) -> tuple[type, ...]:
+    return typing.get_args(wanted) or (wanted,)
+
+
+def _shown(wanted) -> str:
+    return " or ".join(kind.__name__ for kind in _types(wanted))
 
 
 # Options that may differ between a run and its continuation, for they change no weight. (Data are compared by content.)
 FREE_OPTIONS = {
     "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
-    "evaluate_images", "license", "data_license", "real_samples", "real_samples_notice", "seen", "data",
+    "evaluate_images", "license", "data_license", "real_samples", "real_samples_notice", "seen", "data", "strict_data",
+    "trackers", "alarms", "timelapse_frames",
 }  # fmt: skip
 # What a recipe says about its own images and about the model it made of them.
 ABOUT_THE_DATA = {"data_license", "real_samples", "real_samples_notice", "seen"}
@@ -173,19 +264,20 @@ def read_recipe(path: Path) -> dict:
         raise ValueError(f"recipe {path}: cannot be read ({' '.join(str(error).split())}).") from error
     if not isinstance(options, dict):
         raise ValueError(f"recipe {path}: 'key: value' lines are expected.")
-    unknown = [key for key in options if key not in FIELDS]
+    unknown = [key for key in options if key not in FIELDS and key not in ALIASES]
     if unknown:
         raise ValueError(f"recipe {path}: unknown key {unknown[0]!r}; known keys: {', '.join(FIELDS)}.")
-    return options
+    return modern(options)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """One flag `--key value` for every option; what is not given leaves the recipe's value."""
     group = parser.add_argument_group("options (each overrides the recipe; defaults in brackets)")
     for name, spec in FIELDS.items():
+        names = [name, *(old for old, new in ALIASES.items() if new == name)]
         group.add_argument(
-            *dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")), dest=name,
-            default=argparse.SUPPRESS, metavar=spec.type.__name__,
+            *dict.fromkeys(f"--{spelled}" for given in names for spelled in (given, given.replace("_", "-"))), dest=name,
+            default=argparse.SUPPRESS, metavar=_shown(spec.type).replace(" or ", "|"),
             help=f"{spec.metadata['help']} [{_default(spec)}]".replace("%", "%%"),
         )  # fmt: skip
 
@@ -207,6 +299,6 @@ def parse_flag(name: str, text: str) -> object:
         value = text
     if wanted is float and type(value) is int:
         value = float(value)
-    if type(value) is not wanted:
-        raise ValueError(f"--{name} {text!r} is not allowed; it is a value of type {wanted.__name__}.")
+    if type(value) not in _types(wanted):
+        raise ValueError(f"--{name} {text!r} is not allowed; it is a value of type {_shown(wanted)}.")
     return value

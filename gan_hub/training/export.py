@@ -13,7 +13,7 @@ import gan_hub
 from gan_hub import real_samples
 from gan_hub.data import NAMED, ImageSet
 from gan_hub.hub.cards import CardFacts, write_card
-from gan_hub.images import from_uint8
+from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import write_json
 from gan_hub.metrics.calibration import calibrate
 from gan_hub.metrics.evaluation import Report, real_moments
@@ -21,7 +21,7 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, sample_grid
+from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
 from gan_hub.training.run import Run
 
 
@@ -50,6 +50,7 @@ def export_run(run: Run, folder: Path) -> None:
     pipeline.save_pretrained(fresh)
     pipeline.save_pretrained(fresh, variant="fp16")
     sample_grid(pipeline).save(fresh / SAMPLES_NAME)
+    run.timelapse.write(fresh / TIMELAPSE_NAME)
     for name in (LOG_NAME, PLOT_NAME):
         shutil.copyfile(config.run_folder / name, fresh / name)
     (fresh / "recipe.yaml").write_text(portable(config).to_yaml(), encoding="utf-8")
@@ -128,9 +129,10 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     kind = "class-conditional" if config.conditional else "unconditional"
     colours = {1: "grey", 3: "RGB"}[config.channels]
+    height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
     return (
-        f"A {kind} {config.architecture.upper()} that draws {dataset} images of {config.resolution} × {config.resolution} "
+        f"A {kind} {config.architecture.upper()} that draws {dataset} images of {width} × {height} "
         f"pixels ({colours}), with its discriminator. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
     )
 
@@ -146,13 +148,18 @@ def _judge(calibration: Calibration, pipeline: GANPipeline) -> str:
 
 
 def _training(run: Run) -> str:
-    config, spent = run.config, run.elapsed()
+    config, spent, alarms = run.config, run.elapsed(), len(run.records.alarms)
+    watched = {"off": "The monitors were off."}.get(
+        config.alarms, f"The monitors raised {alarms} alarm(s); log.jsonl has their words." if alarms else
+        "The monitors (collapse, imbalance, divergence, memorising) raised no alarm."
+    )  # fmt: skip
     return (
         f"{config.total_steps * config.batch_size / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
         f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
         f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.accelerator.num_processes} "
         f"process(es) on {hardware(run.accelerator.device)}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
-        f"accelerate {accelerate.__version__}."
+        f"accelerate {accelerate.__version__}. {watched}"
+        + (f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})" if run.timelapse.frames() else "")
     )
 
 

@@ -1,18 +1,30 @@
 """The run: accelerator, data, players, steps, export; `train` reads from top to bottom."""
 
+import contextlib
 import os
+import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from gan_hub.loading import LoadError
-from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches, load_data
+from gan_hub.losses import ADVERSARIAL
+from gan_hub.training.batches import (
+    NOISE_DISCRIMINATOR,
+    NOISE_GENERATOR,
+    VIEW_DISCRIMINATOR,
+    VIEW_GENERATOR,
+    Batches,
+    load_data,
+)
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
-from gan_hub.training.config import FREE_OPTIONS, TrainConfig
+from gan_hub.training.config import FREE_OPTIONS, TrainConfig, modern
 from gan_hub.training.export import finish
 from gan_hub.training.players import TENSOR_FILES, Players
 from gan_hub.training.run import Run
@@ -26,82 +38,162 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     """Trains, and returns the Hub-ready folder runs/<name>/export.
 
     `resume` goes on from the newest valid checkpoint of the same configuration, on a CPU bit for bit; where there is no
-    checkpoint yet it starts anew. Raises ValueError or LoadError, in one sentence, for what cannot be done, and Stopped
-    after a SIGTERM, its state saved.
+    checkpoint yet it starts anew. Raises ValueError or LoadError, in one sentence, for what cannot be done, OSError for
+    a disk that does not take a checkpoint, and Stopped after a SIGTERM, its state saved.
     """
     checkpoints = config.run_folder / "checkpoints"
     if not resume and list_checkpoints(checkpoints):
         raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")
+    _make_folder(config)
     accelerator = make_accelerator(config)
     if resume and not list_checkpoints(checkpoints):
         accelerator.print(f"nothing to resume in {checkpoints}: starting anew.")
         resume = False
-    data = load_data(config)
-    players = Players(config, len(data.label_names or ()), accelerator)
-    batches = Batches(data.train, config, players.latent_size, accelerator)
-    start, spent = _resume(players, checkpoints, config, data.fingerprint()) if resume else (0, {})
-    run = Run(config, accelerator, players, data, start, spent)
+    with _others_alive(accelerator):
+        with accelerator.main_process_first():  # what is decoded and kept on the disk is then there for the others
+            data = load_data(config)
+        players = Players(config, len(data.label_names or ()), accelerator)
+        batches = Batches(data.train, config, players.latent_size, accelerator)
+        past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
+        start = past.get("step", 0)
+        with StopSignal(accelerator) as stop:
+            run = Run(config, accelerator, players, data, start, past, stop)
+            for step in range(start, config.total_steps):
+                images_seen = (step + 1) * config.batch_size
+                players.set_pace(config.learning_rate_factor(images_seen))
+                metrics = play(players, config, batches, step)
+                run.check(step + 1, metrics)
+                players.ema.update(players.bare_generator, config.batch_size, images_seen)
 
-    with StopSignal(accelerator) as stop:
-        for step in range(start, config.total_steps):
-            images_seen = (step + 1) * config.batch_size
-            penalise = config.r1_gamma > 0 and step % config.r1_interval == 0
-            players.scale_learning_rates(config.learning_rate_factor(images_seen))
-            reals, labels = batches.reals(step)
-            z = batches.noise(step, NOISE_DISCRIMINATOR)
-            metrics = discriminator_step(players, config, reals, labels, z, penalise)
-            z = batches.noise(step, NOISE_GENERATOR)
-            metrics |= generator_step(players, config, batches.labels(step), z)
-            players.ema.update(players.bare_generator, config.batch_size, images_seen)
+                run.record(step + 1, metrics)
+                stopping = stop.requested()
+                if stopping or run.due(step + 1, config.checkpoint_kimg):
+                    run.save(checkpoints, step + 1)
+                if stopping:
+                    raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
+            return finish(run)
 
-            run.record(step + 1, metrics)
-            stopping = stop.requested()
-            if stopping or run.due(step + 1, config.checkpoint_kimg):
-                run.save(checkpoints, step + 1)
-            if stopping and step + 1 < config.total_steps:
-                raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
-    return finish(run)
+
+def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> dict[str, torch.Tensor]:
+    """One turn of the game (Goodfellow et al. 2014, Algorithm 1): k updates of the discriminator, one of the generator.
+
+    Every update has images and noise of its own, unless fakes are shared. Returns the metrics of the last updates.
+    """
+    k, paired = config.discriminator_steps, ADVERSARIAL[config.loss].paired
+    penalise = step % config.penalty_interval == 0
+    stretch = config.path_length_weight > 0 and step % config.path_length_interval == 0
+
+    for turn in range(step * k, (step + 1) * k):
+        reals, labels = batches.reals(turn)
+        z = batches.noise(turn, NOISE_DISCRIMINATOR).requires_grad_(config.share_fakes and stretch)
+        fakes = players.fakes(z, labels, graph=config.share_fakes, twice=stretch)
+        view = batches.view(turn, VIEW_DISCRIMINATOR, step, players.controls.augment_p)
+        metrics = discriminator_step(players, config, reals, fakes, labels, view, penalise)
+    players.adjust(step, metrics)
+
+    if not config.share_fakes:
+        labels = labels if paired else batches.labels(step)  # a pair is of one class
+        z = batches.noise(step, NOISE_GENERATOR).requires_grad_(stretch)
+        fakes = players.fakes(z, labels, graph=True, twice=stretch)
+    view = batches.view(step, VIEW_GENERATOR, step, players.controls.augment_p)
+    metrics |= generator_step(players, config, reals, fakes, labels, view, z if stretch else None)
+    return metrics | players.weight_norms()
+
+
+def _make_folder(config: TrainConfig) -> None:
+    """The run's folder, tried before anything is computed; raises ValueError where nothing can be written there."""
+    try:
+        config.run_folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=config.run_folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"output={config.output!r}: {config.run_folder} cannot be written ({error.strerror}).") from error
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
-    """Devices, processes and precision; raises ValueError for fp16 without a GPU, where it would silently be fp32."""
+    """Devices, processes and precision; raises ValueError for what would silently train something else."""
+    _refuse_what_a_gan_cannot_use()
+    available = {str(tracker) for tracker in get_available_trackers()}
+    for name in config.tracker_names:
+        if name not in available:
+            raise ValueError(
+                f"trackers={config.trackers!r}: {name!r} is not installed or not one of accelerate's; here are none, "
+                f"{', '.join(sorted(available))}."
+            )
     cpu = config.device == "cpu" or not torch.accelerator.is_available()
     if cpu:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # without it, torchrun's processes would each train alone on a CPU
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
     accelerator = Accelerator(
         cpu=cpu,
         mixed_precision=ACCELERATE_PRECISION[config.precision],
-        log_with="tensorboard",
+        log_with=config.tracker_names or None,
         project_dir=config.run_folder,
-        # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024); what
-        # is saved and averaged is rank 0's.
         kwargs_handlers=[
+            # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024);
+            # what is saved and averaged is rank 0's.
             DistributedDataParallelKwargs(broadcast_buffers=False),
-            InitProcessGroupKwargs(
-                timeout=timedelta(hours=2)
-            ),  # the others wait while the first one scores and exports
+            # The others wait while the first one scores and exports.
+            InitProcessGroupKwargs(timeout=timedelta(hours=2)),
         ],
     )
-    if accelerator.gradient_accumulation_steps != 1:
-        raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
     if config.precision == "fp16" and accelerator.device.type != "cuda":
         raise ValueError(f"precision='fp16' needs a CUDA GPU, but this run is on {accelerator.device}; choose bf16.")
+    if config.batch_size % accelerator.num_processes:
+        raise ValueError(
+            f"batch_size={config.batch_size} is not divisible by the {accelerator.num_processes} processes of this run."
+        )
     return accelerator
 
 
-def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprint: str) -> tuple[int, dict]:
-    """(first step, time spent) after loading the newest valid checkpoint of the same configuration and data."""
+def _refuse_what_a_gan_cannot_use() -> None:
+    """Raises ValueError for settings of an accelerate config that two players cannot follow, or not exactly."""
+
+    def set_to(name: str, *off: str) -> bool:
+        return os.environ.get(name, "").lower() not in ("", "false", "0", *off)
+
+    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1"):
+        raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
+    for name, switch in (("DeepSpeed", "ACCELERATE_USE_DEEPSPEED"), ("FSDP", "ACCELERATE_USE_FSDP")):
+        if set_to(switch):
+            raise ValueError(
+                f"{name} shards one network with one optimizer, and a gradient penalty needs second derivatives; a GAN's "
+                "two players fit on one GPU each: use recipes/accelerate/many-gpus.yaml."
+            )
+    if set_to("ACCELERATE_DYNAMO_BACKEND", "no"):
+        raise ValueError("accelerate's dynamo_backend would compile penalties as well, which fails; use compile=true.")
+
+
+@contextlib.contextmanager
+def _others_alive(accelerator: Accelerator) -> Iterator[None]:
+    """Says in a sentence that another process died, where the backend speaks of closed connections."""
+    try:
+        yield
+    except RuntimeError as error:
+        lost = ("Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "Timed out waiting", "gloo")
+        if accelerator.num_processes == 1 or not any(word in str(error) for word in lost):
+            raise
+        raise ConnectionError(
+            "another process of this run ended, so that this one cannot go on. The last checkpoint is kept; start all "
+            "processes again with --resume."
+        ) from error
+
+
+def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprint: str) -> dict:
+    """The state of the newest valid checkpoint of the same configuration and data, after loading the players from it."""
     accelerator = players.accelerator
     path, tensors, state, refused = load_newest(checkpoints, TENSOR_FILES)
     for reason in refused:
         accelerator.print(f"passed over a checkpoint: {reason}")
-    missing = [key for key in ("step", "config", "data", "processes", "scaler", "elapsed") if key not in state]
+    needed = ("step", "config", "data", "processes", "elapsed", "monitors", "tensors", *players.state())
+    missing = [key for key in needed if key not in state]
     if missing:
         raise LoadError(f"{path}: {missing[0]!r} is missing from its state.")
-    ours, theirs = asdict(config), state["config"]
-    different = [key for key in ours if key not in FREE_OPTIONS and ours[key] != theirs.get(key)]
+    defaults = asdict(TrainConfig())
+    ours, theirs = asdict(config), defaults | modern(state["config"])
+    different = [key for key in ours if key not in FREE_OPTIONS and ours[key] != theirs[key]]
     if different:
-        pairs = "; ".join(f"{key}: {theirs.get(key)!r} there, {ours[key]!r} now" for key in different)
+        pairs = "; ".join(f"{key}: {theirs[key]!r} there, {ours[key]!r} now" for key in different)
         raise ValueError(f"{path} belongs to another configuration ({pairs}).")
     if state["data"] != fingerprint:
         raise ValueError(f"{path} was trained on other images than data={config.data!r} holds now.")
@@ -109,6 +201,6 @@ def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprin
         accelerator.print(
             f"note: {state['processes']} process(es) then, {accelerator.num_processes} now; not bit-equal."
         )
-    players.load(tensors, state["scaler"])
+    players.load(tensors, state)
     accelerator.print(f"resumed from {path} ({state['step'] * config.batch_size / 1000:.1f} kimg)")
-    return state["step"], state["elapsed"]
+    return state

@@ -1,19 +1,22 @@
-"""What a run writes down for people: a JSONL log, TensorBoard, sample grids, a plot."""
+"""What a run writes down for people: a JSONL log, a plot, sample grids, a time-lapse."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from gan_hub.images import grid
+from gan_hub.images import grid, height_width, save_animation
 from gan_hub.pipeline import GANPipeline
 
-LOG_NAME, PLOT_NAME, SAMPLES_NAME = "log.jsonl", "plot.png", "samples.png"
+LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME = "log.jsonl", "plot.png", "samples.png", "timelapse.webp"
 PLOTS = {  # title → the columns drawn in it
     "losses": ("loss/discriminator", "loss/generator"),
     "mean logits": ("logit/real", "logit/fake"),
-    "discriminator accuracy": ("accuracy/real", "accuracy/fake"),
+    "discriminator accuracy": ("accuracy/real", "accuracy/fake", "accuracy/pairs"),
+    "gradient norms": ("gradient/discriminator", "gradient/generator"),
+    "diversity (the data's is 1)": ("diversity",),
 }
 
 
@@ -28,19 +31,34 @@ class Records:
         self.path.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
 
     def write(self, images_seen: int, values: dict[str, float]) -> None:
-        line = {"images": images_seen} | {name: round(float(value), 6) for name, value in values.items()}
+        self._append({"images": images_seen} | {name: float(f"{value:.6g}") for name, value in values.items()})
+
+    def alarm(self, images_seen: int, sentence: str) -> None:
+        """What a monitor said, among the numbers it said it about."""
+        self._append({"images": images_seen, "alarm": sentence})
+
+    @property
+    def alarms(self) -> list[str]:
+        return [line["alarm"] for line in self.lines if "alarm" in line]
+
+    def _append(self, line: dict) -> None:
         self.lines.append(line)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def plot(self) -> None:
-        """Losses, logits, accuracy and scores against images seen, as plot.png."""
+        """Losses, logits, accuracy, gradients, diversity and scores against images seen, as plot.png."""
         from matplotlib.figure import Figure  # a second of import that only a training run pays
 
         scores = sorted({name for line in self.lines for name in line if name.startswith("score/")})
         plots = PLOTS | {name.removeprefix("score/"): (name,) for name in scores}
-        figure = Figure(figsize=(4 * len(plots), 3), layout="constrained")
-        for axes, (title, names) in zip(np.atleast_1d(figure.subplots(1, len(plots))), plots.items()):
+        columns = min(4, len(plots))
+        rows = -(-len(plots) // columns)
+        figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).flatten()
+        for empty in panels[len(plots) :]:
+            empty.set_axis_off()
+        for axes, (title, names) in zip(panels, plots.items()):
             axes.set(title=title, xlabel="kimg")
             axes.grid(alpha=0.3)
             for name in names:
@@ -52,6 +70,46 @@ class Records:
             elif points and 0 < 10 * min(value for _, value in points) < max(value for _, value in points):
                 axes.set_yscale("log")
         figure.savefig(self.folder / PLOT_NAME, dpi=110)
+
+
+class Timelapse:
+    """The same latents at set points of a run, close together at the start: images being born, as timelapse.webp.
+
+    Frames are PNGs in timelapse/, named by the images seen; a resumed run takes up those before its checkpoint.
+    """
+
+    ROWS, COLUMNS = 4, 8
+
+    def __init__(self, folder: Path, frames: int, total_steps: int, batch_size: int, images_seen: int):
+        self.folder, self.batch_size = folder / "timelapse", batch_size
+        last = max(1, frames - 1)
+        self.steps = {round(total_steps * (frame / last) ** 2) for frame in range(frames)}
+        if images_seen == 0:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        for path in self.frames():
+            if int(path.stem) > images_seen:
+                path.unlink()
+
+    def frames(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]" * 12 + ".png"))
+
+    def due(self, step: int) -> bool:
+        return step in self.steps
+
+    def add(self, step: int, pipeline: GANPipeline) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS)
+        sheet.save(self.folder / f"{step * self.batch_size:012d}.png")
+
+    def write(self, path: Path) -> bool:
+        """The frames as one animation, the last one held; False where there is none to write."""
+        frames = []
+        for frame in self.frames():
+            with Image.open(frame) as image:
+                frames.append(image.copy())
+        if frames:
+            save_animation(frames + frames[-1:] * 6, path, seconds_per_frame=0.25)
+        return bool(frames)
 
 
 def read_log(path: Path) -> list[dict]:
@@ -74,5 +132,5 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10) -> Imag
     return grid(
         pipeline(seeds=range(rows * columns), labels=labels).images,
         columns,
-        scale=2 if pipeline.generator.config["resolution"] < 64 else 1,
+        scale=2 if max(height_width(pipeline.generator.config["resolution"])) < 64 else 1,
     )

@@ -1,4 +1,4 @@
-"""What happens beside the two players' game: log, samples, scores, checkpoints, the clock. Only rank 0 writes."""
+"""What happens beside the two players' game: log, samples, alarms, scores, checkpoints, the clock. Only rank 0 writes."""
 
 import time
 from dataclasses import asdict
@@ -15,38 +15,69 @@ from gan_hub.pipeline import GANPipeline
 from gan_hub.training.batches import Data
 from gan_hub.training.checkpoints import save_checkpoint
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.measures import Change, Diversity, Memorising, peak_memory_gb
+from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import Players
-from gan_hub.training.records import SAMPLES_NAME, Records, sample_grid
+from gan_hub.training.records import SAMPLES_NAME, Records, Timelapse, sample_grid
+from gan_hub.training.stopping import Stopped, StopSignal
 
 CONFIG_NAME = "config.yaml"
+CONSOLE = ("loss/", "accuracy/pairs", "diversity", "score/", "img/s")  # of the log's columns
+WATCH_STEPS = 50  # at most so many steps between two looks of the monitors
+
+
+class Alarmed(ValueError):
+    """A monitor's alarm in a run that was told to stop at one."""
 
 
 class Run:
     """One run's paper trail; `train` tells it what was played, it decides what is due."""
 
     def __init__(
-        self, config: TrainConfig, accelerator: Accelerator, players: Players, data: Data, start: int, spent: dict
-    ):
-        """`start`: the first step still to do; `spent`: what `elapsed` said when the checkpoint was written."""
-        self.config, self.accelerator, self.players, self.data = config, accelerator, players, data
+        self, config: TrainConfig, accelerator: Accelerator, players: Players, data: Data, start: int, past: dict,
+        stop: StopSignal,
+    ):  # fmt: skip
+        """`start`: the first step still to do; `past`: the checkpoint's state, or an empty dict."""
+        self.config, self.accelerator, self.players, self.data, self.stop = config, accelerator, players, data, stop
         self.label_names = data.label_names
-        self.spent, self.began, self.began_cpu = spent, time.monotonic(), time.process_time()
+        self.spent, self.began, self.began_cpu = past.get("elapsed", {}), time.monotonic(), time.process_time()
         self.fingerprint = data.fingerprint()
-        self.extractor = None if config.extractor == "none" else Extractor(config.extractor)
+        self.extractor = None if config.extractor == "none" else InterruptibleExtractor(config.extractor, stop)
         self.report: Report | None = None  # the newest; at the end, that of the published weights
-        self.latest: dict[str, torch.Tensor] = {}
         self.reals = None  # their features' moments, measured when a score is first due
+        self.latest: dict[str, torch.Tensor] = {}
+        self.sums: dict[str, torch.Tensor] = {}  # metrics since the monitors' last look, and how many of each
+        self.counts: dict[str, int] = {}
         images = start * config.batch_size
-        accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": images}})
+        tensorboard = {"tensorboard": {"purge_step": images}} if "tensorboard" in config.tracker_names else {}
+        accelerator.init_trackers("tensorboard" if tensorboard else config.name, init_kwargs=tensorboard)
         if accelerator.is_main_process:
-            self.records = Records(config.run_folder, images)
-            (config.run_folder / CONFIG_NAME).write_text(config.to_yaml(), encoding="utf-8")
+            self._open_books(images, past.get("monitors"))
         self.bar = tqdm(
             total=config.total_steps * config.batch_size, initial=images, unit="img", smoothing=0.05,
             disable=None if accelerator.is_main_process else True,
         )  # fmt: skip
         self.last_time, self.last_images = self.began, images
         accelerator.print(self.headline())
+
+    def _open_books(self, images: int, monitors: dict | None) -> None:
+        """What only the main process has: log, monitors and what they look at, the time-lapse."""
+        config, data = self.config, self.data
+        self.records = Records(config.run_folder, images)
+        (config.run_folder / CONFIG_NAME).write_text(config.to_yaml(), encoding="utf-8")
+        self.monitors = Monitors()
+        if monitors:
+            self.monitors.load(monitors)
+        self.diversity = Diversity(data.train, self.players.latent_size)
+        self.changes = {
+            "change/generator": Change(self.players.bare_generator),
+            "change/discriminator": Change(self.players.bare_discriminator),
+        }
+        self.memorising = Memorising(data.train, data.held_out) if Memorising.possible(data.train) else None
+        frames, steps = config.timelapse_frames, config.total_steps
+        self.timelapse = Timelapse(config.run_folder, frames, steps, config.batch_size, images)
+        if images == 0 and self.timelapse.due(0):
+            self.timelapse.add(0, self.pipeline())
 
     def headline(self) -> str:
         """What a newcomer can check at a glance: processes, device, precision, sizes, data."""
@@ -58,77 +89,130 @@ class Run:
             f"training on {self.data.train.report()} Held out: {len(self.data.held_out):,}."
         )
 
+    def pipeline(self) -> GANPipeline:
+        """The averaged generator, as it would be published."""
+        return GANPipeline(self.players.ema.model, None, self.label_names)
+
     def due(self, step: int, kimg: float) -> bool:
         """Whether something done every `kimg` is done after this step; always after the last."""
         return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.config.total_steps)
 
+    def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
+        """Raises ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
+
+        An overflowing gradient is everyday life of fp16, whose scaler leaves that update out, until its scale is used up.
+        """
+        watched = ("loss/", "weights/") if self.config.precision == "fp16" else ("loss/", "gradient/", "weights/")
+        values = {name: value for name, value in metrics.items() if name.startswith(watched)}
+        if torch.isfinite(torch.stack([value.double() for value in values.values()])).all():
+            exhausted = self.players.exhausted_scaler()
+            if exhausted is None:
+                return
+            found = f"gradient/{exhausted} never fits into fp16"
+        else:
+            found = next(f"{name} became {value}" for name, value in values.items() if not torch.isfinite(value))
+        raise ValueError(
+            f"{found} at {step * self.config.batch_size / 1000:.1f} kimg; no checkpoint or average has it, the last "
+            "checkpoint is from before. Lower the learning rates, raise r1_gamma, or use precision fp32."
+        )
+
     def record(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
         """Everything that is written or measured at set points of the clock."""
-        images = step * self.config.batch_size
-        self.latest |= metrics  # the penalty is not part of every step; its newest value is logged
-        self.bar.update(self.config.batch_size)
-        logged, sampled = self.due(step, self.config.log_kimg), self.due(step, self.config.sample_kimg)
-        scored = self.extractor is not None and self.due(step, self.config.evaluate_kimg)
-        if not (logged or sampled or scored):
+        config, images = self.config, step * self.config.batch_size
+        self._add(metrics)
+        self.bar.update(config.batch_size)
+        logged, sampled = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
+        if logged or step % min(WATCH_STEPS, config.every(config.log_kimg)) == 0:
+            self._watch(step, images, logged)
+        if not self.accelerator.is_main_process:
             return
-        # The only point at which the numbers leave the device.
-        values = {name: self.accelerator.reduce(value, "mean").item() for name, value in self.latest.items()}
-        self._check_finite(values, images)
+        if sampled:
+            self._sample(images)
+        if self.timelapse.due(step):
+            self.timelapse.add(step, self.pipeline())
+        if self.extractor is not None and self.due(step, config.evaluate_kimg):
+            self._score(images)
+
+    def _add(self, metrics: dict[str, torch.Tensor]) -> None:
+        """Sums on the device: the numbers leave it only when somebody looks."""
+        for name, value in metrics.items():
+            if not name.startswith("weights/"):
+                self.sums[name] = self.sums.get(name, 0) + value
+                self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _watch(self, step: int, images: int, logged: bool) -> None:
+        """The means since the last look, over all processes, for the monitors; and for the log where that is due."""
+        names = sorted(self.sums)
+        means = torch.stack([(self.sums[name] / self.counts[name]).double() for name in names])
+        # The penalties are not part of every step: their newest values stand in the log until there are newer ones.
+        self.latest |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist()))
+        self.sums, self.counts = {}, {}
+        if not self.accelerator.is_main_process:
+            return self._heed(False)
+        values = self.latest | {name: change() for name, change in self.changes.items()}
+        values["diversity"] = self.diversity(self.players.bare_generator)
+        if self.memorising is not None and self.due(step, self.config.sample_kimg):
+            fakes = self.pipeline()(num_images=64, seed=0, output_type="pt").images
+            values["memorised"] = self.memorising(fakes)
+        if self.config.augment == "ada":
+            values["augment/p"] = self.players.controls.augment_p
+        if self.config.loss == "began":
+            values["began/k"] = self.players.controls.balance
+        alarms = [] if self.config.alarms == "off" else self.monitors.observe(images, values)
+        for sentence in alarms:
+            self.records.alarm(images, sentence)
+            tqdm.write(f"warning at {images / 1000:.1f} kimg: {sentence}")
         if logged:
             values["img/s"] = (images - self.last_images) / max(1e-9, time.monotonic() - self.last_time)
+            values["memory/GB"] = peak_memory_gb(self.accelerator.device)
             self.last_time, self.last_images = time.monotonic(), images
             self._write(images, values)
-        if sampled and self.accelerator.is_main_process:
-            self._sample(images)
-        if scored and self.accelerator.is_main_process:
-            self.report = self.score()
-            self._write(images, {f"score/{name}": value for name, value in self.report.scores.items()})
-            self.last_time = time.monotonic()
+        self._heed(bool(alarms))
+
+    def _heed(self, alarmed: bool) -> None:
+        """Ends a run that is to stop at an alarm, on all processes together."""
+        if self.config.alarms != "stop":
+            return
+        flag = torch.tensor(float(alarmed), device=self.accelerator.device)
+        if self.accelerator.reduce(flag, "sum").item() > 0:
+            said = self.records.alarms[-1] if self.accelerator.is_main_process else "see the main process."
+            raise Alarmed(f"stopped by an alarm: {said} The last checkpoint is kept; alarms=warn goes on.")
 
     def score(self) -> Report:
         """The report of the averaged generator against the training images."""
         if self.reals is None:
             self.reals = real_moments(self.data.train, self.extractor)
-        count = self.config.evaluate_images
-        pipeline = GANPipeline(self.players.ema.model, None, self.label_names)
-        return evaluate(pipeline, self.data.train, extractor=self.extractor, num_images=count, real=self.reals)
+        count, train = self.config.evaluate_images, self.data.train
+        return evaluate(self.pipeline(), train, extractor=self.extractor, num_images=count, real=self.reals)
 
-    def _check_finite(self, values: dict[str, float], images: int) -> None:
-        for name, value in values.items():
-            if value != value or abs(value) == float("inf"):
-                raise ValueError(
-                    f"{name} became {value} at {images / 1000:.1f} kimg; the last checkpoint is from before. "
-                    "Lower the learning rates, raise r1_gamma, or use precision fp32."
-                )
-
-    def _check_weights(self, file: str, content: dict[str, torch.Tensor], step: int) -> None:
-        for name, tensor in content.items():
-            if not torch.isfinite(tensor).all():
-                raise ValueError(
-                    f"{file}: {name} holds NaN or Inf after {step * self.config.batch_size / 1000:.1f} kimg; no checkpoint "
-                    "was written, the last one is from before. Lower the learning rates, raise r1_gamma, or use fp32."
-                )
+    def _score(self, images: int) -> None:
+        try:
+            self.report = self.score()
+        except Stopped:
+            return  # the loop asks the signal itself, after this step
+        self._write(images, {f"score/{name}": value for name, value in self.report.scores.items()})
+        self.last_time, self.last_images = time.monotonic(), images
 
     def _write(self, images: int, values: dict[str, float]) -> None:
         self.accelerator.log(values, step=images)
-        if self.accelerator.is_main_process:
-            self.records.write(images, values)
-            numbers = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-            if self.bar.disable:  # no terminal: a line instead of a bar
-                left = (self.config.total_steps * self.config.batch_size - images) / max(values.get("img/s", 0), 1e-9)
-                eta = f"  ETA {left / 60:.0f} min" if "img/s" in values else ""
-                print(f"{images / 1000:9.1f} kimg  {numbers}{eta}", flush=True)
-            else:
-                self.bar.set_postfix_str(numbers[:60])
+        self.records.write(images, values)
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in values.items() if name.startswith(CONSOLE))
+        if self.bar.disable:  # no terminal: a line instead of a bar
+            left = (self.config.total_steps * self.config.batch_size - images) / max(values.get("img/s", 0), 1e-9)
+            eta = f"  ETA {left / 60:.0f} min" if "img/s" in values else ""
+            print(f"{images / 1000:9.1f} kimg  {numbers}{eta}", flush=True)
+        else:
+            self.bar.set_postfix_str(numbers[:60])
 
     def _sample(self, images: int) -> None:
-        sheet = sample_grid(GANPipeline(self.players.ema.model, None, self.label_names))
+        sheet = sample_grid(self.pipeline())
         folder = self.config.run_folder / "samples"
         folder.mkdir(parents=True, exist_ok=True)
         sheet.save(folder / f"kimg-{images // 1000:06d}.png")
         sheet.save(self.config.run_folder / SAMPLES_NAME)
-        writer = self.accelerator.get_tracker("tensorboard").writer
-        writer.add_image("samples", np.asarray(sheet.convert("RGB")), images, dataformats="HWC")
+        if "tensorboard" in self.config.tracker_names:
+            writer = self.accelerator.get_tracker("tensorboard").writer
+            writer.add_image("samples", np.asarray(sheet.convert("RGB")), images, dataformats="HWC")
         self.records.plot()
 
     def elapsed(self) -> dict[str, float]:
@@ -145,11 +229,24 @@ class Run:
                 "config": asdict(self.config),
                 "data": self.fingerprint,
                 "processes": self.accelerator.num_processes,
-                "scaler": self.players.scaler_state(),
                 "elapsed": self.elapsed(),
+                "monitors": self.monitors.state(),
             }
-            tensors = self.players.tensors()
-            for file, content in tensors.items():
-                self._check_weights(file, content, step)
-            save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)
+            save_checkpoint(
+                folder, step, self.players.tensors(), state | self.players.state(), self.config.keep_checkpoints
+            )
         self.accelerator.wait_for_everyone()
+
+
+class InterruptibleExtractor(Extractor):
+    """An extractor that a SIGTERM stops between two chunks of images: a score may take longer than one may wait."""
+
+    def __init__(self, name: str, stop: StopSignal):
+        super().__init__(name)
+        self.stop = stop
+
+    def features(self, images: torch.Tensor, batch_size: int = 250) -> torch.Tensor:
+        """As of `Extractor`; raises Stopped after a signal."""
+        if self.stop.received():
+            raise Stopped("stopped while a score was measured; --resume goes on.")
+        return super().features(images, batch_size)

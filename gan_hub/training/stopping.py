@@ -19,7 +19,7 @@ class StopSignal:
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator = accelerator
-        self.received = False
+        self.signalled = False
         self.parent = os.getppid() if "ACCELERATE_MIXED_PRECISION" in os.environ else None
 
     def __enter__(self) -> "StopSignal":
@@ -31,11 +31,15 @@ class StopSignal:
             signal.signal(number, handler)
 
     def _receive(self, number, frame) -> None:
-        self.received = True
+        self.signalled = True
+
+    def received(self) -> bool:
+        """Whether this process was told to stop."""
+        return self.signalled or (self.parent is not None and os.getppid() != self.parent)
 
     def requested(self) -> bool:
-        received = self.received or (self.parent is not None and os.getppid() != self.parent)
+        """Whether any process was; all of them ask, after the same step."""
         if self.accelerator.num_processes == 1:
-            return received
-        flag = torch.tensor(float(received), device=self.accelerator.device)
+            return self.received()
+        flag = torch.tensor(float(self.received()), device=self.accelerator.device)
         return self.accelerator.reduce(flag, "sum").item() > 0  # one process's signal stops them all at the same step

@@ -39,12 +39,13 @@ def small_options(shapes_npz, tmp_path) -> dict:
         "batch_size": 16,
         "total_kimg": 0.384,
         "decay_kimg": 0.1,
-        "r1_interval": 4,
+        "penalty_interval": 4,
         "ema_halflife_kimg": 0.1,
         "log_kimg": 0.064,
         "sample_kimg": 0.192,
         "checkpoint_kimg": 0.096,
         "evaluate_kimg": 0,
+        "timelapse_frames": 3,
         "device": "cpu",
     }
 

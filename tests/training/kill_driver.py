@@ -1,22 +1,28 @@
-"""Run by test_resume.py: trains once unbroken, then again and again with a kill -9 aimed at one system call of a save.
+"""Run by test_resume.py: trains once unbroken, then again and again with a kill -9, each time resumed to the end.
 
-Each training is a forked child, so that the libraries are imported once. Prints one JSON line for each kill.
+kill_driver.py OPTIONS PLAN; a plan is {"aimed": [n, …]} (the n-th call of a save that touches the disk) or {"random": count,
+"seed": s} (anywhere in the run). Each training is a forked child, so that the libraries are imported once. Prints one JSON
+line for each kill.
 """
 
 import functools
 import json
 import os
+import random
+import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
-from gan_hub.training import checkpoints
+from gan_hub.training import checkpoints, loop
 from gan_hub.training.checkpoints import list_checkpoints
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.run import Run
 
 
-def in_child(work) -> int:
-    """The wait status of `work` done in a forked child: 0, or -9 where it was killed."""
+def start(work) -> int:
+    """A forked child that does `work`; its process id."""
     child = os.fork()
     if child == 0:
         log = os.open("/dev/null", os.O_WRONLY)
@@ -27,31 +33,36 @@ def in_child(work) -> int:
         except BaseException as error:
             print(f"child: {error!r}", file=sys.stderr)
             os._exit(1)
+    return child
+
+
+def wait(child: int) -> int:
+    """Its wait status: 0, or -9 where it was killed."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def train(config: TrainConfig, resume: bool = False, die_at: int | None = None) -> None:
-    """Trains; with `die_at`, the process kills itself at that system call of its saves, counted from 0."""
-    from gan_hub.training.loop import train as run
+def train(config: TrainConfig, die_at: int | None = None) -> None:
+    """Trains on from whatever is there; with `die_at`, it kills itself before that call of its saves, from 0."""
+    calls = [0]
 
-    if die_at is not None:
-        calls = [0]
+    def counted(real):
+        def call(*args, **kwargs):
+            if calls[0] == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            calls[0] += 1
+            return real(*args, **kwargs)
 
-        def counted(real):
-            def call(*args, **kwargs):
-                if calls[0] == die_at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                calls[0] += 1
-                return real(*args, **kwargs)
+        return call
 
-            return call
-
-        checkpoints.os = type(sys)("os")
-        checkpoints.os.__dict__.update(os.__dict__)
-        for name in ("fsync", "rename"):
-            setattr(checkpoints.os, name, counted(getattr(os, name)))
-        checkpoints.write_json = counted(checkpoints.write_json)
-    run(config, resume=resume)
+    checkpoints.os = type(sys)("os")
+    checkpoints.os.__dict__.update(os.__dict__)
+    for name in ("fsync", "rename"):
+        setattr(checkpoints.os, name, counted(getattr(os, name)))
+    checkpoints.write_json = counted(checkpoints.write_json)
+    checkpoints.save_file = counted(checkpoints.save_file)
+    loop.finish = lambda run: None  # scoring and export come after the last checkpoint
+    Run._sample = lambda self, images: None  # drawing the plot takes longer than the training
+    loop.train(config, resume=True)
 
 
 def final_bytes(config: TrainConfig) -> dict[str, str]:
@@ -62,23 +73,33 @@ def final_bytes(config: TrainConfig) -> dict[str, str]:
 
 
 def main() -> None:
-    options, points = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    options, plan = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     unbroken = TrainConfig(**options | {"output": options["output"] + "/unbroken"})
-    assert in_child(functools.partial(train, unbroken)) == 0
-    expected = final_bytes(unbroken)
-    for point in points:
-        config = TrainConfig(**options | {"output": f"{options['output']}/killed-{point}"})
-        killed = in_child(functools.partial(train, config, die_at=point))
-        left = [path.name for path in list_checkpoints(config.run_folder / "checkpoints")]
-        resumed = in_child(functools.partial(train, config, resume=bool(left)))
-        equal = resumed == 0 and final_bytes(config) == expected
-        litter = [path.name for path in Path(config.run_folder / "checkpoints").glob(".unfinished-*")]
-        print(
-            json.dumps(
-                {"point": point, "killed": killed, "left": left, "resumed": resumed, "equal": equal, "litter": litter}
-            ),
-            flush=True,
-        )
+    began = time.monotonic()
+    assert wait(start(functools.partial(train, unbroken))) == 0
+    whole, expected = time.monotonic() - began, final_bytes(unbroken)
+
+    dice = random.Random(plan.get("seed"))
+    aims = plan.get("aimed", [None] * plan.get("random", 0))
+    while aims:
+        point = aims[0]
+        config = TrainConfig(**options | {"output": f"{options['output']}/killed"})
+        shutil.rmtree(config.run_folder, ignore_errors=True)
+        child = start(functools.partial(train, config, die_at=point))
+        if point is None:
+            time.sleep(dice.uniform(0, whole))
+            os.kill(child, signal.SIGKILL)
+        killed = wait(child)
+        if point is None and killed == 0:
+            continue  # it was done before: another throw of the dice
+        aims.pop(0)
+        folder = config.run_folder / "checkpoints"
+        left = [path.name for path in list_checkpoints(folder)]
+        resumed = wait(start(functools.partial(train, config)))
+        found = {"killed": killed, "left": left, "resumed": resumed, "point": point}
+        found["equal"] = resumed == 0 and final_bytes(config) == expected
+        found["litter"] = [path.name for path in Path(folder).glob(".unfinished-*")]
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

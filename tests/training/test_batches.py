@@ -8,7 +8,14 @@ import torch
 
 from gan_hub import real_samples
 from gan_hub.data import ImageSet, load_images
-from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches, load_data
+from gan_hub.training.batches import (
+    NOISE_DISCRIMINATOR,
+    NOISE_GENERATOR,
+    VIEW_DISCRIMINATOR,
+    VIEW_GENERATOR,
+    Batches,
+    load_data,
+)
 from gan_hub.training.config import TrainConfig
 
 
@@ -47,9 +54,33 @@ def test_the_two_players_and_each_step_have_noise_of_their_own():
     assert len({draw.numpy().tobytes() for draw in draws}) == 6
 
 
-def test_a_batch_that_cannot_be_shared_equally_is_refused():
-    with pytest.raises(ValueError, match="batch_size=4 is not divisible by the 3 processes"):
-        batches_of(0, 3)
+def test_reals_are_mirrored_at_random_and_alike_for_any_number_of_processes():
+    images = np.random.default_rng(0).integers(0, 256, (10, 28, 28, 1)).astype(np.uint8)
+    data = ImageSet(images, np.arange(10), [str(index) for index in range(10)])
+
+    def reals(rank: int, processes: int, flip: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        accelerator = SimpleNamespace(num_processes=processes, process_index=rank, device=torch.device("cpu"))
+        return Batches(data, TrainConfig(batch_size=8, flip=flip), 5, accelerator).reals(1)
+
+    (plain, labels), (flipped, _) = reals(0, 1, False), reals(0, 1, True)
+    kinds = [
+        "same" if torch.equal(a, b) else "mirrored" if torch.equal(a.flip(-1), b) else "other"
+        for a, b in zip(plain, flipped)
+    ]
+    assert set(kinds) == {"same", "mirrored"}
+    assert torch.equal(flipped, torch.cat([reals(rank, 2, True)[0] for rank in range(2)]))
+
+
+def test_the_view_has_the_recipes_augmentation_and_a_noise_that_ends():
+    options = {"augment": "ada", "instance_noise": 0.2, "instance_noise_kimg": 0.04, "batch_size": 4}
+    accelerator = SimpleNamespace(num_processes=1, process_index=0, device=torch.device("cpu"))
+    data = ImageSet(np.zeros((10, 28, 28, 1), np.uint8), np.zeros(10, np.int64), ["all"])
+    batches = Batches(data, TrainConfig(**options), 5, accelerator)
+    sigmas = [batches.view(0, VIEW_DISCRIMINATOR, step, 0.3).sigma for step in (0, 5, 10, 11)]
+    assert sigmas == pytest.approx([0.2, 0.1, 0.0, 0.0]) and sigmas[2] == 0.0
+    assert batches.view(0, VIEW_DISCRIMINATOR, 0, 0.3).p == 0.3
+    players = [batches.view(3, stream, 3, 0.3).uniform(2, torch.zeros(4, 1)) for stream in (VIEW_DISCRIMINATOR, VIEW_GENERATOR)]
+    assert not torch.equal(*players)
 
 
 def test_images_that_are_shipped_are_left_out_of_training(shapes_npz, tmp_path):

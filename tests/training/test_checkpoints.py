@@ -29,7 +29,7 @@ def test_what_is_saved_comes_back(tmp_path):
     path = save_checkpoint(tmp_path, 7, TENSORS, {"note": "x"}, keep=2)
     tensors, state = load_checkpoint(path, ("generator", "ema"))
     assert torch.equal(tensors["generator"]["weight"], torch.arange(6.0)) and tensors["ema"]["count"] == 3
-    assert state == {"note": "x", "step": 7}
+    assert state == {"note": "x", "step": 7, "tensors": {"generator": ["weight"], "ema": ["count"]}}
     assert {file.name for file in path.iterdir()} == {
         "generator.safetensors",
         "ema.safetensors",

@@ -1,16 +1,37 @@
-"""The two steps: each moves its own player only, and leaves nothing behind in the other."""
+"""The two steps: each moves its own player only, leaves nothing behind in the other, and plays the game it is told to."""
 
+import contextlib
 import copy
+import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from gan_hub.augment import View
+from gan_hub.losses import ADVERSARIAL, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.players import Controls, Descent
 from gan_hub.training.steps import discriminator_step, generator_step
 
-CONFIG = SimpleNamespace(loss="non_saturating", r1_gamma=1.0, r1_interval=4)
+CONFIG = TrainConfig(r1_gamma=1.0, penalty_interval=4)
 SHAPE = {"resolution": 28, "channels": 1, "num_classes": 3, "base_channels": 4}
+
+
+def toy_players(generator, discriminator, optimizer=lambda network: torch.optim.Adam(network.parameters(), 1e-3)):
+    """What the steps need of `Players`, on one process."""
+    return SimpleNamespace(
+        generator=generator,
+        discriminator=discriminator,
+        bare_discriminator=discriminator,
+        generator_descent=Descent(optimizer(generator)),
+        discriminator_descent=Descent(optimizer(discriminator)),
+        controls=Controls(),
+        twice_differentiable=lambda needed: contextlib.nullcontext(),
+        mean=lambda value: value.item(),
+    )
 
 
 @pytest.fixture
@@ -19,34 +40,57 @@ def players():
     pair = ARCHITECTURES["dcgan"]
     generator, discriminator = pair.generator(latent_size=8, **SHAPE), pair.discriminator(norm="none", **SHAPE)
     with torch.no_grad():  # large enough that gradients, and gradients of gradients, are no rounding noise
-        for parameter in discriminator.parameters():
+        for parameter in (*generator.parameters(), *discriminator.parameters()):
             parameter.normal_(std=0.2)
-    return SimpleNamespace(
-        generator=generator,
-        discriminator=discriminator,
-        generator_optimizer=torch.optim.Adam(generator.parameters(), 1e-3),
-        discriminator_optimizer=torch.optim.Adam(discriminator.parameters(), 1e-3),
-        backward=lambda loss: loss.backward(),
-    )
+    return toy_players(generator, discriminator)
 
 
 @pytest.fixture
 def batch():
+    """(reals, fakes, labels)"""
     torch.manual_seed(1)
-    return torch.rand(6, 1, 28, 28) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2]), torch.randn(6, 8)
+    return torch.rand(6, 1, 28, 28) * 2 - 1, torch.rand(6, 1, 28, 28) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2])
+
+
+def view() -> View:
+    return View(torch.Generator().manual_seed(0), 6)
 
 
 def parameters(network) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in network.parameters()]
 
 
+def gradients(network) -> torch.Tensor:
+    return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+
+
 def same(before: list[torch.Tensor], network) -> bool:
     return all(torch.equal(a, b) for a, b in zip(before, network.parameters()))
 
 
+def without_updates(players):
+    """The same players, whose descents compute gradients and change nothing."""
+    return toy_players(
+        copy.deepcopy(players.generator),
+        copy.deepcopy(players.discriminator),
+        lambda network: torch.optim.SGD(network.parameters(), 0.0),
+    )
+
+
+def discriminator_gradient(players, config, batch, penalise: bool) -> torch.Tensor:
+    work = without_updates(players)
+    discriminator_step(work, config, *(tensor.clone() for tensor in batch), view(), penalise)
+    return gradients(work.discriminator)
+
+
+def generator_turn(players, config, batch, z, seen=None) -> dict:
+    reals, _, labels = batch
+    return generator_step(players, config, reals, players.generator(z, labels), labels, seen or view())
+
+
 def test_the_discriminator_step_moves_the_discriminator_only(players, batch):
     generator, discriminator = parameters(players.generator), parameters(players.discriminator)
-    metrics = discriminator_step(players, CONFIG, *batch, penalise=True)
+    metrics = discriminator_step(players, CONFIG, *batch, view(), penalise=True)
     assert same(generator, players.generator) and not same(discriminator, players.discriminator)
     assert all(parameter.grad is None for parameter in players.generator.parameters())
     assert metrics["penalty/r1"] > 0 and not any(value.requires_grad for value in metrics.values())
@@ -54,40 +98,31 @@ def test_the_discriminator_step_moves_the_discriminator_only(players, batch):
 
 def test_the_generator_step_moves_the_generator_only(players, batch):
     generator, discriminator = parameters(players.generator), parameters(players.discriminator)
-    _, labels, z = batch
-    generator_step(players, CONFIG, labels, z)
+    metrics = generator_turn(players, CONFIG, batch, torch.randn(6, 8))
     assert same(discriminator, players.discriminator) and not same(generator, players.generator)
     assert all(parameter.grad is None for parameter in players.discriminator.parameters())
     assert all(parameter.requires_grad for parameter in players.discriminator.parameters())
+    assert not any(value.requires_grad for value in metrics.values())
 
 
 def test_a_generator_step_in_between_does_not_leak_into_the_discriminator(players, batch):
     alone = copy.deepcopy(players.discriminator)
-    reals, labels, z = batch
-    generator_step(players, SimpleNamespace(loss="non_saturating"), labels, z)
-    players.generator.eval()
-    with torch.no_grad():
-        fakes = players.generator(z, labels)
+    reals, fakes, labels = batch
+    generator_turn(players, CONFIG, batch, torch.randn(6, 8))
     expected = torch.nn.functional.softplus(-alone(reals, labels)).mean()
     expected = expected + torch.nn.functional.softplus(alone(fakes, labels)).mean()
     alone.zero_grad()
     expected.backward()
-    discriminator_step(players, CONFIG, reals, labels, z, penalise=False)
+    discriminator_step(players, CONFIG, *batch, view(), penalise=False)
     for ours, theirs in zip(players.discriminator.parameters(), alone.parameters()):
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_nothing_of_one_step_is_left_in_the_next(players, batch):
-    reals, labels, z = batch
-    players.generator_optimizer = torch.optim.SGD(players.generator.parameters(), 0.0)
-    players.discriminator_optimizer = torch.optim.SGD(players.discriminator.parameters(), 0.0)
-
-    def gradients(network) -> torch.Tensor:
-        return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
-
+    players, z = without_updates(players), torch.randn(6, 8)
     for network, step in (
-        (players.discriminator, lambda: discriminator_step(players, CONFIG, reals, labels, z, False)),
-        (players.generator, lambda: generator_step(players, CONFIG, labels, z)),
+        (players.discriminator, lambda: discriminator_step(players, CONFIG, *batch, view(), False)),
+        (players.generator, lambda: generator_turn(players, CONFIG, batch, z)),
     ):
         step()
         first = gradients(network)
@@ -97,18 +132,165 @@ def test_nothing_of_one_step_is_left_in_the_next(players, batch):
 
 
 def test_the_lazy_penalty_is_weighted_by_gamma_and_its_interval(players, batch):
-    reals, labels, z = batch
-    players.generator.eval()
-
-    def gradient(config, penalise):
-        work = SimpleNamespace(**vars(players))
-        work.discriminator = copy.deepcopy(players.discriminator)
-        work.discriminator_optimizer = torch.optim.SGD(work.discriminator.parameters(), 0.0)
-        discriminator_step(work, config, reals.clone(), labels, z, penalise)
-        return torch.cat([parameter.grad.flatten() for parameter in work.discriminator.parameters()])
-
-    plain = gradient(CONFIG, False)
-    once = gradient(SimpleNamespace(loss="non_saturating", r1_gamma=1.0, r1_interval=1), True) - plain
-    lazy = gradient(CONFIG, True) - plain
+    plain = discriminator_gradient(players, CONFIG, batch, False)
+    once = discriminator_gradient(players, replace(CONFIG, penalty_interval=1), batch, True) - plain
+    lazy = discriminator_gradient(players, CONFIG, batch, True) - plain
     assert once.abs().max() > 0.1
     torch.testing.assert_close(lazy, 4 * once, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "dragan"])
+def test_each_penalty_is_added_with_its_weight_and_reported(players, batch, name):
+    switch = {"r1": "r1_gamma", "r2": "r2_gamma", "wgan_gp": "wgan_gp_weight", "dragan": "dragan_weight"}[name]
+    off = replace(CONFIG, r1_gamma=0.0, penalty_interval=1)
+    plain = discriminator_gradient(players, off, batch, True)
+    single = discriminator_gradient(players, replace(off, **{switch: 1.0}), batch, True) - plain
+    triple = discriminator_gradient(players, replace(off, **{switch: 3.0}), batch, True) - plain
+    assert single.abs().max() > 1e-2
+    torch.testing.assert_close(triple, 3 * single, rtol=1e-2, atol=1e-3)
+    metrics = discriminator_step(players, replace(off, **{switch: 1.0}), *batch, view(), True)
+    assert [key for key in metrics if key.startswith("penalty/")] == [f"penalty/{name}"]
+
+
+def test_r1_looks_at_the_reals_and_r2_at_the_fakes(players, batch):
+    reals, fakes, labels = batch
+    config = replace(CONFIG, r2_gamma=1.0)
+    expected = {}
+    for name, penalty, images in (("r1", r1_penalty, reals), ("r2", r2_penalty, fakes)):
+        points = images.clone().requires_grad_()
+        expected[name] = penalty(players.discriminator(points, labels), points)
+    metrics = discriminator_step(players, config, *batch, view(), True)
+    for name, value in expected.items():
+        torch.testing.assert_close(metrics[f"penalty/{name}"], value.detach())
+    assert (expected["r1"] - expected["r2"]).abs() > 1e-3
+
+
+@pytest.mark.parametrize("loss", [name for name in ADVERSARIAL if name != "began"])
+def test_a_recipes_loss_is_the_one_that_is_played(players, batch, loss):
+    reals, fakes, labels = batch
+    game, config, z = ADVERSARIAL[loss], TrainConfig(loss=loss, r1_gamma=0.0), torch.randn(6, 8)
+    players = without_updates(players)
+    real, fake = players.discriminator(reals, labels), players.discriminator(fakes, labels)
+    metrics = discriminator_step(players, config, *batch, view(), True)
+    torch.testing.assert_close(metrics["loss/discriminator"], game.discriminator(real, fake).detach())
+    fake = players.discriminator(players.generator(z, labels), labels)
+    expected = game.generator(fake, real) if game.paired else game.generator(fake)
+    torch.testing.assert_close(
+        generator_turn(players, config, batch, z)["loss/generator"], expected.detach(), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_label_smoothing_reaches_the_loss(players, batch):
+    reals, fakes, labels = batch
+    players = without_updates(players)
+    real, fake = players.discriminator(reals, labels).detach(), players.discriminator(fakes, labels).detach()
+    metrics = discriminator_step(players, TrainConfig(label_smoothing=0.1), *batch, view(), False)
+    d_real, d_fake = torch.sigmoid(real.double()), torch.sigmoid(fake.double())
+    by_hand = -(0.9 * d_real.log() + 0.1 * (1 - d_real).log()).mean() - (1 - d_fake).log().mean()
+    assert metrics["loss/discriminator"].item() == pytest.approx(by_hand.item(), rel=1e-4)
+
+
+def test_a_discriminator_whose_loss_is_low_is_skipped_only_where_asked(players, batch):
+    loss = discriminator_step(without_updates(players), CONFIG, *batch, view(), False)["loss/discriminator"].item()
+    for threshold, moves in ((loss * 1.01, False), (loss * 0.99, True), (0.0, True)):
+        work = toy_players(copy.deepcopy(players.generator), copy.deepcopy(players.discriminator))
+        before = parameters(work.discriminator)
+        config = replace(CONFIG, skip_discriminator_below=threshold)
+        metrics = discriminator_step(work, config, *batch, view(), False)
+        assert same(before, work.discriminator) is not moves
+        assert ("gradient/discriminator" in metrics) is moves
+
+
+def test_weights_are_clipped_after_the_update(players, batch):
+    discriminator_step(players, replace(CONFIG, weight_clip=0.05), *batch, view(), False)
+    largest = max(parameter.abs().max().item() for parameter in players.discriminator.parameters())
+    assert largest == pytest.approx(0.05)
+
+
+class Shifted(View):
+    """A view that can be told from the images: it adds 0.25, and counts how often it was asked."""
+
+    def __call__(self, images):
+        self.asked = getattr(self, "asked", 0) + 1
+        return images + 0.25
+
+
+def test_reals_and_fakes_are_seen_through_the_view_in_both_steps(players, batch):
+    reals, fakes, labels = batch
+    players, z = without_updates(players), torch.randn(6, 8)
+    seen = Shifted(torch.Generator(), 6)
+    metrics = discriminator_step(players, CONFIG, *batch, seen, False)
+    assert seen.asked == 2
+    torch.testing.assert_close(metrics["logit/real"], players.discriminator(reals + 0.25, labels).mean().detach())
+    torch.testing.assert_close(metrics["logit/fake"], players.discriminator(fakes + 0.25, labels).mean().detach())
+    expected = ADVERSARIAL["non_saturating"].generator(players.discriminator(players.generator(z, labels) + 0.25, labels))
+    metrics = generator_turn(players, CONFIG, batch, z, seen)
+    torch.testing.assert_close(metrics["loss/generator"], expected.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_path_length_penalty_moves_its_running_mean_and_the_generator(players, batch):
+    reals, _, labels = batch
+    config = replace(CONFIG, path_length_weight=2.0, path_length_interval=4)
+
+    def gradient(config, stretch: bool):
+        work = without_updates(players)
+        work.generator.eval()  # the same fakes in each call
+        torch.manual_seed(3)
+        z = torch.randn(6, 8).requires_grad_(stretch)
+        fakes = work.generator(z, labels)
+        metrics = generator_step(work, config, reals, fakes, labels, view(), z if stretch else None)
+        return gradients(work.generator), metrics, work.controls.path_length_mean
+
+    plain, metrics, mean = gradient(config, False)
+    assert "penalty/path_length" not in metrics and mean == 0.0
+    lazy, metrics, mean = gradient(config, True)
+    once, _, _ = gradient(replace(config, path_length_interval=1), True)
+    assert mean > 0 and metrics["penalty/path_length"] > 0
+    assert (once - plain).abs().max() > 1e-6
+    torch.testing.assert_close(lazy - plain, 4 * (once - plain), rtol=1e-2, atol=1e-5)
+
+
+def test_the_gradient_norm_is_that_of_the_whole_gradient(players, batch):
+    players = without_updates(players)
+    metrics = discriminator_step(players, CONFIG, *batch, view(), True)
+    torch.testing.assert_close(metrics["gradient/discriminator"], gradients(players.discriminator).norm())
+    metrics = generator_turn(players, CONFIG, batch, torch.randn(6, 8))
+    torch.testing.assert_close(metrics["gradient/generator"], gradients(players.generator).norm())
+
+
+def test_accuracies_are_shares_of_right_verdicts():
+    from gan_hub.training.steps import judged
+
+    said = judged(torch.tensor([1.0, -1.0, 3.0, 2.0]), torch.tensor([-2.0, 0.5, 3.0, -1.0]))
+    assert said["accuracy/real"] == 0.75 and said["accuracy/fake"] == 0.5
+    assert said["accuracy/pairs"] == (1 + 0 + 0.5 + 1) / 4
+
+
+# ------------------------------------------------------------------------------------------ loss scalers
+
+
+def scaled_descent(value: float) -> tuple[torch.nn.Parameter, Descent]:
+    parameter = torch.nn.Parameter(torch.tensor([value]))
+    return parameter, Descent(torch.optim.SGD([parameter], 0.5), scaled=True)
+
+
+def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights():
+    (one, first), (two, second) = scaled_descent(2.0), scaled_descent(2.0)
+    before = first.scaler.get_scale()
+    first.zero_grad()
+    norm = first.step((one * torch.tensor(float("inf"))).sum())
+    assert not math.isfinite(norm) and one.item() == 2.0
+    second.zero_grad()
+    assert second.step((two * 3).sum()).item() == pytest.approx(3.0)  # the true gradient, not the scaled one
+    assert two.item() == pytest.approx(2.0 - 0.5 * 3)
+    assert first.scaler.get_scale() == before / 2 and second.scaler.get_scale() == before
+
+
+def test_a_scaler_keeps_gradients_that_would_vanish_in_fp16():
+    def learn(scaled: bool) -> float:
+        weight = torch.nn.Parameter(torch.zeros(1))
+        descent = Descent(torch.optim.SGD([weight], 1.0), scaled=scaled)
+        descent.zero_grad()
+        return descent.step((weight.half() * 1e-4).float().sum() * 1e-4).item()  # the gradient 1e-8 is 0 in float16
+
+    assert learn(False) == 0.0 and learn(True) == pytest.approx(1e-8, rel=0.05)

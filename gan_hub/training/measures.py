@@ -1,0 +1,108 @@
+"""What the flight recorder measures beside the losses: diversity, weight change, memorising, memory.
+
+Shapes: n images, C, H, W; images are float in [-1, 1]. All of it is done on the main process only, without a graph.
+"""
+
+import resource
+import sys
+
+import numpy as np
+import torch
+
+from gan_hub.data import ImageSet
+from gan_hub.images import from_uint8
+
+PAIRS = 64  # whose mean difference is the diversity
+MEMORISABLE = 10_000  # more training images than this are not searched for copies
+
+
+@torch.no_grad()
+def pair_distance(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Mean root-mean-square difference of the images first[i] and second[i], each (n, ...)."""
+    return (first.float() - second.float()).flatten(1).square().mean(1).sqrt().mean().item()
+
+
+class Diversity:
+    """How far apart two images of a class are, the generator's against the data's: 1 is as diverse as the data.
+
+    Always the same latents, two for each pair, both with the pair's label: a generator that draws one image a class has
+    diversity 0, though its classes differ.
+    """
+
+    def __init__(self, data: ImageSet, latent_size: int, seed: int = 0):
+        rng = np.random.default_rng(seed)
+        first, second = _pairs(data.labels, len(data), rng)
+        self.reals = pair_distance(from_uint8(data.images[first]), from_uint8(data.images[second]))
+        self.labels = None if data.labels is None else torch.from_numpy(data.labels[first])
+        generator = torch.Generator().manual_seed(seed)
+        self.z = torch.randn(2, len(first), latent_size, generator=generator)
+
+    @torch.no_grad()
+    def __call__(self, generator: torch.nn.Module) -> float:
+        """The ratio for a generator in the state it is in; it is left in the mode (train or eval) it was in."""
+        like, training = next(generator.parameters()), generator.training
+        labels = None if self.labels is None else self.labels.to(like.device)
+        generator.eval()
+        first, second = (generator(z.to(like.device, like.dtype), labels) for z in self.z)
+        generator.train(training)
+        return pair_distance(first, second) / max(self.reals, 1e-12)
+
+
+def _pairs(labels: np.ndarray | None, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of PAIRS images and of as many others, with the same labels where there are any."""
+    first = rng.integers(0, count, PAIRS)
+    if labels is None:
+        return first, (first + rng.integers(1, max(2, count), PAIRS)) % count
+    return first, np.array([rng.choice(np.flatnonzero(labels == labels[index])) for index in first])
+
+
+class Change:
+    """‖w − w₀‖ / ‖w₀‖ of a network's weights since it was asked last: 0 is a player that does not move."""
+
+    def __init__(self, network: torch.nn.Module):
+        self.network, self.before = network, self._copy(network)
+
+    @staticmethod
+    def _copy(network: torch.nn.Module) -> list[torch.Tensor]:
+        return [parameter.detach().clone() for parameter in network.parameters()]
+
+    def __call__(self) -> float:
+        now, before = self._copy(self.network), self.before
+        self.before = now
+        moved = torch.nn.utils.get_total_norm([a - b for a, b in zip(now, before)])
+        return (moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12)).item()
+
+
+class Memorising:
+    """How near fakes come to the nearest training image, against how near unseen reals come: 1 is a healthy 1, 0 a copy.
+
+    A smooth generator of noisy images comes nearer than a real does, by √½ at most (the mean image against two noisy
+    ones); what falls below ½ is drawn from memory. Only for data sets of up to MEMORISABLE images.
+    """
+
+    def __init__(self, train: ImageSet, held_out: ImageSet, count: int = PAIRS):
+        self.train = train
+        self.reals = self._nearest(from_uint8(held_out.images[:count]))
+
+    @classmethod
+    def possible(cls, train: ImageSet) -> bool:
+        return len(train) <= MEMORISABLE
+
+    def _nearest(self, images: torch.Tensor) -> float:
+        """Median distance of images (n, C, H, W) to the nearest training image."""
+        flat, nearest = images.float().flatten(1), torch.full((len(images),), float("inf"))
+        for start in range(0, len(self.train), 500):
+            chunk = from_uint8(self.train.images[start : start + 500]).flatten(1)
+            nearest = torch.minimum(nearest, torch.cdist(flat, chunk).min(1).values)
+        return nearest.median().item()
+
+    def __call__(self, fakes: torch.Tensor) -> float:
+        return self._nearest(fakes.cpu()) / max(self.reals, 1e-12)
+
+
+def peak_memory_gb(device: torch.device) -> float:
+    """The most memory this process had: of the GPU's where there is one, else of the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,181 @@
+"""The game as the recipe has it: k steps, fresh draws, two rates, shared fakes, numbers that move while it is played."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+
+from gan_hub.training import loop
+from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.players import Players
+
+
+class Recorded(Batches):
+    """Batches that remember what was drawn from them."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.turns, self.noises = [], []
+
+    def reals(self, turn):
+        self.turns.append(turn)
+        return super().reals(turn)
+
+    def noise(self, turn, stream):
+        self.noises.append((turn, stream))
+        return super().noise(turn, stream)
+
+
+@pytest.fixture
+def game(small_options):
+    """game(**options) → (players, recorded batches, config) of a run that has not begun."""
+
+    def make(**options) -> tuple[Players, Recorded, TrainConfig]:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        config = TrainConfig(**small_options | {"trackers": "none"} | options)
+        accelerator = loop.make_accelerator(config)
+        data = loop.load_data(config)
+        players = Players(config, len(data.label_names or ()), accelerator)
+        return players, Recorded(data.train, config, players.latent_size, accelerator), config
+
+    return make
+
+
+def adam_steps(descent) -> int:
+    (count,) = {int(state["step"]) for state in descent.optimizer.state.values()}
+    return count
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_discriminator_has_exactly_k_updates_with_fresh_images_and_noise_for_each_of_the_generators(game, k):
+    players, batches, config = game(discriminator_steps=k)
+    for step in range(4):
+        loop.play(players, config, batches, step)
+    assert adam_steps(players.discriminator_descent) == 4 * k and adam_steps(players.generator_descent) == 4
+    assert batches.turns == list(range(4 * k))
+    assert [turn for turn, stream in batches.noises if stream == NOISE_DISCRIMINATOR] == list(range(4 * k))
+    assert [turn for turn, stream in batches.noises if stream == NOISE_GENERATOR] == list(range(4))
+
+
+def test_shared_fakes_are_drawn_once_and_teach_both_players(game):
+    players, batches, config = game(share_fakes=True)
+    before = [parameter.clone() for parameter in players.generator.parameters()]
+    for step in range(2):
+        metrics = loop.play(players, config, batches, step)
+    assert {stream for _, stream in batches.noises} == {NOISE_DISCRIMINATOR} and len(batches.noises) == 2
+    assert adam_steps(players.generator_descent) == adam_steps(players.discriminator_descent) == 2
+    assert not all(torch.equal(a, b) for a, b in zip(before, players.generator.parameters()))
+    assert metrics["gradient/generator"] > 0
+
+
+def test_a_relativistic_generator_is_shown_the_pairs_of_the_discriminators_step(game, monkeypatch):
+    players, batches, config = game(loss="relativistic")
+    seen = []
+    real_step = loop.generator_step
+    monkeypatch.setattr(loop, "generator_step", lambda *args: seen.append(args) or real_step(*args))
+    loop.play(players, config, batches, 5)
+    _, _, reals, _, labels, _, _ = seen[0]
+    expected, classes = batches.reals(5)
+    assert torch.equal(reals, expected) and torch.equal(labels, classes)
+
+
+def test_two_learning_rates_fall_together_and_come_back_after_a_resume(game):
+    rates = {"learning_rate_generator": 1e-4, "learning_rate_discriminator": 4e-4}
+    players, _, _ = game(**rates)
+    for factor in (1.0, 0.5):
+        players.set_pace(factor)
+        assert players.generator_descent.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4 * factor)
+        assert players.discriminator_descent.optimizer.param_groups[0]["lr"] == pytest.approx(4e-4 * factor)
+
+
+def test_adas_p_climbs_while_the_reals_are_recognised_and_stays_where_it_is_off(game):
+    for augment, expected in (("ada", True), ("none", False)):
+        players, batches, config = game(augment=augment, ada_target=0.0, ada_kimg=1.0, learning_rate_generator=0.0)
+        for step in range(12):
+            loop.play(players, config, batches, step)
+        assert (players.controls.augment_p > 0) is expected
+        assert batches.view(0, 0, 0, players.controls.augment_p).p == (players.controls.augment_p if expected else 1.0)
+
+
+def test_begans_balance_moves_and_stays_between_0_and_1(game):
+    players, batches, config = game(
+        architecture="began", loss="began", conditional=False, began_rate=0.5, r1_gamma=0.0,
+        generator={"latent_size": 8, "base_channels": 4}, discriminator={"latent_size": 8, "base_channels": 4},
+    )  # fmt: skip
+    values = []
+    for step in range(6):
+        loop.play(players, config, batches, step)
+        values.append(players.controls.balance)
+    assert len(set(values)) > 1 and all(0 <= value <= 1 for value in values)
+
+
+def test_the_path_length_penalty_is_due_at_its_own_interval(game):
+    players, batches, config = game(path_length_weight=2.0, path_length_interval=3)
+    due = ["penalty/path_length" in loop.play(players, config, batches, step) for step in range(6)]
+    assert due == [True, False, False, True, False, False] and players.controls.path_length_mean > 0
+
+
+def weights_after(game, steps: int = 6, **options) -> torch.Tensor:
+    players, batches, config = game(precision=options.pop("precision", "fp64"), **options)
+    start = torch.cat([parameter.detach().flatten().clone() for parameter in players.generator.parameters()])
+    for step in range(steps):
+        loop.play(players, config, batches, step)
+    end = torch.cat([parameter.detach().flatten() for parameter in players.generator.parameters()])
+    assert (end - start).abs().max() > 1e-4
+    return end
+
+
+def test_channels_last_changes_nothing_but_rounding(game):
+    images = {"generator": {"latent_size": 8, "base_channels": 4}}
+    plain, fast = weights_after(game, **images), weights_after(game, channels_last=True, **images)
+    assert (plain - fast).abs().max() <= 1e-10
+    players, batches, _ = game(channels_last=True)
+    assert next(p for p in players.generator.parameters() if p.dim() == 4).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_bf16_trains_what_fp32_trains(game):
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        players, batches, config = game(precision=precision)
+        metrics = [loop.play(players, config, batches, step) for step in range(20)]
+        losses[precision] = sum(metric["loss/discriminator"].item() for metric in metrics) / 20
+        assert players.bare_generator.project.weight.dtype == torch.float32
+        assert metrics[0]["penalty/r1"].dtype == torch.float32  # the penalty's pass has no autocast
+    assert losses["bf16"] != losses["fp32"] and losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
+
+
+def test_compiled_networks_play_the_same_game_penalties_included(game):
+    options = {"steps": 3, "precision": "fp32", "penalty_interval": 2, "share_fakes": True}
+    plain, compiled = weights_after(game, **options), weights_after(game, compile=True, **options)
+    assert not torch.equal(plain, compiled)  # the compiled kernels round in their own way: they were really run
+    assert (plain - compiled).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_tf32_is_as_the_recipe_says(game, tf32):
+    game(tf32=tf32)
+    assert torch.backends.cuda.matmul.allow_tf32 is tf32 and torch.backends.cudnn.allow_tf32 is tf32
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "2", "gradient accumulation is not exact with two players"),
+        ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed shards one network"),
+        ("ACCELERATE_USE_FSDP", "true", "FSDP shards one network"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "use compile=true"),
+    ],
+)
+def test_what_accelerate_would_do_wrongly_is_refused(small_config, monkeypatch, variable, value, said):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=said):
+        loop.make_accelerator(small_config)
+
+
+def test_fp16_without_a_gpu_and_unknown_trackers_are_refused(small_config):
+    with pytest.raises(ValueError, match="trackers='tensorboard, pigeon': 'pigeon' is not installed or not one"):
+        loop.make_accelerator(replace(small_config, trackers="tensorboard, pigeon"))
+    with pytest.raises(ValueError, match="precision='fp16' needs a CUDA GPU"):
+        loop.make_accelerator(replace(small_config, precision="fp16"))
