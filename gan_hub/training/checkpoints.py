@@ -37,7 +37,7 @@ def save_checkpoint(
     except (OSError, SafetensorError) as error:
         size = sum(value.numel() * value.element_size() for content in tensors.values() for value in content.values())
         raise OSError(
-            f"{folder}: the checkpoint of {size / 1e6:.1f} MB could not be written ({' '.join(str(error).split())}). The "
+            f"{folder}: the checkpoint of {size / 1e6:.2f} MB could not be written ({' '.join(str(error).split())}). The "
             "last one is kept: make room, or the folder writable, and go on with --resume."
         ) from error
     finally:

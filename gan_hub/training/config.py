@@ -138,7 +138,10 @@ class TrainConfig:
                 f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss began and the "
                 "architecture began, whose discriminator is an autoencoder, go together only."
             )
-        policy_columns(self.augment_policy)  # raises ValueError for an unknown transform
+        try:
+            policy_columns(self.augment_policy)
+        except ValueError as error:
+            raise ValueError(f"augment_policy={self.augment_policy!r} is not allowed; {error}") from error
         if self.share_fakes and self.discriminator_steps > 1:
             raise ValueError(
                 f"share_fakes=True is not allowed with discriminator_steps={self.discriminator_steps}; each of several "

@@ -1,6 +1,7 @@
 """The run: accelerator, data, players, steps, export; `train` reads from top to bottom."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     if resume and not list_checkpoints(checkpoints):
         accelerator.print(f"nothing to resume in {checkpoints}: starting anew.")
         resume = False
-    with _others_alive(accelerator):
+    with _in_a_sentence(config, accelerator.num_processes):
         with accelerator.main_process_first():  # what is decoded and kept on the disk is then there for the others
             data = load_data(config)
         players = Players(config, len(data.label_names or ()), accelerator)
@@ -165,13 +166,20 @@ def _refuse_what_a_gan_cannot_use() -> None:
 
 
 @contextlib.contextmanager
-def _others_alive(accelerator: Accelerator) -> Iterator[None]:
-    """Says in a sentence that another process died, where the backend speaks of closed connections."""
+def _in_a_sentence(config: TrainConfig, processes: int) -> Iterator[None]:
+    """Says what to do where the disk takes no more, or where the backend speaks of connections that another one closed."""
     try:
         yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS):
+            raise
+        raise OSError(
+            f"{config.run_folder}: cannot be written ({error.strerror}). The last checkpoint is kept: make room, or the "
+            "folder writable, and go on with --resume."
+        ) from error
     except RuntimeError as error:
         lost = ("Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "Timed out waiting", "gloo")
-        if accelerator.num_processes == 1 or not any(word in str(error) for word in lost):
+        if processes == 1 or not any(word in str(error) for word in lost):
             raise
         raise ConnectionError(
             "another process of this run ended, so that this one cannot go on. The last checkpoint is kept; start all "

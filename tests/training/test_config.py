@@ -1,12 +1,15 @@
 """TrainConfig, recipes and flags: every mistake is one sentence with the key, the value and what is allowed."""
 
+import argparse
 from pathlib import Path
 
 import pytest
+import yaml
 
-from gan_hub.training.config import FIELDS, TrainConfig, merge, parse_flag, read_recipe
+from gan_hub.training.config import FIELDS, TrainConfig, add_flags, merge, parse_flag, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+CARDS = Path(__file__).parents[2] / "model_cards"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -30,12 +33,71 @@ def test_every_recipe_is_a_valid_configuration_named_like_its_file(path):
         ("data", "", "data=''"),
         ("decay_kimg", 5000.0, "at most total_kimg"),
         ("real_samples", "mnist", "real_samples_notice=''"),
+        ("label_smoothing", 0.6, "it is 0.5 or less"),
+        ("ada_target", 1.5, "it is 1 or less"),
+        ("resolution", "64", "of type int or list"),
+        ("augment", "mixup", "choose one of none, diffaugment, ada"),
+        ("augment_policy", "colour", "augment_policy"),
+        ("discriminator_steps", 0, "discriminator_steps=0"),
+        ("alarms", "loud", "choose one of warn, stop, off"),
+        ("strict_data", 1, "of type bool"),
     ],
 )
 def test_a_bad_value_is_refused_with_what_was_given_and_what_is_allowed(option, value, said):
     with pytest.raises(ValueError, match="not allowed") as error:
         TrainConfig(**{option: value})
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"label_smoothing": 0.1, "loss": "hinge"}, "goes with minimax, non_saturating, least_squares"),
+        ({"loss": "began"}, "loss='began' is not allowed with architecture='dcgan'"),
+        ({"architecture": "began"}, "loss='non_saturating' is not allowed with architecture='began'"),
+        ({"share_fakes": True, "discriminator_steps": 2}, "each of several updates needs fresh fakes"),
+        ({"instance_noise": 0.1}, "instance_noise=0.1 and instance_noise_kimg=0.0 go together"),
+        ({"instance_noise_kimg": 5}, "instance_noise=0.0 and instance_noise_kimg=5.0 go together"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, said):
+    with pytest.raises(ValueError, match="not allowed|go together") as error:
+        TrainConfig(**options)
+    assert said in str(error.value)
+    assert TrainConfig(label_smoothing=0.1, instance_noise=0.1, instance_noise_kimg=5, share_fakes=True)
+
+
+def test_sides_may_differ():
+    config = TrainConfig(resolution=[32, 48], conditional=False)
+    assert TrainConfig(**yaml.safe_load(config.to_yaml())) == config
+    with pytest.raises(ValueError, match="generator: config key 'resolution' has the value"):
+        TrainConfig(resolution=[28, 30])
+    assert parse_flag("resolution", "[32, 48]") == [32, 48] and parse_flag("resolution", "64") == 64
+
+
+def test_an_option_that_was_renamed_is_still_read_from_recipes_and_flags(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("r1_interval: 8\n")
+    assert read_recipe(path) == {"penalty_interval": 8}
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    for flag in ("--r1_interval", "--r1-interval", "--penalty_interval"):
+        assert vars(parser.parse_args([flag, "4"])) == {"penalty_interval": "4"}
+
+
+@pytest.mark.parametrize("path", sorted(CARDS.glob("*/recipe.yaml")), ids=lambda path: path.parent.name)
+def test_the_recipe_of_every_published_model_is_still_read(path):
+    assert TrainConfig(**read_recipe(path)).name == path.parent.name
+
+
+def test_penalties_are_those_with_a_weight():
+    assert TrainConfig().penalties == {"r1": 0.5}
+    assert TrainConfig(r1_gamma=0).penalties == {}
+    assert TrainConfig(r1_gamma=0, r2_gamma=2, wgan_gp_weight=10, dragan_weight=3).penalties == {
+        "r2": 2.0,
+        "wgan_gp": 10.0,
+        "dragan": 3.0,
+    }
 
 
 def test_whole_numbers_serve_where_fractions_are_wanted():

@@ -39,7 +39,7 @@ def test_a_disk_full_at_any_size_leaves_the_last_checkpoint_whole(tmp_path, size
             limit_file_size(size)
             save_checkpoint(tmp_path, 2, content(2.0), {"note": "x" * 600}, keep=1)
         except OSError as error:
-            expected = "the checkpoint of 0.2 MB could not be written" in str(error) and "make room" in str(error)
+            expected = "the checkpoint of 0.20 MB could not be written" in str(error) and "make room" in str(error)
             code = 7 if expected else 8
         finally:
             os._exit(code)
@@ -67,9 +67,11 @@ def test_a_run_on_a_full_disk_ends_in_a_sentence_and_resumes_exactly(small_optio
     path.write_text(yaml.safe_dump(options | {"output": full.output}))
     largest = max(file.stat().st_size for file in list_checkpoints(folder)[-1].iterdir())
 
-    stopped = run([str(path), "--resume"], limit=largest - 1)
-    assert stopped.returncode == 1 and "could not be written" in stopped.stderr and "--resume" in stopped.stderr
-    assert len(stopped.stderr.strip().splitlines()) == 1 and "Traceback" not in stopped.stderr
+    for limit, said in ((largest - 1, "MB could not be written"), (200, "cannot be written")):
+        stopped = run([str(path), "--resume", "--sample_kimg", "100"], limit)
+        assert stopped.returncode == 1 and said in stopped.stderr, stopped.stderr
+        assert "make room" in stopped.stderr and "--resume" in stopped.stderr
+        assert len(stopped.stderr.strip().splitlines()) == 1 and "Traceback" not in stopped.stderr
     assert [kept.name for kept in list_checkpoints(folder)] == ["step-000000006", "step-000000007"]
 
     train(full, resume=True)

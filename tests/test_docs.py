@@ -1,0 +1,83 @@
+"""What the documents say of options and files is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gan_hub.losses import ADVERSARIAL
+from gan_hub.models import ARCHITECTURES
+from gan_hub.models.fields import rules
+from gan_hub.training.config import FIELDS, TrainConfig
+
+ROOT = Path(__file__).parents[1]
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, its head left out."""
+    section = TRAINING.split(f"## {heading}\n")[1].split("\n## ")[0]
+    table = re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)
+    cells = [[cell.strip() for cell in re.split(r"(?<!‖)\|(?!‖)", line)[1:-1]] for line in table]
+    return [row for row in cells[2:]]
+
+
+def test_each_loss_has_its_row():
+    named = [re.match(r"`(\w+)`", row[0]) for row in rows("The game")]
+    assert {found[1] for found in named if found} >= set(ADVERSARIAL)
+
+
+def test_all_17_tips_are_a_switch_a_habit_or_a_refusal_with_its_reason():
+    table = rows("The 17 tips of ganhacks")
+    assert [row[0] for row in table] == [str(number) for number in range(1, 18)]
+    for number, tip, here in table:
+        refusal = re.search(r"refused: (.{30,})|is refused: (.{30,})|Noisy: refused\. (.{30,})", here)
+        assert tip and (refusal or "`" in here or here.startswith("always so")), number
+
+
+def test_every_option_named_in_the_training_document_exists():
+    """`option`, `option: value` and `discriminator: {key: value}` in backticks are read as YAML and built."""
+    network = {key for pair in ARCHITECTURES.values() for cls in pair for key in rules(cls.__init__.__wrapped__)}
+    checked = 0
+    for code in re.findall(r"`([^`\n]+)`", TRAINING):
+        try:
+            parsed = yaml.safe_load(code)
+        except yaml.YAMLError:
+            continue
+        if isinstance(parsed, dict):
+            (name, value), checked = *parsed.items(), checked + 1
+            assert name in FIELDS, code
+            if isinstance(value, dict):
+                assert set(value) <= network, code
+            elif value is not None and name != "architecture" and value != "began":
+                TrainConfig(**{name: value})
+        elif re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", code):
+            checked += 1
+            known = set(FIELDS) | set(ADVERSARIAL) | network
+            assert code in known, code
+    assert checked > 30
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        ({"label_flip": 0.1}, "unexpected keyword"),
+        ({"optimizer": "sgd"}, "unexpected keyword"),
+        ({"replay": 100}, "unexpected keyword"),
+        ({"generator": {"dropout": 0.5}}, "'dropout' is unknown"),
+        ({"discriminator": {"auxiliary_classifier": True}}, "'auxiliary_classifier' is unknown"),
+    ],
+)
+def test_what_is_refused_cannot_be_switched_on(refused, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        TrainConfig(**refused)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes" / "accelerate").glob("*.yaml")), ids=lambda path: path.stem)
+def test_accelerates_configurations_are_read_by_accelerate_and_described(path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(path))
+    assert config.num_processes >= 1 and config.mixed_precision == "no"
+    assert f"`{path.name}`" in (path.parent / "README.md").read_text()
