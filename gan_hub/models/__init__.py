@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.modeling import GANModel
 
@@ -15,6 +16,7 @@ class Architecture(NamedTuple):
 
 ARCHITECTURES: dict[str, Architecture] = {
     "dcgan": Architecture(DCGANGenerator, DCGANDiscriminator),
+    "began": Architecture(BEGANGenerator, BEGANDiscriminator),
 }
 
 # Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.

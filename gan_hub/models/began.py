@@ -1,0 +1,130 @@
+"""BEGAN: boundary equilibrium generative adversarial networks (Berthelot et al. 2017, arXiv 1703.10717).
+
+The discriminator is an autoencoder: what it reconstructs well it holds for real. The generator has the architecture of
+its decoder (section 3.5): 3 × 3 convolutions with ELU, two at each side, doubled by nearest neighbours and halved by a
+stride of 2, feature maps growing linearly in the encoder, and linear maps to and from the embedding. Where we deviate:
+the generator ends in tanh, so that images stay in [-1, 1]; z is normal where the paper's is uniform; the decoder has no
+skip connections. Weights start as torch's layers do, a third of the variance that would keep signals' size: the first
+fakes are then smooth and easy to reconstruct, from where the balance of section 3.3 takes its course. No classes.
+
+Shapes: N images, C channels, H = W resolution, Z latent size, E size of the embedding h, F feature maps. To be trained
+with the loss "began".
+"""
+
+from typing import Annotated
+
+import torch
+from torch import nn
+
+from gan_hub.models.fields import Choice, Integer
+from gan_hub.models.modeling import GANModel, precision, register_checked
+
+Resolution = Annotated[int, Choice(28, 32, 64, 128)]
+Channels = Annotated[int, Choice(1, 3)]
+Embedding = Annotated[int, Integer(1, 4096)]
+Classes = Annotated[int, Choice(0)]
+Width = Annotated[int, Integer(1, 1024)]
+
+
+def sides(resolution: int) -> list[int]:
+    """The sides on the way from the embedding to the image, each twice the one before: 8, 16, 32, 64; 7, 14, 28."""
+    found = [resolution]
+    while found[0] > 8:
+        found.insert(0, found[0] // 2)
+    return found
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+
+
+class Decoder(nn.Module):
+    """Embedding (N, E) → (N, C, H, W), any numbers: a linear map to the smallest side, then double it, two at each."""
+
+    def __init__(self, resolution: int, channels: int, embedding_size: int, base_channels: int):
+        super().__init__()
+        self.start = sides(resolution)[0]
+        self.project = nn.Linear(embedding_size, base_channels * self.start**2)
+        layers = []
+        for stage in range(len(sides(resolution))):
+            layers += [nn.Upsample(scale_factor=2)] if stage else []
+            layers += [convolution(base_channels, base_channels), nn.ELU()]
+            layers += [convolution(base_channels, base_channels), nn.ELU()]
+        self.layers = nn.Sequential(*layers, convolution(base_channels, channels))
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        x = self.project(h).unflatten(1, (-1, self.start, self.start))  # (N, F, 8, 8)
+        return self.layers(x)  # (N, C, H, W)
+
+
+class Encoder(nn.Module):
+    """Images (N, C, H, W) → embedding (N, E): two convolutions at each side, the second of them halves; a linear map."""
+
+    def __init__(self, resolution: int, channels: int, embedding_size: int, base_channels: int):
+        super().__init__()
+        grids = sides(resolution)
+        stages = len(grids)
+        layers = [convolution(channels, base_channels), nn.ELU()]
+        for stage in range(1, stages + 1):
+            width, last = stage * base_channels, stage == stages
+            layers += [convolution(width, width), nn.ELU()]
+            layers += [
+                convolution(width, width) if last else convolution(width, width + base_channels, stride=2),
+                nn.ELU(),
+            ]
+        self.layers = nn.Sequential(*layers)
+        self.embed = nn.Linear(stages * base_channels * grids[0] ** 2, embedding_size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.embed(self.layers(x).flatten(1))  # (N, E)
+
+
+class BEGANGenerator(GANModel):
+    """z (N, Z) → images (N, C, H, W) in [-1, 1]: the discriminator's decoder with weights of its own."""
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        latent_size: Embedding = 64,
+        num_classes: Classes = 0,
+        base_channels: Width = 64,
+    ):
+        super().__init__()
+        self.decoder = Decoder(resolution, channels, latent_size, base_channels)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
+        self.need_labels(labels)
+        with precision(z.device, force_fp32):
+            return torch.tanh(self.decoder(z))  # (N, C, H, W)
+
+
+class BEGANDiscriminator(GANModel):
+    """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction."""
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        num_classes: Classes = 0,
+        base_channels: Width = 64,
+        hidden_size: Embedding = 64,
+    ):
+        super().__init__()
+        self.encoder = Encoder(resolution, channels, hidden_size, base_channels)
+        self.decoder = Decoder(resolution, channels, hidden_size, base_channels)
+
+    def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, C, H, W) in [-1, 1] → what the autoencoder makes of them, in the same shape, about that range."""
+        return self.decoder(self.encoder(images))
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
+    ) -> torch.Tensor:
+        """−L(x) of section 3.1 with η = 1, per image and per number of it; at most 0, larger where it looks more real."""
+        self.need_labels(labels)
+        with precision(images.device, force_fp32):
+            error = (images - self.reconstruct(images)).abs()  # (N, C, H, W)
+            return -error.mean((1, 2, 3), dtype=torch.promote_types(error.dtype, torch.float32))  # (N,)
