@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -182,6 +183,20 @@ def test_a_member_that_unpacks_to_hundreds_of_megabytes_is_not_unpacked(tmp_path
     path = zipped(tmp_path / "data.zip", {**GOOD, "a/bomb.png": bytes(200_000_001)})
     assert path.stat().st_size < 1_000_000
     assert load_images(str(path), 28, 1).skipped == {"too large": ["a/bomb.png"]}
+
+
+def test_a_member_that_says_it_is_small_is_read_no_further_than_that(tmp_path):
+    path = zipped(tmp_path / "data.zip", {**GOOD, "a/bomb.png": bytes(100_000_000)})
+    data, small = bytearray(path.read_bytes()), struct.pack("<I", 1000)
+    local, central = data.rfind(b"PK\x03\x04"), data.rfind(b"PK\x01\x02")
+    data[local + 22 : local + 26] = data[central + 24 : central + 28] = small  # the size when unpacked
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert load_images(str(path), 28, 1).skipped == {"damaged": ["a/bomb.png"]}
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip" * 100])

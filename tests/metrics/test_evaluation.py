@@ -1,10 +1,16 @@
 """evaluate(): scores with provenance, the same whoever calls it, honest about unknown names."""
 
+import numpy as np
 import pytest
+import torch
 
 from gan_hub.data import ImageSet
-from gan_hub.images import to_uint8
+from gan_hub.data.image_set import Rows
+from gan_hub.images import from_uint8, to_uint8
 from gan_hub.metrics import evaluate
+from gan_hub.metrics.evaluation import real_moments
+from gan_hub.metrics.features import Extractor
+from gan_hub.metrics.frechet import moments
 from tests.metrics.test_features import real_samples
 
 
@@ -28,6 +34,17 @@ def test_the_score_bears_its_provenance_and_repeats_itself(reals, tiny_pipeline)
     told = first.to_dict()["provenance"]
     assert (told["extractor"], told["generated_images"], told["real_images"], told["seed"]) == ("digits", 40, 256, 5)
     assert len(told["extractor_sha256"]) == 64 and told["dtype"] == "float32"
+
+
+def test_real_images_that_lie_on_the_disk_have_the_same_moments(reals, tmp_path):
+    np.save(tmp_path / "images.npy", np.tile(reals.images, (5, 1, 1, 1)))
+    disk = ImageSet(np.load(tmp_path / "images.npy", mmap_mode="r"), memory_bytes=1000).take(np.arange(1279, -1, -1))
+    extractor = Extractor("digits")
+    expected = moments(extractor.features(from_uint8(np.tile(reals.images, (5, 1, 1, 1))[::-1])))
+    for found in (real_moments(disk, extractor), real_moments(ImageSet(np.asarray(disk.images)), extractor)):
+        for ours, theirs in zip(found, expected):
+            torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
+    assert isinstance(disk.images, Rows)
 
 
 def test_no_number_is_called_fid(reals, tiny_pipeline):
