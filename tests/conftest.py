@@ -7,6 +7,7 @@ import tempfile
 # huggingface_hub reads these when it is imported, so they come before everything that may import it.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="gan_hub-tests-")
+os.environ["GAN_HUB_CACHE"] = os.path.join(os.environ["HF_HOME"], "decoded")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks gain nothing from a second thread
 for name in ("HF_ENDPOINT", "HF_TOKEN", "GAN_HUB_NAMESPACE", "GAN_HUB_DATA"):
