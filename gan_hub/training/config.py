@@ -142,6 +142,8 @@ class TrainConfig:
             policy_columns(self.augment_policy)
         except ValueError as error:
             raise ValueError(f"augment_policy={self.augment_policy!r} is not allowed; {error}") from error
+        if self.augment == "ada" and self.loss == "began":
+            raise ValueError("augment='ada' is not allowed with loss='began', whose scores have no sign to steer p by.")
         if self.share_fakes and self.discriminator_steps > 1:
             raise ValueError(
                 f"share_fakes=True is not allowed with discriminator_steps={self.discriminator_steps}; each of several "

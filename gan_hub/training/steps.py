@@ -40,7 +40,7 @@ def discriminator_step(players, config, reals, fakes, labels, view: View, penali
         values["gradient/discriminator"] = descent.step(total)
         if config.weight_clip:
             clip_weights(players.bare_discriminator, config.weight_clip)
-    return {"loss/discriminator": loss.detach()} | judged(real_logits, fake_logits) | detached(values)
+    return {"loss/discriminator": loss.detach()} | judged(config.loss, real_logits, fake_logits) | detached(values)
 
 
 def generator_step(players, config, reals, fakes, labels, view: View, z=None) -> dict[str, torch.Tensor]:
@@ -69,16 +69,18 @@ def generator_step(players, config, reals, fakes, labels, view: View, z=None) ->
     return {"loss/generator": loss.detach()} | detached(values)
 
 
-def judged(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> dict[str, torch.Tensor]:
+def judged(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> dict[str, torch.Tensor]:
     """What the discriminator said: mean logits, and how often it was right (½ everywhere at the equilibrium).
 
     `accuracy/pairs`, the share of pairs whose real has the higher logit, means the same for every loss; the other two
-    ask for the sign, which Wasserstein and relativistic losses leave free.
+    ask for the sign, which Wasserstein and relativistic losses leave free. BEGAN's scores are no verdicts: its balance
+    keeps fakes easier to reconstruct than reals.
     """
     real, fake = real_logits.detach(), fake_logits.detach()
-    return {
-        "logit/real": real.mean(),
-        "logit/fake": fake.mean(),
+    means = {"logit/real": real.mean(), "logit/fake": fake.mean()}
+    if loss == "began":
+        return means
+    return means | {
         "accuracy/real": (real > 0).float().mean(),
         "accuracy/fake": (fake < 0).float().mean(),
         "accuracy/pairs": ((real > fake).float() + 0.5 * (real == fake).float()).mean(),

@@ -31,7 +31,7 @@ GAMES = {
     "wasserstein": {"loss": "wasserstein", "wgan_gp_weight": 10.0, "weight_clip": 0.1, "augment": "diffaugment"},
     "began": {
         "architecture": "began", "loss": "began", "conditional": False, "r1_gamma": 0.0, "began_rate": 0.1,
-        "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"latent_size": 8, "base_channels": 4},
+        "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"hidden_size": 8, "base_channels": 4},
     },
 }  # fmt: skip
 

@@ -102,7 +102,7 @@ def test_adas_p_climbs_while_the_reals_are_recognised_and_stays_where_it_is_off(
 def test_begans_balance_moves_and_stays_between_0_and_1(game):
     players, batches, config = game(
         architecture="began", loss="began", conditional=False, began_rate=0.5, r1_gamma=0.0,
-        generator={"latent_size": 8, "base_channels": 4}, discriminator={"latent_size": 8, "base_channels": 4},
+        generator={"latent_size": 8, "base_channels": 4}, discriminator={"hidden_size": 8, "base_channels": 4},
     )  # fmt: skip
     values = []
     for step in range(6):

@@ -1,15 +1,20 @@
 """What a run notices by itself: numbers that are no longer numbers, before they reach a checkpoint."""
 
+import os
+import signal
+
 import pytest
 import torch
 
 from gan_hub import GANPipeline
 from gan_hub.losses import ADVERSARIAL
+from gan_hub.metrics.features import SmallClassifier
 from gan_hub.training import loop
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import TENSOR_FILES, Players
+from gan_hub.training.players import TENSOR_FILES, Descent, Players
 from gan_hub.training.records import read_log
+from gan_hub.training.stopping import Stopped
 
 
 def test_an_unconditional_run_on_labelled_data_ends_with_an_unconditional_model(small_options):
@@ -36,13 +41,13 @@ NAN = float("nan")
 
 @pytest.fixture
 def poison(monkeypatch):
-    """poison(what, player, at): in step `at` (from 1), a weight, gradient or loss of that player is NaN.
+    """poison(what, player, at): in step `at` (from 1), a weight, gradient, loss or update of that player is NaN.
 
     Returns the list in which the run's players will be found.
     """
 
     def inject(what: str, player: str, at: int) -> list[Players]:
-        found, set_pace = [], Players.set_pace
+        found, set_pace, step = [], Players.set_pace, Descent.step
         game = ADVERSARIAL["non_saturating"]
 
         def counting(self, factor):
@@ -56,11 +61,20 @@ def poison(monkeypatch):
             if len(found) == at and what == "gradient":
                 parameter.register_hook(lambda gradient: gradient * NAN)
 
+        def ruined(self, loss):
+            norm = step(self, loss)
+            if len(found) == at and self is getattr(found[-1], f"{player}_descent"):
+                with torch.no_grad():
+                    self.parameters[0].view(-1)[0] = NAN
+            return norm
+
         def spoilt(*logits, **options):
             value = getattr(game, player)(*logits, **options)
             return value * NAN if len(found) == at else value
 
         monkeypatch.setattr(Players, "set_pace", counting)
+        if what == "update":
+            monkeypatch.setattr(Descent, "step", ruined)
         if what == "loss":
             monkeypatch.setitem(ADVERSARIAL, "non_saturating", game._replace(**{player: spoilt}))
         return found
@@ -69,7 +83,7 @@ def poison(monkeypatch):
 
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
-@pytest.mark.parametrize("what", ["loss", "gradient", "weight"])
+@pytest.mark.parametrize("what", ["loss", "gradient", "weight", "update"])
 def test_a_nan_is_seen_in_its_own_step_and_reaches_neither_average_nor_checkpoint(small_options, poison, what, player):
     config = TrainConfig(**small_options | {"log_kimg": 100.0, "sample_kimg": 100.0, "alarms": "off"})
     found = poison(what, player, 8)  # checkpoints at steps 6, 12, …
@@ -81,6 +95,36 @@ def test_a_nan_is_seen_in_its_own_step_and_reaches_neither_average_nor_checkpoin
     assert kept.name == "step-000000006"
     for tensors in load_checkpoint(kept, TENSOR_FILES)[0].values():
         assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_the_log_holds_means_over_the_steps_since_the_monitors_looked_last(small_options, monkeypatch):
+    config, played, play = TrainConfig(**small_options | {"trackers": "none"}), [], loop.play
+    monkeypatch.setattr(loop, "play", lambda *args: played.append(play(*args)) or played[-1])
+    loop.train(config)
+    lines = [line for line in read_log(config.run_folder / "log.jsonl") if "loss/generator" in line]
+    assert [line["images"] for line in lines] == [64, 128, 192, 256, 320, 384]
+    for index, line in enumerate(lines):
+        for name in ("loss/discriminator", "gradient/generator", "accuracy/pairs"):
+            mean = sum(metrics[name].item() for metrics in played[4 * index : 4 * index + 4]) / 4
+            assert line[name] == pytest.approx(mean, rel=1e-4)
+
+
+def test_a_signal_during_a_score_gives_up_the_score_and_saves(small_options, monkeypatch):
+    config = TrainConfig(**small_options | {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 1500})
+    chunks, features = [], SmallClassifier.features
+
+    def interrupted(self, images):
+        chunks.append(len(images))
+        if len(chunks) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return features(self, images)
+
+    monkeypatch.setattr(SmallClassifier, "features", interrupted)
+    with pytest.raises(Stopped, match=r"stopped at 0\.2 kimg; its state is saved"):
+        loop.train(config)
+    assert len(chunks) < 8  # not the 14 of 300 real and 1,500 drawn images, in chunks of at most 250
+    assert list_checkpoints(config.run_folder / "checkpoints")[-1].name == "step-000000010"
+    assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))
 
 
 def test_the_penalty_is_logged_though_it_falls_between_the_lines(small_options):

@@ -261,9 +261,10 @@ def test_the_gradient_norm_is_that_of_the_whole_gradient(players, batch):
 def test_accuracies_are_shares_of_right_verdicts():
     from gan_hub.training.steps import judged
 
-    said = judged(torch.tensor([1.0, -1.0, 3.0, 2.0]), torch.tensor([-2.0, 0.5, 3.0, -1.0]))
+    said = judged("hinge", torch.tensor([1.0, -1.0, 3.0, 2.0]), torch.tensor([-2.0, 0.5, 3.0, -1.0]))
     assert said["accuracy/real"] == 0.75 and said["accuracy/fake"] == 0.5
     assert said["accuracy/pairs"] == (1 + 0 + 0.5 + 1) / 4
+    assert judged("began", torch.ones(2), torch.zeros(2)).keys() == {"logit/real", "logit/fake"}
 
 
 # ------------------------------------------------------------------------------------------ loss scalers
