@@ -21,9 +21,23 @@ def build(cls: type[GANModel], num_classes: int) -> GANModel:
     return cls(**{name: value for name, value in {**SIZES, "num_classes": num_classes}.items() if name in known})
 
 
-both = pytest.mark.parametrize("num_classes", [0, 3], ids=["unconditional", "conditional"])
 every = pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 each_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
+
+
+def with_and_without_classes(name: str, networks: dict) -> pytest.MarkDecorator:
+    """Each of `networks` unconditional, and conditional where its config allows it."""
+    found = [
+        pytest.param(network, classes, id=f"{'conditional' if classes else 'unconditional'}-{key}")
+        for key, network in networks.items()
+        for classes in (0, 3)
+        if rules(getattr(network, "generator", network).__init__.__wrapped__)["num_classes"].allows(classes)
+    ]
+    return pytest.mark.parametrize((name, "num_classes"), found)
+
+
+every_kind = with_and_without_classes("architecture", ARCHITECTURES)
+each_kind_of_class = with_and_without_classes("cls", CLASSES)
 
 
 def inputs(num_classes: int, count: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
@@ -32,8 +46,7 @@ def inputs(num_classes: int, count: int = 4) -> tuple[torch.Tensor, torch.Tensor
     return torch.randn(count, SIZES["latent_size"]), torch.rand(count, 3, 32, 32) * 2 - 1, labels
 
 
-@every
-@both
+@every_kind
 def test_every_parameter_of_both_players_gets_a_finite_gradient(architecture, num_classes):
     generator, discriminator = (
         build(architecture.generator, num_classes),
@@ -55,8 +68,7 @@ def test_every_parameter_of_both_players_gets_a_finite_gradient(architecture, nu
         assert parameter.grad.abs().sum() > 0, name
 
 
-@every
-@both
+@every_kind
 def test_the_r1_penalty_can_be_differentiated_again(architecture, num_classes):
     discriminator = build(architecture.discriminator, num_classes)
     _, reals, labels = inputs(num_classes)
@@ -70,8 +82,7 @@ def test_the_r1_penalty_can_be_differentiated_again(architecture, num_classes):
     assert all(torch.isfinite(parameter.grad).all() for parameter in discriminator.parameters())
 
 
-@every
-@both
+@every_kind
 def test_in_eval_mode_an_image_and_a_verdict_do_not_depend_on_the_batch(architecture, num_classes):
     generator, discriminator = (
         build(architecture.generator, num_classes),
@@ -86,8 +97,7 @@ def test_in_eval_mode_an_image_and_a_verdict_do_not_depend_on_the_batch(architec
         torch.testing.assert_close(discriminator(reals, labels)[:1], discriminator(reals[:1], first), rtol=0, atol=1e-6)
 
 
-@each_class
-@both
+@each_kind_of_class
 def test_a_network_comes_back_from_its_folder_bit_for_bit_with_its_config(cls, num_classes, tmp_path):
     model = build(cls, num_classes)
     model.save_pretrained(tmp_path)
@@ -126,8 +136,7 @@ def test_every_parameter_of_a_config_has_a_rule_that_allows_its_default(cls):
     assert CLASSES[cls.__name__] is cls
 
 
-@each_class
-@both
+@each_kind_of_class
 def test_a_network_is_built_again_from_its_config_however_its_arguments_were_given(cls, num_classes):
     model = build(cls, num_classes)
     values = {name: model.config[name] for name in rules(cls.__init__.__wrapped__)}
