@@ -227,12 +227,12 @@ PENALTIES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 
 
 def path_length_penalty(
-    images: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, mean: torch.Tensor, decay: float = 0.01
+    images: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, mean: float | torch.Tensor, decay: float = 0.01
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """E[(‖Jᵀy‖₂ − a)²]: a step in latent space shall move each image by the same length; and the new mean length a.
 
     Images (N, C, H, W) made from `latents`, z (N, Z) or one row a layer (N, L, W), which must require a gradient;
-    `noise` is standard normal in the shape of the images; `mean` () is the a of the step before, 0 at first. y is noise
+    `noise` is standard normal in the shape of the images; `mean` is the a of the step before, 0 at first. y is noise
     / √(H W), so that lengths do not grow with resolution; with rows, a length is the root of the rows' mean squared
     length. Karras et al. 2020 (arXiv 1912.04958), equation 4, and the running mean of its appendix B.
 

@@ -396,8 +396,18 @@ def test_the_path_length_of_a_linear_generator_by_hand(rows):
 def test_rows_of_different_influence_count_by_their_mean_square():
     latents = torch.zeros(1, 2, 1, requires_grad=True)
     images = (3 * latents[:, 0] + 4 * latents[:, 1]).view(1, 1, 1, 1)
-    penalty, _ = path_length_penalty(images, latents, torch.ones(1, 1, 1, 1), torch.tensor(0.0), decay=0.0)
+    penalty, _ = path_length_penalty(images, latents, torch.ones(1, 1, 1, 1), 0.0, decay=0.0)
     assert penalty.item() == pytest.approx((9 + 16) / 2)
+
+
+def test_the_penalty_and_the_new_mean_are_what_others_compute_of_three_lengths():
+    """From stylegan2-ada-pytorch's own networks, in float32: lengths, mean before and after, twice the penalty."""
+    lengths = torch.tensor([1.3843878507614136, 1.3459974527359009, 1.4011389017105103])
+    latents = torch.zeros(3, 1, requires_grad=True)
+    images = (lengths[:, None] * latents).view(3, 1, 1, 1)
+    penalty, mean = path_length_penalty(images, latents, torch.ones(3, 1, 1, 1), 0.699999988079071)
+    assert mean.item() == pytest.approx(0.706771731376648, rel=1e-6)
+    assert 2 * penalty.item() == pytest.approx(0.8999459147453308, rel=1e-6)
 
 
 def test_the_path_lengths_gradient_is_that_of_finite_differences_through_the_new_mean_as_well():

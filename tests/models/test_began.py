@@ -99,7 +99,7 @@ def test_a_score_has_the_digits_of_float32_even_where_the_images_have_not():
     assert discriminator.double()(images.double()).dtype == torch.float64
 
 
-def test_the_embedding_limits_what_can_be_reconstructed():
+def test_a_reconstruction_is_what_the_decoder_makes_of_the_embedding():
     discriminator = BEGANDiscriminator(**SMALL, hidden_size=1)
     one, two = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))[:, None]
     h = discriminator.encoder(torch.cat([one, two]))
