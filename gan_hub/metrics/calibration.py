@@ -73,12 +73,13 @@ def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: i
     scale, bias = unlabelled = platt(real_logits[::2], fake_logits[::2])
     if labels is not None:
         unlabelled = platt(*(pipeline.discriminate(kind[::2], batch_size=100) for kind in (reals.images, fakes)))
+    sign = 1.0 if scale >= 0 else -1.0  # an autoencoder's scores are higher for fakes: the judge turns them round
     logits = torch.cat([real_logits[1::2], fake_logits[1::2]])
     truth = torch.cat([torch.ones(len(real_logits[1::2])), torch.zeros(len(fake_logits[1::2]))])
     return Calibration(
         scale=scale,
         bias=bias,
-        auc=auc(real_logits[1::2], fake_logits[1::2]),
+        auc=auc(sign * real_logits[1::2], sign * fake_logits[1::2]),
         error=calibration_error(torch.sigmoid(scale * logits + bias), truth),
         images=len(logits),
         unlabelled_scale=unlabelled[0],

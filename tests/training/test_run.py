@@ -137,3 +137,37 @@ def test_the_penalty_is_logged_though_it_falls_between_the_lines(small_options):
 def test_a_resume_with_nothing_to_resume_starts_anew(small_options, capsys):
     assert loop.train(TrainConfig(**small_options), resume=True).is_dir()
     assert "nothing to resume" in capsys.readouterr().out
+
+
+BROKEN = {
+    "a generator that does not move": ({"learning_rate_generator": 0.0}, "generator does not move"),
+    "a discriminator that does not move": ({"learning_rate_discriminator": 0.0}, "discriminator does not move"),
+}
+
+
+@pytest.mark.parametrize("how", list(BROKEN))
+def test_a_broken_game_is_named_within_200_steps_and_can_end_the_run(small_options, how, capsys):
+    options, said = BROKEN[how]
+    options = small_options | options | {"total_kimg": 16.0, "sample_kimg": 16.0, "checkpoint_kimg": 1.6, "alarms": "stop"}
+    config = TrainConfig(**options)
+    with pytest.raises(ValueError, match=f"stopped by an alarm: .*{said}.*alarms=warn goes on"):
+        loop.train(config)
+    lines = read_log(config.run_folder / "log.jsonl")
+    (alarm,) = [line for line in lines if "alarm" in line][:1]
+    assert alarm["images"] <= 200 * config.batch_size and said in alarm["alarm"]
+    assert "warning at" in capsys.readouterr().out
+    assert [path.name for path in list_checkpoints(config.run_folder / "checkpoints")] == ["step-000000100"]
+
+
+def test_a_healthy_run_raises_no_alarm_and_its_card_says_so(small_options):
+    folder = loop.train(TrainConfig(**small_options | {"total_kimg": 6.4, "checkpoint_kimg": 6.4, "sample_kimg": 6.4}))
+    assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
+    card = (folder / "README.md").read_text()
+    assert "raised no alarm" in card and "](timelapse.webp)" in card
+
+
+def test_alarms_that_are_off_are_not_raised(small_options):
+    options = {"learning_rate_generator": 0.0, "total_kimg": 3.2, "checkpoint_kimg": 3.2, "sample_kimg": 3.2, "alarms": "off"}
+    folder = loop.train(TrainConfig(**small_options | options))
+    assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
+    assert "The monitors were off." in (folder / "README.md").read_text()
