@@ -276,14 +276,15 @@ def read_recipe(path: Path) -> dict:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """One flag `--key value` for every option; what is not given leaves the recipe's value."""
+    """One flag `--key value` for every option, of a switch also `--key`; what is not given leaves the recipe's value."""
     group = parser.add_argument_group("options (each overrides the recipe; defaults in brackets)")
     for name, spec in FIELDS.items():
+        bare = {"nargs": "?", "const": "true"} if spec.type is bool else {}
         names = [name, *(old for old, new in ALIASES.items() if new == name)]
         group.add_argument(
             *dict.fromkeys(f"--{spelled}" for given in names for spelled in (given, given.replace("_", "-"))), dest=name,
             default=argparse.SUPPRESS, metavar=_shown(spec.type).replace(" or ", "|"),
-            help=f"{spec.metadata['help']} [{_default(spec)}]".replace("%", "%%"),
+            help=f"{spec.metadata['help']} [{_default(spec)}]".replace("%", "%%"), **bare,
         )  # fmt: skip
 
 

@@ -86,6 +86,18 @@ def test_an_option_that_was_renamed_is_still_read_from_recipes_and_flags(tmp_pat
         assert vars(parser.parse_args([flag, "4"])) == {"penalty_interval": "4"}
 
 
+def test_a_switch_may_stand_alone():
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    for given, text in (
+        (["--strict-data"], "true"),
+        (["--strict_data", "false"], "false"),
+        (["--strict-data", "--seed", "3"], "true"),
+    ):
+        assert vars(parser.parse_args(given))["strict_data"] == text
+    assert parse_flag("strict_data", "true") is True
+
+
 @pytest.mark.parametrize("path", sorted(CARDS.glob("*/recipe.yaml")), ids=lambda path: path.parent.name)
 def test_the_recipe_of_every_published_model_is_still_read(path):
     assert TrainConfig(**read_recipe(path)).name == path.parent.name

@@ -117,6 +117,12 @@ def test_the_path_length_penalty_is_due_at_its_own_interval(game):
     assert due == [True, False, False, True, False, False] and players.controls.path_length_mean > 0
 
 
+def test_the_discriminators_penalty_is_due_at_its_interval(game):
+    players, batches, config = game(penalty_interval=4)
+    due = ["penalty/r1" in loop.play(players, config, batches, step) for step in range(9)]
+    assert due == [step % 4 == 0 for step in range(9)]
+
+
 def weights_after(game, steps: int = 6, **options) -> torch.Tensor:
     players, batches, config = game(precision=options.pop("precision", "fp64"), **options)
     start = torch.cat([parameter.detach().flatten().clone() for parameter in players.generator.parameters()])
