@@ -376,7 +376,7 @@ def test_p_rises_where_the_discriminator_overfits_falls_where_not_and_stays_in_0
 def test_instance_noise_falls_linearly_to_exactly_nothing():
     assert [noise_sigma(seen, 0.4, 1000) for seen in (0, 250, 500)] == pytest.approx([0.4, 0.3, 0.2])
     assert noise_sigma(999, 0.4, 1000) > 0
-    assert [noise_sigma(seen, 0.4, 1000) for seen in (1000, 5000)] == [0.0, 0.0]
+    assert [noise_sigma(seen, 0.4, 1000) for seen in (1000, 1001, 5000)] == [0.0, 0.0, 0.0]
     assert noise_sigma(0, 0.0, 0) == 0.0
 
 
