@@ -132,3 +132,16 @@ def test_adam_goes_on_exactly_from_its_tensors():
     load_optimizer(again, saved)
     step(resumed, again, 2.0)
     assert all(torch.equal(a, b) for a, b in zip(unbroken.parameters(), resumed.parameters()))
+
+
+def test_adams_moments_come_back_in_their_parameters_memory_format():
+    parameter = torch.nn.Parameter(torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last))
+    optimizer = torch.optim.Adam([parameter])
+    parameter.square().sum().backward()
+    optimizer.step()
+    saved = {name: tensor.contiguous() for name, tensor in optimizer_tensors(optimizer).items()}
+    again = torch.optim.Adam([parameter])
+    load_optimizer(again, saved)
+    moments = again.state[parameter]
+    assert moments["exp_avg"].stride() == parameter.stride() != torch.empty(4, 3, 2, 2).stride()
+    assert torch.equal(moments["exp_avg_sq"], saved["0.exp_avg_sq"]) and moments["step"] == 1
