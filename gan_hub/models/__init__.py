@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.modeling import GANModel
+from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 
 class Architecture(NamedTuple):
@@ -17,6 +18,7 @@ class Architecture(NamedTuple):
 ARCHITECTURES: dict[str, Architecture] = {
     "dcgan": Architecture(DCGANGenerator, DCGANDiscriminator),
     "began": Architecture(BEGANGenerator, BEGANDiscriminator),
+    "stylegan2": Architecture(StyleGAN2Generator, StyleGAN2Discriminator),
 }
 
 # Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.
