@@ -18,6 +18,7 @@ LEVELS = {
     "losses": 0,
     "augment": 0,
     "ema": 0,
+    "theory": 0,
     "hub": 1,
     "data": 1,
     "real_samples": 1,
