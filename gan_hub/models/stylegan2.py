@@ -152,9 +152,10 @@ def modulated_convolution(
     factors = None
     if demodulate:
         with torch.autocast(x.device.type, enabled=False):
-            energy = weight.float().square().sum((2, 3))  # (O, I), or (I, O) with `double`
+            exact = torch.promote_types(weight.dtype, torch.float32)
+            energy = (weight * weight).sum((2, 3), dtype=exact)  # (O, I), or (I, O) with `double`
             energy = energy if double is not None else energy.t()
-            factors = (styles.float().square() @ energy + EPSILON * gain**2).rsqrt()  # (N, O)
+            factors = (styles.to(exact).square() @ energy + EPSILON * gain**2).rsqrt()  # (N, O)
     x = x * styles[:, :, None, None].to(x.dtype)
     if double is None:
         return functional.conv2d(x, weight, padding=weight.shape[2] // 2), factors  # (N, O, H, W)
@@ -276,6 +277,7 @@ class StyleGAN2Generator(GANModel):
             for narrow, wide, side in zip([None, *features], features, planes)
         )
         self.rows = 2 * len(planes)
+        self.to(memory_format=torch.channels_last)  # as its features are; else each use would copy each weight
 
     def map(
         self,
@@ -444,6 +446,7 @@ class StyleGAN2Discriminator(GANModel):
         self.dense = Dense(coarse * last**2, coarse, activation=True)
         self.score = Dense(coarse, coarse if num_classes else 1)
         self.mapping = Mapping(0, num_classes, coarse, mapping_layers) if num_classes else None
+        self.to(memory_format=torch.channels_last)  # as its features are; else each use would copy each weight
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False

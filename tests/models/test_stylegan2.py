@@ -379,6 +379,17 @@ def test_a_network_in_bfloat16_makes_nearly_the_same_image():
     assert 0 < (rough.float() - exact).abs().mean() < 0.05 * exact.abs().mean()
 
 
+@pytest.mark.parametrize("make", [generator, discriminator])
+def test_kernels_lie_in_memory_as_the_features_do_also_after_loading(make, tmp_path):
+    """Otherwise every use copies every kernel, which is felt most where one image is made."""
+    model = make()
+    model.save_pretrained(tmp_path)
+    for each in (model, type(model).from_pretrained(tmp_path)):
+        kernels = [parameter for parameter in each.parameters() if parameter.dim() == 4]
+        assert len(kernels) > 9
+        assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
 def test_big_styles_stay_in_the_range_of_float16():
     """What comes of the convolution keeps its size, so that 512 channels of size 30 do not overflow at 65 504."""
     torch.manual_seed(0)
