@@ -65,11 +65,8 @@ def jensen_shannon(target: torch.Tensor, generated: torch.Tensor, x: torch.Tenso
 
     As p_t / m is 2 D* and p_g / m is 2 (1 − D*): ½ ∫ p_t ln 2 D* dx + ½ ∫ p_g ln 2 (1 − D*) dx.
     """
-    real, fake = (
-        optimal_discriminator(target, generated),
-        optimal_discriminator(generated, target),
-    )  # 1 − D*, not rounded
-    return integral(target * _log(2 * real) + generated * _log(2 * fake), x) / 2
+    best = optimal_discriminator(target, generated)
+    return integral(target * _log(2 * best) + generated * _log(2 * (1 - best)), x) / 2
 
 
 def value(discriminator: torch.Tensor, target: torch.Tensor, generated: torch.Tensor, x: torch.Tensor) -> float:

@@ -115,6 +115,8 @@ def test_on_a_wide_grid_where_densities_are_rounded_to_0_nothing_changes():
 def test_the_absolute_error_wants_a_verdict_and_its_least_is_half_the_overlap():
     best = indicator_discriminator(*PAIR)
     assert torch.equal(best, (X > 0).double())
+    tie = indicator_discriminator(torch.tensor([0.5, 0.5, 0.2]), torch.tensor([0.5, 0.4, 0.3]))
+    assert tie.tolist() == [0, 1, 0]
     # Φ(−1): a real of N(1, 1) lies below 0, a fake above, each in 15.87 % of cases.
     assert least_absolute_error(*PAIR, X) == pytest.approx(0.5 * math.erfc(1 / math.sqrt(2)), abs=1e-5)
     assert least_absolute_error(*PAIR, X) == pytest.approx(0.1587, abs=5e-5)

@@ -118,7 +118,10 @@ def test_weights_start_at_he_s_size_and_those_in_branches_smaller_the_deeper_the
             assert deviation(branch.mix.weight) == pytest.approx(gain * depth**-0.25 / (9 * 16) ** 0.5, rel=0.05)
             assert deviation(branch.reduce.weight) == pytest.approx(1e-3 / 128**0.5, rel=0.05)
             assert not branch.expand.bias.any() and not branch.mix.bias.any()
+        every = deviation(torch.cat([branch.expand.weight.flatten() for branch in branches]))
+        assert every == pytest.approx(gain * depth**-0.25 / 8, rel=0.01)  # 1.4142 instead of 1.3868 would be 2 % more
         assert deviation(generator.layers.basis) == pytest.approx(1, rel=0.05)
+        assert abs(generator.layers.basis.mean()) < 0.1
         assert deviation(generator.layers.embed.weight) == pytest.approx(1, rel=0.05)
         assert deviation(generator.layers.project.weight) == pytest.approx(164**-0.5, rel=0.05)
         assert deviation(generator.layers.to_image.weight) == pytest.approx(1 / 8, rel=0.2)
@@ -156,6 +159,19 @@ def test_smoothing_keeps_a_plain_picture_plain_inside_and_is_linear_interpolatio
 def test_a_step_down_is_the_transposed_step_up():
     layer, x, y = Smooth().double(), torch.randn(1, 3, 4, 4).double(), torch.randn(1, 3, 8, 8).double()
     torch.testing.assert_close((layer.up(x) * y).sum(), 4 * (x * layer.down(y)).sum())
+
+
+def test_smoothing_has_the_digits_of_float32_under_autocast_and_those_of_float64_where_there_are_more():
+    layer, x = Smooth(), torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    for resample in (layer.up, layer.down):
+        exact, single = resample(x), resample(x.float())
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(resample(x.float()), single)
+            assert torch.equal(resample(x.bfloat16()), resample(x.bfloat16().float()).bfloat16())
+        assert (exact.dtype, single.dtype) == (torch.float64, torch.float32)
+        torch.testing.assert_close(single.double(), exact, rtol=0, atol=1e-6)
+        assert not torch.equal(single.double(), exact)
+        torch.testing.assert_close(resample(x / 3), exact / 3, rtol=0, atol=1e-14)
 
 
 def test_the_width_changes_at_the_smaller_side():
@@ -376,6 +392,7 @@ def test_the_reference_trainer_s_losses_penalties_and_gradients_come_out_of_ours
 def test_the_recipe_is_a_relativistic_game_with_both_penalties_between_small_networks():
     config = TrainConfig(**read_recipe(ROOT / "recipes" / "r3gan-fashion-mnist.yaml"))
     assert (config.architecture, config.loss) == ("r3gan", "relativistic") and {"r1", "r2"} == config.penalties.keys()
+    assert (config.precision, config.channels_last) == ("bf16", True)
     shape = dict(resolution=config.resolution, channels=config.channels, num_classes=10)
     for cls, options in zip(ARCHITECTURES["r3gan"], (config.generator, config.discriminator)):
         with torch.device("meta"):
