@@ -189,6 +189,14 @@ def test_layers_keep_the_size_of_what_goes_through_them_at_the_start():
     assert abs(Convolution(64, 64, 1, linear=True, gain=0.5)(pixels).std().item() - 0.5) < 0.03
 
 
+def test_styles_start_around_1_and_all_other_biases_and_strengths_at_0():
+    players = StyleGAN2Generator(32, base_channels=4, num_classes=2), discriminator(num_classes=2)
+    for player in players:
+        for name, parameter in player.named_parameters():
+            if name.endswith(("bias", "noise_strength")):
+                assert (parameter == (1 if "affine" in name else 0)).all(), name
+
+
 def test_the_lr_of_a_dense_layer_scales_its_step_and_not_its_output():
     slow, fast = Dense(4, 4, bias=1.0, lr=0.01), Dense(4, 4, bias=0.01)
     with torch.no_grad():
