@@ -78,6 +78,10 @@ def main() -> None:
     def ours(z):
         return exact(z)
 
+    def ours_autocast(z):
+        with torch.autocast("cpu", torch.bfloat16):
+            return exact(z)
+
     def ours_bf16(z):
         return half(z.bfloat16()).float()
 
@@ -85,7 +89,12 @@ def main() -> None:
         with modulated_by(per_sample):
             return plain(z)
 
-    contenders = {"weights for every image, float32": theirs, "shared, float32": ours, "shared, bfloat16": ours_bf16}
+    contenders = {
+        "weights for every image, float32": theirs,
+        "shared, float32": ours,
+        "shared, bfloat16 autocast": ours_autocast,
+        "shared, bfloat16 weights too": ours_bf16,
+    }
     print(
         f"StyleGAN2 {given.resolution} × {given.resolution}, {hardware(torch.device('cpu'))}, torch {torch.__version__}"
     )

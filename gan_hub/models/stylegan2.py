@@ -125,7 +125,7 @@ class Mapping(nn.Module):
 
 def second_moment_one(x: torch.Tensor) -> torch.Tensor:
     """(N, F) → the same, each row divided by the root of its mean square."""
-    moment = x.float().square().mean(1, keepdim=True)
+    moment = x.to(torch.promote_types(x.dtype, torch.float32)).square().mean(1, keepdim=True)
     return x * (moment + EPSILON).rsqrt().to(x.dtype)
 
 
@@ -384,7 +384,7 @@ class MinibatchStddev(nn.Module):
         value = self.running.expand(len(x))
         if self.training:
             size = max(size for size in range(1, self.group + 1) if len(x) % size == 0)
-            groups = x.float().unflatten(0, (size, -1))  # (G, N/G, F, H, W)
+            groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (size, -1))  # (G, N/G, F, H, W)
             value = (groups.var(0, unbiased=False) + EPSILON).sqrt().mean((1, 2, 3))  # (N/G,)
             self.running.lerp_(value.detach().mean().to(self.running.dtype), self.MOMENTUM)
             value = value.repeat(size)  # (N,)

@@ -388,6 +388,21 @@ def test_a_network_in_bfloat16_makes_nearly_the_same_image():
 
 
 @pytest.mark.parametrize("make", [generator, discriminator])
+def test_in_float64_nothing_is_rounded_to_float32_on_the_way(make):
+    """A weight's change of 1e-11 is seen in proportion, which float32 anywhere in between would swallow."""
+    model = make(num_classes=2).double()
+    x = torch.randn(4, 6).double() if make is generator else torch.randn(4, 3, 32, 32).double()
+    labels, changes = torch.tensor([0, 1, 0, 1]), []
+    direction = torch.randn_like(x)
+    with torch.no_grad():
+        before = model(x, labels)
+        for size in (1e-11, 1e-5):
+            changes.append((model(x + size * direction, labels) - before) / size)
+    assert before.dtype == torch.float64
+    assert (changes[0] - changes[1]).abs().max() < 0.01 * changes[1].abs().max()
+
+
+@pytest.mark.parametrize("make", [generator, discriminator])
 def test_kernels_lie_in_memory_as_the_features_do_also_after_loading(make, tmp_path):
     """Otherwise every use copies every kernel, which is felt most where one image is made."""
     model = make()
