@@ -98,7 +98,7 @@ def main() -> None:
     print(
         f"StyleGAN2 {given.resolution} × {given.resolution}, {hardware(torch.device('cpu'))}, torch {torch.__version__}"
     )
-    print("| batch | form | CPU ms an image | ratio (smallest and largest round) | error, of mean |image| |")
+    print("| batch | form | CPU ms an image | ratio (smallest and largest round) | error, relative |")
     print("|---|---|---|---|---|")
     for batch in given.batches:
         z = torch.randn(batch, 512)
