@@ -54,6 +54,9 @@ def main(arguments: list[str]) -> int:
             print(f"done: {folder}")
             if push:
                 print(f"published: {upload(folder, push)}")
+    except KeyboardInterrupt:
+        print("train.py: interrupted; what was saved is kept, --resume goes on.", file=sys.stderr)
+        return 130
     except Stopped as stopped:
         print(f"train.py: {stopped}", file=sys.stderr)
         return 143

@@ -18,16 +18,16 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
+import numpy as np
+import torch
+from torch import nn
 
-from gan_hub.data import ImageSet  # noqa: E402
-from gan_hub.training.batches import Batches  # noqa: E402
-from gan_hub.training.config import TrainConfig, read_recipe  # noqa: E402
-from gan_hub.training.export import hardware  # noqa: E402
-from gan_hub.training.loop import make_accelerator, play  # noqa: E402
-from gan_hub.training.players import Players  # noqa: E402
+from gan_hub.data import ImageSet
+from gan_hub.training.batches import Batches
+from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.export import hardware
+from gan_hub.training.loop import make_accelerator, play
+from gan_hub.training.players import Players
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "dcgan-64.yaml"
 WIDTHS = (64, 128, 256, 512)

@@ -138,17 +138,18 @@ class Adversarial(NamedTuple):
     generator: Callable[..., torch.Tensor]  # (fake_logits) → scalar; where `paired`: (fake_logits, real_logits)
     paired: bool = False  # relativistic: the generator's loss needs the reals' logits
     options: tuple[str, ...] = ()  # further keywords of the discriminator's loss: "real_target", "balance"
+    threshold: float | None = 0.0  # the output that means "as likely real as fake"; None where the loss leaves it free
 
 
 # name in a recipe → the game
 ADVERSARIAL: dict[str, Adversarial] = {
     "minimax": Adversarial(non_saturating_discriminator, minimax_generator, options=("real_target",)),
     "non_saturating": Adversarial(non_saturating_discriminator, non_saturating_generator, options=("real_target",)),
-    "least_squares": Adversarial(least_squares_discriminator, least_squares_generator, options=("real_target",)),
+    "least_squares": Adversarial(least_squares_discriminator, least_squares_generator, options=("real_target",), threshold=0.5),
     "hinge": Adversarial(hinge_discriminator, wasserstein_generator),
-    "wasserstein": Adversarial(wasserstein_discriminator, wasserstein_generator),
-    "relativistic": Adversarial(relativistic_discriminator, relativistic_generator, paired=True),
-    "began": Adversarial(began_discriminator, began_generator, options=("balance",)),
+    "wasserstein": Adversarial(wasserstein_discriminator, wasserstein_generator, threshold=None),
+    "relativistic": Adversarial(relativistic_discriminator, relativistic_generator, paired=True, threshold=None),
+    "began": Adversarial(began_discriminator, began_generator, options=("balance",), threshold=None),
 }
 
 

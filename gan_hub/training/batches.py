@@ -15,7 +15,7 @@ from gan_hub import real_samples
 from gan_hub.augment import View, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, without
 from gan_hub.images import from_uint8, height_width
-from gan_hub.training.config import TrainConfig
+from gan_hub.training.config import FIELDS, TrainConfig
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
 
@@ -56,6 +56,12 @@ def load_data(config: TrainConfig) -> Data:
         held_out = _load(config, config.data, "test")
     except NoSuchSplit:
         train, held_out = hold_out(train, min(config.held_out, len(train) // 5), config.seed)
+    least = FIELDS["held_out"].metadata["low"]
+    if len(held_out) < least:
+        raise ValueError(
+            f"data {config.data!r}: {len(held_out)} image(s) are held out for the judge, of {len(train)} to train on; it "
+            f"needs {least} or more."
+        )
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")

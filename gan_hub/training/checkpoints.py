@@ -37,8 +37,8 @@ def save_checkpoint(
     except (OSError, SafetensorError) as error:
         size = sum(value.numel() * value.element_size() for content in tensors.values() for value in content.values())
         raise OSError(
-            f"{folder}: the checkpoint of {size / 1e6:.2f} MB could not be written ({' '.join(str(error).split())}). The "
-            "last one is kept: make room, or the folder writable, and go on with --resume."
+            f"{folder}: the checkpoint of {size / 1e6:.2f} MB could not be written ({' '.join(str(error).split())}). What "
+            "was saved before is kept: make room, or the folder writable, and go on with --resume."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -53,7 +53,9 @@ class TrainConfig:
     weight_clip: float = option(0.0, "D's weights are clipped to ± this after each update; WGAN's is 0.01", low=0)
     path_length_weight: float = option(0.0, "StyleGAN2's path length penalty of G; the paper's is 2", low=0)
     path_length_interval: int = option(4, "steps between path length penalties, each weighted by this interval", low=1)
-    began_gamma: float = option(0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0)
+    began_gamma: float = option(
+        0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0, high=1
+    )
     began_rate: float = option(0.001, "BEGAN: step of the balance", low=0)
     batch_size: int = option(64, "images a step, over all processes", low=1)
 
@@ -68,8 +70,8 @@ class TrainConfig:
     total_kimg: float = option(1000.0, "length of the run", low=0.001)
     learning_rate_generator: float = option(5e-4, "Adam", low=0)
     learning_rate_discriminator: float = option(5e-4, "Adam", low=0)
-    beta1: float = option(0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0)
-    beta2: float = option(0.99, "Adam", low=0)
+    beta1: float = option(0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0, high=0.9999)
+    beta2: float = option(0.99, "Adam", low=0, high=0.999999)
     decay_kimg: float = option(0.0, "the last so many kimg both learning rates fall linearly to 0", low=0)
     ema_halflife_kimg: float = option(10.0, "half-life of the averaged generator", low=0)
 
@@ -80,7 +82,7 @@ class TrainConfig:
     channels_last: bool = option(False, "memory format of the networks; faster with bf16 on CPUs and GPUs")
     tf32: bool = option(False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa")
     device: str = option("auto", "auto takes a GPU where there is one", choices=DEVICES)
-    seed: int = option(0, "of weights, data order and noise", low=0)
+    seed: int = option(0, "of weights, data order and noise", low=0, high=2**63 - 1)
 
     log_kimg: float = option(5.0, "between lines of the training log", low=0.001)
     sample_kimg: float = option(50.0, "between sample grids", low=0.001)
@@ -142,8 +144,24 @@ class TrainConfig:
             policy_columns(self.augment_policy)
         except ValueError as error:
             raise ValueError(f"augment_policy={self.augment_policy!r} is not allowed; {error}") from error
-        if self.augment == "ada" and self.loss == "began":
-            raise ValueError("augment='ada' is not allowed with loss='began', whose scores have no sign to steer p by.")
+        if self.augment == "ada" and ADVERSARIAL[self.loss].threshold is None:
+            able = [name for name, game in ADVERSARIAL.items() if game.threshold is not None]
+            raise ValueError(
+                f"augment='ada' is not allowed with loss={self.loss!r}, whose logits have no sign to steer p by; it goes "
+                f"with {', '.join(able)}. augment='diffaugment' goes with any."
+            )
+        if self.skip_discriminator_below and self.loss in ("wasserstein", "began"):
+            raise ValueError(
+                f"skip_discriminator_below={self.skip_discriminator_below} is not allowed with loss={self.loss!r}, which has "
+                "no value that means a discriminator that has won."
+            )
+        if self.architecture == "began" and self.conditional:
+            raise ValueError("conditional=True is not allowed with architecture='began', which has no classes.")
+        if self.instance_noise_kimg > self.total_kimg:
+            raise ValueError(
+                f"instance_noise_kimg={self.instance_noise_kimg} is not allowed; it is at most total_kimg, "
+                f"{self.total_kimg}, or the noise would never end."
+            )
         if self.share_fakes and self.discriminator_steps > 1:
             raise ValueError(
                 f"share_fakes=True is not allowed with discriminator_steps={self.discriminator_steps}; each of several "
@@ -264,7 +282,7 @@ def merge(recipe: dict, flags: dict) -> dict:
 def read_recipe(path: Path) -> dict:
     """The options a recipe sets; raises ValueError for an unreadable file or a key that is no option."""
     try:
-        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+        options = yaml.load(path.read_text(encoding="utf-8"), Loader=_Recipe)  # a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"recipe {path}: cannot be read ({' '.join(str(error).split())}).") from error
     if not isinstance(options, dict):
@@ -272,7 +290,23 @@ def read_recipe(path: Path) -> dict:
     unknown = [key for key in options if key not in FIELDS and key not in ALIASES]
     if unknown:
         raise ValueError(f"recipe {path}: unknown key {unknown[0]!r}; known keys: {', '.join(FIELDS)}.")
+    twice = [old for old, new in ALIASES.items() if old in options and new in options]
+    if twice:
+        raise ValueError(
+            f"recipe {path}: {twice[0]!r} is the old name of {ALIASES[twice[0]]!r}; one of them is enough."
+        )
     return modern(options)
+
+
+class _Recipe(yaml.SafeLoader):
+    """YAML that refuses a key given twice, of which the language itself keeps the last one without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

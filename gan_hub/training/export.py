@@ -159,7 +159,11 @@ def _training(run: Run) -> str:
         f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.accelerator.num_processes} "
         f"process(es) on {hardware(run.accelerator.device)}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
         f"accelerate {accelerate.__version__}. {watched}"
-        + (f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})" if run.timelapse.frames() else "")
+        + (
+            f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})"
+            if run.timelapse.frames()
+            else ""
+        )
     )
 
 

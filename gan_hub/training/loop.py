@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
 from gan_hub.loading import LoadError
 from gan_hub.losses import ADVERSARIAL
@@ -32,6 +32,11 @@ from gan_hub.training.run import Run
 from gan_hub.training.steps import discriminator_step, generator_step
 from gan_hub.training.stopping import Stopped, StopSignal
 
+SHARDING = {
+    "DeepSpeed": "ACCELERATE_USE_DEEPSPEED",
+    "FSDP": "ACCELERATE_USE_FSDP",
+    "Megatron-LM": "ACCELERATE_USE_MEGATRON_LM",
+}
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
@@ -57,6 +62,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         batches = Batches(data.train, config, players.latent_size, accelerator)
         past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
         start = past.get("step", 0)
+        _agree(accelerator, start, data.fingerprint())
         with StopSignal(accelerator) as stop:
             run = Run(config, accelerator, players, data, start, past, stop)
             for step in range(start, config.total_steps):
@@ -72,7 +78,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                     run.save(checkpoints, step + 1)
                 if stopping:
                     raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
-            return finish(run)
+        return finish(run)  # no signal is waited for any more: the last step is saved, --resume would export again
 
 
 def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> dict[str, torch.Tensor]:
@@ -101,6 +107,16 @@ def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> 
     return metrics | players.weight_norms()
 
 
+def _agree(accelerator: Accelerator, start: int, fingerprint: str) -> None:
+    """Raises ValueError where the processes, on machines without a common disk, found other checkpoints or images."""
+    found = gather_object([(start, fingerprint)]) if accelerator.num_processes > 1 else []
+    if len(set(map(tuple, found))) > 1:
+        raise ValueError(
+            f"the processes found different checkpoints or images (first steps {sorted({step for step, _ in found})}); "
+            "output and data must lie on a disk that all machines share."
+        )
+
+
 def _make_folder(config: TrainConfig) -> None:
     """The run's folder, tried before anything is computed; raises ValueError where nothing can be written there."""
     try:
@@ -108,7 +124,9 @@ def _make_folder(config: TrainConfig) -> None:
         with tempfile.TemporaryFile(dir=config.run_folder):
             pass
     except OSError as error:
-        raise ValueError(f"output={config.output!r}: {config.run_folder} cannot be written ({error.strerror}).") from error
+        raise ValueError(
+            f"output={config.output!r}: {config.run_folder} cannot be written ({error.strerror})."
+        ) from error
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
@@ -155,7 +173,7 @@ def _refuse_what_a_gan_cannot_use() -> None:
 
     if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1"):
         raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
-    for name, switch in (("DeepSpeed", "ACCELERATE_USE_DEEPSPEED"), ("FSDP", "ACCELERATE_USE_FSDP")):
+    for name, switch in SHARDING.items():
         if set_to(switch):
             raise ValueError(
                 f"{name} shards one network with one optimizer, and a gradient penalty needs second derivatives; a GAN's "
@@ -174,16 +192,16 @@ def _in_a_sentence(config: TrainConfig, processes: int) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS):
             raise
         raise OSError(
-            f"{config.run_folder}: cannot be written ({error.strerror}). The last checkpoint is kept: make room, or the "
-            "folder writable, and go on with --resume."
+            f"{config.run_folder}: cannot be written ({error.strerror}). What was saved is kept: make room, or the folder "
+            "writable, and go on with --resume."
         ) from error
     except RuntimeError as error:
         lost = ("Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "Timed out waiting", "gloo")
         if processes == 1 or not any(word in str(error) for word in lost):
             raise
         raise ConnectionError(
-            "another process of this run ended, so that this one cannot go on. The last checkpoint is kept; start all "
-            "processes again with --resume."
+            "another process of this run ended, so that this one cannot go on. What was saved is kept; start all processes "
+            "again with --resume."
         ) from error
 
 
@@ -193,7 +211,7 @@ def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprin
     path, tensors, state, refused = load_newest(checkpoints, TENSOR_FILES)
     for reason in refused:
         accelerator.print(f"passed over a checkpoint: {reason}")
-    needed = ("step", "config", "data", "processes", "elapsed", "monitors", "tensors", *players.state())
+    needed = ("step", "config", "data", "processes", "elapsed", "watched", "tensors", *players.state())
     missing = [key for key in needed if key not in state]
     if missing:
         raise LoadError(f"{path}: {missing[0]!r} is missing from its state.")

@@ -3,7 +3,6 @@
 Shapes: n images, C, H, W; images are float in [-1, 1]. All of it is done on the main process only, without a graph.
 """
 
-import resource
 import sys
 
 import numpy as np
@@ -13,6 +12,7 @@ from gan_hub.data import ImageSet
 from gan_hub.images import from_uint8
 
 PAIRS = 64  # whose mean difference is the diversity
+CHUNK_NUMBERS = 20_000_000  # of training pixels that are compared at a time
 MEMORISABLE = 10_000  # more training images than this are not searched for copies
 
 
@@ -91,8 +91,9 @@ class Memorising:
     def _nearest(self, images: torch.Tensor) -> float:
         """Median distance of images (n, C, H, W) to the nearest training image."""
         flat, nearest = images.float().flatten(1), torch.full((len(images),), float("inf"))
-        for start in range(0, len(self.train), 500):
-            chunk = from_uint8(self.train.images[start : start + 500]).flatten(1)
+        rows = max(1, CHUNK_NUMBERS // flat.shape[1])
+        for start in range(0, len(self.train), rows):
+            chunk = from_uint8(self.train.images[start : start + rows]).flatten(1)
             nearest = torch.minimum(nearest, torch.cdist(flat, chunk).min(1).values)
         return nearest.median().item()
 
@@ -104,5 +105,9 @@ def peak_memory_gb(device: torch.device) -> float:
     """The most memory this process had: of the GPU's where there is one, else of the machine's."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
+    if sys.platform == "win32":
+        return float("nan")  # its system does not tell in a way the standard library knows
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

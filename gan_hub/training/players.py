@@ -113,7 +113,7 @@ class Players:
     def fakes(self, z: torch.Tensor, labels: torch.Tensor | None, graph: bool, twice: bool = False) -> torch.Tensor:
         """G(z) (n, C, H, W); with `graph` for the generator's own step, `twice` where that takes second derivatives."""
         with torch.set_grad_enabled(graph), self.twice_differentiable(twice and graph):
-            return self.generator(z, labels, force_fp32=twice)
+            return self.generator(z, labels, force_fp32=twice and graph)
 
     def twice_differentiable(self, needed: bool) -> contextlib.AbstractContextManager:
         """Inside, where `needed`, compiled networks run eagerly: what torch.compile made has no second derivative."""
@@ -124,7 +124,10 @@ class Players:
         return self.accelerator.reduce(value.detach(), "mean").item()
 
     def adjust(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
-        """Moves ADA's p and BEGAN's balance, where the run has them, after the discriminator's step."""
+        """Moves ADA's p and BEGAN's balance, where the run has them, after the discriminator's step.
+
+        BEGAN's k moves by the errors of that step's fakes, where the paper has those of the generator's.
+        """
         config, controls = self.config, self.controls
         if config.augment == "ada" and step % ADA_INTERVAL == 0:
             # E[sign D(x)] of this step's reals: an even chance of each sign is accuracy ½
@@ -196,4 +199,6 @@ class Players:
             self.discriminator_descent.load(tensors["optimizer_discriminator"], state["scaler_discriminator"])
             self.controls = Controls(**state["controls"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise LoadError(f"the checkpoint does not fit this configuration: {' '.join(str(error).split())}") from error
+            raise LoadError(
+                f"the checkpoint does not fit this configuration: {' '.join(str(error).split())}"
+            ) from error

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from gan_hub.images import grid, height_width, save_animation
@@ -65,9 +64,11 @@ class Records:
                 points = [(line["images"] / 1000, line[name]) for line in self.lines if name in line]
                 if points:
                     axes.plot(*zip(*points), label=name, linewidth=1)
-            if len(names) > 1:
+            if len(axes.lines) > 1:
                 axes.legend(fontsize=7)
-            elif points and 0 < 10 * min(value for _, value in points) < max(value for _, value in points):
+            elif (
+                axes.lines and points and 0 < 10 * min(value for _, value in points) < max(value for _, value in points)
+            ):
                 axes.set_yscale("log")
         figure.savefig(self.folder / PLOT_NAME, dpi=110)
 

@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from gan_hub.losses import began_convergence
 from gan_hub.metrics.evaluation import Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor
 from gan_hub.pipeline import GANPipeline
@@ -45,20 +46,26 @@ class Run:
         self.extractor = None if config.extractor == "none" else InterruptibleExtractor(config.extractor, stop)
         self.report: Report | None = None  # the newest; at the end, that of the published weights
         self.reals = None  # their features' moments, measured when a score is first due
-        self.latest: dict[str, torch.Tensor] = {}
-        self.sums: dict[str, torch.Tensor] = {}  # metrics since the monitors' last look, and how many of each
-        self.counts: dict[str, int] = {}
+        self.sums: dict[str, torch.Tensor] = {}  # metrics since the last look, on the device, and how many of each
+        self.counts: dict[str, torch.Tensor] = {}
+        watched = past.get("watched", {})
+        self.line: dict[str, list[float]] = watched.get("line", {})  # [sum, count] of each since the last log line
+        self.changed: dict[str, float] = watched.get("changed", {})  # weights' change since then
+        self.latest: dict[str, float] = watched.get("latest", {})
+        self.score_due: bool = watched.get("score_due", False)  # a signal came while a score was measured
         images = start * config.batch_size
         tensorboard = {"tensorboard": {"purge_step": images}} if "tensorboard" in config.tracker_names else {}
         accelerator.init_trackers("tensorboard" if tensorboard else config.name, init_kwargs=tensorboard)
         if accelerator.is_main_process:
-            self._open_books(images, past.get("monitors"))
+            self._open_books(images, watched.get("monitors"))
         self.bar = tqdm(
             total=config.total_steps * config.batch_size, initial=images, unit="img", smoothing=0.05,
             disable=None if accelerator.is_main_process else True,
         )  # fmt: skip
         self.last_time, self.last_images = self.began, images
         accelerator.print(self.headline())
+        if self.score_due and accelerator.is_main_process:
+            self._score(images)
 
     def _open_books(self, images: int, monitors: dict | None) -> None:
         """What only the main process has: log, monitors and what they look at, the time-lapse."""
@@ -122,10 +129,12 @@ class Run:
         self._add(metrics)
         self.bar.update(config.batch_size)
         logged, sampled = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
-        if logged or step % min(WATCH_STEPS, config.every(config.log_kimg)) == 0:
-            self._watch(step, images, logged)
+        if logged or sampled or step % WATCH_STEPS == 0:
+            self._watch(images, sampled)
         if not self.accelerator.is_main_process:
             return
+        if logged:
+            self._log(images)
         if sampled:
             self._sample(images)
         if self.timelapse.due(step):
@@ -134,40 +143,60 @@ class Run:
             self._score(images)
 
     def _add(self, metrics: dict[str, torch.Tensor]) -> None:
-        """Sums on the device: the numbers leave it only when somebody looks."""
+        """Sums on the device: the numbers leave it only when somebody looks. Overflows of fp16 do not count."""
         for name, value in metrics.items():
             if not name.startswith("weights/"):
-                self.sums[name] = self.sums.get(name, 0) + value
-                self.counts[name] = self.counts.get(name, 0) + 1
+                finite = torch.isfinite(value)
+                self.sums[name] = self.sums.get(name, 0) + torch.where(finite, value, 0).double()
+                self.counts[name] = self.counts.get(name, 0) + finite.double()
 
-    def _watch(self, step: int, images: int, logged: bool) -> None:
-        """The means since the last look, over all processes, for the monitors; and for the log where that is due."""
+    def _watch(self, images: int, sampled: bool) -> None:
+        """A look: the means since the last one, over all processes, for the monitors and the next log line."""
         names = sorted(self.sums)
-        means = torch.stack([(self.sums[name] / self.counts[name]).double() for name in names])
-        # The penalties are not part of every step: their newest values stand in the log until there are newer ones.
-        self.latest |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist()))
-        self.sums, self.counts = {}, {}
+        if names:
+            both = [self.sums[name] for name in names] + [self.counts[name] for name in names]
+            totals = self.accelerator.reduce(torch.stack(both), "sum").tolist()
+            self.sums, self.counts = {}, {}
+        found = {name: (totals[i], totals[i + len(names)]) for i, name in enumerate(names) if totals[i + len(names)]}
+        for name, (total, count) in found.items():
+            known = self.line.setdefault(name, [0.0, 0.0])
+            self.line[name] = [known[0] + total, known[1] + count]
+        alarms = self._measure(images, {name: total / count for name, (total, count) in found.items()}, sampled)
+        self._heed(bool(alarms))
+
+    def _measure(self, images: int, values: dict[str, float], sampled: bool) -> list[str]:
+        """What only the main process measures, and the alarms it raises about everything."""
         if not self.accelerator.is_main_process:
-            return self._heed(False)
-        values = self.latest | {name: change() for name, change in self.changes.items()}
-        values["diversity"] = self.diversity(self.players.bare_generator)
-        if self.memorising is not None and self.due(step, self.config.sample_kimg):
+            return []
+        self.latest |= values
+        measured = {name: change() for name, change in self.changes.items()}
+        for name, change in measured.items():
+            self.changed[name] = self.changed.get(name, 0.0) + change
+        state = {"diversity": self.diversity(self.players.bare_generator)}
+        if self.memorising is not None and sampled:
             fakes = self.pipeline()(num_images=64, seed=0, output_type="pt").images
-            values["memorised"] = self.memorising(fakes)
+            state["memorised"] = self.memorising(fakes)
         if self.config.augment == "ada":
-            values["augment/p"] = self.players.controls.augment_p
+            state["augment/p"] = self.players.controls.augment_p
         if self.config.loss == "began":
-            values["began/k"] = self.players.controls.balance
-        alarms = [] if self.config.alarms == "off" else self.monitors.observe(images, values)
+            state["began/k"] = self.players.controls.balance
+        self.latest |= state
+        alarms = [] if self.config.alarms == "off" else self.monitors.observe(images, values | measured | state)
         for sentence in alarms:
             self.records.alarm(images, sentence)
             tqdm.write(f"warning at {images / 1000:.1f} kimg: {sentence}")
-        if logged:
-            values["img/s"] = (images - self.last_images) / max(1e-9, time.monotonic() - self.last_time)
-            values["memory/GB"] = peak_memory_gb(self.accelerator.device)
-            self.last_time, self.last_images = time.monotonic(), images
-            self._write(images, values)
-        self._heed(bool(alarms))
+        return alarms
+
+    def _log(self, images: int) -> None:
+        """A line: means over the steps since the line before; of a penalty that was not due since, its newest value."""
+        values = self.latest | {name: total / count for name, (total, count) in self.line.items()} | self.changed
+        if self.config.loss == "began":
+            real, fake = values["logit/real"], values["logit/fake"]
+            values["began/convergence"] = began_convergence(real, fake, self.config.began_gamma)
+        values["img/s"] = (images - self.last_images) / max(1e-9, time.monotonic() - self.last_time)
+        values["memory/GB"] = peak_memory_gb(self.accelerator.device)
+        self.last_time, self.last_images, self.line, self.changed = time.monotonic(), images, {}, {}
+        self._write(images, values)
 
     def _heed(self, alarmed: bool) -> None:
         """Ends a run that is to stop at an alarm, on all processes together."""
@@ -176,7 +205,7 @@ class Run:
         flag = torch.tensor(float(alarmed), device=self.accelerator.device)
         if self.accelerator.reduce(flag, "sum").item() > 0:
             said = self.records.alarms[-1] if self.accelerator.is_main_process else "see the main process."
-            raise Alarmed(f"stopped by an alarm: {said} The last checkpoint is kept; alarms=warn goes on.")
+            raise Alarmed(f"stopped by an alarm: {said} What was saved is kept; alarms=warn goes on.")
 
     def score(self) -> Report:
         """The report of the averaged generator against the training images."""
@@ -189,7 +218,9 @@ class Run:
         try:
             self.report = self.score()
         except Stopped:
+            self.score_due = True
             return  # the loop asks the signal itself, after this step
+        self.score_due = False
         self._write(images, {f"score/{name}": value for name, value in self.report.scores.items()})
         self.last_time, self.last_images = time.monotonic(), images
 
@@ -224,14 +255,19 @@ class Run:
 
     def save(self, folder: Path, step: int) -> None:
         """A checkpoint of everything the rest of the run depends on."""
+        if self.sums:
+            self._watch(step * self.config.batch_size, sampled=False)  # nothing is left on the device only
         if self.accelerator.is_main_process:
             state = {
                 "config": asdict(self.config),
                 "data": self.fingerprint,
                 "processes": self.accelerator.num_processes,
                 "elapsed": self.elapsed(),
-                "monitors": self.monitors.state(),
-            }
+                "watched": {
+                    "monitors": self.monitors.state(), "line": self.line, "changed": self.changed, "latest": self.latest,
+                    "score_due": self.score_due,
+                },
+            }  # fmt: skip
             save_checkpoint(
                 folder, step, self.players.tensors(), state | self.players.state(), self.config.keep_checkpoints
             )

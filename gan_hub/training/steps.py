@@ -73,18 +73,23 @@ def judged(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> d
     """What the discriminator said: mean logits, and how often it was right (½ everywhere at the equilibrium).
 
     `accuracy/pairs`, the share of pairs whose real has the higher logit, means the same for every loss; the other two
-    ask for the sign, which Wasserstein and relativistic losses leave free. BEGAN's scores are no verdicts: its balance
-    keeps fakes easier to reconstruct than reals.
+    ask on which side of the loss's threshold a logit lies, which Wasserstein and relativistic losses leave free. BEGAN's
+    scores are no verdicts: its balance keeps fakes easier to reconstruct than reals.
     """
     real, fake = real_logits.detach(), fake_logits.detach()
     means = {"logit/real": real.mean(), "logit/fake": fake.mean()}
     if loss == "began":
         return means
-    return means | {
-        "accuracy/real": (real > 0).float().mean(),
-        "accuracy/fake": (fake < 0).float().mean(),
-        "accuracy/pairs": ((real > fake).float() + 0.5 * (real == fake).float()).mean(),
-    }
+    means["accuracy/pairs"] = _above(real, fake)
+    threshold = ADVERSARIAL[loss].threshold
+    if threshold is not None:
+        means |= {"accuracy/real": _above(real, threshold), "accuracy/fake": _above(-fake, -threshold)}
+    return means
+
+
+def _above(logits: torch.Tensor, other: torch.Tensor | float) -> torch.Tensor:
+    """The share of logits above others; equal ones count half."""
+    return ((logits > other).float() + 0.5 * (logits == other).float()).mean()
 
 
 def detached(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -62,7 +62,7 @@ def test_reals_are_mirrored_at_random_and_alike_for_any_number_of_processes():
         accelerator = SimpleNamespace(num_processes=processes, process_index=rank, device=torch.device("cpu"))
         return Batches(data, TrainConfig(batch_size=8, flip=flip), 5, accelerator).reals(1)
 
-    (plain, labels), (flipped, _) = reals(0, 1, False), reals(0, 1, True)
+    (plain, _), (flipped, _) = reals(0, 1, False), reals(0, 1, True)
     kinds = [
         "same" if torch.equal(a, b) else "mirrored" if torch.equal(a.flip(-1), b) else "other"
         for a, b in zip(plain, flipped)
@@ -79,7 +79,9 @@ def test_the_view_has_the_recipes_augmentation_and_a_noise_that_ends():
     sigmas = [batches.view(0, VIEW_DISCRIMINATOR, step, 0.3).sigma for step in (0, 5, 10, 11)]
     assert sigmas == pytest.approx([0.2, 0.1, 0.0, 0.0]) and sigmas[2] == 0.0
     assert batches.view(0, VIEW_DISCRIMINATOR, 0, 0.3).p == 0.3
-    players = [batches.view(3, stream, 3, 0.3).uniform(2, torch.zeros(4, 1)) for stream in (VIEW_DISCRIMINATOR, VIEW_GENERATOR)]
+    players = [
+        batches.view(3, stream, 3, 0.3).uniform(2, torch.zeros(4, 1)) for stream in (VIEW_DISCRIMINATOR, VIEW_GENERATOR)
+    ]
     assert not torch.equal(*players)
 
 

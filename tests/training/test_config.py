@@ -41,6 +41,9 @@ def test_every_recipe_is_a_valid_configuration_named_like_its_file(path):
         ("discriminator_steps", 0, "discriminator_steps=0"),
         ("alarms", "loud", "choose one of warn, stop, off"),
         ("strict_data", 1, "of type bool"),
+        ("beta1", 1.0, "it is 0.9999 or less"),
+        ("seed", 2**64, "or less"),
+        ("began_gamma", 9, "it is 1 or less"),
     ],
 )
 def test_a_bad_value_is_refused_with_what_was_given_and_what_is_allowed(option, value, said):
@@ -55,7 +58,14 @@ def test_a_bad_value_is_refused_with_what_was_given_and_what_is_allowed(option, 
         ({"label_smoothing": 0.1, "loss": "hinge"}, "goes with minimax, non_saturating, least_squares"),
         ({"loss": "began"}, "loss='began' is not allowed with architecture='dcgan'"),
         ({"architecture": "began"}, "loss='non_saturating' is not allowed with architecture='began'"),
-        ({"architecture": "began", "loss": "began", "augment": "ada"}, "augment='ada' is not allowed with loss='began'"),
+        (
+            {"architecture": "began", "loss": "began", "conditional": False, "augment": "ada"},
+            "augment='ada' is not allowed with loss='began'",
+        ),
+        ({"loss": "relativistic", "augment": "ada"}, "it goes with minimax, non_saturating, least_squares, hinge"),
+        ({"loss": "wasserstein", "skip_discriminator_below": 0.1}, "no value that means a discriminator that has won"),
+        ({"instance_noise": 0.1, "instance_noise_kimg": 5000}, "instance_noise_kimg=5000.0 is not allowed"),
+        ({"architecture": "began", "loss": "began"}, "conditional=True is not allowed with architecture='began'"),
         ({"share_fakes": True, "discriminator_steps": 2}, "each of several updates needs fresh fakes"),
         ({"instance_noise": 0.1}, "instance_noise=0.1 and instance_noise_kimg=0.0 go together"),
         ({"instance_noise_kimg": 5}, "instance_noise=0.0 and instance_noise_kimg=5.0 go together"),
@@ -121,6 +131,20 @@ def test_an_unknown_recipe_key_is_named(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("learning_rate: 0.1\n")
     with pytest.raises(ValueError, match="unknown key 'learning_rate'; known keys: name, data"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("batch_size: 8\nbatch_size: 16\n", "the key 'batch_size' is there twice"),
+        ("r1_interval: 8\npenalty_interval: 16\n", "'r1_interval' is the old name of 'penalty_interval'"),
+    ],
+)
+def test_an_option_given_twice_is_refused(tmp_path, text, said):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said):
         read_recipe(path)
 
 

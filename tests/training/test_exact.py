@@ -13,12 +13,13 @@ from gan_hub.training import loop
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.players import TENSOR_FILES
+from gan_hub.training.records import read_log
 from gan_hub.training.stopping import Stopped, StopSignal
 
 GAMES = {
     "recommended": {},
-    "relativistic, ada, noise, two steps": {
-        "loss": "relativistic", "r2_gamma": 0.5, "augment": "ada", "ada_kimg": 0.5, "ada_target": 0.0, "flip": True,
+    "hinge, ada, noise, two steps": {
+        "loss": "hinge", "r2_gamma": 0.5, "augment": "ada", "ada_kimg": 0.5, "ada_target": 0.0, "flip": True,
         "instance_noise": 0.1, "instance_noise_kimg": 0.3, "discriminator_steps": 2,
     },
     "path length, shared fakes, batch norm": {
@@ -74,6 +75,14 @@ def test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit(smal
         assert content.keys() == found[file].keys()
         for name, tensor in content.items():
             assert torch.equal(tensor, found[file][name]), f"{file}: {name}"
+    one, two = (read_log(config.run_folder / "log.jsonl") for config in (unbroken, broken))
+    assert len(one) == len(two) > 0
+    for line, same in zip(one, two):  # the monitors were told the same, too
+        told = {name: value for name, value in line.items() if name not in ("img/s", "memory/GB")}
+        changes = {name for name in told if name.startswith("change/")}  # a stop splits what is then added up
+        assert told.keys() == same.keys() - {"img/s", "memory/GB"}
+        for name, value in told.items():
+            assert same[name] == pytest.approx(value, rel=0.3 if name in changes else 1e-4), name
     if options.get("augment") == "ada":
         assert state["controls"]["augment_p"] > 0
     if "path_length_weight" in options:
@@ -94,7 +103,7 @@ def test_five_resumes_in_a_row_only_ever_go_forward(small_options):
 # --------------------------------------------------------------------------- one item less in the checkpoint
 
 STATE_ITEMS = (
-    "step", "config", "data", "processes", "elapsed", "monitors", "tensors", "controls", "scaler_generator",
+    "step", "config", "data", "processes", "elapsed", "watched", "tensors", "controls", "scaler_generator",
     "scaler_discriminator",
 )  # fmt: skip
 CONTROLS = ("augment_p", "balance", "path_length_mean")
@@ -186,5 +195,5 @@ def test_a_checkpoint_of_the_first_release_says_what_it_lacks(spoilt):
         state["config"]["r1_interval"] = state["config"].pop("penalty_interval")
         (folder / "state.json").write_text(json.dumps(state))
 
-    with pytest.raises(LoadError, match="'monitors' is missing from its state"):
+    with pytest.raises(LoadError, match="'watched' is missing from its state"):
         train(spoilt(change), resume=True)

@@ -138,7 +138,9 @@ def test_channels_last_changes_nothing_but_rounding(game):
     plain, fast = weights_after(game, **images), weights_after(game, channels_last=True, **images)
     assert (plain - fast).abs().max() <= 1e-10
     players, batches, _ = game(channels_last=True)
-    assert next(p for p in players.generator.parameters() if p.dim() == 4).is_contiguous(memory_format=torch.channels_last)
+    assert next(p for p in players.generator.parameters() if p.dim() == 4).is_contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 def test_bf16_trains_what_fp32_trains(game):

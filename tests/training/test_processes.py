@@ -34,7 +34,7 @@ def launch(command: list[str]) -> subprocess.CompletedProcess:
 GAME = {
     "generator": {"latent_size": 8, "base_channels": 4, "norm": "none"},
     "discriminator": {"base_channels": 4, "norm": "none"},
-    "loss": "relativistic",
+    "loss": "least_squares",
     "r2_gamma": 0.5,
     "wgan_gp_weight": 0.1,
     "discriminator_steps": 2,
@@ -139,7 +139,9 @@ def test_when_one_process_dies_the_other_says_so_and_ends_within_seconds(two_run
     _, error = process.communicate(timeout=60)
     assert time.monotonic() - died < 10 and process.returncode != 0
     assert not processes_with(str(tmp_path / "recipe.yaml"))
-    assert "another process of this run ended" in error or "SIGTERM" in error  # the launcher may be faster than the news
+    assert (
+        "another process of this run ended" in error or "SIGTERM" in error
+    )  # the launcher may be faster than the news
     newest = list_checkpoints(run / "checkpoints")[-1]
     load_checkpoint(newest, TENSOR_FILES)
 
@@ -182,3 +184,21 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused_before_anything_else(s
     done = launch([*TORCHRUN, "train.py", recipe(tmp_path, small_options | {"batch_size": 15, "data": "nowhere"})])
     assert done.returncode != 0
     assert "train.py: batch_size=15 is not divisible by the 2 processes of this run." in done.stderr
+
+
+def test_processes_without_a_common_disk_are_told_so_before_they_train(small_options, tmp_path):
+    """Only the first process writes checkpoints: another machine with a folder of its own would begin at step 0."""
+    path = recipe(tmp_path, small_options | {"trackers": "none"})
+    code = (
+        "import os, sys, train; sys.exit(train.main([sys.argv[1], '--resume', '--output', "
+        "sys.argv[2] + '-' + os.environ['RANK']]))"
+    )
+    script = tmp_path / "apart.py"
+    script.write_text(code)
+    assert (
+        launch([sys.executable, "train.py", path, "--output", f"{tmp_path}/runs-0", "--total_kimg", "0.384"]).returncode
+        == 0
+    )
+    done = launch([*TORCHRUN, str(script), path, f"{tmp_path}/runs"])
+    assert done.returncode != 0
+    assert "the processes found different checkpoints or images (first steps [0, 24])" in done.stderr

@@ -24,7 +24,13 @@ def environment() -> dict[str, str]:
 @pytest.mark.timeout(600)
 def test_150_and_more_kills_wherever_they_fall_end_bit_equal(small_options):
     """Aimed: before every write, fsync and rename of all four saves. Random: 100, anywhere in the run."""
-    quick = {"total_kimg": 0.192, "checkpoint_kimg": 0.048, "sample_kimg": 10.0, "trackers": "none", "timelapse_frames": 0}
+    quick = {
+        "total_kimg": 0.192,
+        "checkpoint_kimg": 0.048,
+        "sample_kimg": 10.0,
+        "trackers": "none",
+        "timelapse_frames": 0,
+    }
     aimed = list(range(SAVES * CALLS_A_SAVE))
     plans = [{"aimed": aimed}, {"random": 50, "seed": 1}, {"random": 50, "seed": 2}]
     driver, drivers = Path(__file__).with_name("kill_driver.py"), []

@@ -3,8 +3,10 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline
 from gan_hub.losses import ADVERSARIAL
@@ -12,6 +14,7 @@ from gan_hub.metrics.features import SmallClassifier
 from gan_hub.training import loop
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import TENSOR_FILES, Descent, Players
 from gan_hub.training.records import read_log
 from gan_hub.training.stopping import Stopped
@@ -133,6 +136,38 @@ def test_a_signal_during_a_score_gives_up_the_score_and_saves(small_options, mon
     assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))
 
 
+def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_options, monkeypatch):
+    options = {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 300, "total_kimg": 0.24}
+    config = TrainConfig(**small_options | options)
+    with monkeypatch.context() as patch:
+        features = SmallClassifier.features
+        patch.setattr(
+            SmallClassifier, "features", lambda *given: os.kill(os.getpid(), signal.SIGTERM) or features(*given)
+        )
+        with pytest.raises(Stopped):
+            loop.train(config)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    loop.train(config, resume=True)
+    lines = read_log(config.run_folder / "log.jsonl")
+    assert [line["images"] for line in lines if "score/FD-digits" in line] == [160, 240]
+
+
+def test_copies_are_looked_for_at_every_sample_whenever_the_monitors_look(small_options, monkeypatch):
+    told, observe = [], Monitors.observe
+    monkeypatch.setattr(Monitors, "observe", lambda *given: told.append(given[1:]) or observe(*given))
+    loop.train(TrainConfig(**small_options | {"sample_kimg": 0.112, "log_kimg": 100.0, "checkpoint_kimg": 100.0}))
+    assert [images // 16 for images, values in told if "memorised" in values] == [7, 14, 21, 24]
+
+
+def test_too_few_images_to_hold_out_are_refused_before_the_run(small_options, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "few.npz", images=rng.integers(0, 256, (8, 28, 28)).astype(np.uint8))
+    with pytest.raises(
+        ValueError, match="1 image\\(s\\) are held out for the judge, of 7 to train on; it needs 4 or more"
+    ):
+        loop.train(TrainConfig(**small_options | {"data": str(tmp_path / "few.npz"), "conditional": False}))
+
+
 def test_the_penalty_is_logged_though_it_falls_between_the_lines(small_options):
     config = TrainConfig(**small_options | {"penalty_interval": 7})
     loop.train(config)
@@ -154,7 +189,9 @@ BROKEN = {
 @pytest.mark.parametrize("how", list(BROKEN))
 def test_a_broken_game_is_named_within_200_steps_and_can_end_the_run(small_options, how, capsys):
     options, said = BROKEN[how]
-    options = small_options | options | {"total_kimg": 16.0, "sample_kimg": 16.0, "checkpoint_kimg": 1.6, "alarms": "stop"}
+    options = (
+        small_options | options | {"total_kimg": 16.0, "sample_kimg": 16.0, "checkpoint_kimg": 1.6, "alarms": "stop"}
+    )
     config = TrainConfig(**options)
     with pytest.raises(ValueError, match=f"stopped by an alarm: .*{said}.*alarms=warn goes on"):
         loop.train(config)
@@ -173,7 +210,13 @@ def test_a_healthy_run_raises_no_alarm_and_its_card_says_so(small_options):
 
 
 def test_alarms_that_are_off_are_not_raised(small_options):
-    options = {"learning_rate_generator": 0.0, "total_kimg": 3.2, "checkpoint_kimg": 3.2, "sample_kimg": 3.2, "alarms": "off"}
+    options = {
+        "learning_rate_generator": 0.0,
+        "total_kimg": 3.2,
+        "checkpoint_kimg": 3.2,
+        "sample_kimg": 3.2,
+        "alarms": "off",
+    }
     folder = loop.train(TrainConfig(**small_options | options))
     assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
     assert "The monitors were off." in (folder / "README.md").read_text()

@@ -223,7 +223,9 @@ def test_reals_and_fakes_are_seen_through_the_view_in_both_steps(players, batch)
     assert seen.asked == 2
     torch.testing.assert_close(metrics["logit/real"], players.discriminator(reals + 0.25, labels).mean().detach())
     torch.testing.assert_close(metrics["logit/fake"], players.discriminator(fakes + 0.25, labels).mean().detach())
-    expected = ADVERSARIAL["non_saturating"].generator(players.discriminator(players.generator(z, labels) + 0.25, labels))
+    expected = ADVERSARIAL["non_saturating"].generator(
+        players.discriminator(players.generator(z, labels) + 0.25, labels)
+    )
     metrics = generator_turn(players, CONFIG, batch, z, seen)
     torch.testing.assert_close(metrics["loss/generator"], expected.detach(), rtol=1e-4, atol=1e-5)
 
@@ -264,6 +266,9 @@ def test_accuracies_are_shares_of_right_verdicts():
     said = judged("hinge", torch.tensor([1.0, -1.0, 3.0, 2.0]), torch.tensor([-2.0, 0.5, 3.0, -1.0]))
     assert said["accuracy/real"] == 0.75 and said["accuracy/fake"] == 0.5
     assert said["accuracy/pairs"] == (1 + 0 + 0.5 + 1) / 4
+    undecided = judged("least_squares", torch.full((4,), 0.5), torch.full((4,), 0.5))
+    assert undecided["accuracy/real"] == undecided["accuracy/fake"] == undecided["accuracy/pairs"] == 0.5
+    assert "accuracy/real" not in judged("wasserstein", torch.ones(2), torch.zeros(2))
     assert judged("began", torch.ones(2), torch.zeros(2)).keys() == {"logit/real", "logit/fake"}
 
 
