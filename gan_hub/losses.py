@@ -145,7 +145,9 @@ class Adversarial(NamedTuple):
 ADVERSARIAL: dict[str, Adversarial] = {
     "minimax": Adversarial(non_saturating_discriminator, minimax_generator, options=("real_target",)),
     "non_saturating": Adversarial(non_saturating_discriminator, non_saturating_generator, options=("real_target",)),
-    "least_squares": Adversarial(least_squares_discriminator, least_squares_generator, options=("real_target",), threshold=0.5),
+    "least_squares": Adversarial(
+        least_squares_discriminator, least_squares_generator, options=("real_target",), threshold=0.5
+    ),
     "hinge": Adversarial(hinge_discriminator, wasserstein_generator),
     "wasserstein": Adversarial(wasserstein_discriminator, wasserstein_generator, threshold=None),
     "relativistic": Adversarial(relativistic_discriminator, relativistic_generator, paired=True, threshold=None),
