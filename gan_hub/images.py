@@ -54,9 +54,11 @@ def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:
 def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
     """Any PIL image as 8 bits a channel, mode L or RGB, upright.
 
-    The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; 16-bit and 32-bit pictures
-    are scaled to their brightest value's power of two; transparency is laid on white; an animation gives its first
-    frame; CMYK and palettes are converted. Raises TooManyPixels, and OSError for a torn file.
+    The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; grey pictures of 16 bits
+    are divided by 257, however dark they are; in those of 32-bit whole numbers or floats the first of 1, 255 and 65535
+    that is not below the brightest value is white, else that value, and NaN and what is below 0 are black; transparency
+    is laid on white; an animation gives its first frame; CMYK and palettes are converted.
+    Raises TooManyPixels, and OSError for a torn file.
     """
     if image.width * image.height > MAX_PIXELS:
         raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")

@@ -1,5 +1,6 @@
 """Reading data sets: what is usable is read exactly, what is not is counted and named, and nothing bad ends a run."""
 
+import errno
 import gzip
 import io
 import os
@@ -159,6 +160,95 @@ def test_a_file_that_cannot_be_read_is_counted_as_damaged(tmp_path):
     assert len(load_images(str(tmp_path), 28, 1)) == 5
 
 
+@pytest.fixture
+def lock(monkeypatch):
+    """A folder → one that refuses to be listed, also to root, for whom permissions are none."""
+    scandir, locked = os.scandir, set()
+
+    def refusing(path="."):
+        if Path(path) in locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    return locked.add
+
+
+@pytest.mark.parametrize("around", ["", "my-data/"])
+def test_a_folder_that_cannot_be_read_is_counted_and_its_class_keeps_its_number(tmp_path, lock, around):
+    write(tmp_path, {f"{around}{name}": content for name, content in GOOD.items()})
+    lock(tmp_path / around / "b")
+    found = load_images(str(tmp_path), 28, 1)
+    assert found.skipped == {"unreadable": [f"{around}b/"]}
+    assert (found.labels.tolist(), found.label_names) == ([0, 0, 2], ["a", "b", "c"])
+    with pytest.raises(ValueError, match=rf"{around}b/ cannot be used \(unreadable\); drop --strict_data"):
+        load_images(str(tmp_path), 28, 1, strict=True)
+
+
+def test_a_folder_that_cannot_be_read_inside_a_class_is_counted_and_a_hidden_one_is_not(tmp_path, lock):
+    write(tmp_path, {**GOOD, "a/deep/1.png": encoded(picture(1)), ".trash/1.png": encoded(picture(1))})
+    lock(tmp_path / "a" / "deep")
+    lock(tmp_path / ".trash")
+    found = load_images(str(tmp_path), 28, 1)
+    assert (found.skipped, found.labels.tolist()) == ({"unreadable": ["a/deep/"]}, [0, 0, 1, 1, 2])
+
+
+def test_a_split_that_cannot_be_read_is_not_taken_for_a_missing_one_and_leaves_the_other_its_labels(tmp_path, lock):
+    for side in ("train", "test"):
+        write(tmp_path, {f"{side}/{name}": content for name, content in GOOD.items()})
+    lock(tmp_path / "test")
+    train = load_images(str(tmp_path), 28, 1, strict=True)
+    assert (train.labels.tolist(), train.label_names) == ([0, 0, 1, 1, 2], ["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"no usable image in it.*1 unreadable \(test/\)") as caught:
+        load_images(str(tmp_path), 28, 1, "test")
+    assert not isinstance(caught.value, NoSuchSplit)
+
+
+def test_a_folder_that_cannot_be_read_at_all_is_refused_with_a_sentence(tmp_path, lock):
+    write(tmp_path, GOOD)
+    lock(tmp_path)
+    with pytest.raises(ValueError, match=r"data .*: the folder cannot be read \(Permission denied\)\.$"):
+        load_images(str(tmp_path), 28, 1)
+
+
+def test_a_source_in_a_folder_that_may_not_be_entered_is_refused_with_a_sentence(tmp_path, monkeypatch):
+    def refusing(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refusing)
+    with pytest.raises(ValueError, match=r"data .*: it cannot be reached \(Permission denied\)\.$"):
+        load_images(str(tmp_path / "data"), 28, 1)
+
+
+def test_a_file_whose_kind_cannot_be_asked_for_is_counted_as_unreadable(tmp_path, monkeypatch):
+    write(tmp_path, GOOD)  # as in a folder that may be listed and not entered
+    is_file, read = Path.is_file, Path.read_bytes
+
+    def refusing(ask):
+        def asked(path):
+            if path.name == "0.png":
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return ask(path)
+
+        return asked
+
+    monkeypatch.setattr(Path, "is_file", refusing(is_file))
+    monkeypatch.setattr(Path, "read_bytes", refusing(read))
+    assert load_images(str(tmp_path), 28, 1).skipped == {"unreadable": ["b/0.png"]}
+
+
+def test_links_to_files_are_files_and_links_to_folders_are_not_followed(tmp_path):
+    folder = write(tmp_path / "data", GOOD)
+    elsewhere = write(tmp_path / "elsewhere", {"7.png": encoded(picture(7))})
+    (folder / "a" / "7.png").symlink_to(elsewhere / "7.png")
+    (folder / "d").symlink_to(elsewhere)
+    (folder / "a" / "round").symlink_to(folder)
+    (tmp_path / "link").symlink_to(folder)
+    found = load_images(str(tmp_path / "link"), 28, 1)
+    assert (found.labels.tolist(), found.label_names) == ([0, 0, 0, 1, 1, 2], ["a", "b", "c"])
+    assert np.array_equal(found.images[2], picture(7))
+
+
 def test_a_member_with_a_wrong_checksum_does_not_end_the_reading_of_a_zip(tmp_path):
     path = zipped(tmp_path / "data.zip", GOOD)
     data = bytearray(path.read_bytes())
@@ -254,6 +344,8 @@ def test_arrays_are_fitted_like_files_and_labels_may_be_a_column(tmp_path):
         ({"images": IMAGES, "labels": LABELS - 1}, "labels are whole numbers from 0, not from -1"),
         ({"images": IMAGES, "labels": LABELS + 10**9}, "at most 10000 classes"),
         ({"images": IMAGES[:0]}, "no usable image"),
+        ({"images": IMAGES[:, :0]}, r"data\.npz: an image has at least one pixel, but .* \(6, 0, 28\)\.$"),
+        ({"images": np.zeros((2, 28, 0, 3), np.uint8)}, r"at least one pixel, but .* \(2, 28, 0, 3\)\.$"),
         ({"pixels": IMAGES}, "images are expected, found pixels"),
         ({"images": np.array([{"a": 1}], dtype=object)}, "not usable .*allow_pickle=False"),
     ],

@@ -113,7 +113,7 @@ def test_plain_bytes_and_structs_are_images_and_only_whole_numbers_called_labels
 
 def test_a_table_without_images_and_a_file_that_is_no_table_are_refused(tmp_path):
     parquet.write_table(pyarrow.table({"text": ["a"], "label": [0]}), tmp_path / "text.parquet")
-    with pytest.raises(ValueError, match="no image column; its columns: text, label"):
+    with pytest.raises(ValueError, match=r"data '.*text\.parquet': it has no image column; its columns: text, label"):
         load_images(str(tmp_path / "text.parquet"), 28, 1)
     whole = hub_parquet(tmp_path / "good.parquet", cells(*range(5)), [0] * 5).read_bytes()
     for content in (b"", b"PAR1", b"nothing of the kind", whole[: len(whole) // 2]):
@@ -151,6 +151,33 @@ def test_a_folder_with_pictures_is_a_folder_of_pictures_whatever_table_lies_besi
     hub_parquet(tmp_path / "metadata.parquet", cells(9))
     write(tmp_path, {"1.png": encoded(picture(1))})
     assert np.array_equal(load_images(str(tmp_path), 28, 1).images, pixels(1))
+
+
+def test_hidden_pictures_do_not_hide_the_table_beside_them(tmp_path):
+    write(tmp_path / "set", {".thumbs/0.png": encoded(picture(9)), "a/._1.png": b"\0"})
+    hub_parquet(tmp_path / "set" / "train.parquet", cells(0, 1), [2, 0])
+    found = load_images(str(tmp_path / "set"), 28, 1)
+    assert np.array_equal(found.images, pixels(0, 1)) and found.labels.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("memory_bytes", [10**9, 1], ids=["memory", "disk"])
+def test_a_folder_that_cannot_be_read_beside_tables_is_counted_until_it_can(tmp_path, monkeypatch, memory_bytes):
+    folder, scandir = tmp_path / "set", os.scandir
+    hub_parquet(folder / "train.parquet", cells(0, 1), [2, 0])
+    (folder / "more").mkdir()
+
+    def refusing(path="."):
+        if Path(path) == folder / "more":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refusing)
+        found = load_images(str(folder), 28, 1, memory_bytes=memory_bytes)
+        assert found.skipped == {"unreadable": ["more/"]} and found.labels.tolist() == [2, 0]
+        with pytest.raises(ValueError, match=r"more/ cannot be used \(unreadable\)"):
+            load_images(str(folder), 28, 1, strict=True, memory_bytes=memory_bytes)
+    assert load_images(str(folder), 28, 1, strict=True, memory_bytes=memory_bytes).skipped == {}
 
 
 def test_the_first_rows_alone_may_be_taken(tmp_path):
@@ -301,5 +328,5 @@ def test_a_hub_data_set_without_images_is_refused_with_its_columns(hub):
     file.parent.mkdir(parents=True)
     parquet.write_table(pyarrow.table({"text": ["a"], "label": [0]}), file)
     hub.commits["me/texts"] = "1"
-    with pytest.raises(ValueError, match="no image column; its columns: text, label"):
+    with pytest.raises(ValueError, match="data 'me/texts': it has no image column; its columns: text, label"):
         load_images("me/texts", 28, 1)

@@ -100,16 +100,20 @@ def load_images(
 
 def _listing(source: str, split: str) -> Listing:
     path = Path(source)
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except PermissionError as error:  # of a folder around it
+        raise ValueError(f"data {source!r}: it cannot be reached ({error.strerror}).") from error
+    if is_folder:
         found = sources.idx(path, split)
         if found is not None:
             return found
-        files = sorted(file for file in path.rglob("*") if file.is_file())
+        files, unreadable = sources.walk(path)
         pictures = [file for file in files if sources.is_picture(file.name)]
-        parquet = [file for file in files if file.suffix == ".parquet" and not sources.is_hidden(file, path)]
-        return (
-            tables.parquet(path, parquet, split) if parquet and not pictures else sources.folder(path, split, pictures)
-        )
+        parquet = [file for file in files if file.suffix == ".parquet"]
+        if parquet and not pictures:
+            return sources.with_unreadable(path, tables.parquet(path, parquet, split), unreadable)
+        return sources.folder(path, split, pictures, unreadable)
     if path.is_file():
         if path.suffix == ".zip":
             return sources.archive(path, split)

@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,8 @@ def plan(files: list[str], split: str) -> tuple[list[tuple[str, int | None]], li
     Top folders "train" and "test" are splits where there are any, else all is "train". The next folder is the class.
     One folder around everything, and a class without others, say nothing and do not count. The classes are those of
     all splits, so that a label means the same in each. Hidden files, such as macOS leaves in archives, are no images.
+    A folder that cannot be read, given as its path with / at the end, is planned as a file in it would be: its class
+    keeps its number. Where it is a split, nothing is known of its classes.
     Raises NoSuchSplit where the test split is asked for and there is none.
     """
     parts = {file: file.split("/") for file in files}
@@ -73,12 +77,12 @@ def plan(files: list[str], split: str) -> tuple[list[tuple[str, int | None]], li
     chosen = sorted(file for file, (side, _) in sides.items() if side == split)
     if not chosen and split == "test":
         raise NoSuchSplit("the data has no test split (no folder named test).")
-    found = set(classes.values())
+    found = {classes[file] for file, (_, p) in sides.items() if p != [""]}
     if None in found or len(found) < 2:
         return [(file, None) for file in chosen], None
     names = sorted(found)
     numbers = {name: number for number, name in enumerate(names)}
-    return [(file, numbers[classes[file]]) for file in chosen], names
+    return [(file, numbers.get(classes[file])) for file in chosen], names
 
 
 def is_picture(name: str) -> bool:
@@ -91,9 +95,51 @@ def is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
-def folder(path: Path, split: str, files: list[Path]) -> Listing:
-    """Image `files` in the folder `path`."""
-    chosen, names = plan([file.relative_to(path).as_posix() for file in files], split)
+def walk(path: Path) -> tuple[list[Path], list[Path]]:
+    """(files, sub-folders that cannot be read) at any depth in the folder `path`, without the hidden ones.
+
+    Links to files are files, links to folders are not followed. Raises ValueError where `path` itself cannot be read.
+    """
+    errors: list[OSError] = []
+    files = [Path(place, name) for place, _, names in os.walk(path, onerror=errors.append) for name in names]
+    unreadable = {Path(error.filename): error for error in errors}
+    if path in unreadable:
+        raise ValueError(f"data {str(path)!r}: the folder cannot be read ({unreadable[path].strerror}).")
+    files = sorted(file for file in files if not is_hidden(file, path) and _may_be_file(file))
+    return files, sorted(place for place in unreadable if not is_hidden(place, path))
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether it is a file, or keeps that to itself: then reading it will tell."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def _folder_name(place: Path, path: Path) -> str:
+    return f"{place.relative_to(path).as_posix()}/"
+
+
+def with_unreadable(path: Path, listing: Listing, unreadable: list[Path]) -> Listing:
+    """`listing` of the folder `path`, and after its entries one for each `unreadable` sub-folder, to be counted."""
+    if not unreadable:
+        return listing
+    missed = [Entry(_folder_name(place, path), None, 0, place.read_bytes) for place in unreadable]  # which fails
+
+    def open_() -> tuple[Iterable[Entry], list[str] | None]:
+        entries, names = listing.open()
+        return chain(entries, missed), names
+
+    return Listing(
+        listing.count + len(missed), open_, lambda: state_of([listing.state(), *(entry.name for entry in missed)])
+    )
+
+
+def folder(path: Path, split: str, files: list[Path], unreadable: list[Path]) -> Listing:
+    """Image `files` in the folder `path`; its `unreadable` sub-folders are entries as well, which cannot be used."""
+    found = [file.relative_to(path).as_posix() for file in files]
+    chosen, names = plan(found + [_folder_name(place, path) for place in unreadable], split)
 
     def entries() -> Iterator[Entry]:
         for name, label in chosen:
@@ -142,6 +188,8 @@ def arrays(images: np.ndarray, labels: np.ndarray | None, files: list[Path]) -> 
         raise ValueError(
             f"image arrays are uint8 (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels, not {images.dtype} {images.shape}."
         )
+    if 0 in images.shape[1:3]:
+        raise ValueError(f"data {files[0]}: an image has at least one pixel, but the array's shape is {images.shape}.")
     images = images[..., None] if images.ndim == 3 else images
     if labels is not None:
         if labels.size != len(images):  # (N,), or (N, 1) as in CIFAR's files

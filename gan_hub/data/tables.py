@@ -20,8 +20,8 @@ def _datasets(source: object):
     return datasets
 
 
-def _columns(features) -> tuple[str, str | None, list[str] | None]:
-    """(image column, label column, names of the classes) of a table's `datasets.Features`.
+def _columns(source: object, features) -> tuple[str, str | None, list[str] | None]:
+    """(image column, label column, names of the classes) of the `datasets.Features` of a table from `source`.
 
     The first image column, else the first of structs with bytes, else the first of bytes. The first column of class
     labels, else the first in LABEL_COLUMNS of whole numbers. Raises ValueError for a table without images.
@@ -37,7 +37,7 @@ def _columns(features) -> tuple[str, str | None, list[str] | None]:
     )
     image = image or next((name for name, kind in features.items() if is_bytes(kind)), None)
     if image is None:
-        raise ValueError(f"the data set has no image column; its columns: {', '.join(features)}.")
+        raise ValueError(f"data {str(source)!r}: it has no image column; its columns: {', '.join(features)}.")
     label = next((name for name, kind in features.items() if isinstance(kind, datasets.ClassLabel)), None)
     if label is not None:
         return image, label, list(features[label].names)
@@ -87,7 +87,7 @@ def parquet(source: Path, files: list[Path], split: str) -> Listing:
         import datasets
 
         features = datasets.Features.from_arrow_schema(reader.read_schema(chosen[0]))
-        image, label, names = _columns(features)
+        image, label, names = _columns(source, features)
         return _parquet_entries(source, chosen, image, label), names
 
     return Listing(count, open_, lambda: state_of(map(stamp, chosen)))
@@ -133,7 +133,7 @@ def hub(repo_id: str, split: str) -> Listing:
                 f"data {repo_id!r}: cannot be loaded from the Hub ({error})."
             ) from error
         features = table.features
-        image, label, names = _columns(features)
+        image, label, names = _columns(repo_id, features)
         if isinstance(features[image], datasets.Image):
             table = table.cast_column(image, datasets.Image(decode=False))
         table = table.select_columns([image] + [label] * (label is not None))
