@@ -152,12 +152,12 @@ WATCHED = {
 def _collapsed(seen: Monitors) -> str | None:
     few, many = seen.last("diversity", 3), seen.last("diversity", KEPT)
     # A generator at its start may be just as poor: it is not called collapsed as long as it is getting better.
-    if few and max(few) < SAME and few[-1] <= 2 * few[0]:
+    if few and max(few) < SAME and few[-1] <= 1.25 * few[0]:
         return (
             f"two images of a class differ by {few[-1]:.2g} of what the data's do (diversity) and have differed by less "
             f"than {SAME} for {3 * LOOK_STEPS} steps, so the generator draws the same for every z"
         )
-    if many and _mean(many) < POOR and _mean(many[-5:]) <= 1.5 * _mean(many[:5]):
+    if many and max(_mean(many), many[-1]) < POOR and _mean(many[-5:]) <= 1.5 * _mean(many[:5]):
         return (
             f"diversity, which is 1 for the data, has been {_mean(many):.2g} on average for {KEPT * LOOK_STEPS} steps "
             f"(now {many[-1]:.2g}), so the generator draws a few kinds of image only"
