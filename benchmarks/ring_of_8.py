@@ -33,7 +33,7 @@ SAMPLES = 5000  # a game is judged by
 HIT = 0.01  # share of the samples, within 3 sd of a mode, that makes it count as hit
 SEEDS = range(5)
 LATENT, WIDTH, DEPTH = 2, 128, 3  # of both networks: hidden layers of WIDTH rectified units
-BATCH, STEPS = 128, 1500
+BATCH, STEPS = 128, 1200
 WATCH_STEPS = 50  # between two looks of the monitors, as in a run
 
 # What all games share but those that say otherwise: rates, averaging, and an end with falling rates.
