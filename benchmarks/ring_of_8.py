@@ -292,7 +292,7 @@ def findings(results: dict[str, list[Played]]) -> str:
         ("Modes missed with most seeds", lambda missed: missed > len(SEEDS) / 2),
     ):
         names = [game for game, games in results.items() if wanted(sum(played.modes < MODES for played in games))]
-        lines.append(f"- {title}: {', '.join(names) or 'none'}.")
+        lines.append(f"- {title}: {'; '.join(names) or 'none'}.")
     return "\n".join(lines)
 
 
