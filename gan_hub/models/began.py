@@ -16,14 +16,11 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from gan_hub.models.fields import Choice, Integer
+from gan_hub.models.fields import Channels, Choice, Latent, Width
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Resolution = Annotated[int, Choice(28, 32, 64, 128)]
-Channels = Annotated[int, Choice(1, 3)]
-Embedding = Annotated[int, Integer(1, 4096)]
-Classes = Annotated[int, Choice(0)]
-Width = Annotated[int, Integer(1, 1024)]
+NoClasses = Annotated[int, Choice(0)]
 
 
 def sides(resolution: int) -> list[int]:
@@ -87,8 +84,8 @@ class BEGANGenerator(GANModel):
         self,
         resolution: Resolution = 64,
         channels: Channels = 3,
-        latent_size: Embedding = 64,
-        num_classes: Classes = 0,
+        latent_size: Latent = 64,
+        num_classes: NoClasses = 0,
         base_channels: Width = 64,
     ):
         super().__init__()
@@ -108,9 +105,9 @@ class BEGANDiscriminator(GANModel):
         self,
         resolution: Resolution = 64,
         channels: Channels = 3,
-        num_classes: Classes = 0,
+        num_classes: NoClasses = 0,
         base_channels: Width = 64,
-        hidden_size: Embedding = 64,
+        hidden_size: Latent = 64,
     ):
         super().__init__()
         self.encoder = Encoder(resolution, channels, hidden_size, base_channels)

@@ -17,18 +17,13 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from gan_hub.images import height_width
-from gan_hub.models.fields import Choice, Integer, Size
+from gan_hub.models.fields import Channels, Choice, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.layers import Grid, MinibatchStddev
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
-Resolution = Annotated[int | list[int], Size(multiple=4, low=8, high=1024)]
-Channels = Annotated[int, Choice(1, 3)]
-Width = Annotated[int, Integer(1, 1024)]
-Classes = Annotated[int, Integer(0, 10_000)]
 Norm = Annotated[str, Choice("batch", "none")]
 
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
-
-Grid = tuple[int, int]  # height, width
 
 
 def grids(resolution: int | Sequence[int]) -> list[Grid]:
@@ -86,7 +81,7 @@ class DCGANGenerator(GANModel):
         self,
         resolution: Resolution = 64,
         channels: Channels = 3,
-        latent_size: Annotated[int, Integer(1, 4096)] = 100,
+        latent_size: Latent = 100,
         num_classes: Classes = 0,
         base_channels: Width = 128,
         max_channels: Width = 1024,
@@ -114,27 +109,6 @@ class DCGANGenerator(GANModel):
             return torch.tanh(x)  # (N, C, H, W)
 
 
-class MinibatchStddev(nn.Module):
-    """Appends the batch's mean standard deviation as one more feature map (Karras et al. 2018, section 3).
-
-    A collapsed generator betrays itself by it. In eval mode the map holds the running mean seen in training instead of
-    the batch's own value (as batch normalisation does), so that a verdict does not depend on its neighbours.
-    """
-
-    MOMENTUM = 0.01
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("running", torch.zeros(()))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        stddev = self.running
-        if self.training:
-            stddev = (x.float().var(0, unbiased=False) + 1e-8).sqrt().mean()
-            self.running.lerp_(stddev.detach().to(self.running.dtype), self.MOMENTUM)
-        return torch.cat([x, stddev.to(x.dtype).expand(len(x), 1, *x.shape[2:])], 1)  # (N, F + 1, H, W)
-
-
 class DCGANDiscriminator(GANModel):
     """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): halve until h × w, then one linear map.
 
@@ -154,8 +128,8 @@ class DCGANDiscriminator(GANModel):
         base_channels: Width = 128,
         max_channels: Width = 1024,
         norm: Norm = "batch",
-        minibatch_stddev: Annotated[bool, Choice(False, True)] = False,
-        spectral_norm: Annotated[bool, Choice(False, True)] = False,
+        minibatch_stddev: Switch = False,
+        spectral_norm: Switch = False,
     ):
         super().__init__()
         planes, features = grids(resolution)[::-1], widths(resolution, base_channels, max_channels)[::-1]

@@ -7,6 +7,7 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from gan_hub.loading import shown
 
@@ -63,6 +64,15 @@ class Size:
 
 
 Rule = Integer | Choice | Size
+
+# The keys that most architectures have.
+Resolution = Annotated[int | list[int], Size(multiple=4, low=8, high=1024)]
+Channels = Annotated[int, Integer(1, 4)]  # grey; grey, opacity; RGB; RGB, opacity
+Classes = Annotated[int, Integer(0, 10_000)]  # 0: unconditional
+Latent = Annotated[int, Integer(1, 4096)]  # size of z, of w, of an embedding
+Width = Annotated[int, Integer(1, 2048)]  # feature maps
+Layers = Annotated[int, Integer(1, 16)]
+Switch = Annotated[bool, Choice(False, True)]
 
 
 def rules(init: Callable) -> dict[str, Rule]:

@@ -9,7 +9,7 @@ between stages. What keeps it stable is the game, not the network: the loss "rel
   Zhang et al. 2019): a network that starts as good as empty, too, but whose every weight has a gradient from the start;
 - 28 pixels, with a 7 × 7 grid at the coarse end where the paper's is 4 × 4.
 
-Shapes: N images, C channels, H = W resolution, h the coarsest side, Z latent size, K classes (0: unconditional), E size of
+Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, K classes (0: unconditional), E size of
 a class's embedding, F feature maps of a stage, G groups of a 3 × 3 convolution (the cardinality).
 """
 
@@ -19,17 +19,11 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import nn
 
-from gan_hub.models.fields import Choice, Integer
+from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
+from gan_hub.models.layers import Grid, doublings, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
-Resolution = Annotated[int, Choice(28, 32, 64, 128, 256)]
-Channels = Annotated[int, Choice(1, 3)]
-Width = Annotated[int, Integer(1, 2048)]
-Classes = Annotated[int, Integer(0, 10_000)]
-Embedding = Annotated[int, Integer(1, 4096)]
-Blocks = Annotated[int, Integer(1, 16)]
 Expansion = Annotated[int, Integer(1, 8)]
-Switch = Annotated[bool, Choice(False, True)]
 
 SLOPE = 0.2  # of leaky ReLU below 0
 ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # what keeps a signal's size through it (He et al. 2015, section 2.2)
@@ -44,14 +38,6 @@ class Stage(NamedTuple):
     blocks: int
 
 
-def sides(resolution: int) -> list[int]:
-    """Height = width at each stage, coarse to fine: 4, 8, 16, 32; 28 is 7, 14, 28."""
-    found = [resolution]
-    while found[0] % 2 == 0 and found[0] > 4:
-        found.insert(0, found[0] // 2)
-    return found
-
-
 def plan(
     resolution: int, base_channels: int, max_channels: int, blocks: int, group_size: int, expansion: int
 ) -> list[Stage]:
@@ -60,9 +46,10 @@ def plan(
     The paper's network for 256 pixels is base 96, most 768: 768 four times, 384, 192, 96. Every 3 × 3 convolution has
     groups of `group_size` feature maps, fewer where that does not divide its width.
     """
-    stages = len(sides(resolution))
-    widths = [min(max_channels, base_channels * 2 ** (stages - 1 - stage)) for stage in range(stages)]
-    return [Stage(width, expansion * width // gcd(expansion * width, group_size), blocks) for width in widths]
+    return [
+        Stage(width, expansion * width // gcd(expansion * width, group_size), blocks)
+        for width in widths(resolution, base_channels, max_channels)
+    ]
 
 
 def started(layer: nn.Module, fan_in: int, gain: float = 1.0) -> nn.Module:
@@ -157,7 +144,7 @@ def residuals(stages: list[Stage], expansion: int) -> list[nn.Sequential]:
 
 
 class Synthesis(nn.Module):
-    """z (N, Z), labels (N,) → images (N, C, H, W), any numbers: a learned h × h basis, weighed by z, then the stages.
+    """z (N, Z), labels (N,) → images (N, C, H, W), any numbers: a learned h × w basis, weighed by z, then the stages.
 
     `stages` go coarse to fine. With classes, the label's embedding is appended to z.
     """
@@ -165,7 +152,7 @@ class Synthesis(nn.Module):
     def __init__(
         self,
         stages: list[Stage],
-        start: int,
+        start: Grid,
         channels: int,
         latent_size: int,
         num_classes: int,
@@ -173,21 +160,21 @@ class Synthesis(nn.Module):
         expansion: int,
     ):
         super().__init__()
-        widths = [stage.width for stage in stages]
+        features = [stage.width for stage in stages]
         inputs = latent_size + (embedding_size if num_classes else 0)
         # A label selects one row: the fan-in is 1, and a class weighs as much as as many numbers of z.
         self.embed = started(nn.Embedding(num_classes, embedding_size), 1) if num_classes else None
-        self.basis = nn.Parameter(torch.randn(widths[0], start, start))
-        self.project = started(nn.Linear(inputs, widths[0], bias=False), inputs)
-        self.ups = nn.ModuleList(Upsample(before, after) for before, after in zip(widths, widths[1:]))
+        self.basis = nn.Parameter(torch.randn(features[0], *start))
+        self.project = started(nn.Linear(inputs, features[0], bias=False), inputs)
+        self.ups = nn.ModuleList(Upsample(before, after) for before, after in zip(features, features[1:]))
         self.stages = nn.ModuleList(residuals(stages, expansion))
-        self.to_image = pointwise(widths[-1], channels)
+        self.to_image = pointwise(features[-1], channels)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         if self.embed is not None:
             z = torch.cat([z, self.embed(labels).to(z.dtype)], 1)  # (N, Z + E)
         weights = self.project(z)[:, :, None, None]  # (N, F, 1, 1)
-        x = self.stages[0](self.basis.to(weights.dtype) * weights)  # (N, F, h, h)
+        x = self.stages[0](self.basis.to(weights.dtype) * weights)  # (N, F, h, w)
         for up, stage in zip(self.ups, self.stages[1:]):
             x = stage(up(x))  # (N, F', 2H, 2W)
         return self.to_image(x)  # (N, C, H, W)
@@ -201,15 +188,17 @@ class Analysis(nn.Module):
     """
 
     def __init__(
-        self, stages: list[Stage], end: int, channels: int, num_classes: int, embedding_size: int, expansion: int
+        self, stages: list[Stage], end: Grid, channels: int, num_classes: int, embedding_size: int, expansion: int
     ):
         super().__init__()
-        widths = [stage.width for stage in stages]
-        self.from_image = pointwise(channels, widths[0])
+        features = [stage.width for stage in stages]
+        self.from_image = pointwise(channels, features[0])
         self.stages = nn.ModuleList(residuals(stages, expansion))
-        self.downs = nn.ModuleList(Downsample(before, after) for before, after in zip(widths, widths[1:]))
-        self.basis = started(nn.Conv2d(widths[-1], widths[-1], end, groups=widths[-1], bias=False), end**2)
-        self.score = started(nn.Linear(widths[-1], embedding_size if num_classes else 1, bias=False), widths[-1])
+        self.downs = nn.ModuleList(Downsample(before, after) for before, after in zip(features, features[1:]))
+        self.basis = started(
+            nn.Conv2d(features[-1], features[-1], end, groups=features[-1], bias=False), end[0] * end[1]
+        )
+        self.score = started(nn.Linear(features[-1], embedding_size if num_classes else 1, bias=False), features[-1])
         # The logit sums E products: at this size it starts as large as one of them.
         self.embed = started(nn.Embedding(num_classes, embedding_size), embedding_size) if num_classes else None
 
@@ -217,8 +206,8 @@ class Analysis(nn.Module):
         x = self.stages[0](self.from_image(images))  # (N, F, H, W)
         for down, stage in zip(self.downs, self.stages[1:]):
             x = stage(down(x))  # (N, F', H/2, W/2)
-        features = self.score(self.basis(x).flatten(1))  # (N, E), or (N, 1)
-        return features.squeeze(1) if self.embed is None else (features * self.embed(labels)).sum(1)  # (N,)
+        x = self.score(self.basis(x).flatten(1))  # (N, E), or (N, 1)
+        return x.squeeze(1) if self.embed is None else (x * self.embed(labels)).sum(1)  # (N,)
 
 
 class R3GANGenerator(GANModel):
@@ -232,20 +221,20 @@ class R3GANGenerator(GANModel):
         self,
         resolution: Resolution = 64,
         channels: Channels = 3,
-        latent_size: Embedding = 64,
+        latent_size: Latent = 64,
         num_classes: Classes = 0,
         base_channels: Width = 384,
         max_channels: Width = 768,
-        blocks: Blocks = 2,
+        blocks: Layers = 2,
         group_size: Width = 16,
         expansion: Expansion = 2,
-        embedding_size: Embedding = 64,
+        embedding_size: Latent = 64,
         tanh: Switch = True,
     ):
         super().__init__()
         stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)
         self.layers = Synthesis(
-            stages, sides(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
+            stages, doublings(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
         )
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
@@ -268,14 +257,14 @@ class R3GANDiscriminator(GANModel):
         num_classes: Classes = 0,
         base_channels: Width = 384,
         max_channels: Width = 768,
-        blocks: Blocks = 2,
+        blocks: Layers = 2,
         group_size: Width = 16,
         expansion: Expansion = 2,
-        embedding_size: Embedding = 64,
+        embedding_size: Latent = 64,
     ):
         super().__init__()
         stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)[::-1]
-        self.layers = Analysis(stages, sides(resolution)[0], channels, num_classes, embedding_size, expansion)
+        self.layers = Analysis(stages, doublings(resolution)[0], channels, num_classes, embedding_size, expansion)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False

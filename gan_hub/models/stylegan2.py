@@ -9,7 +9,7 @@ Where we deviate: `forward` gives images in [-1, 1], while `synthesize` gives th
 that the first ones lie well inside, the layers that make colours start small; in eval mode the minibatch deviation is a
 running value; a side of 28 starts from 7 × 7.
 
-Shapes: N images, C channels, H = W resolution, Z latent size, W size of w, L rows of w (two a side), K classes (0:
+Shapes: N images, C channels, H × W resolution, Z latent size, W size of w, L rows of w (two a side), K classes (0:
 unconditional), F feature maps, I → O feature maps into and out of a layer.
 """
 
@@ -20,40 +20,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.fields import Choice, Integer
+from gan_hub.models.abilities import StyleBased
+from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
+from gan_hub.models.layers import EPSILON, Grid, MinibatchStddev, doublings, second_moment_one, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
-Resolution = Annotated[int, Choice(28, 32, 64, 128, 256, 512, 1024)]
-Channels = Annotated[int, Choice(1, 3)]
-Classes = Annotated[int, Integer(0, 10_000)]
-Size = Annotated[int, Integer(1, 4096)]
-Width = Annotated[int, Integer(1, 1024)]
-Layers = Annotated[int, Integer(1, 16)]
 Noise = Annotated[str, Choice("const", "random", "none")]
 Skips = Annotated[str, Choice("resnet", "skip", "orig")]
 
 TAPS = (1, 3, 3, 1)  # of the low-pass filter that goes with every change of size, along either side
 LEAK, GAIN = 0.2, math.sqrt(2)  # leaky ReLU halves the second moment or nearly; the gain restores it
-EPSILON = 1e-8
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
-W_AVG_DECAY = 0.998  # per training batch
 FIRST_COLOURS = 1 / 16  # deviation of a side's colours at the start; at 1, four in ten pixels start beyond the bound
-
-
-def sides(resolution: int) -> list[int]:
-    """The sides on the way to the image, each twice the one before: 4, 8, 16, 32; or 7, 14, 28."""
-    found = [resolution]
-    while found[0] > 7:
-        found.insert(0, found[0] // 2)
-    return found
-
-
-def widths(resolution: int, base_channels: int, max_channels: int) -> list[int]:
-    """Feature maps at each side, coarse to fine: halved at each doubling, down to `base_channels` at the image's own.
-
-    The authors' channel_base is `base_channels` times the resolution: 32 feature maps at 1024, 256 at 64 are theirs.
-    """
-    return [min(max_channels, base_channels * (resolution // side)) for side in sides(resolution)]
 
 
 class Resample(nn.Module):
@@ -123,12 +101,6 @@ class Mapping(nn.Module):
         return self.layers(torch.cat(parts, 1))  # (N, W)
 
 
-def second_moment_one(x: torch.Tensor) -> torch.Tensor:
-    """(N, F) → the same, each row divided by the root of its mean square."""
-    moment = x.to(torch.promote_types(x.dtype, torch.float32)).square().mean(1, keepdim=True)
-    return x * (moment + EPSILON).rsqrt().to(x.dtype)
-
-
 def modulated_convolution(
     x: torch.Tensor,
     weight: torch.Tensor,
@@ -166,7 +138,7 @@ def modulated_convolution(
 class StyledConvolution(nn.Module):
     """x (N, I, H, W), w (N, W) → (N, O, H or 2H, W or 2W): modulated 3 × 3 convolution, noise, bias, leaky ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, w_size: int, side: int, resample: Resample | None, noise: str):
+    def __init__(self, inputs: int, outputs: int, w_size: int, grid: Grid, resample: Resample | None, noise: str):
         super().__init__()
         self.affine = Dense(w_size, inputs, bias=1.0)
         shape = (inputs, outputs) if resample is not None else (outputs, inputs)  # as the two convolutions want it
@@ -176,7 +148,7 @@ class StyledConvolution(nn.Module):
         self.has_noise = noise != "none"
         if self.has_noise:
             self.noise_strength = nn.Parameter(torch.zeros(()))
-            self.register_buffer("noise_const", torch.randn(side, side))
+            self.register_buffer("noise_const", torch.randn(*grid))
 
     def forward(self, x: torch.Tensor, w: torch.Tensor, noise: str) -> torch.Tensor:
         x, factors = modulated_convolution(x, self.weight, self.affine(w), double=self.resample)  # (N, O, H, W)
@@ -215,11 +187,11 @@ class SynthesisBlock(nn.Module):
     """
 
     def __init__(
-        self, inputs: int | None, outputs: int, channels: int, w_size: int, side: int, resample: Resample, noise: str
+        self, inputs: int | None, outputs: int, channels: int, w_size: int, grid: Grid, resample: Resample, noise: str
     ):
         super().__init__()
-        same = StyledConvolution(outputs, outputs, w_size, side, None, noise)
-        up = [] if inputs is None else [StyledConvolution(inputs, outputs, w_size, side, resample, noise)]
+        same = StyledConvolution(outputs, outputs, w_size, grid, None, noise)
+        up = [] if inputs is None else [StyledConvolution(inputs, outputs, w_size, grid, resample, noise)]
         self.convolutions = nn.ModuleList([*up, same])
         self.to_rgb = ToRGB(outputs, channels, w_size)
 
@@ -229,24 +201,7 @@ class SynthesisBlock(nn.Module):
         return x, self.to_rgb(x, rows[:, len(self.convolutions)])
 
 
-class Bounded(torch.autograd.Function):
-    """Clamps to [-1, 1]; a gradient passes inside, and outside where following it leads back.
-
-    The discriminator so sees what a viewer sees, and no pixel is lost beyond the border, as a plain clamp's would be.
-    """
-
-    @staticmethod
-    def forward(ctx, images: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(images)
-        return images.clamp(-1, 1)
-
-    @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
-        (images,) = ctx.saved_tensors
-        return gradient * ((images.abs() <= 1) | (images * gradient > 0))
-
-
-class StyleGAN2Generator(GANModel):
+class StyleGAN2Generator(StyleBased):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: `map` to w, then `synthesize`.
 
     `noise` is "const" (the same pixels in every image, so that a seed's image is always the same one), "random" (fresh
@@ -258,45 +213,26 @@ class StyleGAN2Generator(GANModel):
         self,
         resolution: Resolution = 64,
         channels: Channels = 3,
-        latent_size: Size = 512,
+        latent_size: Latent = 512,
         num_classes: Classes = 0,
-        w_size: Size = 512,
+        w_size: Latent = 512,
         base_channels: Width = 256,
         max_channels: Width = 512,
         mapping_layers: Layers = 8,
         noise: Noise = "const",
     ):
         super().__init__()
-        features, planes = widths(resolution, base_channels, max_channels), sides(resolution)
+        features, planes = widths(resolution, base_channels, max_channels), doublings(resolution)
         self.mapping = Mapping(latent_size, num_classes, w_size, mapping_layers)
         self.register_buffer("w_avg", torch.zeros(w_size))
-        self.const = nn.Parameter(torch.randn(features[0], planes[0], planes[0]))
+        self.const = nn.Parameter(torch.randn(features[0], *planes[0]))
         self.resample = Resample()
         self.blocks = nn.ModuleList(
-            SynthesisBlock(narrow, wide, channels, w_size, side, self.resample, noise)
-            for narrow, wide, side in zip([None, *features], features, planes)
+            SynthesisBlock(narrow, wide, channels, w_size, grid, self.resample, noise)
+            for narrow, wide, grid in zip([None, *features], features, planes)
         )
         self.rows = 2 * len(planes)
         self.to(memory_format=torch.channels_last)  # as its features are; else each use would copy each weight
-
-    def map(
-        self,
-        z: torch.Tensor,
-        labels: torch.Tensor | None = None,
-        truncation: float = 1.0,
-        cutoff: int | None = None,
-    ) -> torch.Tensor:
-        """z (N, Z), labels (N,) → one w for each layer (N, L, W), all the same: mix rows to mix styles.
-
-        `truncation` draws w towards the mean w of training, 1 not at all and 0 all the way (Karras et al. 2019, appendix
-        B); `cutoff` draws the first so many rows only.
-        """
-        self.need_labels(labels)
-        ws = self.mapping(z, labels)[:, None].expand(-1, self.rows, -1)  # (N, L, W)
-        if truncation == 1:
-            return ws
-        drawn = self.w_avg.lerp(ws[:, :cutoff], truncation)
-        return drawn if cutoff is None else torch.cat([drawn, ws[:, cutoff:]], 1)
 
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded, as penalties on them want it.
@@ -319,14 +255,6 @@ class StyleGAN2Generator(GANModel):
             with torch.autocast(x.device.type, enabled=False):  # three numbers a pixel; rounding would be seen
                 image = colours if image is None else self.resample.double(image) + colours  # (N, C, H, W)
         return image
-
-    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        """Images in [-1, 1]. In training mode the mean w, which truncation draws to, follows along."""
-        with precision(z.device, force_fp32):
-            ws = self.map(z, labels)  # (N, L, W)
-            if self.training:
-                self.w_avg.lerp_(ws[:, 0].detach().mean(0).to(self.w_avg.dtype), 1 - W_AVG_DECAY)
-            return Bounded.apply(self.synthesize(ws))  # (N, C, H, W)
 
 
 class Convolution(nn.Module):
@@ -365,33 +293,6 @@ class Convolution(nn.Module):
         )
 
 
-class MinibatchStddev(nn.Module):
-    """Appends the mean standard deviation of groups of images as one more feature map (Karras et al. 2018, section 3).
-
-    In training mode N images fall into N / G groups of the largest G ≤ `group` that divides N, image n into group
-    n mod (N / G), each with its own value. In eval mode the map holds the running mean of these values instead, so that
-    a verdict does not depend on its neighbours.
-    """
-
-    MOMENTUM = 0.01
-
-    def __init__(self, group: int):
-        super().__init__()
-        self.group = group
-        self.register_buffer("running", torch.zeros(()))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        value = self.running.expand(len(x))
-        if self.training:
-            size = max(size for size in range(1, self.group + 1) if len(x) % size == 0)
-            groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (size, -1))  # (G, N/G, F, H, W)
-            value = (groups.var(0, unbiased=False) + EPSILON).sqrt().mean((1, 2, 3))  # (N/G,)
-            self.running.lerp_(value.detach().mean().to(self.running.dtype), self.MOMENTUM)
-            value = value.repeat(size)  # (N,)
-        value = value.to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])
-        return torch.cat([x, value], 1)  # (N, F + 1, H, W)
-
-
 class DiscriminatorBlock(nn.Module):
     """x (N, I, H, W) → (N, O, H/2, W/2): two 3 × 3 convolutions, the second halves; with `residual`, a shortcut.
 
@@ -428,11 +329,11 @@ class StyleGAN2Discriminator(GANModel):
         max_channels: Width = 512,
         architecture: Skips = "resnet",
         mapping_layers: Layers = 8,
-        minibatch_stddev: Annotated[bool, Choice(False, True)] = True,
+        minibatch_stddev: Switch = True,
         stddev_group: Annotated[int, Integer(1, 64)] = 4,
     ):
         super().__init__()
-        features, last = widths(resolution, base_channels, max_channels)[::-1], sides(resolution)[0]
+        features, last = widths(resolution, base_channels, max_channels)[::-1], math.prod(doublings(resolution)[0])
         coarse = features[-1]
         self.resample = Resample()
         readers = features if architecture == "skip" else features[:1]
@@ -443,7 +344,7 @@ class StyleGAN2Discriminator(GANModel):
         )
         self.stddev = MinibatchStddev(stddev_group) if minibatch_stddev else None
         self.last = Convolution(coarse + minibatch_stddev, coarse, 3)
-        self.dense = Dense(coarse * last**2, coarse, activation=True)
+        self.dense = Dense(coarse * last, coarse, activation=True)
         self.score = Dense(coarse, coarse if num_classes else 1)
         self.mapping = Mapping(0, num_classes, coarse, mapping_layers) if num_classes else None
         self.to(memory_format=torch.channels_last)  # as its features are; else each use would copy each weight

@@ -1,0 +1,120 @@
+"""What some architectures can do beyond `forward(z or images, labels, force_fp32)`; pipeline and trainer ask by class.
+
+Shapes: N images, C channels, H × W resolution, Z latent size, W size of w, L rows of w, S semantic classes.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch.nn import functional
+
+from gan_hub.models.layers import Bounded, Grid
+from gan_hub.models.modeling import GANModel, precision
+
+
+class Growing:
+    """Players that are trained from the coarsest grid up (Karras et al. 2018, section 2).
+
+    `level` counts the doublings that take part, from 0 to `levels`: at 1.25 the second one is a quarter faded in, that
+    is ¾ of level 1's image, doubled, and ¼ of level 2's. Images keep the full size at every level: a generator enlarges
+    what it has by nearest neighbours, a discriminator begins with the means of squares. The level is no part of the
+    weights. Who trains sets it by the clock; a network that was loaded or made is whole.
+    """
+
+    levels: int
+    level: float  # `__init__` sets both to the number of doublings
+
+    def grow(self, level: float) -> None:
+        """Raises ValueError for a level outside 0 … `levels`."""
+        if not 0 <= level <= self.levels:
+            raise ValueError(f"level={level!r} is not allowed; it is a number from 0 to {self.levels}.")
+        self.level = float(level)
+
+
+class StyleBased(GANModel):
+    """Generators that `map` z to w, one row a layer, and `synthesize` from it (Karras et al. 2019, section 2).
+
+    A subclass has `mapping`, a network (z (N, Z), labels (N,) or None) → w (N, W); the buffer `w_avg` (W,), the mean of
+    w in training; `rows`, the number L of layers that take a w; and `synthesize`.
+    """
+
+    W_AVG_DECAY: ClassVar[float] = 0.998  # per training batch
+    rows: int
+
+    def map(
+        self,
+        z: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        truncation: float = 1.0,
+        cutoff: int | None = None,
+    ) -> torch.Tensor:
+        """z (N, Z), labels (N,) → one w for each layer (N, L, W), all the same: mix rows to mix styles.
+
+        `truncation` draws w towards the mean w of training, 1 not at all and 0 all the way (Karras et al. 2019, appendix
+        B); `cutoff` draws the first so many rows only.
+        """
+        self.need_labels(labels)
+        ws = self.mapping(z, labels)[:, None].expand(-1, self.rows, -1)  # (N, L, W)
+        if truncation == 1:
+            return ws
+        drawn = self.w_avg.lerp(ws[:, :cutoff], truncation)
+        return drawn if cutoff is None else torch.cat([drawn, ws[:, cutoff:]], 1)
+
+    def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
+        """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        z: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        force_fp32: bool = False,
+        mixing: tuple[torch.Tensor, torch.Tensor] | None = None,
+        with_ws: bool = False,
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Images in [-1, 1]; `with_ws` also the ws (N, L, W) they were made from, for the path length.
+
+        `mixing` is a second latent (N, Z) and shares (N,) in [0, 1]: the first so large a share of an image's rows are
+        from z, the others from the second latent (mixing regularisation, Karras et al. 2019, section 3.1). In training
+        mode the mean w, which truncation draws to, follows along.
+        """
+        with precision(z.device, force_fp32):
+            ws = self.map(z, labels)  # (N, L, W)
+            if self.training:
+                self.w_avg.lerp_(ws[:, 0].detach().mean(0).to(self.w_avg.dtype), 1 - self.W_AVG_DECAY)
+            if mixing is not None:
+                second, share = mixing
+                own = torch.arange(self.rows, device=z.device) < (share * self.rows).round()[:, None]  # (N, L)
+                ws = torch.where(own[:, :, None], ws, self.map(second, labels))
+            images = Bounded.apply(self.synthesize(ws))
+            return (images, ws) if with_ws else images
+
+
+class MultiScale:
+    """Players that meet at every scale at once (Karnewar & Wang 2020, arXiv 1903.06048).
+
+    A generator's `forward(z, labels, force_fp32, scales=True)` gives a list of images, one for each of `scales`, coarse
+    to fine; its discriminator takes such a list in place of images, and makes one of images that come alone (`pyramid`).
+    """
+
+    scales: list[Grid]  # coarse to fine; the last is the resolution
+
+    def pyramid(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Images (N, C, H, W) at all scales, coarse to fine, by the means of squares."""
+        found = [images]
+        for _ in self.scales[1:]:
+            found.insert(0, functional.avg_pool2d(found[0], 2))
+        return found
+
+
+class Semantic:
+    """Players that take a map of semantic classes, integers (N, H, W) from 0 to S − 1, where others take labels.
+
+    Their config has `semantic_classes` S, and `num_classes` 0. A discriminator gives logits of P patches (N, P), and
+    `forward(images, segmentation, force_fp32, features=True)` also the list of its features, for feature matching.
+    """
+
+    def need_labels(self, segmentation: torch.Tensor | None) -> None:
+        """Raises ValueError where there is no map."""
+        if segmentation is None or segmentation.dim() != 3:
+            raise ValueError(f"{type(self).__name__} needs a segmentation (N, H, W) of semantic classes.")

@@ -1,0 +1,125 @@
+"""What three or more architectures share, down to the last number: grids, equalised layers, norms, a bound.
+
+Shapes: N images, F feature maps, H × W; I → O feature maps (or numbers) into and out of a layer.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gan_hub.images import height_width
+
+Grid = tuple[int, int]  # height, width
+EPSILON = 1e-8
+
+
+def doublings(resolution: int | Sequence[int]) -> list[Grid]:
+    """(height, width) at each stage, coarse to fine, each twice the one before.
+
+    The image is halved while both sides are even and the shorter one is at least 8: 64 is 4, 8, 16, 32, 64 on either
+    side; 28 is 7, 14, 28; [32, 48] is 4 × 6, 8 × 12 and so on.
+    """
+    found = [height_width(resolution)]
+    while min(found[0]) >= 8 and not any(side % 2 for side in found[0]):
+        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
+    return found
+
+
+def widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
+    """Feature maps at each of the `doublings`, coarse to fine: halved each time, to `base_channels` at the image's own.
+
+    ProGAN's and StyleGAN's tables for 1024 are base 16 (32 in StyleGAN2's config F), max 512.
+    """
+    last = len(doublings(resolution)) - 1
+    return [min(max_channels, base_channels * 2 ** (last - stage)) for stage in range(last + 1)]
+
+
+def second_moment_one(x: torch.Tensor) -> torch.Tensor:
+    """(N, F, ...) → the same, each vector over F divided by the root of its mean square.
+
+    On features this is pixelwise normalisation (Karras et al. 2018, section 4.2), on z it puts all on one sphere.
+    """
+    moment = x.to(torch.promote_types(x.dtype, torch.float32)).square().mean(1, keepdim=True)
+    return x * (moment + EPSILON).rsqrt().to(x.dtype)
+
+
+class EqualisedConvolution(nn.Module):
+    """k × k convolution (N, I, H, W) → (N, O, H, W) with an equalised learning rate (Karras et al. 2018, section 4.1).
+
+    Stored weights are N(0, 1) and take part times `gain` / √(I k²), the deviation of He et al.'s initialisation where
+    the gain is √2: Adam, whose steps do not know a weight's size, then moves all layers equally. The bias is as stored.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float = math.sqrt(2)):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = gain / math.sqrt(inputs * kernel**2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[2] // 2)
+
+
+class EqualisedLinear(nn.Module):
+    """Linear map (N, I) → (N, O) with an equalised learning rate, as `EqualisedConvolution`.
+
+    `lr` multiplies weight and bias where they take part, and divides the stored weight at the start: a layer that
+    learns so much slower (0.01 in StyleGAN's mapping network).
+    """
+
+    def __init__(self, inputs: int, outputs: int, gain: float = math.sqrt(2), lr: float = 1.0, bias: float = 0.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr)
+        self.bias = nn.Parameter(torch.full((outputs,), bias))
+        self.lr, self.scale = lr, lr * gain / math.sqrt(inputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x, self.weight * self.scale, self.bias * self.lr)
+
+
+class MinibatchStddev(nn.Module):
+    """Appends the mean standard deviation of groups of images as one more feature map (Karras et al. 2018, section 3).
+
+    A collapsed generator betrays itself by it. In training mode N images fall into N / G groups of the largest
+    G ≤ `group` that divides N (all N without `group`), image n into group n mod (N / G), each with its own value. In eval
+    mode the map holds the running mean of these values instead (as batch normalisation does), so that a verdict does not
+    depend on its neighbours.
+    """
+
+    MOMENTUM = 0.01
+
+    def __init__(self, group: int | None = None):
+        super().__init__()
+        self.group = group
+        self.register_buffer("running", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        value = self.running.expand(len(x))
+        if self.training:
+            size = max(size for size in range(1, (self.group or len(x)) + 1) if len(x) % size == 0)
+            groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (size, -1))  # (G, N/G, F, H, W)
+            value = (groups.var(0, unbiased=False) + EPSILON).sqrt().mean((1, 2, 3))  # (N/G,)
+            self.running.lerp_(value.detach().mean().to(self.running.dtype), self.MOMENTUM)
+            value = value.repeat(size)  # (N,)
+        value = value.to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])
+        return torch.cat([x, value], 1)  # (N, F + 1, H, W)
+
+
+class Bounded(torch.autograd.Function):
+    """Clamps images (N, C, H, W) to [-1, 1]; a gradient passes inside, and outside where following it leads back.
+
+    The discriminator so sees what a viewer sees, and no pixel is lost beyond the border, as a plain clamp's would be.
+    """
+
+    @staticmethod
+    def forward(ctx, images: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(images)
+        return images.clamp(-1, 1)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        (images,) = ctx.saved_tensors
+        return gradient * ((images.abs() <= 1) | (images * gradient > 0))
