@@ -5,7 +5,7 @@ others whose output is no logit give scores (N,), larger where an image looks mo
 over the batch, to be minimised by its player. A penalty comes without its weight.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -180,26 +180,31 @@ def around(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     return (reals + share * noise * (0.5 * reals.std())).detach().requires_grad_()
 
 
-def gradients(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+def gradients(logits: torch.Tensor, points: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """∂ logit / ∂ point for each of N points, as rows (N, numbers in a point); the graph is kept.
 
-    One backward of the sum gives them all, as a logit depends on its own point only. Where batch normalisation in
-    training mode or a minibatch feature couples them, what comes out is the gradient of the sum.
+    Where a point is an image at several scales, `points` lists them, each (N, ...), and a row goes through all. One
+    backward of the sum gives all rows, as a logit depends on its own point only. Where batch normalisation in training
+    mode or a minibatch feature couples them, what comes out is the gradient of the sum.
     """
-    (gradient,) = torch.autograd.grad(logits.sum(), points, create_graph=True)
-    return gradient.flatten(1)
+    of_each = torch.autograd.grad(logits.sum(), points, create_graph=True)
+    return torch.cat([gradient.flatten(1) for gradient in of_each], 1)
 
 
-def r1_penalty(real_logits: torch.Tensor, reals: torch.Tensor) -> torch.Tensor:
+def r1_penalty(real_logits: torch.Tensor, reals: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """½ E[‖∇ₓ D(x)‖²] on reals (N, ...), which must require a gradient; without its weight gamma.
 
-    Mescheder et al. 2018 (arXiv 1801.04406), equation 9. The graph is kept: the penalty itself is differentiable.
+    Mescheder et al. 2018 (arXiv 1801.04406), equation 9. The graph is kept: the penalty itself is differentiable. Of a
+    list of scales, the squared norms add up.
     """
     return 0.5 * gradients(real_logits, reals).square().sum(1).mean()
 
 
-def r2_penalty(fake_logits: torch.Tensor, fakes: torch.Tensor) -> torch.Tensor:
-    """½ E[‖∇ₓ D(x)‖²] on fakes (N, ...), which must require a gradient. Mescheder et al. 2018, equation 10."""
+def r2_penalty(fake_logits: torch.Tensor, fakes: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+    """½ E[‖∇ₓ D(x)‖²] on fakes (N, ...), which must require a gradient, or on a list of their scales.
+
+    Mescheder et al. 2018 (arXiv 1801.04406), equation 10.
+    """
     return r1_penalty(fake_logits, fakes)
 
 

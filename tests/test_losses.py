@@ -17,6 +17,7 @@ from gan_hub.losses import (
     began_convergence,
     between,
     clip_weights,
+    gradients,
     least_squares_discriminator,
     non_saturating_discriminator,
     non_saturating_generator,
@@ -327,6 +328,27 @@ def test_r1_and_r2_and_their_gradients_are_what_others_compute(golden):
     (gradient,) = torch.autograd.grad(2 * penalty, model[1].weight)
     assert_equal(gradient, golden["outputs/gp/r1_mean_gradient/1.weight"])
     assert_equal(2 * r2_penalty(model(fakes).squeeze(1), fakes), golden["outputs/gp/zero_centered_fake"].mean())
+
+
+def test_of_a_list_of_scales_the_squared_norms_add_up_and_each_scale_s_weights_are_reached():
+    torch.manual_seed(0)
+    weights = [torch.randn(3, side, side, dtype=torch.float64, requires_grad=True) for side in (2, 4)]
+    points = [torch.randn(5, 3, side, side, dtype=torch.float64, requires_grad=True) for side in (2, 4)]
+    logits = sum((image * weight).flatten(1).sum(1) for image, weight in zip(points, weights))
+    rows = gradients(logits, points)
+    assert rows.shape == (5, 12 + 48)
+    torch.testing.assert_close(rows.detach(), torch.cat([w.detach().flatten() for w in weights]).expand(5, -1))
+    for penalty in (r1_penalty(logits, points), r2_penalty(logits, points)):
+        torch.testing.assert_close(penalty, 0.5 * sum(weight.square().sum() for weight in weights))
+        for found, weight in zip(torch.autograd.grad(penalty, weights, retain_graph=True), weights):
+            torch.testing.assert_close(found, weight.detach())
+    assert torch.equal(gradients(logits, points[1]), rows[:, 12:])  # one scale alone, as a tensor
+
+
+def test_a_scale_that_the_logit_does_not_depend_on_is_an_error_and_no_zero():
+    points = [torch.randn(2, 1, side, side, requires_grad=True) for side in (2, 4)]
+    with pytest.raises(RuntimeError, match="not have been used"):
+        r1_penalty(points[0].flatten(1).sum(1), points)
 
 
 def test_wgan_gp_and_its_gradient_are_what_others_compute(golden):
