@@ -10,10 +10,10 @@ from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 
 class Architecture(NamedTuple):
-    """The two players of one architecture."""
+    """The two players of one architecture; None where the generator's loss needs no opponent."""
 
     generator: type[GANModel]
-    discriminator: type[GANModel]
+    discriminator: type[GANModel] | None
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -24,4 +24,6 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 # Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.
-CLASSES: dict[str, type[GANModel]] = {cls.__name__: cls for pair in ARCHITECTURES.values() for cls in pair}
+CLASSES: dict[str, type[GANModel]] = {
+    cls.__name__: cls for pair in ARCHITECTURES.values() for cls in pair if cls is not None
+}
