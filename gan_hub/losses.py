@@ -255,6 +255,21 @@ def path_length_penalty(
     return (lengths - new_mean).square().mean(), new_mean.detach()
 
 
+def feature_matching(
+    fake_features: Sequence[Sequence[torch.Tensor]], real_features: Sequence[Sequence[torch.Tensor]]
+) -> torch.Tensor:
+    """Mean over the scales of a discriminator of the layers' summed mean |D_l(fake) − D_l(real)|, without its weight.
+
+    One list of features (N, F, H, W) a scale, of fakes and of the reals they are to match; the reals' get no gradient.
+    Wang et al. 2018 (arXiv 1711.11585), equation 4; Park et al. 2019 (arXiv 1903.07291), whose weight is 10.
+    """
+    distances = [
+        sum((fake - real.detach()).abs().mean() for fake, real in zip(fakes, reals, strict=True))
+        for fakes, reals in zip(fake_features, real_features, strict=True)
+    ]
+    return sum(distances) / len(distances)
+
+
 @torch.no_grad()
 def clip_weights(network: torch.nn.Module, bound: float) -> None:
     """Clips every parameter to [−bound, bound], in place, after each update of a Wasserstein critic.

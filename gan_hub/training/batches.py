@@ -21,6 +21,7 @@ REAL_SAMPLES = 256  # shipped with a model, for the game
 
 # One independent stream of randomness a purpose; the numbers are part of what makes a run repeatable.
 ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR, VIEW_DISCRIMINATOR, VIEW_GENERATOR, FLIP = range(7)
+MIXING_DISCRIMINATOR, MIXING_GENERATOR = 7, 8
 
 
 def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
@@ -136,6 +137,16 @@ class Batches:
         """z (n, Z) ~ N(0, 1) of one player's turn."""
         z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, turn))
         return z[self.rows].to(self.device, self.dtype)
+
+    def mixing(self, turn: int, stream: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Second latents (n, Z) and the shares (n,) of rows that stay with the first, of mixing regularisation."""
+        if self.config.mixing == 0:
+            return None
+        generator = generator_for(self.seed, stream, turn)
+        second = torch.randn(self.batch_size, self.latent_size, generator=generator)[self.rows]
+        mixed, share = torch.rand(2, self.batch_size, generator=generator)[:, self.rows]
+        share = torch.where(mixed < self.config.mixing, share, 1.0)
+        return second.to(self.device, self.dtype), share.to(self.device, self.dtype)
 
     def labels(self, turn: int) -> torch.Tensor | None:
         """Labels (n,) for the generator's turn, drawn as often as the data has them."""

@@ -13,7 +13,9 @@ from gan_hub.augment import View, policy_columns
 from gan_hub.losses import ADVERSARIAL
 from gan_hub.metrics.features import EXTRACTORS
 from gan_hub.models import ARCHITECTURES
+from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
 from gan_hub.models.fields import problem
+from gan_hub.models.layers import doublings
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
@@ -53,6 +55,9 @@ class TrainConfig:
     weight_clip: float = option(0.0, "D's weights are clipped to ± this after each update; WGAN's is 0.01", low=0)
     path_length_weight: float = option(0.0, "StyleGAN2's path length penalty of G; the paper's is 2", low=0)
     path_length_interval: int = option(4, "steps between path length penalties, each weighted by this interval", low=1)
+    mixing: float = option(0.0, "StyleGAN, StyleGAN2: share of fakes made of two latents; the paper's is 0.9", low=0, high=1)
+    grow_kimg: float = option(0.0, "ProGAN, StyleGAN: each doubling fades in so long, then settles; 0: all at once", low=0)
+    feature_matching_weight: float = option(0.0, "SPADE: G also matches D's features of the real image; 10 there", low=0)
     began_gamma: float = option(
         0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0, high=1
     )
@@ -157,6 +162,7 @@ class TrainConfig:
             )
         if self.architecture == "began" and self.conditional:
             raise ValueError("conditional=True is not allowed with architecture='began', which has no classes.")
+        self._check_abilities()
         if self.instance_noise_kimg > self.total_kimg:
             raise ValueError(
                 f"instance_noise_kimg={self.instance_noise_kimg} is not allowed; it is at most total_kimg, "
@@ -171,6 +177,36 @@ class TrainConfig:
             raise ValueError(
                 f"instance_noise={self.instance_noise} and instance_noise_kimg={self.instance_noise_kimg} go together: how "
                 "much noise, and when it has fallen to 0."
+            )
+
+    def _check_abilities(self) -> None:
+        """Options that only some architectures can follow."""
+        generator = ARCHITECTURES[self.architecture].generator
+        for option, ability in (("grow_kimg", Growing), ("mixing", StyleBased), ("feature_matching_weight", Semantic)):
+            if getattr(self, option) and not issubclass(generator, ability):
+                able = [name for name, pair in ARCHITECTURES.items() if issubclass(pair.generator, ability)]
+                raise ValueError(
+                    f"{option}={getattr(self, option)} is not allowed with architecture={self.architecture!r}; it goes with "
+                    f"{', '.join(able)}."
+                )
+        if 2 * self.levels * self.grow_kimg > self.total_kimg:
+            raise ValueError(
+                f"grow_kimg={self.grow_kimg} is not allowed; to grow {self.levels} times takes {2 * self.levels} times that, "
+                f"and total_kimg is {self.total_kimg}."
+            )
+        if self.grow_kimg and self.compile:
+            raise ValueError(
+                f"grow_kimg={self.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
+            )
+        if issubclass(generator, MultiScale) and (self.augment != "none" or self.wgan_gp_weight):
+            raise ValueError(
+                f"augment={self.augment!r} and wgan_gp_weight={self.wgan_gp_weight} are not allowed with architecture="
+                f"{self.architecture!r}, whose fakes have several scales; choose none and 0, and r1_gamma instead."
+            )
+        if issubclass(generator, Semantic) and self.conditional:
+            raise ValueError(
+                f"conditional=True is not allowed with architecture={self.architecture!r}; its data are pairs of images and "
+                "maps, which it always takes."
             )
 
     def _check_network(self, option: str) -> None:
@@ -222,6 +258,22 @@ class TrainConfig:
             "dragan": self.dragan_weight,
         }
         return {name: weight for name, weight in weights.items() if weight > 0}
+
+    @property
+    def pairs_matter(self) -> bool:
+        """Whether a fake is held against the real image of the same row, and so needs its label."""
+        return ADVERSARIAL[self.loss].paired or self.feature_matching_weight > 0
+
+    @property
+    def levels(self) -> int:
+        """How often a growing network doubles its size."""
+        return len(doublings(self.resolution)) - 1
+
+    def level(self, images_seen: int) -> float:
+        """How far a growing network has grown: `grow_kimg` at level 0, then as long to fade each level in as to settle."""
+        time = images_seen / (1000 * self.grow_kimg) - 1
+        whole = time // 2
+        return 0.0 if time < 0 else min(float(self.levels), whole + min(1.0, time - 2 * whole))
 
     @property
     def total_steps(self) -> int:

@@ -15,8 +15,9 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
 from gan_hub.loading import LoadError
-from gan_hub.losses import ADVERSARIAL
 from gan_hub.training.batches import (
+    MIXING_DISCRIMINATOR,
+    MIXING_GENERATOR,
     NOISE_DISCRIMINATOR,
     NOISE_GENERATOR,
     VIEW_DISCRIMINATOR,
@@ -63,11 +64,13 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
         start = past.get("step", 0)
         _agree(accelerator, start, data.fingerprint())
+        players.grow(start * config.batch_size)
         with StopSignal(accelerator) as stop:
             run = Run(config, accelerator, players, data, start, past, stop)
             for step in range(start, config.total_steps):
                 images_seen = (step + 1) * config.batch_size
                 players.set_pace(config.learning_rate_factor(images_seen))
+                players.grow(images_seen)
                 metrics = play(players, config, batches, step)
                 run.check(step + 1, metrics)
                 players.ema.update(players.bare_generator, config.batch_size, images_seen)
@@ -86,24 +89,24 @@ def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> 
 
     Every update has images and noise of its own, unless fakes are shared. Returns the metrics of the last updates.
     """
-    k, paired = config.discriminator_steps, ADVERSARIAL[config.loss].paired
+    k = config.discriminator_steps
     penalise = step % config.penalty_interval == 0
     stretch = config.path_length_weight > 0 and step % config.path_length_interval == 0
 
     for turn in range(step * k, (step + 1) * k):
         reals, labels = batches.reals(turn)
-        z = batches.noise(turn, NOISE_DISCRIMINATOR).requires_grad_(config.share_fakes and stretch)
-        fakes = players.fakes(z, labels, graph=config.share_fakes, twice=stretch)
+        drawn = batches.noise(turn, NOISE_DISCRIMINATOR), batches.mixing(turn, MIXING_DISCRIMINATOR)
+        fakes, latents = players.fakes(*drawn, labels, graph=config.share_fakes, stretch=stretch)
         view = batches.view(turn, VIEW_DISCRIMINATOR, step, players.controls.augment_p)
         metrics = discriminator_step(players, config, reals, fakes, labels, view, penalise)
     players.adjust(step, metrics)
 
     if not config.share_fakes:
-        labels = labels if paired else batches.labels(step)  # a pair is of one class
-        z = batches.noise(step, NOISE_GENERATOR).requires_grad_(stretch)
-        fakes = players.fakes(z, labels, graph=True, twice=stretch)
+        labels = labels if config.pairs_matter else batches.labels(step)  # a pair is of one class
+        drawn = batches.noise(step, NOISE_GENERATOR), batches.mixing(step, MIXING_GENERATOR)
+        fakes, latents = players.fakes(*drawn, labels, graph=True, stretch=stretch)
     view = batches.view(step, VIEW_GENERATOR, step, players.controls.augment_p)
-    metrics |= generator_step(players, config, reals, fakes, labels, view, z if stretch else None)
+    metrics |= generator_step(players, config, reals, fakes, labels, view, latents)
     return metrics | players.weight_norms()
 
 
@@ -150,8 +153,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         project_dir=config.run_folder,
         kwargs_handlers=[
             # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024);
-            # what is saved and averaged is rank 0's.
-            DistributedDataParallelKwargs(broadcast_buffers=False),
+            # what is saved and averaged is rank 0's. Of a growing network the later layers wait for their time.
+            DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=config.grow_kimg > 0),
             # The others wait while the first one scores and exports.
             InitProcessGroupKwargs(timeout=timedelta(hours=2)),
         ],

@@ -11,6 +11,7 @@ from gan_hub.ema import EMA
 from gan_hub.loading import LoadError
 from gan_hub.losses import began_balance
 from gan_hub.models import ARCHITECTURES, GANModel
+from gan_hub.models.abilities import MultiScale, Semantic, StyleBased
 from gan_hub.training.checkpoints import load_optimizer, optimizer_tensors
 from gan_hub.training.config import TrainConfig
 
@@ -20,9 +21,15 @@ SMALLEST_SCALE = 2.0**-10  # of an fp16 loss: so many halvings in a row mean tha
 
 
 def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GANModel]:
-    """The generator and the discriminator of a config, with fresh weights from the global generator."""
-    shape = {"resolution": config.resolution, "channels": config.channels, "num_classes": num_classes}
+    """The generator and the discriminator of a config, with fresh weights from the global generator.
+
+    `num_classes` of the data: of its labels, or of its maps where the architecture is drawn from maps.
+    """
     pair = ARCHITECTURES[config.architecture]
+    classes = {"num_classes": num_classes}
+    if issubclass(pair.generator, Semantic):
+        classes = {"num_classes": 0, "semantic_classes": num_classes}
+    shape = {"resolution": config.resolution, "channels": config.channels, **classes}
     return pair.generator(**shape, **config.generator), pair.discriminator(**shape, **config.discriminator)
 
 
@@ -110,10 +117,29 @@ class Players:
     def latent_size(self) -> int:
         return self.ema.model.config["latent_size"]
 
-    def fakes(self, z: torch.Tensor, labels: torch.Tensor | None, graph: bool, twice: bool = False) -> torch.Tensor:
-        """G(z) (n, C, H, W); with `graph` for the generator's own step, `twice` where that takes second derivatives."""
-        with torch.set_grad_enabled(graph), self.twice_differentiable(twice and graph):
-            return self.generator(z, labels, force_fp32=twice and graph)
+    def fakes(
+        self,
+        z: torch.Tensor,
+        mixing: tuple[torch.Tensor, torch.Tensor] | None,
+        labels: torch.Tensor | None,
+        graph: bool,
+        stretch: bool = False,
+    ) -> tuple[torch.Tensor | list[torch.Tensor], torch.Tensor | None]:
+        """G(z): images (n, C, H, W), of a multi-scale generator a list of them; and the latents of a path length.
+
+        With `graph` for the generator's own step; with `stretch` as well, for a path length penalty on it: the latents
+        are then w (n, L, W) where the generator has one, else z, and the images can be differentiated twice.
+        """
+        stretch = stretch and graph
+        asked = {} if mixing is None else {"mixing": mixing}
+        if isinstance(self.ema.model, MultiScale):
+            asked["scales"] = True
+        in_w = stretch and isinstance(self.ema.model, StyleBased)
+        if in_w:
+            asked["with_ws"] = True
+        with torch.set_grad_enabled(graph), self.twice_differentiable(stretch):
+            made = self.generator(z.requires_grad_(stretch), labels, force_fp32=stretch, **asked)
+        return made if in_w else (made, z if stretch else None)
 
     def twice_differentiable(self, needed: bool) -> contextlib.AbstractContextManager:
         """Inside, where `needed`, compiled networks run eagerly: what torch.compile made has no second derivative."""
@@ -142,6 +168,12 @@ class Players:
         """Both learning rates at `factor` of their configured values: a function of the clock, nothing to resume."""
         self.generator_descent.set_learning_rate(self.config.learning_rate_generator * factor)
         self.discriminator_descent.set_learning_rate(self.config.learning_rate_discriminator * factor)
+
+    def grow(self, images_seen: int) -> None:
+        """Sets growing networks to their level at a time: a function of the clock as well."""
+        if self.config.grow_kimg > 0:
+            for network in (self.bare_generator, self.bare_discriminator, self.ema.model):
+                network.grow(self.config.level(images_seen))
 
     def published(self) -> tuple[GANModel, GANModel]:
         """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode."""

@@ -1,14 +1,23 @@
 """The two players' steps. Read them side by side: the same skeleton, and only the game differs.
 
 Shapes: n images of this process, Z latent size. Logits (n,). Losses are scalars; what is returned is detached.
-Images are (n, C, H, W) in [-1, 1]; the discriminator is shown them through a `View` (augmentation, instance noise), reals
-and fakes alike, in both steps.
+Images are (n, C, H, W) in [-1, 1], the fakes of a multi-scale generator a list of them; the discriminator is shown them
+through a `View` (augmentation, instance noise), reals and fakes alike, in both steps. `labels` are what both players are
+told: classes (n,), maps of semantic classes (n, H, W), or None.
 """
 
 import torch
 
 from gan_hub.augment import View
-from gan_hub.losses import ADVERSARIAL, PENALTIES, around, between, clip_weights, path_length_penalty
+from gan_hub.losses import (
+    ADVERSARIAL,
+    PENALTIES,
+    around,
+    between,
+    clip_weights,
+    feature_matching,
+    path_length_penalty,
+)
 
 
 def discriminator_step(players, config, reals, fakes, labels, view: View, penalise: bool) -> dict[str, torch.Tensor]:
@@ -22,8 +31,8 @@ def discriminator_step(players, config, reals, fakes, labels, view: View, penali
     penalties = config.penalties if penalise else {}
     descent.zero_grad()
 
-    fakes = view(fakes).detach().requires_grad_("r2" in penalties)
-    reals = view(reals).detach().requires_grad_("r1" in penalties)
+    fakes = leaves(shown(view, fakes), "r2" in penalties)
+    reals = leaves(shown(view, reals), "r1" in penalties)
     with players.twice_differentiable(bool(penalties)):
         fake_logits = discriminator(fakes, labels, force_fp32="r2" in penalties)
         real_logits = discriminator(reals, labels, force_fp32="r1" in penalties)
@@ -31,8 +40,8 @@ def discriminator_step(players, config, reals, fakes, labels, view: View, penali
         values = {}
         for name, weight in penalties.items():
             seen = {"r1": (real_logits, reals), "r2": (fake_logits, fakes)}.get(name)
-            logits, points = seen or _beside(name, discriminator, reals, fakes, labels, view)
-            values[f"penalty/{name}"] = penalty = PENALTIES[name](logits, points)
+            scores, points = seen or _beside(name, discriminator, reals, fakes, labels, view)
+            values[f"penalty/{name}"] = penalty = PENALTIES[name](scores, points)
             total = total + weight * config.penalty_interval * penalty
 
     asleep = config.skip_discriminator_below > 0 and players.mean(loss) < config.skip_discriminator_below
@@ -43,30 +52,51 @@ def discriminator_step(players, config, reals, fakes, labels, view: View, penali
     return {"loss/discriminator": loss.detach()} | judged(config.loss, real_logits, fake_logits) | detached(values)
 
 
-def generator_step(players, config, reals, fakes, labels, view: View, z=None) -> dict[str, torch.Tensor]:
+def generator_step(players, config, reals, fakes, labels, view: View, latents=None) -> dict[str, torch.Tensor]:
     """One update of the generator through its fakes, judged by a frozen discriminator.
 
-    `reals` matter to a relativistic loss only. With z (n, Z), from which the fakes were made and which requires a
-    gradient, the path length penalty is added.
+    `reals` matter to a relativistic loss and to feature matching only. With `latents`, z (n, Z) or w (n, L, W), from
+    which the fakes were made and which require a gradient, the path length penalty is added.
     """
     discriminator, descent, game = players.discriminator, players.generator_descent, ADVERSARIAL[config.loss]
     descent.zero_grad()
 
     # Frozen: no gradient of this loss may reach the discriminator's next update, and half of backward is saved.
     discriminator.requires_grad_(False)
-    fake_logits = discriminator(view(fakes), labels)
-    if game.paired:
+    asked = {"features": True} if config.feature_matching_weight else {}
+    said_of_fakes = discriminator(shown(view, fakes), labels, **asked)
+    if config.pairs_matter:
         with torch.no_grad():
-            real_logits = discriminator(view(reals), labels)
-    loss = total = game.generator(fake_logits, real_logits) if game.paired else game.generator(fake_logits)
+            said_of_reals = discriminator(shown(view, reals), labels, **asked)
+    loss = total = game.generator(logits(said_of_fakes), *([logits(said_of_reals)] if game.paired else []))
     values = {}
-    if z is not None:
-        values["penalty/path_length"] = penalty = _path_length(players, fakes, z, view)
+    if asked:
+        values["loss/features"] = matching = feature_matching(said_of_fakes[1], said_of_reals[1])
+        total = total + config.feature_matching_weight * matching
+    if latents is not None:
+        values["penalty/path_length"] = penalty = _path_length(players, fakes, latents, view)
         total = total + config.path_length_weight * config.path_length_interval * penalty
 
     values["gradient/generator"] = descent.step(total)
     discriminator.requires_grad_(True)
     return {"loss/generator": loss.detach()} | detached(values)
+
+
+def shown(view: View, images: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+    """Images through the view, each scale of them where they are a list."""
+    return [view(scale) for scale in images] if isinstance(images, list) else view(images)
+
+
+def leaves(images: torch.Tensor | list[torch.Tensor], needed: bool) -> torch.Tensor | list[torch.Tensor]:
+    """Images, or each scale of them, cut off from what made them; where `needed` they ask for a gradient."""
+    if isinstance(images, list):
+        return [leaves(scale, needed) for scale in images]
+    return images.detach().requires_grad_(needed)
+
+
+def logits(said: torch.Tensor | tuple[torch.Tensor, list]) -> torch.Tensor:
+    """The logits of what a discriminator said, that was asked for its features, too, or was not."""
+    return said[0] if isinstance(said, tuple) else said
 
 
 def judged(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -111,8 +141,8 @@ def _beside(name, discriminator, reals, fakes, labels, view) -> tuple[torch.Tens
     return discriminator(points, labels, force_fp32=True), points
 
 
-def _path_length(players, fakes, z, view) -> torch.Tensor:
-    """StyleGAN2's penalty on fakes made from z; its running mean moves on, over all processes."""
-    penalty, mean = path_length_penalty(fakes, z, view.normal(fakes), players.controls.path_length_mean)
+def _path_length(players, fakes, latents, view) -> torch.Tensor:
+    """StyleGAN2's penalty on fakes made from latents; its running mean moves on, over all processes."""
+    penalty, mean = path_length_penalty(fakes, latents, view.normal(fakes), players.controls.path_length_mean)
     players.controls.path_length_mean = players.mean(mean)
     return penalty
