@@ -12,7 +12,7 @@ from torch import nn
 from gan_hub.images import height_width
 from gan_hub.loading import LoadError
 from gan_hub.losses import r1_penalty
-from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, MinibatchStddev, grids, widths
+from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, grids, widths
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcgan.safetensors"
 PUBLISHED = sorted((Path(__file__).resolve().parents[2] / "model_cards").glob("*/discriminator"))
@@ -193,26 +193,6 @@ def test_labels_are_asked_for_where_there_are_classes_and_only_there():
 
 
 # --------------------------------------------------------------------------------- minibatch deviation
-
-
-def test_minibatch_stddev_in_training_is_the_batchs_mean_deviation():
-    layer, x = MinibatchStddev().train(), torch.randn(6, 2, 4, 4)
-    out = layer(x)
-    assert out.shape == (6, 3, 4, 4) and torch.equal(out[:, :2], x)
-    expected = x.std(0, unbiased=False).mean()
-    torch.testing.assert_close(out[:, 2], expected.expand(6, 4, 4))
-    torch.testing.assert_close(layer.running, 0.01 * expected)  # a hundredth of the way from 0
-
-
-def test_minibatch_stddev_in_eval_is_the_running_value_whatever_the_batch():
-    layer, x = MinibatchStddev(), torch.randn(6, 2, 4, 4)
-    for _ in range(2000):
-        layer(x)
-    layer.eval()
-    before = layer.running.clone()
-    assert torch.equal(layer(x)[:1], layer(x[:1])) and torch.equal(layer(x)[2:5], layer(x[2:5]))
-    assert torch.equal(layer.running, before)
-    torch.testing.assert_close(layer(x)[0, 2, 0, 0], x.std(0, unbiased=False).mean(), rtol=1e-4, atol=0)
 
 
 def test_a_verdict_in_eval_mode_does_not_depend_on_the_neighbours():

@@ -9,9 +9,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from gan_hub.images import height_width
 from gan_hub.losses import ADVERSARIAL, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.fields import rules
 from gan_hub.models.r3gan import (
     Analysis,
     Downsample,
@@ -23,19 +23,11 @@ from gan_hub.models.r3gan import (
     Synthesis,
     Upsample,
     plan,
-    sides,
 )
 from gan_hub.training.config import TrainConfig, read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = dict(resolution=28, channels=1, base_channels=4, max_channels=8)
-GRIDS = [
-    (28, [7, 14, 28]),
-    (32, [4, 8, 16, 32]),
-    (64, [4, 8, 16, 32, 64]),
-    (128, [4, 8, 16, 32, 64, 128]),
-    (256, [4, 8, 16, 32, 64, 128, 256]),
-]
 
 
 # ------------------------------------------------------------------------------------ the paper's network
@@ -56,21 +48,32 @@ def test_groups_are_smaller_where_the_size_does_not_divide_the_width():
         assert wide % stage.groups == 0 and wide // stage.groups <= 16
 
 
-@pytest.mark.parametrize(("resolution", "expected"), GRIDS)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_each_size_has_its_stages_images_and_logits(resolution, expected, channels):
-    assert sides(resolution) == expected
+@pytest.mark.parametrize(
+    ("resolution", "channels", "start"),
+    [
+        (28, 1, (7, 7)),
+        (32, 3, (4, 4)),
+        (16, 2, (4, 4)),
+        (36, 4, (9, 9)),
+        (256, 3, (4, 4)),
+        ([16, 24], 4, (4, 6)),
+        ([40, 8], 1, (20, 4)),
+    ],
+)
+def test_each_size_has_its_start_images_and_logits(resolution, channels, start):
     shape = dict(resolution=resolution, channels=channels, base_channels=1, max_channels=2, num_classes=3)
-    generator = R3GANGenerator(**shape, latent_size=5)
-    assert generator.layers.basis.shape[1:] == (expected[0], expected[0])
+    generator, discriminator = R3GANGenerator(**shape, latent_size=5), R3GANDiscriminator(**shape)
+    assert generator.layers.basis.shape[1:] == start == discriminator.layers.basis.kernel_size
     images = generator(torch.randn(2, 5), torch.tensor([0, 2]))
-    assert images.shape == (2, channels, resolution, resolution) and images.dtype == torch.float32
-    assert R3GANDiscriminator(**shape)(images, torch.tensor([0, 2])).shape == (2,)
+    assert images.shape == (2, channels, *height_width(resolution)) and images.dtype == torch.float32
+    assert discriminator(images, torch.tensor([0, 2])).shape == (2,)
 
 
-def test_the_sizes_above_are_all_that_a_config_allows():
+@pytest.mark.parametrize("value", [4, 30, 2048, True, 32.0, "32", [32, 32], [32, 30], (32, 64)])
+def test_a_size_that_no_network_has_is_refused_with_the_rule(value):
     for cls in ARCHITECTURES["r3gan"]:
-        assert rules(cls.__init__.__wrapped__)["resolution"].values == tuple(size for size, _ in GRIDS)
+        with pytest.raises(ValueError, match="'resolution' has the value .*a multiple of 4 from 8 to 1024"):
+            cls(resolution=value)
 
 
 def test_nothing_is_normalised_and_every_3_by_3_convolution_is_grouped():
@@ -316,11 +319,11 @@ def players(golden: dict) -> tuple[nn.Module, nn.Module, torch.Tensor | None]:
         for order, blocks in ((widths, of_generator), (widths[::-1], of_discriminator))
     ]
     generator = with_their_weights(
-        Synthesis(stages[0], 4, 3, latent_size=16, **shape),
+        Synthesis(stages[0], (4, 4), 3, latent_size=16, **shape),
         generator_map(widths, of_generator, classes), golden, "generator",
     )  # fmt: skip
     discriminator = with_their_weights(
-        Analysis(stages[1], 4, 3, **shape),
+        Analysis(stages[1], (4, 4), 3, **shape),
         discriminator_map(widths[::-1], of_discriminator, classes), golden, "discriminator",
     )  # fmt: skip
     return generator, discriminator, golden["inputs/c"].argmax(1) if classes else None

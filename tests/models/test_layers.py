@@ -1,0 +1,174 @@
+"""The pieces that several architectures share: grids, widths, equalised layers, norms, the bound."""
+
+import math
+
+import pytest
+import torch
+
+from gan_hub.images import height_width
+from gan_hub.models.layers import (
+    Bounded,
+    EqualisedConvolution,
+    EqualisedLinear,
+    MinibatchStddev,
+    doublings,
+    second_moment_one,
+    widths,
+)
+
+# ------------------------------------------------------------------------------------ grids and widths
+
+
+@pytest.mark.parametrize(
+    ("resolution", "expected"),
+    [
+        (8, [(4, 4), (8, 8)]),
+        (28, [(7, 7), (14, 14), (28, 28)]),
+        (32, [(4, 4), (8, 8), (16, 16), (32, 32)]),
+        (36, [(9, 9), (18, 18), (36, 36)]),
+        (1024, [(2**k, 2**k) for k in range(2, 11)]),
+        ([32, 48], [(4, 6), (8, 12), (16, 24), (32, 48)]),
+        ([64, 24], [(16, 6), (32, 12), (64, 24)]),
+        ([8, 36], [(4, 18), (8, 36)]),
+    ],
+)
+def test_the_image_is_halved_while_both_sides_are_even_and_the_shorter_one_is_at_least_8(resolution, expected):
+    assert doublings(resolution) == expected
+
+
+def test_every_size_that_a_config_allows_is_doubled_exactly_from_a_grid_that_cannot_be_halved_further():
+    sides = range(8, 1025, 4)
+    for resolution in [*sides, *([8, side] for side in sides), *([side, 28] for side in sides)]:
+        found = doublings(resolution)
+        assert found[-1] == height_width(resolution) and len(found) > 1
+        for (height, width), large in zip(found, found[1:]):
+            assert large == (2 * height, 2 * width)
+        height, width = found[0]
+        assert min(height, width) >= 4 and (min(height, width) < 8 or height % 2 or width % 2)
+
+
+def test_the_widths_for_1024_are_the_papers():
+    assert widths(1024, 16, 512) == [512, 512, 512, 512, 256, 128, 64, 32, 16]  # table 2 of ProGAN
+    assert widths(1024, 32, 512) == [512, 512, 512, 512, 512, 256, 128, 64, 32]  # StyleGAN2, config F
+
+
+def test_there_is_a_width_for_each_grid_halved_down_to_the_base_and_never_above_the_most():
+    assert widths(28, 8, 24) == [24, 16, 8]
+    assert widths([64, 24], 3, 100) == [12, 6, 3]
+    assert widths(32, 16, 4) == [4, 4, 4, 4]
+
+
+# ------------------------------------------------------------------------------------ equalised layers
+
+
+@pytest.mark.parametrize("gain", [1.0, math.sqrt(2)])
+def test_equalised_layers_store_weights_of_deviation_1_and_put_out_the_gain(gain):
+    torch.manual_seed(0)
+    linear, convolution = EqualisedLinear(256, 256, gain), EqualisedConvolution(64, 64, 3, gain)
+    inner = convolution(torch.randn(4, 64, 16, 16))[:, :, 1:-1, 1:-1]  # the border is padded with zeros
+    for layer, out in ((linear, linear(torch.randn(64, 256))), (convolution, inner)):
+        assert abs(layer.weight.std().item() - 1) < 0.02 and not layer.bias.any()
+        assert abs(out.std().item() / gain - 1) < 0.05
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_an_equalised_convolution_is_a_convolution_with_scaled_weights_of_the_same_size(kernel):
+    layer, x = EqualisedConvolution(5, 4, kernel, gain=0.5), torch.randn(2, 5, 6, 8)
+    torch.nn.init.normal_(layer.bias)
+    weight = layer.weight * 0.5 / math.sqrt(5 * kernel**2)
+    expected = torch.nn.functional.conv2d(x, weight, padding=kernel // 2) + layer.bias[:, None, None]
+    torch.testing.assert_close(layer(x), expected)
+    assert layer(x).shape == (2, 4, 6, 8)
+
+
+def test_the_lr_of_an_equalised_linear_map_scales_its_step_and_not_its_output():
+    slow, fast = EqualisedLinear(4, 4, lr=0.01, bias=1.0), EqualisedLinear(4, 4, bias=0.01)
+    assert (slow.bias == 1).all()
+    with torch.no_grad():
+        fast.weight.copy_(slow.weight * 0.01)
+    x = torch.randn(3, 4)
+    torch.testing.assert_close(slow(x), fast(x))
+    slow(x).sum().backward(), fast(x).sum().backward()
+    for name in ("weight", "bias"):
+        torch.testing.assert_close(getattr(slow, name).grad, 0.01 * getattr(fast, name).grad)
+
+
+def test_the_lr_of_an_equalised_linear_map_enlarges_what_is_stored():
+    torch.manual_seed(0)
+    layer = EqualisedLinear(256, 256, gain=1, lr=0.01)
+    assert abs(0.01 * layer.weight.std().item() - 1) < 0.02
+    assert abs(layer(torch.randn(64, 256)).std().item() - 1) < 0.05
+
+
+# --------------------------------------------------------------------------------------- second moment
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (3, 8, 4, 6)])
+def test_each_vector_over_the_features_gets_a_mean_square_of_1_and_keeps_its_direction(shape):
+    x = 5 * torch.randn(shape)
+    y = second_moment_one(x)
+    torch.testing.assert_close(y.square().mean(1), torch.ones_like(y[:, 0]))
+    torch.testing.assert_close(torch.cosine_similarity(x, y), torch.ones_like(y[:, 0]))
+
+
+def test_a_second_moment_of_0_stays_0_and_float16_does_not_overflow():
+    assert not second_moment_one(torch.zeros(2, 4)).any()
+    big = second_moment_one(torch.full((1, 4), 3e4, dtype=torch.float16))  # its square is no float16
+    assert big.dtype == torch.float16
+    torch.testing.assert_close(big, torch.ones_like(big))
+    tiny = second_moment_one(torch.full((1, 4), 1e-4))  # whose square is the epsilon
+    torch.testing.assert_close(tiny, torch.full((1, 4), 0.5**0.5))
+
+
+# --------------------------------------------------------------------------------- minibatch deviation
+
+
+def test_minibatch_stddev_in_training_is_the_batchs_mean_deviation():
+    layer, x = MinibatchStddev().train(), torch.randn(6, 2, 4, 4)
+    out = layer(x)
+    assert out.shape == (6, 3, 4, 4) and torch.equal(out[:, :2], x)
+    expected = x.std(0, unbiased=False).mean()
+    torch.testing.assert_close(out[:, 2], expected.expand(6, 4, 4))
+    torch.testing.assert_close(layer.running, 0.01 * expected)  # a hundredth of the way from 0
+
+
+def test_minibatch_stddev_with_a_group_belongs_to_strided_groups():
+    layer, x = MinibatchStddev(4), torch.randn(8, 2, 4, 6)
+    out = layer(x)
+    assert out.shape == (8, 3, 4, 6) and torch.equal(out[:, :2], x)
+    each = [x[first::2].std(0, unbiased=False).mean() for first in (0, 1)]
+    for image in range(8):
+        torch.testing.assert_close(out[image, 2], each[image % 2].expand(4, 6))
+    torch.testing.assert_close(layer.running, 0.01 * (each[0] + each[1]) / 2)
+
+
+def test_a_batch_that_the_group_does_not_divide_falls_into_the_largest_that_do():
+    for count, size in ((6, 3), (5, 1), (4, 4), (2, 2)):
+        x = torch.randn(count, 2, 4, 4)
+        out = MinibatchStddev(4)(x)
+        first = x[:: count // size].var(0, unbiased=False).add(1e-8).sqrt().mean()
+        torch.testing.assert_close(out[0, 2, 0, 0], first)
+
+
+@pytest.mark.parametrize("group", [None, 4])
+def test_minibatch_stddev_in_eval_is_the_running_value_whatever_the_batch(group):
+    layer, x = MinibatchStddev(group), torch.randn(8, 2, 4, 4)
+    values = layer(x)[:, 2, 0, 0]
+    for _ in range(1500):
+        layer(x)
+    layer.eval()
+    before = layer.running.clone()
+    assert torch.equal(layer(x)[:1], layer(x[:1])) and torch.equal(layer(x)[2:5], layer(x[2:5]))
+    assert torch.equal(layer.running, before)
+    torch.testing.assert_close(layer(x)[0, 2, 0, 0], values.mean(), rtol=1e-4, atol=0)
+
+
+# ------------------------------------------------------------------------------------------- the bound
+
+
+def test_a_gradient_passes_the_bound_only_where_following_it_leads_back():
+    x = torch.tensor([-2.0, -2.0, 0.5, 0.5, 2.0, 2.0], requires_grad=True)
+    y = Bounded.apply(x)
+    assert y.tolist() == [-1, -1, 0.5, 0.5, 1, 1]
+    (gradient,) = torch.autograd.grad(y, x, torch.tensor([1.0, -1, 1, -1, 1, -1]))
+    assert gradient.tolist() == [0, -1, 1, -1, 1, 0]  # a step goes against the gradient
