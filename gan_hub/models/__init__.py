@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.modeling import GANModel
+from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
@@ -20,6 +21,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "dcgan": Architecture(DCGANGenerator, DCGANDiscriminator),
     "began": Architecture(BEGANGenerator, BEGANDiscriminator),
     "r3gan": Architecture(R3GANGenerator, R3GANDiscriminator),
+    "progan": Architecture(ProGANGenerator, ProGANDiscriminator),
     "stylegan2": Architecture(StyleGAN2Generator, StyleGAN2Discriminator),
 }
 

@@ -1,0 +1,200 @@
+"""ProGAN: progressive growing for quality, stability and variation (Karras et al. 2018, arXiv 1710.10196).
+
+Both players begin at the coarsest grid and take part in twice the resolution as soon as the smaller one is learned; each
+new stage is faded in, so that it disturbs nothing (section 2, figure 2). Weights start at N(0, 1) and are scaled where
+they are used (4.1), the generator's features are normalised pixel by pixel (4.2), and the discriminator sees how much
+its batch varies (3). Gains, biases and the order of things follow the authors' program, so that weights mean the same.
+
+Where we deviate: `forward` gives images in [-1, 1], while `unbounded` gives the linear colours of the paper, and so that
+the first ones lie well inside, the layers that make colours start small; in eval mode the minibatch deviation is a
+running value; a side of 28 starts from 7 × 7; the paper's networks know no classes.
+
+Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, K classes (0: unconditional),
+F feature maps, I → O feature maps into and out of a layer. A stage is one of the grids, 0 the coarsest.
+"""
+
+import math
+from typing import Annotated
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gan_hub.models.abilities import Growing
+from gan_hub.models.fields import Channels, Classes, Integer, Latent, Resolution, Switch, Width
+from gan_hub.models.layers import (
+    Bounded,
+    EqualisedConvolution,
+    EqualisedLinear,
+    Grid,
+    MinibatchStddev,
+    doublings,
+    second_moment_one,
+    widths,
+)
+from gan_hub.models.modeling import GANModel, precision, register_checked
+
+LEAK = 0.2  # slope of leaky ReLU below 0
+FIRST_COLOURS = 1 / 4  # deviation of the colours at the start; at the paper's 1, three in ten lie beyond the bound
+
+
+def fade(level: float) -> tuple[int, float]:
+    """The finest stage that takes part at `level`, and its share of the whole, in (0, 1]: 1.25 is stage 2, a quarter."""
+    stage = math.ceil(level)
+    return stage, level - stage + 1
+
+
+def double(x: torch.Tensor, times: int = 1) -> torch.Tensor:
+    """(N, F, H, W) → (N, F, 2H, 2W), so many `times`: each pixel becomes a square of equal ones."""
+    return functional.interpolate(x, scale_factor=2**times, mode="nearest") if times else x
+
+
+def halve(x: torch.Tensor, times: int = 1) -> torch.Tensor:
+    """(N, F, H, W) → (N, F, H/2, W/2), so many `times`: each square becomes its mean."""
+    return functional.avg_pool2d(x, 2**times) if times else x
+
+
+class Start(nn.Module):
+    """z (N, I) → (N, O, h, w): table 2's first convolution, whose input is one pixel; a linear map, one bias a feature.
+
+    Equalised as the 4 × 4 convolution that it is in the table: the fan-in is I h w, though each output sums I products.
+    """
+
+    def __init__(self, inputs: int, outputs: int, grid: Grid):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, outputs, *grid))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = math.sqrt(2 / (inputs * math.prod(grid)))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        x = z @ (self.weight * self.scale).flatten(1)  # (N, O h w)
+        return x.unflatten(1, self.weight.shape[1:]) + self.bias[:, None, None]  # (N, O, h, w)
+
+
+class Block(nn.Module):
+    """x (N, I, H, W) → (N, O, H, W): 3 × 3 convolutions from one of `features` to the next, each with leaky ReLU."""
+
+    def __init__(self, *features: int):
+        super().__init__()
+        self.convolutions = nn.ModuleList(EqualisedConvolution(i, o, 3) for i, o in zip(features, features[1:]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for convolution in self.convolutions:
+            x = functional.leaky_relu_(convolution(x), LEAK)
+        return x
+
+
+class NormalisedBlock(Block):
+    """The same, and after each activation every pixel's features get a mean square of 1 (section 4.2)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for convolution in self.convolutions:
+            x = second_moment_one(functional.leaky_relu_(convolution(x), LEAK))
+        return x
+
+
+class ProGANGenerator(Growing, GANModel):
+    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: a start of h × w, then doubled as often as `level` says.
+
+    With classes, the label's unit vector (K,) is appended to z, as the authors' program does, but times √Z after z has
+    been normalised: it then weighs as much as z, however many classes there are.
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        latent_size: Latent = 512,
+        num_classes: Classes = 0,
+        base_channels: Width = 256,
+        max_channels: Width = 512,
+    ):
+        super().__init__()
+        features, grids = widths(resolution, base_channels, max_channels), doublings(resolution)
+        self.levels = self.level = len(grids) - 1
+        self.start = Start(latent_size + num_classes, features[0], grids[0])
+        self.blocks = nn.ModuleList(
+            [NormalisedBlock(features[0], features[0])]
+            + [NormalisedBlock(wide, narrow, narrow) for wide, narrow in zip(features, features[1:])]
+        )
+        self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1) for width in features)
+        for layer in self.to_rgb:
+            nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+
+    def unbounded(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Images (N, C, H, W) of any numbers, mostly in [-1, 1]: the paper's, whose last layer is linear.
+
+        Stages beyond the level are not computed; what the finest one makes is enlarged to the full size.
+        """
+        self.need_labels(labels)
+        z = second_moment_one(z)
+        if labels is not None:
+            one_hot = functional.one_hot(labels, self.config["num_classes"]).to(z.dtype)
+            z = torch.cat([z, one_hot * math.sqrt(z.shape[1])], 1)  # (N, Z + K)
+        x = self.blocks[0](second_moment_one(functional.leaky_relu_(self.start(z), LEAK)))  # (N, F, h, w)
+        finest, share = fade(self.level)
+        for stage in range(1, finest + 1):
+            before, x = x, self.blocks[stage](double(x))  # (N, F/2, 2H, 2W)
+        image = self.to_rgb[finest](x)
+        if share < 1:
+            image = double(self.to_rgb[finest - 1](before)).lerp(image, share)
+        return double(image, self.levels - finest)  # (N, C, H, W)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
+        with precision(z.device, force_fp32):
+            return Bounded.apply(self.unbounded(z, labels))
+
+
+class ProGANDiscriminator(Growing, GANModel):
+    """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): from the level's grid halve until h × w.
+
+    With classes there is a logit for each, and the label's is taken (Mescheder et al. 2018, arXiv 1801.04406, section
+    6.1), where the authors' program has logits that guess the label. `stddev_group` is how many images share a minibatch
+    deviation, where there is one; the paper has the whole batch, the authors' program 4.
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        num_classes: Classes = 0,
+        base_channels: Width = 256,
+        max_channels: Width = 512,
+        minibatch_stddev: Switch = True,
+        stddev_group: Annotated[int, Integer(1, 64)] = 4,
+    ):
+        super().__init__()
+        features, grids = widths(resolution, base_channels, max_channels), doublings(resolution)
+        coarse = features[0]
+        self.levels = self.level = len(grids) - 1
+        self.from_rgb = nn.ModuleList(EqualisedConvolution(channels, width, 1) for width in features)
+        self.stddev = MinibatchStddev(stddev_group) if minibatch_stddev else nn.Identity()
+        self.blocks = nn.ModuleList(
+            [Block(coarse + minibatch_stddev, coarse)]
+            + [Block(narrow, narrow, wide) for wide, narrow in zip(features, features[1:])]
+        )
+        self.dense = EqualisedLinear(coarse * math.prod(grids[0]), coarse)
+        self.score = EqualisedLinear(coarse, max(num_classes, 1), gain=1)
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
+    ) -> torch.Tensor:
+        self.need_labels(labels)
+        with precision(images.device, force_fp32):
+            finest, share = fade(self.level)
+            images = halve(images, self.levels - finest)  # (N, C, H, W) of the finest stage
+            x = self.read(images, finest)  # (N, F, H, W)
+            for stage in range(finest, 0, -1):
+                x = halve(self.blocks[stage](x))  # (N, 2F, H/2, W/2)
+                if stage == finest and share < 1:
+                    x = self.read(halve(images), stage - 1).lerp(x, share)
+            x = self.blocks[0](self.stddev(x))  # (N, F, h, w)
+            x = functional.leaky_relu_(self.dense(x.flatten(1)), LEAK)  # (N, F)
+            logits = self.score(x)  # (N, 1), with classes (N, K)
+            return logits.squeeze(1) if labels is None else logits.gather(1, labels[:, None]).squeeze(1)  # (N,)
+
+    def read(self, images: torch.Tensor, stage: int) -> torch.Tensor:
+        """Images (N, C, H, W) of the stage's size → its features (N, F, H, W)."""
+        return functional.leaky_relu_(self.from_rgb[stage](images), LEAK)
