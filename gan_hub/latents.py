@@ -133,6 +133,27 @@ def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0)
     In z the mean is 0, the centre of the prior. Less variety, more typical images.
     Raises ValueError for a psi outside 0 … 1.
     """
+    check_psi(psi)
+    return z_or_w if psi == 1 else mean + psi * (z_or_w - mean)
+
+
+def check_psi(psi: float) -> float:
+    """`psi` itself; raises ValueError where it is no number from 0 to 1."""
     if isinstance(psi, bool) or not isinstance(psi, (int, float)) or not 0 <= psi <= 1:
         raise ValueError(f"truncation {psi!r} is not allowed; it is a number from 0 (the mean) to 1 (none).")
-    return z_or_w if psi == 1 else mean + psi * (z_or_w - mean)
+    return psi
+
+
+def mix_styles(first: torch.Tensor, second: torch.Tensor, crossover: int) -> torch.Tensor:
+    """w (N, L, W) with the first `crossover` rows of `first` and the others of `second` (Karras et al. 2019, section 3.1).
+
+    Early rows rule the coarse things (pose, shape), late ones colours and texture; 0 gives `second`, L gives `first`.
+    Raises ValueError for other shapes or a crossover outside 0 … L.
+    """
+    if first.ndim != 3 or first.shape[1:] != second.shape[1:] or len(first) != len(second):
+        raise ValueError(
+            f"styles of shape {tuple(first.shape)} and {tuple(second.shape)} cannot be mixed; give (N, L, W)."
+        )
+    if whole(crossover) is None or not 0 <= crossover <= first.shape[1]:
+        raise ValueError(f"crossover={crossover!r} is not allowed; it is a whole number from 0 to {first.shape[1]}.")
+    return torch.cat([first[:, :crossover], second[:, crossover:]], 1)

@@ -29,6 +29,7 @@ from gan_hub.hub.places import resolve
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
 from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
+from gan_hub.models.abilities import StyleBased
 
 COMPONENTS = ("generator", "discriminator")
 INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
@@ -39,6 +40,7 @@ INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
 )
 REFERENCE_SEEDS = (0, 1, 2, 3)
 MAX_IMAGES = 1_000_000  # of one call; they all lie in memory at once
+OUTPUT_TYPES = {"pil": to_pil, "pt": lambda images: images, "np": to_uint8}
 
 
 @dataclass(frozen=True)
@@ -305,36 +307,82 @@ class GANPipeline(DiffusionPipeline):
         """Images of `seeds`, of own `latents` (N, Z), or `num_images` of seed, seed + 1, … (random without `seed`).
 
         `labels`: a name or index for all images, or one an image. A conditional model that is given none takes the
-        class from each latent itself, so that a latent alone still makes one image. `truncation` 1 (none) … 0 (mean).
+        class from each latent itself, so that a latent alone still makes one image. `truncation` 1 (none) … 0 (mean)
+        draws w to its mean where the model has one (`map`), else z to 0.
         `output_type`: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
         `batch_size`: images at a time. By default 1 on the CPU, where sums in another order would otherwise change
         the last bit with the size of the batch, and 64 on an accelerator, where they may.
         Raises ValueError, in one sentence, for anything that is not allowed.
         """
-        if output_type not in ("pil", "pt", "np"):
-            raise ValueError(f"output_type {output_type!r} is not allowed; choose one of pil, pt, np.")
+        _check_output_type(output_type)
         seeds, z = self._latents(seeds, latents, num_images, seed)
         indices = self._label_indices(labels, z)
-        truncated = latent_space.truncate(z, truncation)
+        styled = isinstance(self.generator, StyleBased) and latent_space.check_psi(truncation) != 1
+        truncated = z if styled else latent_space.truncate(z, truncation)
+
+        def draw(generator: GANModel, *batch: torch.Tensor) -> torch.Tensor:
+            if not styled:
+                return generator(*batch)
+            return generator.synthesize(generator.map(*batch, truncation=truncation))
+
+        images = self._drawn(draw, self._batches(batch_size, truncated, indices))
+        return GANOutput(OUTPUT_TYPES[output_type](images), z, None if indices is None else indices.tolist(), seeds)
+
+    def _drawn(self, draw, batches: Iterable[tuple[torch.Tensor, ...]]) -> torch.Tensor:
+        """Images (N, C, H, W) in [-1, 1], float32 on the CPU: what `draw` (generator, latents, …) makes of the batches."""
         config = self.generator.config
         images = [torch.empty(0, config["channels"], *height_width(config["resolution"]))]
         with _evaluating(self.generator) as generator:
-            for batch, *rest in self._batches(batch_size, truncated, indices):
-                images.append(generator(batch.to(generator.dtype), *rest).float().cpu())
-        pixels = torch.cat(images)
-        convert = {"pil": to_pil, "pt": lambda x: x, "np": to_uint8}[output_type]
-        return GANOutput(convert(pixels), z, None if indices is None else indices.tolist(), seeds)
+            for latents, *rest in batches:
+                images.append(draw(generator, latents.to(generator.dtype), *rest).clamp(-1, 1).float().cpu())
+        return torch.cat(images)
+
+    @torch.no_grad()
+    def map(
+        self, z: torch.Tensor, labels: str | int | Sequence[str | int] | None = None, truncation: float = 1.0
+    ) -> torch.Tensor:
+        """Latents z (N, Z) → w (N, L, W), float32 on the CPU: a row for each of L layers, which `synthesize` draws from.
+
+        `labels` and `truncation` as in sampling. Rows of several images can be mixed (`latents.mix_styles`), and w can be
+        interpolated like z. Raises ValueError for a model without a w, and for what sampling refuses.
+        """
+        self._need_w()
+        z = self._own_latents(z)
+        psi, indices = latent_space.check_psi(truncation), self._label_indices(labels, z)
+        ws = [torch.empty(0, self.generator.rows, len(self.generator.w_avg))]
+        with _evaluating(self.generator) as generator:
+            for batch, *rest in self._batches(None, z, indices):
+                ws.append(generator.map(batch.to(generator.dtype), *rest, truncation=psi).float().cpu())
+        return torch.cat(ws)
+
+    @torch.no_grad()
+    def synthesize(
+        self, w: torch.Tensor, output_type: str = "pil", batch_size: int | None = None
+    ) -> list[Image.Image] | torch.Tensor | np.ndarray:
+        """w (N, L, W) → images, in the types of sampling: what `map` gave, mixed, moved or averaged.
+
+        Raises ValueError for a model without a w, and for a w of another shape or with NaN or Inf in it.
+        """
+        _check_output_type(output_type)
+        self._need_w()
+        wanted = (self.generator.rows, len(self.generator.w_avg))
+        if not isinstance(w, torch.Tensor) or w.shape[1:] != wanted or not torch.isfinite(w).all():
+            given = tuple(w.shape) if isinstance(w, torch.Tensor) else type(w).__name__
+            raise ValueError(f"w is a tensor (N, {wanted[0]}, {wanted[1]}) without NaN or Inf, given {given}.")
+        batches = self._batches(batch_size, w.detach().to("cpu", torch.float32), None)
+        return OUTPUT_TYPES[output_type](self._drawn(lambda generator, ws: generator.synthesize(ws), batches))
+
+    def _need_w(self) -> None:
+        if not isinstance(self.generator, StyleBased):
+            raise ValueError(
+                f"this model's generator ({type(self.generator).__name__}) has no w; its latents are z alone."
+            )
 
     def _latents(self, seeds, latents, num_images, seed) -> tuple[list[int] | None, torch.Tensor]:
         if (seeds is not None) + (latents is not None) + (num_images is not None or seed is not None) > 1:
             raise ValueError("give either seeds, or latents, or num_images with seed, not several of them.")
         if latents is not None:
-            if not isinstance(latents, torch.Tensor) or latents.ndim != 2 or latents.shape[1] != self.latent_size:
-                given = tuple(latents.shape) if isinstance(latents, torch.Tensor) else type(latents).__name__
-                raise ValueError(f"latents are a tensor (N, {self.latent_size}), given {given}.")
-            if not torch.isfinite(latents).all():
-                raise ValueError("latents contain NaN or Inf.")
-            return None, latents.detach().to("cpu", torch.float32)
+            return None, self._own_latents(latents)
         if seeds is None:
             count = 1 if num_images is None else num_images
             if latent_space.whole(count) is None or not 0 <= count <= MAX_IMAGES:
@@ -348,6 +396,15 @@ class GANPipeline(DiffusionPipeline):
             seeds = range(first, first + count)
         seeds = latent_space.check_seeds(seeds)
         return seeds, latent_space.sample(seeds, self.latent_size)
+
+    def _own_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        """Given latents (N, Z) as float32 on the CPU; raises ValueError where they are none."""
+        if not isinstance(latents, torch.Tensor) or latents.ndim != 2 or latents.shape[1] != self.latent_size:
+            given = tuple(latents.shape) if isinstance(latents, torch.Tensor) else type(latents).__name__
+            raise ValueError(f"latents are a tensor (N, {self.latent_size}), given {given}.")
+        if not torch.isfinite(latents).all():
+            raise ValueError("latents contain NaN or Inf.")
+        return latents.detach().to("cpu", torch.float32)
 
     def _label_indices(self, labels, z: torch.Tensor) -> torch.Tensor | None:
         """Class indices (N,), or None for an unconditional model."""
@@ -461,6 +518,11 @@ class GANPipeline(DiffusionPipeline):
             f"images are PIL images, uint8 (N, {height}, {width}, {channels}) or float (N, {channels}, {height}, {width}); "
             f"given {given}."
         )
+
+
+def _check_output_type(output_type: str) -> None:
+    if output_type not in OUTPUT_TYPES:
+        raise ValueError(f"output_type {output_type!r} is not allowed; choose one of {', '.join(OUTPUT_TYPES)}.")
 
 
 @contextlib.contextmanager
