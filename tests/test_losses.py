@@ -19,6 +19,8 @@ from gan_hub.losses import (
     clip_weights,
     gradients,
     least_squares_discriminator,
+    mmd2,
+    moment_matching_generator,
     non_saturating_discriminator,
     non_saturating_generator,
     path_length_penalty,
@@ -466,3 +468,101 @@ def test_clipping_puts_every_parameter_within_the_bound_in_place_and_leaves_buff
     assert network[0].weight is weight and weight.requires_grad
     torch.testing.assert_close(weight.detach(), torch.tensor([[0.01, -0.01], [0.005, -0.01]]))
     assert network[1].weight.abs().max() <= 0.01 and (network[1].running_var == 3.0).all()
+
+
+# ---------------------------------------------------------------------------------------------------- moments
+
+
+def kernel(a: torch.Tensor, b: torch.Tensor, bandwidths: list[float]) -> float:
+    return sum(math.exp(-(a - b).square().sum().item() / (2 * sigma**2)) for sigma in bandwidths)
+
+
+def draw(count: int, seed: int, shift: float = 0.0) -> torch.Tensor:
+    return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + shift
+
+
+def test_the_discrepancy_by_hand_with_and_without_the_pairs_of_an_image_and_itself():
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]])
+    near, far, further = (math.exp(-d / 2) for d in (1, 4, 9))  # σ = 1: distances 1, 2 and 3
+    across = (near + further + 1 + far) / 4
+    assert mmd2(x, y, [1.0]).item() == pytest.approx(near + far - 2 * across, abs=1e-6)
+    biased = (2 + 2 * near) / 4 + (2 + 2 * far) / 4 - 2 * across
+    assert mmd2(x, y, [1.0], unbiased=False).item() == pytest.approx(biased, abs=1e-6)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_the_discrepancy_is_the_sum_over_all_pairs(unbiased, labelled):
+    x, y, bandwidths = draw(5, 0), draw(4, 1), [0.5, 2.0]
+    ours, theirs = torch.tensor([0, 1, 1, 0, 2]), torch.tensor([1, 0, 2, 1])
+
+    def mean(a, b, of_a, of_b, same: bool) -> float:
+        pairs = [(i, j) for i in range(len(a)) for j in range(len(b)) if not (same and unbiased and i == j)]
+        counted = [pair for pair in pairs if not labelled or of_a[pair[0]] == of_b[pair[1]]]
+        return sum(kernel(a[i], b[j], bandwidths) for i, j in counted) / len(pairs)
+
+    expected = mean(x, x, ours, ours, True) + mean(y, y, theirs, theirs, True) - 2 * mean(x, y, ours, theirs, False)
+    found = mmd2(x, y, bandwidths, unbiased, (ours, theirs) if labelled else None)
+    assert found.item() == pytest.approx(expected, abs=1e-12) and found.dtype == torch.float64
+
+
+def test_equal_distributions_have_0_on_the_average_and_others_more():
+    def standing(shift: float, **options) -> float:
+        """How many standard errors the mean over 200 pairs of small samples lies above 0."""
+        found = torch.stack(
+            [mmd2(draw(20, 2 * i), draw(20, 2 * i + 1, shift), [0.5, 1, 2], **options) for i in range(200)]
+        )
+        return (found.mean() / (found.std() / 200**0.5)).item()
+
+    assert abs(standing(0.0)) < 3
+    assert standing(0.5) > 10
+    assert standing(0.0, unbiased=False) > 10  # which is what the pairs of a point and itself add
+
+
+def test_images_alike_in_the_wrong_classes_are_told_apart_by_their_labels_only():
+    x, y = draw(40, 0), draw(40, 1)
+    x[20:] += 5
+    y[20:] += 5
+    right, wrong = torch.arange(40) // 20, 1 - torch.arange(40) // 20
+    assert mmd2(x, y, [1.0]) < 0.05 and mmd2(x, y, [1.0], labels=(right, right)) < 0.05
+    assert mmd2(x, y, [1.0], labels=(right, wrong)) > 0.2
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_the_gradient_of_the_discrepancy_is_that_of_its_values(unbiased):
+    x, y = draw(4, 0).requires_grad_(), draw(3, 1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b: mmd2(a, b, [0.5, 2.0], unbiased), (x, y))
+    labels = torch.tensor([0, 1, 0, 1]), torch.tensor([1, 0, 0])
+    assert torch.autograd.gradcheck(lambda a, b: mmd2(a, b, [1.0], unbiased, labels), (x, y))
+
+
+def test_far_from_the_origin_and_under_autocast_no_digits_are_lost():
+    x, y = draw(50, 0), draw(50, 1, 0.3)
+    exact = mmd2(x, y, [1.0, 2.0]).item()
+    assert mmd2(x.float(), y.float(), [1.0, 2.0]).item() == pytest.approx(exact, abs=1e-6)
+    far = mmd2(x.float() + 1000, y.float() + 1000, [1.0, 2.0]).item()  # float32 has 1e-4 there
+    assert far == pytest.approx(exact, abs=1e-3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert mmd2(x.float(), y.float(), [1.0, 2.0]).item() == pytest.approx(exact, abs=1e-6)
+    assert mmd2(x.bfloat16(), y.bfloat16(), [1.0]).dtype == torch.float32
+    assert mmd2(x.float(), x.float(), [1.0], unbiased=False).abs() <= 1e-6
+
+
+def test_images_are_matched_at_the_papers_bandwidths_and_those_mean_the_same_at_any_size():
+    torch.manual_seed(0)
+    reals, fakes = torch.rand(2, 6, 1, 28, 28, dtype=torch.float64)  # in [0, 1], as in the paper
+    squared = [2, 5, 10, 20, 40, 80]
+    expected = mmd2(fakes, reals, [variance**0.5 for variance in squared], unbiased=False)
+    found = moment_matching_generator(2 * fakes - 1, 2 * reals - 1)
+    torch.testing.assert_close(found, expected.sqrt())
+    tiles = (fakes * 2 - 1).tile(1, 3, 2, 2), (reals * 2 - 1).tile(1, 3, 2, 2)
+    torch.testing.assert_close(moment_matching_generator(*tiles), found)
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    assert moment_matching_generator(2 * fakes - 1, 2 * reals - 1, (labels, labels)) > 0
+
+
+def test_images_that_are_matched_exactly_have_a_finite_gradient():
+    images = torch.rand(4, 1, 8, 8) * 2 - 1
+    fakes = images.clone().requires_grad_()
+    moment_matching_generator(fakes, images).backward()
+    assert torch.isfinite(fakes.grad).all()

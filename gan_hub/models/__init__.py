@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_hub.models.gmmn import GMMNGenerator
+from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
@@ -18,6 +20,8 @@ class Architecture(NamedTuple):
 
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "mlp": Architecture(MLPGenerator, MLPDiscriminator),
+    "gmmn": Architecture(GMMNGenerator, None),
     "dcgan": Architecture(DCGANGenerator, DCGANDiscriminator),
     "began": Architecture(BEGANGenerator, BEGANDiscriminator),
     "r3gan": Architecture(R3GANGenerator, R3GANDiscriminator),

@@ -1,10 +1,11 @@
-"""What three or more architectures share, down to the last number: grids, equalised layers, norms, a bound.
+"""What three or more architectures share, down to the last number: grids, equalised layers, norms, a perceptron, a bound.
 
 Shapes: N images, F feature maps, H × W; I → O feature maps (or numbers) into and out of a layer.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -97,7 +98,7 @@ class MinibatchStddev(nn.Module):
         self.register_buffer("running", torch.zeros(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        value = self.running.expand(len(x))
+        value = self.running.expand(x.shape[0])  # len(x) would fix the batch of an exported network
         if self.training:
             size = max(size for size in range(1, (self.group or len(x)) + 1) if len(x) % size == 0)
             groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (size, -1))  # (G, N/G, F, H, W)
@@ -106,6 +107,18 @@ class MinibatchStddev(nn.Module):
             value = value.repeat(size)  # (N,)
         value = value.to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])
         return torch.cat([x, value], 1)  # (N, F + 1, H, W)
+
+
+class Perceptron(nn.Sequential):
+    """(N, sizes[0]) → (N, sizes[-1]): linear maps from size to size, an activation after each but the last.
+
+    With `pieces`, a hidden layer has so many numbers for each of its units, which the activation must make one of
+    (maxout). Weights start as torch's linear layers do, uniform within ± 1 / √I. For images and for points of any space.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, pieces: int = 1):
+        hidden = [(nn.Linear(inputs, pieces * outputs), activation()) for inputs, outputs in pairwise(sizes[:-1])]
+        super().__init__(*(layer for layers in hidden for layer in layers), nn.Linear(*sizes[-2:]))
 
 
 class Bounded(torch.autograd.Function):

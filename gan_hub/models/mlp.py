@@ -1,0 +1,103 @@
+"""MLP: the first generative adversarial networks, of fully connected layers only (Goodfellow et al. 2014, arXiv 1406.2661).
+
+As in section 5: a generator of rectified units, a discriminator of maxout units (Goodfellow et al. 2013, arXiv 1302.4389)
+with dropout. The sizes are those that the authors published for MNIST. Where we deviate: the generator ends in tanh where
+the paper's ends in a sigmoid, as images here lie in [-1, 1]; z is normal where theirs is uniform; only hidden units are
+dropped, no pixels; weights start as torch's linear layers do. Classes come as in Mirza & Osindero 2014 (arXiv 1411.1784):
+one-hot, beside z and beside the pixels.
+
+Shapes: N images, C channels, H × W resolution, Z latent size, K classes (0: unconditional), U hidden units.
+"""
+
+import math
+from typing import Annotated
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gan_hub.images import height_width
+from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution
+from gan_hub.models.layers import Perceptron
+from gan_hub.models.modeling import GANModel, precision, register_checked
+
+Units = Annotated[int, Integer(1, 8192)]
+Pieces = Annotated[int, Integer(1, 16)]  # of a maxout unit
+Percent = Annotated[int, Integer(0, 90)]
+
+
+class Maxout(nn.Module):
+    """(N, pieces · U) → (N, U): each unit is the largest of its pieces, a convex function that is learnt."""
+
+    def __init__(self, pieces: int):
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(1, (self.pieces, -1)).amax(1)
+
+
+def with_class(x: torch.Tensor, labels: torch.Tensor | None, num_classes: int) -> torch.Tensor:
+    """x (N, F), labels (N,) → (N, F + K): a one for the class, zeros for the others; x itself where there are none."""
+    if labels is None:
+        return x
+    return torch.cat([x, functional.one_hot(labels, num_classes).to(x.dtype)], 1)
+
+
+class MLPGenerator(GANModel):
+    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: hidden layers of rectified units, then every pixel."""
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 28,
+        channels: Channels = 1,
+        latent_size: Latent = 100,
+        num_classes: Classes = 0,
+        hidden_size: Units = 1200,
+        hidden_layers: Layers = 2,
+    ):
+        super().__init__()
+        self.shape = (channels, *height_width(resolution))
+        self.layers = Perceptron([latent_size + num_classes, *[hidden_size] * hidden_layers, math.prod(self.shape)])
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
+        self.need_labels(labels)
+        with precision(z.device, force_fp32):
+            x = self.layers(with_class(z, labels, self.config["num_classes"]))  # (N, C H W)
+            return torch.tanh(x).unflatten(1, self.shape)  # (N, C, H, W)
+
+
+class MLPDiscriminator(GANModel):
+    """Images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): every pixel, then hidden layers of maxout units.
+
+    `pieces` 1 makes them leaky ReLUs (0.2). In training mode so many per cent of the hidden units are dropped, by torch's
+    global generator, and the others grow to make up for it; in eval mode none.
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 28,
+        channels: Channels = 1,
+        num_classes: Classes = 0,
+        hidden_size: Units = 240,
+        hidden_layers: Layers = 2,
+        pieces: Pieces = 5,
+        dropout_percent: Percent = 50,
+    ):
+        super().__init__()
+
+        def activation() -> nn.Module:
+            unit = Maxout(pieces) if pieces > 1 else nn.LeakyReLU(0.2)
+            return nn.Sequential(unit, nn.Dropout(dropout_percent / 100))
+
+        inputs = channels * math.prod(height_width(resolution)) + num_classes
+        self.layers = Perceptron([inputs, *[hidden_size] * hidden_layers, 1], activation, pieces)
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
+    ) -> torch.Tensor:
+        self.need_labels(labels)
+        with precision(images.device, force_fp32):
+            return self.layers(with_class(images.flatten(1), labels, self.config["num_classes"])).squeeze(1)  # (N,)
