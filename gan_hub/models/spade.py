@@ -1,0 +1,344 @@
+"""SPADE, or GauGAN: semantic image synthesis with spatially-adaptive normalization (Park et al. 2019, arXiv 1903.07291).
+
+A map says which class each pixel shall be of (sky, wall, window …). Were it only put in at the start, normalisation would
+wash it out, so it comes in again behind every normalisation, as the scale and the shift of each feature at each pixel.
+The discriminator is shown the map and the image on top of each other, at several scales, and judges patches (Wang et al.
+2018, arXiv 1711.11585). Where we deviate:
+
+- the generator starts from z, as the paper's does with an image encoder in front of it; `start: map` is the paper's network
+  without one, to which z does not matter: one map, one image;
+- a convolution whose output is normalised at once has no bias, which the normalisation would take away again;
+- batch normalisation counts the images of one process; `torch.nn.SyncBatchNorm.convert_sync_batchnorm` makes it the paper's;
+- weights start by Glorot's rule, as the paper says; the authors' program multiplies them by 0.02.
+
+Shapes: N images, C channels, H × W resolution, h × w a grid of the generator, Z latent size, S semantic classes, F feature
+maps, P patches judged, all scales together.
+"""
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Annotated
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrize
+
+from gan_hub.images import height_width
+from gan_hub.models.abilities import Semantic
+from gan_hub.models.fields import Channels, Choice, Integer, Latent, Layers, Resolution, Width
+from gan_hub.models.layers import Grid, doublings, widths
+from gan_hub.models.modeling import GANModel, precision, register_checked
+
+NoClasses = Annotated[int, Choice(0)]  # of whole images: the map has them
+SemanticClasses = Annotated[int, Integer(2, 256)]
+Start = Annotated[str, Choice("latent", "map")]
+Norm = Annotated[str, Choice("batch", "instance")]
+Scales = Annotated[int, Integer(1, 4)]
+
+SLOPE = 0.2  # of leaky ReLU below 0
+NORMS = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
+
+
+# ------------------------------------------------------------------------------------------------- maps
+
+
+def check_map(segmentation: torch.Tensor, resolution: int | Sequence[int], semantic_classes: int) -> None:
+    """Raises ValueError, in one sentence, for a map that has not the images' size or anything but class numbers."""
+    size = height_width(resolution)
+    whole = not segmentation.is_floating_point() and not segmentation.is_complex() and segmentation.dtype != torch.bool
+    if not whole or segmentation.shape[1:] != size:
+        raise ValueError(
+            f"a segmentation is whole numbers (N, {size[0]}, {size[1]}), given {segmentation.dtype} "
+            f"{tuple(segmentation.shape)}."
+        )
+    low, high = (value.item() for value in segmentation.aminmax()) if segmentation.numel() else (0, 0)
+    if low < 0 or high >= semantic_classes:
+        raise ValueError(
+            f"a segmentation holds classes from 0 to {semantic_classes - 1}, but class {low if low < 0 else high} is in it."
+        )
+
+
+def nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """(N, H, W) → (N, h, w): each cell takes the class of the pixel at its upper left."""
+    (height, width), (rows, columns) = segmentation.shape[1:], grid
+    row = torch.arange(rows, device=segmentation.device) * height // rows
+    column = torch.arange(columns, device=segmentation.device) * width // columns
+    return segmentation[:, row[:, None], column]
+
+
+def planes(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype) -> torch.Tensor:
+    """(N, h, w) → (N, S, h, w): one plane a class, 1 where the map has it and 0 elsewhere."""
+    classes = torch.arange(semantic_classes, device=segmentation.device)[:, None, None]
+    return (segmentation[:, None] == classes).to(dtype)
+
+
+# ------------------------------------------------------------------------------------------------ layers
+
+
+class Spectral(nn.Module):
+    """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): v ← Wᵀu, u ← Wv, σ = u·Wv.
+
+    One such step a use in training, none in eval. torch's own takes u first and trusts the lengths of u and v, which a
+    running average of networks does not keep: averaged directions are shorter than 1, and σ would come out too small.
+    """
+
+    def __init__(self, weight: torch.Tensor):
+        super().__init__()
+        matrix = weight.detach().flatten(1)
+        self.register_buffer("u", functional.normalize(torch.randn(len(matrix)), dim=0))
+        self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
+        for _ in range(15):
+            self.turn(matrix)
+
+    @torch.no_grad()
+    def turn(self, matrix: torch.Tensor) -> None:
+        """Turns u and v towards the singular vectors: one step of the power iteration."""
+        self.v.copy_(functional.normalize(matrix.t() @ self.u, dim=0))
+        self.u.copy_(functional.normalize(matrix @ self.v, dim=0))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        matrix = weight.flatten(1)
+        with precision(weight.device, force_fp32=True):
+            if self.training:
+                self.turn(matrix)
+            # Copies: the next use moves u and v, and the gradient of this one still needs them.
+            u, v = functional.normalize(self.u.clone(), dim=0), functional.normalize(self.v.clone(), dim=0)
+            return weight / (u @ (matrix @ v))
+
+
+def spectral(convolution: nn.Conv2d) -> nn.Conv2d:
+    """The convolution with its weight divided by its spectral norm; the bias stays."""
+    parametrization = Spectral(convolution.weight)
+    parametrize.register_parametrization(convolution, "weight", parametrization, unsafe=True)  # its forward is not tried
+    return convolution
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
+    """(N, I, h, w) → (N, O, h, w)."""
+    return started(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias))
+
+
+def started(layer: nn.Module) -> nn.Module:
+    """The layer with weights by the rule of Glorot & Bengio (2010, equation 16, normal), and a bias of 0."""
+    nn.init.xavier_normal_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class SpatiallyAdaptiveNorm(nn.Module):
+    """x (N, F, h, w), a map's planes (N, S, h, w) → normalised(x) · (1 + γ) + β (equations 1 to 3).
+
+    γ and β (N, F, h, w) are two convolutions of the map with one hidden layer in common (figure 2). Normalised by the mean
+    and variance of a feature over the batch, in eval mode by their running averages ("batch"); or over the pixels of
+    each image by itself, in both modes ("instance").
+    """
+
+    def __init__(self, features: int, semantic_classes: int, hidden: int, norm: str):
+        super().__init__()
+        self.normalise = NORMS[norm](features, affine=False)
+        self.shared = convolution(semantic_classes, hidden)
+        self.scale, self.shift = convolution(hidden, features), convolution(hidden, features)
+
+    def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+        hidden = functional.relu(self.shared(planes))  # (N, hidden, h, w)
+        return self.normalise(x) * (1 + self.scale(hidden)) + self.shift(hidden)
+
+
+class Block(nn.Module):
+    """x (N, F, h, w), planes (N, S, h, w) → (N, F', h, w): a residual block, its shortcut learned where F' is not F.
+
+    Normalise, leaky ReLU, convolve, twice (figure 4); the learned shortcut is normalised as well, and linear.
+    """
+
+    def __init__(self, inputs: int, outputs: int, semantic_classes: int, hidden: int, norm: str):
+        super().__init__()
+        middle = min(inputs, outputs)
+        self.first_norm = SpatiallyAdaptiveNorm(inputs, semantic_classes, hidden, norm)
+        self.first = spectral(convolution(inputs, middle, bias=False))
+        self.second_norm = SpatiallyAdaptiveNorm(middle, semantic_classes, hidden, norm)
+        self.second = spectral(convolution(middle, outputs))
+        self.shortcut = None
+        if inputs != outputs:
+            self.shortcut_norm = SpatiallyAdaptiveNorm(inputs, semantic_classes, hidden, norm)
+            self.shortcut = spectral(convolution(inputs, outputs, kernel=1, bias=False))
+
+    def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+        shortcut = x if self.shortcut is None else self.shortcut(self.shortcut_norm(x, planes))
+        branch = self.first(functional.leaky_relu(self.first_norm(x, planes), SLOPE))  # (N, min(F, F'), h, w)
+        branch = self.second(functional.leaky_relu(self.second_norm(branch, planes), SLOPE))  # (N, F', h, w)
+        return shortcut + branch
+
+
+# ----------------------------------------------------------------------------------------------- players
+
+
+class Synthesis(nn.Module):
+    """z (N, Z), map (N, H, W) → images (N, C, H, W) in [-1, 1]: one block a grid, two at the second (appendix A).
+
+    `grids` go coarse to fine, each twice the one before, and `widths` with them. The first features are a linear map of
+    z, or where there is no `latent_size` a convolution of the coarsest map.
+    """
+
+    def __init__(
+        self,
+        grids: list[Grid],
+        widths: list[int],
+        channels: int,
+        latent_size: int | None,
+        semantic_classes: int,
+        hidden: int,
+        norm: str,
+    ):
+        super().__init__()
+        self.grids, self.semantic_classes, self.from_map = grids, semantic_classes, latent_size is None
+        if self.from_map:
+            self.start = convolution(semantic_classes, widths[0])
+        else:
+            self.start = started(nn.Linear(latent_size, widths[0] * grids[0][0] * grids[0][1]))
+        self.stages = nn.ModuleList()
+        for stage, width in enumerate(widths):
+            inputs = [widths[max(stage - 1, 0)]] + [width] * (stage == 1)
+            blocks = (Block(before, width, semantic_classes, hidden, norm) for before in inputs)
+            self.stages.append(nn.ModuleList(blocks))
+        self.to_image = convolution(widths[-1], channels)
+
+    def forward(self, z: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
+        maps = [planes(nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
+        x = self.start(maps[0]) if self.from_map else self.start(z).unflatten(1, (-1, *self.grids[0]))  # (N, F, h, w)
+        for stage, (blocks, each) in enumerate(zip(self.stages, maps)):
+            x = functional.interpolate(x, scale_factor=2) if stage else x  # (N, F, 2h, 2w), by nearest neighbours
+            for block in blocks:
+                x = block(x, each)  # (N, F', 2h, 2w)
+        return torch.tanh(self.to_image(functional.leaky_relu(x, SLOPE)))  # (N, C, H, W)
+
+
+class PatchJudge(nn.Module):
+    """Map and image on top of each other (N, I, H, W) → logits of patches (N, 1, h, w), and the features before them.
+
+    4 × 4 convolutions, of stride 2 but for the last two, each but the first and the last followed by instance normalisation,
+    which takes each image by itself, in training and eval mode alike.
+    """
+
+    def __init__(self, inputs: int, base_channels: int, max_channels: int, layers: int):
+        super().__init__()
+        features = [min(max_channels, base_channels * 2**layer) for layer in range(layers)]
+        first = started(nn.Conv2d(inputs, features[0], 4, stride=2, padding=2))
+        self.layers = nn.ModuleList([nn.Sequential(first, nn.LeakyReLU(SLOPE))])
+        for layer in range(1, layers):
+            stride = 1 if layer == layers - 1 else 2
+            plain = nn.Conv2d(features[layer - 1], features[layer], 4, stride=stride, padding=2, bias=False)
+            norm = nn.InstanceNorm2d(features[layer])
+            self.layers.append(nn.Sequential(spectral(started(plain)), norm, nn.LeakyReLU(SLOPE)))
+        self.score = started(nn.Conv2d(features[-1], 1, 4, padding=2))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        features = []
+        for layer in self.layers:
+            x = layer(x)  # (N, 2F, h/2 + 1, w/2 + 1)
+            features.append(x)
+        return self.score(x), features
+
+
+def copies(patches: Sequence[int]) -> list[int]:
+    """How often the logits of scales with so many `patches` are repeated, so that all scales weigh the same to 1 %.
+
+    361 and 121 patches (64 × 64 pixels, 3 layers) are repeated once and 3 times: 361 and 363.
+    """
+    for times in count(1):
+        most = times * max(patches)
+        found = [round(most / number) for number in patches]
+        if all(abs(repeats * number / most - 1) <= 0.01 for repeats, number in zip(found, patches)):
+            return found
+
+
+class SPADEGenerator(Semantic, GANModel):
+    """z (N, Z), segmentation (N, H, W) of classes 0 … S − 1 → images (N, C, H, W) in [-1, 1]."""
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        latent_size: Latent = 256,
+        num_classes: NoClasses = 0,
+        semantic_classes: SemanticClasses = 12,
+        base_channels: Width = 64,
+        max_channels: Width = 1024,
+        hidden_channels: Width = 128,
+        start: Start = "latent",
+        norm: Norm = "batch",
+    ):
+        super().__init__()
+        self.layers = Synthesis(
+            doublings(resolution),
+            widths(resolution, base_channels, max_channels),
+            channels,
+            latent_size if start == "latent" else None,
+            semantic_classes,
+            hidden_channels,
+            norm,
+        )
+
+    def forward(
+        self, z: torch.Tensor, segmentation: torch.Tensor | None = None, force_fp32: bool = False
+    ) -> torch.Tensor:
+        self.need_labels(segmentation)
+        check_map(segmentation, self.config["resolution"], self.config["semantic_classes"])
+        with precision(z.device, force_fp32):
+            return self.layers(z, segmentation)  # (N, C, H, W)
+
+
+class SPADEDiscriminator(Semantic, GANModel):
+    """images (N, C, H, W) in [-1, 1], segmentation (N, H, W) of classes 0 … S − 1 → logits of patches (N, P).
+
+    In the paper the loss is taken at each scale and then averaged. So that any loss, taken over all P logits at once, is
+    that average, those of coarser scales are repeated until there are as many of them as of the finest (`copies`): the
+    weights of two scales differ by 2 % at most.
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        num_classes: NoClasses = 0,
+        semantic_classes: SemanticClasses = 12,
+        base_channels: Width = 64,
+        max_channels: Width = 512,
+        layers: Layers = 4,
+        scales: Scales = 2,
+    ):
+        super().__init__()
+        self.judges = nn.ModuleList(
+            PatchJudge(semantic_classes + channels, base_channels, max_channels, layers) for _ in range(scales)
+        )
+
+    def forward(
+        self,
+        images: torch.Tensor,
+        segmentation: torch.Tensor | None = None,
+        force_fp32: bool = False,
+        features: bool = False,
+    ) -> torch.Tensor | tuple[torch.Tensor, list[list[torch.Tensor]]]:
+        """Logits (N, P); with `features` also those of each layer but the last, a list for each scale, fine to coarse."""
+        self.need_labels(segmentation)
+        check_map(segmentation, self.config["resolution"], self.config["semantic_classes"])
+        with precision(images.device, force_fp32):
+            scores, found = zip(*self.verdicts(images, segmentation))
+            flat = [score.flatten(1) for score in scores]
+            repeats = copies([score.shape[1] for score in flat])
+            logits = torch.cat([score.repeat(1, times) for score, times in zip(flat, repeats)], 1)  # (N, P)
+            return (logits, list(found)) if features else logits
+
+    def verdicts(
+        self, images: torch.Tensor, segmentation: torch.Tensor
+    ) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
+        """Logits (N, 1, h, w) and features of each scale, fine to coarse: each judge sees half of what the one before saw."""
+        x = torch.cat([planes(segmentation, self.config["semantic_classes"], images.dtype), images], 1)  # (N, S + C, H, W)
+        found = []
+        for judge in self.judges:
+            found.append(judge(x))
+            x = functional.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)  # (N, S + C, H/2, W/2)
+        return found
