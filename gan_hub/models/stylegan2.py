@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gan_hub.models import winograd
 from gan_hub.models.abilities import StyleBased
 from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import EPSILON, Grid, MinibatchStddev, doublings, second_moment_one, widths
@@ -129,6 +130,8 @@ def modulated_convolution(
             energy = energy if double is not None else energy.t()
             factors = (styles.to(exact).square() @ energy + EPSILON * gain**2).rsqrt()  # (N, O)
     x = x * styles[:, :, None, None].to(x.dtype)
+    if double is None and winograd.pays(x, weight):
+        return winograd.convolution(x, weight), factors  # (N, O, H, W)
     if double is None:
         return functional.conv2d(x, weight, padding=weight.shape[2] // 2), factors  # (N, O, H, W)
     x = functional.conv_transpose2d(x, weight, stride=2)  # (N, O, 2H + 1, 2W + 1)
@@ -156,7 +159,7 @@ class StyledConvolution(nn.Module):
         if self.has_noise and noise != "none":
             pixels = self.noise_const[None]
             if noise == "random":
-                pixels = torch.randn(len(x), *x.shape[2:], device=x.device, dtype=self.bias.dtype)
+                pixels = torch.randn(x.shape[0], *x.shape[2:], device=x.device, dtype=self.bias.dtype)
             added = (self.noise_strength * pixels[..., None] + added).permute(0, 3, 1, 2)
         else:
             added = added[None, :, None, None]
@@ -247,7 +250,7 @@ class StyleGAN2Generator(StyleBased):
             raise ValueError(f"noise {noise!r} is not allowed in a network with noise {known!r}.")
         if noise is None:
             noise = "const" if known == "random" and not self.training else known
-        x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)  # (N, F, 4, 4)
+        x = self.const.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)  # (N, F, 4, 4)
         image = None
         for stage, block in enumerate(self.blocks):
             first = max(2 * stage - 1, 0)
