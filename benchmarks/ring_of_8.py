@@ -22,6 +22,7 @@ from torch import nn
 
 from gan_hub.augment import View
 from gan_hub.ema import EMA
+from gan_hub.models.layers import Perceptron
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.measures import Change, pair_distance
 from gan_hub.training.monitors import Monitors
@@ -95,13 +96,11 @@ def ring(count: int, generator: torch.Generator) -> torch.Tensor:
     return modes + SD * torch.randn(count, 2, generator=generator)
 
 
-class Toy(nn.Sequential):
+class Toy(Perceptron):
     """A perceptron that is called as the project's networks are. One output is a logit: (N, inputs) → (N,)."""
 
     def __init__(self, inputs: int, outputs: int, width: int):
-        sizes = [inputs] + [width] * DEPTH
-        hidden = [layer for pair in zip(sizes, sizes[1:]) for layer in (nn.Linear(*pair), nn.ReLU())]
-        super().__init__(*hidden, nn.Linear(width, outputs))
+        super().__init__([inputs] + [width] * DEPTH + [outputs])
 
     def forward(self, x: torch.Tensor, labels: None = None, force_fp32: bool = False) -> torch.Tensor:
         return super().forward(x).squeeze(1)  # (N, outputs), or (N,) of one

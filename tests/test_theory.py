@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gan_hub.losses import non_saturating_discriminator
+from gan_hub.models.layers import Perceptron
 from gan_hub.theory import (
     absolute_error,
     indicator_discriminator,
@@ -149,7 +150,7 @@ def absolute(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tens
 def trained(loss, reals: torch.Tensor, fakes: torch.Tensor) -> tuple[torch.Tensor, float]:
     """D on the grid X, and the last loss, of a small network that was trained on `reals` and `fakes` (n,)."""
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1)).double()
+    network = Perceptron([1, 32, 1], nn.Tanh).double()
     optimizer = torch.optim.Adam(network.parameters(), 0.02)
     for _ in range(400):
         optimizer.zero_grad()
