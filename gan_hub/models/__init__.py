@@ -7,6 +7,7 @@ from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.gmmn import GMMNGenerator
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel
+from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -26,6 +27,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "began": Architecture(BEGANGenerator, BEGANDiscriminator),
     "r3gan": Architecture(R3GANGenerator, R3GANDiscriminator),
     "progan": Architecture(ProGANGenerator, ProGANDiscriminator),
+    "msg_gan": Architecture(MSGGANGenerator, MSGGANDiscriminator),
     "stylegan2": Architecture(StyleGAN2Generator, StyleGAN2Discriminator),
 }
 

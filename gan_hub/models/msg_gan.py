@@ -1,0 +1,242 @@
+"""MSG-GAN: multi-scale gradients for generative adversarial networks (Karnewar & Wang 2020, arXiv 1903.06048).
+
+ProGAN's two networks without the growing. The generator makes an image of its features at every scale, and the
+discriminator reads each of them where its own features have that size, so that from the first step on a gradient reaches
+every layer of the generator by a short way. This is the paper's MSG-ProGAN: nearest neighbours upwards, means of squares
+downwards, pixelwise normalisation, equalised learning rates, and images joined to features by φ_lin_cat (section 2): half
+of a block's inputs are from the image, through a 1 × 1 convolution, and come first. The authors' first program, which
+divides weights by their spectral norms instead, is `spectral_norm: true, pixel_norm: false, stddev_each_scale: false`,
+save that its minibatch deviation has a value a pixel.
+Where we deviate:
+
+- images of all scales pass through tanh, as in the first program; the paper's are the network's own numbers;
+- the first block normalises after either convolution, as all others and as ProGAN; the authors' program once;
+- layers that give colours and the logit start with gain 1, ProGAN's, where the authors' program has √2;
+- in eval mode the minibatch deviation is a running value; a side of 28 starts from 7 × 7; there may be classes.
+
+Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, K classes (0: unconditional), F
+feature maps, I → O feature maps into and out of a layer.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations
+
+from gan_hub.models.abilities import MultiScale
+from gan_hub.models.fields import Channels, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.layers import (
+    EqualisedConvolution,
+    EqualisedLinear,
+    Grid,
+    MinibatchStddev,
+    doublings,
+    second_moment_one,
+    widths,
+)
+from gan_hub.models.modeling import GANModel, precision, register_checked
+
+LEAK = 0.2  # of leaky ReLU below 0
+
+
+def half(width: int) -> int:
+    """Of the `width` inputs of a block so many are from the image, and as many from the finer block."""
+    return (width + 1) // 2
+
+
+def convolution(inputs: int, outputs: int, spectral_norm: bool) -> nn.Module:
+    """3 × 3 convolution (N, I, H, W) → (N, O, H, W), of equalised learning rate or divided by its spectral norm."""
+    if spectral_norm:
+        return parametrizations.spectral_norm(nn.Conv2d(inputs, outputs, 3, padding=1))
+    return EqualisedConvolution(inputs, outputs, 3)
+
+
+class EqualisedStart(nn.Module):
+    """z as a single pixel (N, Z, 1, 1) → (N, O, h, w): a transposed convolution whose kernel is the whole grid."""
+
+    def __init__(self, latent_size: int, outputs: int, grid: Grid):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(latent_size, outputs, *grid))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = math.sqrt(2 / latent_size)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return functional.conv_transpose2d(z, self.weight * self.scale, self.bias)
+
+
+def start(latent_size: int, outputs: int, grid: Grid, spectral_norm: bool) -> nn.Module:
+    """`EqualisedStart`, or the same divided by its spectral norm."""
+    if spectral_norm:
+        return parametrizations.spectral_norm(nn.ConvTranspose2d(latent_size, outputs, grid))
+    return EqualisedStart(latent_size, outputs, grid)
+
+
+class SynthesisBlock(nn.Module):
+    """x (N, I, H, W) → (N, O, 2H, 2W), or with a `grid` z (N, Z, 1, 1) → (N, O, h, w): two convolutions."""
+
+    def __init__(self, inputs: int, outputs: int, grid: Grid | None, pixel_norm: bool, spectral_norm: bool):
+        super().__init__()
+        self.doubles, self.pixel_norm = grid is None, pixel_norm
+        self.first = (
+            start(inputs, outputs, grid, spectral_norm) if grid else convolution(inputs, outputs, spectral_norm)
+        )
+        self.second = convolution(outputs, outputs, spectral_norm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.doubles:
+            x = functional.interpolate(x, scale_factor=2)  # (N, I, 2H, 2W)
+        for layer in (self.first, self.second):
+            x = functional.leaky_relu(layer(x), LEAK, inplace=True)  # (N, O, 2H, 2W)
+            if self.pixel_norm:
+                x = second_moment_one(x)
+        return x
+
+
+class MSGGANGenerator(MultiScale, GANModel):
+    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]; with `scales` a list of them, coarse to fine.
+
+    A class has an embedding of the size of z, which is joined to it (Mirza & Osindero 2014). With `pixel_norm`, so are
+    features at every pixel, and z and the embedding each, brought to a second moment of 1.
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        latent_size: Latent = 512,
+        num_classes: Classes = 0,
+        base_channels: Width = 256,
+        max_channels: Width = 512,
+        pixel_norm: Switch = True,
+        spectral_norm: Switch = False,
+    ):
+        super().__init__()
+        features, self.scales = widths(resolution, base_channels, max_channels), doublings(resolution)
+        self.embed = nn.Embedding(num_classes, latent_size) if num_classes else None
+        inputs = [latent_size * (2 if num_classes else 1), *features]
+        grids = [self.scales[0], *[None] * (len(features) - 1)]
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(before, after, grid, pixel_norm, spectral_norm)
+            for before, after, grid in zip(inputs, features, grids)
+        )
+        self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1.0) for width in features)
+
+    def forward(
+        self,
+        z: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        force_fp32: bool = False,
+        scales: bool = False,
+    ) -> torch.Tensor | list[torch.Tensor]:
+        self.need_labels(labels)
+        with precision(z.device, force_fp32):
+            parts = [z] if self.embed is None else [z, self.embed(labels)]  # (N, Z) each
+            if self.config["pixel_norm"]:
+                parts = [second_moment_one(part) for part in parts]
+            x, images = torch.cat(parts, 1)[:, :, None, None], []  # (N, Z or 2Z, 1, 1)
+            for block, to_rgb in zip(self.blocks, self.to_rgb):
+                x = block(x)  # (N, F, H, W)
+                if scales or to_rgb is self.to_rgb[-1]:
+                    images.append(torch.tanh(to_rgb(x)))  # (N, C, H, W)
+            return images if scales else images[-1]
+
+
+class AnalysisBlock(nn.Module):
+    """x (N, I, H, W) → (N, O, H/2, W/2): minibatch deviation, two convolutions, the means of squares."""
+
+    def __init__(self, inputs: int, width: int, outputs: int, stddev: bool, spectral_norm: bool):
+        super().__init__()
+        self.stddev = MinibatchStddev() if stddev else nn.Identity()
+        self.first = convolution(inputs + stddev, width, spectral_norm)
+        self.second = convolution(width, outputs, spectral_norm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, H, W)
+        x = functional.leaky_relu(self.second(x), LEAK, inplace=True)  # (N, O, H, W)
+        return functional.avg_pool2d(x, 2)
+
+
+class LastBlock(nn.Module):
+    """x (N, I, h, w) → (N, F): minibatch deviation, one convolution, then one whose kernel is the whole grid."""
+
+    def __init__(self, inputs: int, width: int, grid: Grid, stddev: bool, spectral_norm: bool):
+        super().__init__()
+        self.stddev = MinibatchStddev() if stddev else nn.Identity()
+        self.first = convolution(inputs + stddev, width, spectral_norm)
+        numbers = width * math.prod(grid)
+        self.second = (
+            parametrizations.spectral_norm(nn.Linear(numbers, width))
+            if spectral_norm
+            else EqualisedLinear(numbers, width)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, h, w)
+        return functional.leaky_relu(self.second(x.flatten(1)), LEAK, inplace=True)  # (N, F)
+
+
+class MSGGANDiscriminator(MultiScale, GANModel):
+    """images of all scales, coarse to fine, labels (N,) → logits (N,); of images (N, C, H, W) alone it makes the others.
+
+    With classes, ⟨embedding of the label, last features⟩ / √F is added (projection, Miyato & Koyama 2018, equation 3).
+    With `minibatch_stddev` the deviation over the whole batch is one more feature map, with `stddev_each_scale` of every
+    block (section 3.1, so that a collapse shows at the scale it happens at), else of the coarsest only.
+    """
+
+    @register_checked
+    def __init__(
+        self,
+        resolution: Resolution = 64,
+        channels: Channels = 3,
+        num_classes: Classes = 0,
+        base_channels: Width = 256,
+        max_channels: Width = 512,
+        minibatch_stddev: Switch = True,
+        stddev_each_scale: Switch = True,
+        spectral_norm: Switch = False,
+    ):
+        super().__init__()
+        features, self.scales = widths(resolution, base_channels, max_channels), doublings(resolution)
+        halves = [half(width) for width in features]
+        read = [*halves[:-1], features[-1]]  # the finest block has no other features than those of its image
+        inputs = [*(2 * size for size in halves[:-1]), features[-1]]
+        self.from_rgb = nn.ModuleList(EqualisedConvolution(channels, size, 1, gain=1.0) for size in read)
+        self.last = LastBlock(inputs[0], features[0], self.scales[0], minibatch_stddev, spectral_norm)
+        self.blocks = nn.ModuleList(
+            AnalysisBlock(before, width, after, minibatch_stddev and stddev_each_scale, spectral_norm)
+            for before, width, after in zip(inputs[1:], features[1:], halves)
+        )
+        self.score = EqualisedLinear(features[0], 1, gain=1.0)
+        self.embed = nn.Embedding(num_classes, features[0]) if num_classes else None
+
+    def forward(
+        self,
+        images: torch.Tensor | Sequence[torch.Tensor],
+        labels: torch.Tensor | None = None,
+        force_fp32: bool = False,
+    ) -> torch.Tensor:
+        self.need_labels(labels)
+        images = self.at_all_scales(images)
+        with precision(images[-1].device, force_fp32):
+            seen = [from_rgb(image) for from_rgb, image in zip(self.from_rgb, images)]  # (N, F/2, H, W) each
+            x = seen[-1]  # (N, F, H, W)
+            for block, colours in zip(reversed(self.blocks), reversed(seen[:-1])):
+                x = torch.cat([colours, block(x)], 1)  # (N, F, H/2, W/2)
+            x = self.last(x)  # (N, F)
+            logits = self.score(x).squeeze(1)  # (N,)
+            if self.embed is not None:
+                logits = logits + (self.embed(labels) * x).sum(1) / math.sqrt(x.shape[1])
+            return logits
+
+    def at_all_scales(self, images: torch.Tensor | Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """The list itself, or the `pyramid` of images that come alone; raises ValueError for other sizes than `scales`."""
+        alone = isinstance(images, torch.Tensor)
+        given = [images] if alone else list(images)
+        sizes, expected = [tuple(image.shape[2:]) for image in given], self.scales[-1:] if alone else self.scales
+        if sizes != expected:
+            raise ValueError(f"{type(self).__name__}: images have the sizes {sizes}; they must be {expected}.")
+        return self.pyramid(images) if alone else given
