@@ -43,8 +43,9 @@ class Rows:
 class ImageSet:
     """uint8 images (N, H, W, C); labels int64 (N,) with their names, or None; what was skipped, by kind.
 
-    `images` is an array in memory, or, above `memory_bytes`, one on the disk (a memory map, or `Rows` of it), of which
-    slices and rows are read as they are asked for.
+    `maps`, uint8 (N, H, W), holds the semantic class of each pixel, whose names are `map_names`; or None. `images` is an
+    array in memory, or, above `memory_bytes`, one on the disk (a memory map, or `Rows` of it), of which slices and rows
+    are read as they are asked for.
     """
 
     images: np.ndarray | Rows
@@ -52,25 +53,30 @@ class ImageSet:
     label_names: list[str] | None = None
     skipped: dict[str, list[str]] = field(default_factory=dict)
     memory_bytes: int = MEMORY_BYTES
+    maps: np.ndarray | None = None
+    map_names: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, indices: np.ndarray) -> "ImageSet":
-        """The images at `indices`, with their labels. What lies on the disk and is too large for memory stays there."""
+        """The images at `indices`, with their labels and maps. What lies on the disk and is too large for memory stays there."""
         labels = None if self.labels is None else self.labels[indices]
         large = len(indices) * math.prod(self.images.shape[1:]) > self.memory_bytes
         stays = large and type(self.images) is not np.ndarray
         images = Rows(self.images, np.asarray(indices)) if stays else np.asarray(self.images[indices])
-        return ImageSet(images, labels, self.label_names, self.skipped, self.memory_bytes)
+        maps = None if self.maps is None else self.maps[indices]
+        return ImageSet(images, labels, self.label_names, self.skipped, self.memory_bytes, maps, self.map_names)
 
     def fingerprint(self) -> str:
-        """sha256 (hex) of the bytes of all images, then of all labels; read a part at a time."""
+        """sha256 (hex) of the bytes of all images, then of all labels, then of all maps; read a part at a time."""
         digest = hashlib.sha256()
         for chunk in chunks(self.images):
             digest.update(chunk)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels))
+        if self.maps is not None:
+            digest.update(np.ascontiguousarray(self.maps))
         return digest.hexdigest()
 
     def report(self) -> str:
@@ -78,6 +84,8 @@ class ImageSet:
         text = f"{len(self):,} images of {self.images.shape[2]} × {self.images.shape[1]} × {self.images.shape[3]}"
         if self.label_names:
             text += f", {len(self.label_names)} classes"
+        if self.map_names:
+            text += f", maps of {len(self.map_names)} classes"
         kinds = [
             f"{len(names)} {kind} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
             for kind, names in sorted(self.skipped.items())

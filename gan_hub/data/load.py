@@ -82,20 +82,25 @@ def load_images(
     else:
         images, labels, own_names, unusable = _in_memory(listing, size, channels, limit)
 
-    skipped = defaultdict(list)
-    for name, kind in unusable:
-        skipped[kind].append(name)
-    if strict and unusable:
-        (name, kind), more = unusable[0], len(unusable) - 1
-        others = f", and {more} more cannot be used" if more else ""
-        raise ValueError(f"data {source!r}: {name} cannot be used ({kind}){others}; drop --strict_data to skip them.")
-    found = ImageSet(images, None, None, dict(skipped), memory_bytes)
+    found = ImageSet(images, None, None, by_kind(source, unusable, strict), memory_bytes)
     if len(found) == 0:
         raise ValueError(f"data {source!r}: no usable image in it. {found.report()}")
     if None not in labels:
         found.labels = np.array(labels, dtype=np.int64)
         found.label_names = _label_names(source, found.labels, own_names, names)
     return found
+
+
+def by_kind(source: str, unusable: list[tuple[str, str]], strict: bool) -> dict[str, list[str]]:
+    """Names by kind, of (name, kind) pairs; with `strict` the first of them is a ValueError instead."""
+    if strict and unusable:
+        (name, kind), more = unusable[0], len(unusable) - 1
+        others = f", and {more} more cannot be used" if more else ""
+        raise ValueError(f"data {source!r}: {name} cannot be used ({kind}){others}; drop --strict_data to skip them.")
+    skipped = defaultdict(list)
+    for name, kind in unusable:
+        skipped[kind].append(name)
+    return dict(skipped)
 
 
 def _listing(source: str, split: str) -> Listing:

@@ -8,11 +8,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from gan_hub.images import TooManyPixels, fit_pil
+
+Made = TypeVar("Made")
 
 MAX_FILE_BYTES = 200_000_000
 # Formats that Pillow decodes by itself. Not among them: EPS, for which it would start another program.
@@ -62,6 +65,19 @@ def decoded(
 
 def pixels_or_kind(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:
     """uint8 (H, W, C), or the kind of what is wrong: one bad file must not end a run, whatever it makes a decoder raise."""
+    content = content_or_kind(entry)
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, bytes):
+        if content.shape == (*size, channels):
+            return content
+        image = Image.fromarray(content[..., 0] if content.shape[2:] == (1,) else content)
+        return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
+    return made_or_kind(content, lambda image: np.asarray(fit_pil(image, size, channels)).reshape(*size, channels))
+
+
+def content_or_kind(entry: Entry) -> bytes | np.ndarray | str:
+    """What an entry holds, not yet decoded, or the kind of what is wrong with it."""
     if entry.size > MAX_FILE_BYTES:
         return "too large"
     try:
@@ -72,16 +88,13 @@ def pixels_or_kind(entry: Entry, size: tuple[int, int], channels: int) -> np.nda
         return "too large"
     except Exception:  # permissions, a broken disk, a password, a vanished address
         return "unreadable"
-    if not isinstance(content, bytes):
-        if content.shape == (*size, channels):
-            return content
-        image = Image.fromarray(content[..., 0] if content.shape[2:] == (1,) else content)
-        return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
-    if len(content) > MAX_FILE_BYTES:
-        return "too large"
+    return "too large" if isinstance(content, bytes) and len(content) > MAX_FILE_BYTES else content
+
+
+def made_or_kind(content: bytes, make: Callable[[Image.Image], Made]) -> Made | str:
+    """What `make` makes of the picture that a file's `content` holds, or the kind of what is wrong with it."""
     try:
-        image = Image.open(io.BytesIO(content), formats=_formats())
-        return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
+        return make(Image.open(io.BytesIO(content), formats=_formats()))
     except Exception as error:
         return kind_of(content, error)
 
