@@ -21,13 +21,17 @@ REAL_SAMPLES = 256  # shipped with a model, for the game
 
 # One independent stream of randomness a purpose; the numbers are part of what makes a run repeatable.
 ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR, VIEW_DISCRIMINATOR, VIEW_GENERATOR, FLIP = range(7)
-MIXING_DISCRIMINATOR, MIXING_GENERATOR = 7, 8
+MIXING_DISCRIMINATOR, MIXING_GENERATOR, LAYERS = 7, 8, 9
 
 
 def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
     """A CPU generator for one purpose at one step; neighbouring seeds and steps share nothing."""
-    (state,) = np.random.SeedSequence([seed, stream, step]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state >> 1))
+    return torch.Generator().manual_seed(_hashed(seed, stream, step))
+
+
+def _hashed(*numbers: int) -> int:
+    (state,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    return int(state >> 1)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class Batches:
         self.dtype = torch.float64 if config.precision == "fp64" else torch.float32
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         share = self.batch_size // accelerator.num_processes
+        self.process = accelerator.process_index
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
 
@@ -132,6 +137,13 @@ class Batches:
             u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, turn))
             images = flip_horizontally(images, u[self.rows])
         return images.to(self.device, self.dtype).contiguous(memory_format=self.layout), labels
+
+    def seed_layers(self, step: int) -> None:
+        """Sets torch's global generators, of which layers draw themselves (dropout, StyleGAN's random noise), for a step.
+
+        They differ between processes, as the images there do.
+        """
+        torch.manual_seed(_hashed(self.seed, LAYERS, step, self.process))
 
     def noise(self, turn: int, stream: int) -> torch.Tensor:
         """z (n, Z) ~ N(0, 1) of one player's turn."""

@@ -90,6 +90,7 @@ def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> 
     Every update has images and noise of its own, unless fakes are shared. Returns the metrics of the last updates.
     """
     k = config.discriminator_steps
+    batches.seed_layers(step)
     penalise = step % config.penalty_interval == 0
     stretch = config.path_length_weight > 0 and step % config.path_length_interval == 0
 

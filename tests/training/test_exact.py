@@ -30,6 +30,22 @@ GAMES = {
         "discriminator": {"base_channels": 4, "norm": "none", "spectral_norm": True},
     },
     "wasserstein": {"loss": "wasserstein", "wgan_gp_weight": 10.0, "weight_clip": 0.1, "augment": "diffaugment"},
+    "growing, hinge": {
+        "architecture": "progan", "grow_kimg": 0.064, "loss": "hinge", "r2_gamma": 0.5,
+        "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"base_channels": 4},
+    },
+    "styles mixed, random noise, path length in w": {
+        "architecture": "stylegan2", "mixing": 0.9, "path_length_weight": 2.0, "path_length_interval": 2,
+        "generator": {
+            "latent_size": 8, "w_size": 8, "base_channels": 2, "max_channels": 4, "mapping_layers": 2, "noise": "random",
+        },
+        "discriminator": {"base_channels": 2, "max_channels": 4, "mapping_layers": 2},
+    },
+    "several scales, relativistic": {
+        "architecture": "msg_gan", "loss": "relativistic", "r2_gamma": 1.0, "instance_noise": 0.1,
+        "instance_noise_kimg": 0.3,
+        "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"base_channels": 4},
+    },
     "began": {
         "architecture": "began", "loss": "began", "conditional": False, "r1_gamma": 0.0, "began_rate": 0.1,
         "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"hidden_size": 8, "base_channels": 4},
