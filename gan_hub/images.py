@@ -86,6 +86,21 @@ def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) 
     return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
 
 
+def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image.Image:
+    """A PIL picture whose pixels are class numbers or flat colours, in its own mode: no two of them are ever mixed.
+
+    Turned upright, cropped as by `fit_pil`, resized by nearest neighbours; without a `resolution`, turned upright alone.
+    Raises TooManyPixels, and OSError for a torn file.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+    image = ImageOps.exif_transpose(image)
+    if resolution is None:
+        return image
+    height, width = height_width(resolution)
+    return ImageOps.fit(image, (width, height), Image.Resampling.NEAREST)
+
+
 def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
     """One picture of equally sized images, row by row, `padding` pixels of white between them.
 
