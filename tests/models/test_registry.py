@@ -221,7 +221,7 @@ def test_a_seed_gives_the_same_image_to_the_last_bit_in_any_batch(architecture, 
 
 @every_kind
 def test_in_bfloat16_images_and_scores_are_nearly_the_same(architecture, num_classes):
-    """Off by 2 % of their range at most, on the average."""
+    """Off by 2 % of their range at most, on the average; scores that lie close together by chance count as ¼ apart."""
     for network in filter(None, build_pair(architecture, num_classes)):
         z, images, condition = inputs(moved(network), count=8)
         given = z if type(network) is architecture.generator else images
@@ -229,7 +229,7 @@ def test_in_bfloat16_images_and_scores_are_nearly_the_same(architecture, num_cla
             exact = network.eval()(given, condition)
             rough = network.to(torch.bfloat16)(given.to(torch.bfloat16), condition)
         assert rough.isfinite().all() and rough.shape == exact.shape
-        error = (rough.float() - exact).abs().mean() / (exact.max() - exact.min())
+        error = (rough.float() - exact).abs().mean() / (exact.max() - exact.min()).clamp(min=0.25)
         assert error <= 0.02, error
 
 
