@@ -14,14 +14,20 @@ import torch
 # ------------------------------------------------------------------------------------- differentiable augmentation
 
 
+def _without_opacity(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The colours (n, 1 or 3, H, W) of images, and their opacity (n, 1 or 0, H, W), which changes of colour leave alone."""
+    return x.tensor_split([1 if x.shape[1] < 3 else 3], 1)
+
+
 def _colour(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     """Brightness ±½, saturation ×[0, 2) (nothing on grey images), contrast ×[½, 1½)."""
+    x, opacity = _without_opacity(x)
     brightness, saturation, contrast = u[:, :, None, None, None].unbind(1)  # each (n, 1, 1, 1)
     x = x + (brightness - 0.5)
     grey = x.mean(1, keepdim=True)  # (n, 1, H, W)
     x = grey + (x - grey) * (2 * saturation)
     middle = x.mean((1, 2, 3), keepdim=True)  # (n, 1, 1, 1)
-    return middle + (x - middle) * (contrast + 0.5)
+    return torch.cat([middle + (x - middle) * (contrast + 0.5), opacity], 1)
 
 
 def _translation(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
@@ -171,9 +177,10 @@ def _ada_colour(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> 
     brightness = chosen("brightness", 0.2 * _normal(drawn["brightness"][1]))
     contrast = chosen("contrast", torch.exp2(0.5 * _normal(drawn["contrast"][1])), 1.0)
     luma_flip = chosen("luma_flip", _whole(drawn["luma_flip"][1], 2))
+    x, opacity = _without_opacity(x)
     x = (x + brightness[..., None]) * contrast[..., None]
     if x.shape[1] == 1:
-        return x * (1 - 2 * luma_flip[..., None])
+        return torch.cat([x * (1 - 2 * luma_flip[..., None]), opacity], 1)
     hue = chosen("hue", (2 * drawn["hue"][1] - 1) * math.pi)
     saturation = chosen("saturation", torch.exp2(_normal(drawn["saturation"][1])), 1.0)
 
@@ -182,7 +189,8 @@ def _ada_colour(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> 
     matrix = same - 2 * luma_flip * axis  # (n, 3, 3)
     matrix = _product(hue.cos() * same + hue.sin() * cross + (1 - hue.cos()) * axis, matrix)
     matrix = _product(saturation * same + (1 - saturation) * axis, matrix)
-    return (matrix[:, :, :, None, None] * x[:, None]).sum(2)  # (n, 3, 3, H, W) → (n, 3, H, W)
+    turned = (matrix[:, :, :, None, None] * x[:, None]).sum(2)  # (n, 3, 3, H, W) → (n, 3, H, W)
+    return torch.cat([turned, opacity], 1)
 
 
 def _affine(a, b, c, d) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The border between tensors and pictures: float [-1, 1] ⇄ uint8 ⇄ PIL, grids, animations.
 
-Shapes: N images, C channels (1 grey, 3 RGB), H, W. Inside the package images are float in [-1, 1].
+Shapes: N images, C channels (1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity), H, W. Inside the package images are float
+in [-1, 1]; opacity −1 lets all of what lies behind through.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin
 
-MODES = {1: "L", 3: "RGB"}  # channels → PIL mode
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels → PIL mode
+NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map whose pixels are class numbers and not colours
 MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
 
 
@@ -46,18 +48,19 @@ def from_uint8(images: np.ndarray) -> torch.Tensor:
 
 
 def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:
-    """Float (N, C, H, W) in [-1, 1] or uint8 (N, H, W, C) → PIL images, mode L or RGB."""
+    """Float (N, C, H, W) in [-1, 1] or uint8 (N, H, W, C) → PIL images, in the mode of their channels."""
     array = to_uint8(images) if isinstance(images, torch.Tensor) else images
     return [Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in array]
 
 
 def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
-    """Any PIL image as 8 bits a channel, mode L or RGB, upright.
+    """Any PIL image as 8 bits a channel, in the mode of its `channels`, upright.
 
     The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; grey pictures of 16 bits
     are divided by 257, however dark they are; in those of 32-bit whole numbers or floats the first of 1, 255 and 65535
-    that is not below the brightest value is white, else that value, and NaN and what is below 0 are black; transparency
-    is laid on white; an animation gives its first frame; CMYK and palettes are converted.
+    that is not below the brightest value is white, else that value, and NaN and what is below 0 are black; what is
+    transparent is laid on white where `channels` has no opacity, and what knows no transparency is opaque where it has; an
+    animation gives its first frame; CMYK and palettes are converted.
     Raises TooManyPixels, and OSError for a torn file.
     """
     if image.width * image.height > MAX_PIXELS:
@@ -70,15 +73,25 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
         full = 65535.0 if image.mode.startswith("I;16") else full
         image = Image.fromarray((array * (255.0 / full)).round().astype(np.uint8))
     elif image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        image = image.convert("RGBA")
+        if not has_opacity(channels):
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     if image.mode == "LAB":  # which Pillow turns into RGB, but not into L
         image = image.convert("RGB")
     return image.convert(MODES[channels])
 
 
+def has_opacity(channels: int) -> bool:
+    """Whether the last of so many channels is opacity."""
+    return channels in (2, 4)
+
+
 def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) -> Image.Image:
-    """Any PIL image in `resolution` pixels (see `height_width`), mode L or RGB: centre crop, then antialiased Lanczos."""
+    """Any PIL image in `resolution` pixels (see `height_width`), in the mode of its `channels`.
+
+    Centre crop, then antialiased Lanczos. Where there is opacity, a pixel's colour counts by it (Pillow multiplies
+    before it resamples, and divides again): what colour a transparent pixel has, mostly black, is not seen next to it.
+    """
     height, width = height_width(resolution)
     image = normalise_pil(image, channels)
     if image.size == (width, height):
@@ -104,6 +117,7 @@ def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image
 def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
     """One picture of equally sized images, row by row, `padding` pixels of white between them.
 
+    Where the images know opacity, that white is transparent.
     `scale` enlarges each image by whole pixels, without smoothing. Raises ValueError for no images at all.
     """
     if not images:
@@ -112,7 +126,7 @@ def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: i
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     size = (columns * (width + padding) - padding, rows * (height + padding) - padding)
-    sheet = Image.new(images[0].mode, size, "white")
+    sheet = Image.new(images[0].mode, size, "#ffffff00")
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         enlarged = image.resize((width, height), Image.Resampling.NEAREST)
@@ -132,7 +146,7 @@ def save_png(image: Image.Image, path: str | Path, **metadata: object) -> None:
 def save_animation(images: Sequence[Image.Image], path: str | Path, seconds_per_frame: float = 0.05) -> None:
     """Saves a looping animation: lossless `.webp`, or `.gif` (exact for grey pictures, 256 colours otherwise).
 
-    Raises ValueError for another ending or no frames.
+    A `.gif` knows no half-transparency. Raises ValueError for another ending or no frames.
     """
     path = Path(path)
     if path.suffix not in (".webp", ".gif"):

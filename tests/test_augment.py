@@ -125,6 +125,16 @@ def test_colour_by_hand():
         torch.testing.assert_close(diff_augment(image, torch.tensor([numbers]), "color"), expected)
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_opacity_is_no_colour_and_moves_with_the_image(colours):
+    images = some_images(6, (colours + 1, 8, 8))
+    for changed, plain in zip(both_kinds(images), both_kinds(images[:, :colours])):
+        torch.testing.assert_close(changed[:, :colours], plain)
+    u = uniform(6, policy_columns("color"))
+    coloured = diff_augment(images, u, "color")
+    assert torch.equal(coloured[:, -1], images[:, -1]) and not torch.equal(coloured[:, :-1], images[:, :-1])
+
+
 def test_translation_by_hand():
     image = torch.arange(1.0, 65.0).view(1, 1, 8, 8)  # an eighth: one pixel each way, so u picks −1, 0 or 1
     moved = diff_augment(image, torch.tensor([[0.5, 0.99]]), "translation")  # one to the right

@@ -35,7 +35,10 @@ def reopened(image: Image.Image, kind: str, **options) -> Image.Image:
 # ------------------------------------------------------------------------------------------ tensor, uint8
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+MODE_OF = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+@pytest.mark.parametrize("channels", MODE_OF)
 def test_every_level_survives_the_way_there_and_back(channels):
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(channels, axis=3)
     floats = from_uint8(levels)
@@ -71,8 +74,8 @@ def test_what_is_no_number_is_not_quietly_black(value):
         to_pil(images)
 
 
-def test_pil_images_are_grey_or_rgb_and_hold_the_pixels():
-    for channels, mode in ((1, "L"), (3, "RGB")):
+def test_pil_images_have_the_mode_of_their_channels_and_hold_the_pixels():
+    for channels, mode in MODE_OF.items():
         pixels = noise(2, 5, 7, channels)
         images = to_pil(pixels)
         assert [(image.mode, image.size) for image in images] == [(mode, (7, 5))] * 2
@@ -141,10 +144,43 @@ def test_the_rotation_that_a_camera_noted_is_applied():
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", MODE_OF)
 def test_every_mode_of_pillow_becomes_eight_bits_a_channel(mode, channels):
     image = normalise_pil(Image.new(mode, (4, 3)), channels)
-    assert (image.mode, image.size) == ({1: "L", 3: "RGB"}[channels], (4, 3))
+    assert (image.mode, image.size) == (MODE_OF[channels], (4, 3))
+    if channels in (2, 4):
+        assert image.getpixel((0, 0))[-1] == (0 if mode in ("LA", "PA", "RGBA") else 255)
+
+
+def test_transparency_is_kept_where_there_is_a_channel_for_it():
+    pixels = noise(6, 8, 4)
+    for image in (Image.fromarray(pixels), reopened(Image.fromarray(pixels), "PNG")):
+        assert np.array_equal(np.asarray(normalise_pil(image, 4)), pixels)
+    grey = noise(6, 8, 2)
+    assert np.array_equal(np.asarray(normalise_pil(Image.fromarray(grey), 2)), grey)
+    assert np.array_equal(np.asarray(normalise_pil(Image.fromarray(pixels), 2))[..., 1], pixels[..., 3])
+    opaque = np.asarray(normalise_pil(Image.fromarray(pixels[..., :3]), 4))
+    assert np.array_equal(opaque[..., :3], pixels[..., :3]) and (opaque[..., 3] == 255).all()
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    palette.putdata([0, 1])
+    found = np.asarray(normalise_pil(reopened(palette, "PNG", transparency=1), 4))
+    assert found[0, :, 3].tolist() == [255, 0] and found[0, 0].tolist() == [255, 0, 0, 255]
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("side", [16, 48, 100])
+def test_resizing_mixes_no_colour_of_transparent_pixels_into_what_is_seen(channels, side):
+    bright = [255, 255] if channels == 2 else [255, 255, 0, 255]
+    for hidden in (0, 255):  # the colour that nobody sees
+        pixels = np.full((64, 64, channels), hidden, np.uint8)
+        pixels[..., -1] = 0
+        pixels[13:50, 13:50] = bright
+        fitted = np.asarray(fit_pil(Image.fromarray(pixels), side, channels)).astype(int)
+        seen = fitted[..., -1] > 8  # below that, eight bits hold no colour
+        assert abs(fitted[seen][:, :-1] - bright[:-1]).max() <= 3, hidden
+        assert 0 < fitted[..., -1].min() + 1 < fitted[..., -1].max() == 255
+        assert ((fitted[..., -1] > 0) & (fitted[..., -1] < 255)).any()  # the edge is a smooth one
 
 
 def test_cmyk_keeps_its_colour_roughly():
@@ -216,6 +252,16 @@ def test_a_grid_stands_row_by_row_with_white_between():
     assert (pixels[4:6] == 255).all() and (pixels[:, 6:8] == 255).all() and (pixels[6:, 16:] == 255).all()
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_grid_of_images_with_opacity_keeps_it_and_lets_the_gaps_through(channels):
+    images = to_pil(noise(3, 4, 4, channels))
+    sheet = np.asarray(grid(images, columns=2, padding=1))
+    assert sheet.shape == (9, 9, channels)
+    assert np.array_equal(sheet[:4, 5:], np.asarray(images[1]))
+    gaps = np.concatenate([sheet[4].reshape(-1, channels), sheet[5:, 5:].reshape(-1, channels)])
+    assert (gaps[:, -1] == 0).all() and (gaps[:, :-1] == 255).all()
+
+
 def test_a_grid_enlarges_by_whole_pixels_and_is_no_wider_than_its_images():
     image = to_pil(noise(1, 2, 2, 1))[0]
     sheet = np.asarray(grid([image], columns=8, scale=3))
@@ -226,14 +272,18 @@ def test_a_grid_enlarges_by_whole_pixels_and_is_no_wider_than_its_images():
 
 
 def test_a_png_keeps_its_pixels_and_tells_how_it_was_made(tmp_path):
-    image = to_pil(noise(1, 8, 8, 3))[0]
-    save_png(image, tmp_path / "a.png", seed=7, model="dcgan-mnist", label=None)
+    for channels in MODE_OF:
+        image = to_pil(noise(1, 8, 8, channels))[0]
+        save_png(image, tmp_path / "a.png", seed=7, model="dcgan-mnist", label=None)
+        with Image.open(tmp_path / "a.png") as loaded:
+            assert (loaded.mode, loaded.tobytes()) == (image.mode, image.tobytes())
     with Image.open(tmp_path / "a.png") as loaded:
-        assert loaded.tobytes() == image.tobytes()
         assert loaded.text == {"seed": "7", "model": "dcgan-mnist"}
 
 
-@pytest.mark.parametrize(("name", "channels"), [("a.webp", 1), ("a.webp", 3), ("a.gif", 1)])
+@pytest.mark.parametrize(
+    ("name", "channels"), [("a.webp", 1), ("a.webp", 3), ("a.gif", 1), ("a.webp", 2), ("a.webp", 4)]
+)
 def test_an_animation_loses_nothing_and_loops(tmp_path, name, channels):
     frames = to_pil(noise(4, 16, 16, channels))
     save_animation(frames, tmp_path / name, seconds_per_frame=0.1)
@@ -243,7 +293,9 @@ def test_an_animation_loses_nothing_and_loops(tmp_path, name, channels):
             loaded.seek(index)
             loaded.load()
             assert loaded.info["duration"] == 100
-            assert np.array_equal(np.asarray(loaded.convert("RGB")), np.asarray(frame.convert("RGB"))), index
+            shown, expected = (np.asarray(each.convert("RGBA")) for each in (loaded, frame))
+            assert np.array_equal(shown[..., 3], expected[..., 3]), index
+            assert np.array_equal(shown[shown[..., 3] > 0], expected[shown[..., 3] > 0]), index
 
 
 def test_an_odd_animation_is_refused_and_leaves_no_file(tmp_path):
