@@ -24,6 +24,8 @@ SIZES = {
     "latent_size": 8,
     "base_channels": 4,
     "w_size": 8,
+    "hidden_size": 64,
+    "hidden_channels": 4,
     "minibatch_stddev": True,
     "semantic_classes": 3,
 }
@@ -207,7 +209,8 @@ def test_in_eval_mode_an_image_and_a_verdict_do_not_depend_on_the_batch(architec
 @every_kind
 def test_a_seed_gives_the_same_image_to_the_last_bit_in_any_batch(architecture, num_classes):
     generator, discriminator = build_pair(architecture, num_classes)
-    pipeline = GANPipeline(moved(generator), discriminator)
+    examples = inputs(generator)[2] if isinstance(generator, Semantic) else None
+    pipeline = GANPipeline(moved(generator), discriminator, segmentations=examples)
     for labels in (None, 1) if num_classes else (None,):
         five = pipeline(seeds=range(5), labels=labels, output_type="pt").images
         for seed in range(5):
@@ -392,7 +395,7 @@ def test_a_semantic_player_heeds_each_pixel_of_its_map_and_a_discriminator_gives
         if cls in DISCRIMINATORS.values():
             logits, features = network(images, segmentation, features=True)
             assert torch.equal(logits, first) and len(features) >= 2
-            assert all(feature.shape[0] == 4 and torch.isfinite(feature).all() for feature in features)
+            assert all(layer.shape[0] == 4 and torch.isfinite(layer).all() for scale in features for layer in scale)
     for wrong in (None, torch.zeros(4, dtype=torch.long)):
         with pytest.raises(ValueError, match="needs a segmentation"):
             network(given, wrong)
