@@ -25,11 +25,12 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
 
 from gan_hub import latents as latent_space
+from gan_hub import segmentations as semantic_maps
 from gan_hub.hub.places import resolve
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
 from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
-from gan_hub.models.abilities import StyleBased
+from gan_hub.models.abilities import Semantic, StyleBased
 
 COMPONENTS = ("generator", "discriminator")
 INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
@@ -51,6 +52,7 @@ class GANOutput:
     latents: torch.Tensor  # (N, Z) float32 on the CPU, before truncation
     labels: list[int] | None  # class index of each image; None for an unconditional model
     seeds: list[int] | None  # None where the latents were given
+    segmentations: torch.Tensor | None = None  # (N, H, W) uint8, the map of each image; None for a model without maps
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,13 @@ class GANPipeline(DiffusionPipeline):
         discriminator: GANModel | None = None,
         label_names: Sequence[str] | None = None,
         calibration: Calibration | None = None,
+        segmentations: torch.Tensor | np.ndarray | None = None,
+        semantic_names: Sequence[str] | None = None,
     ):
-        """`label_names` has one name a class. Raises ValueError where the two players do not fit each other."""
+        """`label_names` has one name a class. A model that draws from maps of semantic classes brings examples of them,
+        `segmentations`, whole numbers (M, H, W), M from 1 to 64; `semantic_names` has one name a semantic class (never
+        `label_names`, which are classes of whole images). Raises ValueError where the parts do not fit each other.
+        """
         super().__init__()
         self.register_modules(generator=generator, discriminator=discriminator)
         classes = generator.config["num_classes"]
@@ -120,12 +127,26 @@ class GANPipeline(DiffusionPipeline):
             label_names = [str(index) for index in range(classes)]
         if (classes or label_names) and not _are_label_names(label_names, classes):
             raise ValueError(f"label_names is {shown(label_names)}; allowed: {_label_rule(classes)}.")
-        for key in ("resolution", "channels", "num_classes"):
-            if discriminator is not None and discriminator.config[key] != generator.config[key]:
-                ours, theirs = generator.config[key], discriminator.config[key]
+        for key in ("resolution", "channels", "num_classes", "semantic_classes"):
+            ours, theirs = (player and player.config.get(key) for player in (generator, discriminator))
+            if discriminator is not None and ours != theirs:
                 raise ValueError(f"{key} is {ours} in the generator, but {theirs} in the discriminator.")
         self.label_names = list(label_names) if label_names else None
         self.calibration = calibration
+        self._keep_maps(segmentations, semantic_names)
+
+    def _keep_maps(self, segmentations, semantic_names: Sequence[str] | None) -> None:
+        config, classes = self.generator.config, self.generator.config.get("semantic_classes", 0)
+        if segmentations is not None and not classes:
+            raise ValueError("segmentations are given, but this model does not draw from maps.")
+        if semantic_names is None and classes:
+            semantic_names = [str(index) for index in range(classes)]
+        if (classes or semantic_names) and not _are_label_names(semantic_names, classes):
+            raise ValueError(f"semantic_names is {shown(semantic_names)}; allowed: {_label_rule(classes)}.")
+        self.semantic_names = list(semantic_names) if semantic_names else None
+        self.segmentations = None
+        if segmentations is not None:
+            self.segmentations = semantic_maps.as_examples(segmentations, config["resolution"], classes)
 
     # ------------------------------------------------------------------------------------------ files
 
@@ -165,13 +186,17 @@ class GANPipeline(DiffusionPipeline):
                 components[name] = classes[name].load(folder, name, variant, dtype_, manifest)
         if components["generator"] is None:
             raise LoadError(f"{folder / INDEX_NAME}: no generator in it.")
-        label_names = _read_summary(folder / SUMMARY_NAME, components["generator"])
+        names = _read_summary(folder / SUMMARY_NAME, components["generator"])
         has_judge = JUDGE_NAME in manifest.files or (folder / JUDGE_NAME).exists()
         calibration = Calibration.read(folder / JUDGE_NAME) if has_judge else None
         for name in [INDEX_NAME, SUMMARY_NAME] + [JUDGE_NAME] * has_judge:
             manifest.verify(name, read_bytes(folder / name, 1_000_000))
+        examples = None
+        config, file = components["generator"].config, semantic_maps.FILE_NAME
+        if "semantic_classes" in config and (file in manifest.files or (folder / file).exists()):
+            examples = semantic_maps.read(folder, config["resolution"], config["semantic_classes"], manifest)
         try:
-            pipeline = cls(**components, label_names=label_names, calibration=calibration)
+            pipeline = cls(**components, **names, calibration=calibration, segmentations=examples)
         except ValueError as error:
             raise LoadError(f"{folder}: {error}") from error
         pipeline.register_to_config(_name_or_path=str(folder))
@@ -201,6 +226,8 @@ class GANPipeline(DiffusionPipeline):
                 os.replace(fresh / name, folder / name)
         if self.calibration is None:
             (folder / JUDGE_NAME).unlink(missing_ok=True)
+        if self.segmentations is None:
+            (folder / semantic_maps.FILE_NAME).unlink(missing_ok=True)
         Manifest.write(folder, sorted({*names, *(name for name in kept if (folder / name).is_file())}))
         if push:
             self._upload(folder, repo_id or folder.name, **kwargs)
@@ -248,6 +275,8 @@ class GANPipeline(DiffusionPipeline):
         if self.calibration is not None:
             write_json(folder / JUDGE_NAME, dataclasses.asdict(self.calibration))
             Calibration.read(folder / JUDGE_NAME)  # what cannot be loaded again is not saved
+        if self.segmentations is not None:
+            semantic_maps.write(folder, self.segmentations)
         if variant is None:
             out = self(seeds=REFERENCE_SEEDS, output_type="np")
             save_file(
@@ -258,7 +287,8 @@ class GANPipeline(DiffusionPipeline):
     def _summary(self) -> dict:
         config = self.generator.config
         shape = {key: config[key] for key in ("resolution", "channels", "latent_size")}
-        return {"_class_name": "GANPipeline", **shape, "label_names": self.label_names}
+        maps = {"semantic_names": self.semantic_names} if self.semantic_names else {}
+        return {"_class_name": "GANPipeline", **shape, "label_names": self.label_names, **maps}
 
     def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
         """Draws the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
@@ -303,6 +333,7 @@ class GANPipeline(DiffusionPipeline):
         truncation: float = 1.0,
         output_type: str = "pil",
         batch_size: int | None = None,
+        segmentation: torch.Tensor | np.ndarray | Image.Image | Sequence[Image.Image] | None = None,
     ) -> GANOutput:
         """Images of `seeds`, of own `latents` (N, Z), or `num_images` of seed, seed + 1, … (random without `seed`).
 
@@ -312,11 +343,13 @@ class GANPipeline(DiffusionPipeline):
         `output_type`: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
         `batch_size`: images at a time. By default 1 on the CPU, where sums in another order would otherwise change
         the last bit with the size of the batch, and 64 on an accelerator, where they may.
+        `segmentation`: of a model that draws from maps, the semantic class of each pixel: whole numbers (H, W) for all
+        images or (N, H, W), or pictures of mode L or P. Where none is given, each latent takes one of the model's examples.
         Raises ValueError, in one sentence, for anything that is not allowed.
         """
         _check_output_type(output_type)
         seeds, z = self._latents(seeds, latents, num_images, seed)
-        indices = self._label_indices(labels, z)
+        indices, maps = self._label_indices(labels, z), self._maps(segmentation, z)
         styled = isinstance(self.generator, StyleBased) and latent_space.check_psi(truncation) != 1
         truncated = z if styled else latent_space.truncate(z, truncation)
 
@@ -325,8 +358,9 @@ class GANPipeline(DiffusionPipeline):
                 return generator(*batch)
             return generator.synthesize(generator.map(*batch, truncation=truncation))
 
-        images = self._drawn(draw, self._batches(batch_size, truncated, indices))
-        return GANOutput(OUTPUT_TYPES[output_type](images), z, None if indices is None else indices.tolist(), seeds)
+        images = self._drawn(draw, self._batches(batch_size, truncated, indices if maps is None else maps))
+        labels = None if indices is None else indices.tolist()
+        return GANOutput(OUTPUT_TYPES[output_type](images), z, labels, seeds, maps)
 
     def _drawn(self, draw, batches: Iterable[tuple[torch.Tensor, ...]]) -> torch.Tensor:
         """Images (N, C, H, W) in [-1, 1], float32 on the CPU: what `draw` (generator, latents, …) makes of the batches."""
@@ -433,6 +467,30 @@ class GANPipeline(DiffusionPipeline):
             )
         return index
 
+    def _maps(self, segmentation, images: torch.Tensor, examples: bool = True) -> torch.Tensor | None:
+        """uint8 (N, H, W), a map for each of N latents or images; None for a model that does not draw from maps.
+
+        Where no map is given, latents take one of the `examples`; images, of whose maps nothing is known, cannot.
+        """
+        config = self.generator.config
+        if not isinstance(self.generator, Semantic):
+            if segmentation is not None:
+                raise ValueError("segmentation is given, but this model does not draw from maps.")
+            return None
+        if segmentation is not None:
+            return semantic_maps.as_maps(segmentation, len(images), config["resolution"], config["semantic_classes"])
+        if not examples:
+            raise ValueError(
+                "this model judges an image by the map it was drawn from; give segmentation= (an output has segmentations)."
+            )
+        if self.segmentations is None:
+            height, width = height_width(config["resolution"])
+            raise ValueError(
+                f"this model draws from maps and has no examples of them; give segmentation=, whole numbers ({height}, "
+                f"{width}) from 0 to {config['semantic_classes'] - 1}, or the pipeline its segmentations=."
+            )
+        return semantic_maps.chosen(self.segmentations, images)
+
     def _batches(self, batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None):
         """(values, labels) in slices of `batch_size`, on the pipeline's device; labels are left out where there are none."""
         size = (1 if self.device.type == "cpu" else 64) if batch_size is None else latent_space.whole(batch_size)
@@ -447,12 +505,13 @@ class GANPipeline(DiffusionPipeline):
     # ----------------------------------------------------------------------------------------- judging
 
     @torch.no_grad()
-    def discriminate(self, images, labels=None, batch_size: int | None = None) -> torch.Tensor:
+    def discriminate(self, images, labels=None, batch_size: int | None = None, segmentation=None) -> torch.Tensor:
         """Raw logits (N,), float32 on the CPU: the discriminator's opinion, higher is more real, on no fixed scale.
 
         `images`: a PIL image or a list of them (any size: cropped, resized and converted as for training), uint8
         (N, H, W, C), or float (N, C, H, W) in [-1, 1]. `labels` as in sampling; a conditional discriminator that is
         given none takes, for each image, the class that suits it best. An image's logit does not depend on the others.
+        A model that draws from maps judges by them, too: `segmentation` as in sampling; its logit is the patches' mean.
         Raises ValueError where the model has no discriminator or the images have another shape or range.
         """
         if self.discriminator is None:
@@ -461,14 +520,15 @@ class GANPipeline(DiffusionPipeline):
         if self.label_names is not None and labels is None:
             each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
             return torch.stack(each).amax(0)
-        indices = self._label_indices(labels, pixels)
+        indices, maps = self._label_indices(labels, pixels), self._maps(segmentation, pixels, examples=False)
         logits = [torch.empty(0)]
         with _evaluating(self.discriminator) as discriminator:
-            for batch, *rest in self._batches(batch_size, pixels, indices):
-                logits.append(discriminator(batch.to(discriminator.dtype), *rest).float().cpu())
+            for batch, *rest in self._batches(batch_size, pixels, indices if maps is None else maps):
+                found = discriminator(batch.to(discriminator.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
+                logits.append(found if found.dim() == 1 else found.mean(1))
         return torch.cat(logits)
 
-    def judge(self, images, labels=None) -> torch.Tensor:
+    def judge(self, images, labels=None, segmentation=None) -> torch.Tensor:
         """The calibrated probability (N,) that each image is real, where real and generated are equally likely.
 
         Surer with the `labels` of a conditional model than without; each way has a calibration of its own.
@@ -479,16 +539,17 @@ class GANPipeline(DiffusionPipeline):
                 "this model's discriminator was never calibrated (no judge.json); discriminate() gives raw logits."
             )
         scale, bias = self._scale_and_bias(labels)
-        return torch.sigmoid(scale * self.discriminate(images, labels) + bias)
+        return torch.sigmoid(scale * self.discriminate(images, labels, segmentation=segmentation) + bias)
 
-    def judge_pair(self, left, right, labels=None) -> torch.Tensor:
+    def judge_pair(self, left, right, labels=None, segmentation=None) -> torch.Tensor:
         """The probability (N,) that `left` is the real one of two images of which one is: sigmoid of scaled D(l) − D(r).
 
         With judge()'s odds for each image alone, Bayes' rule gives exactly this, and the bias cancels. An uncalibrated
         discriminator is taken at its word (scale 1).
         """
         scale, _ = self._scale_and_bias(labels)
-        return torch.sigmoid(scale * (self.discriminate(left, labels) - self.discriminate(right, labels)))
+        first, second = (self.discriminate(each, labels, segmentation=segmentation) for each in (left, right))
+        return torch.sigmoid(scale * (first - second))
 
     def _scale_and_bias(self, labels) -> tuple[float, float]:
         """Those fitted to logits with the images' labels, or without; (1, 0) for an uncalibrated discriminator."""
@@ -567,19 +628,21 @@ def _label_rule(classes: int) -> str:
     return f"{classes} different texts of 1 to 200 printable characters" if classes else "none, as there are no classes"
 
 
-def _read_summary(path: Path, generator: GANModel) -> list[str] | None:
-    """The label names of the root config.json, which must agree with the generator's own config."""
+def _read_summary(path: Path, generator: GANModel) -> dict[str, list[str] | None]:
+    """label_names and semantic_names of the root config.json, which must agree with the generator's own config."""
     summary = read_json(path)
     expected = {key: generator.config[key] for key in ("resolution", "channels", "latent_size")}
+    counts = {"label_names": generator.config["num_classes"]}
+    if isinstance(generator, Semantic):
+        counts["semantic_names"] = generator.config["semantic_classes"]
     for name in summary:
-        if name not in ("_class_name", "label_names", *expected):
+        if name not in ("_class_name", *counts, *expected):
             raise LoadError(f"{path}: config key {shown(name)} is unknown.")
     for name, value in expected.items():
         if json.dumps(summary.get(name)) != json.dumps(value):  # as text, for 28.0 == 28 and True == 1 in Python
             raise LoadError(f"{path}: {name} is {shown(summary.get(name))}, but the generator's config says {value}.")
-    names, classes = summary.get("label_names"), generator.config["num_classes"]
-    if classes == 0 and names is None:
-        return None
-    if not _are_label_names(names, classes):
-        raise LoadError(f"{path}: label_names is {shown(names)}; allowed: {_label_rule(classes)}.")
-    return names
+    for name, classes in counts.items():
+        names = summary.get(name)
+        if (classes or names is not None) and not _are_label_names(names, classes):
+            raise LoadError(f"{path}: {name} is {shown(names)}; allowed: {_label_rule(classes)}.")
+    return {name: summary.get(name) for name in counts}

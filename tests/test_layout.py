@@ -22,6 +22,7 @@ LEVELS = {
     "hub": 1,
     "data": 1,
     "real_samples": 1,
+    "segmentations": 1,
     "models": 2,
     "pipeline": 3,
     "metrics": 4,

@@ -21,13 +21,12 @@ from gan_hub.data.image_set import ImageSet
 from gan_hub.data.load import by_kind
 from gan_hub.data.pictures import Entry, content_or_kind, made_or_kind
 from gan_hub.data.sources import Listing, NoSuchSplit
-from gan_hub.images import fit_map, fit_pil, height_width
+from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width
 
 MAX_CLASSES = 256  # a map is kept in 8 bits
 MARK, FOLDERS = "_labels", ("images", "labels")
 CLASS_FILES = ("classes.json", "classes.txt")
 CLASS_FILE_BYTES = 1_000_000
-NUMBERED = ("1", "L", "P", "I", "I;16")  # modes of pictures whose pixels are class numbers
 
 
 class Half(NamedTuple):

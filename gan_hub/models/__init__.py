@@ -10,6 +10,7 @@ from gan_hub.models.modeling import GANModel
 from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
+from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
@@ -29,6 +30,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "r3gan": Architecture(R3GANGenerator, R3GANDiscriminator),
     "progan": Architecture(ProGANGenerator, ProGANDiscriminator),
     "msg_gan": Architecture(MSGGANGenerator, MSGGANDiscriminator),
+    "spade": Architecture(SPADEGenerator, SPADEDiscriminator),
     "stylegan": Architecture(StyleGANGenerator, StyleGANDiscriminator),
     "stylegan2": Architecture(StyleGAN2Generator, StyleGAN2Discriminator),
 }

@@ -112,7 +112,8 @@ class Spectral(nn.Module):
 def spectral(convolution: nn.Conv2d) -> nn.Conv2d:
     """The convolution with its weight divided by its spectral norm; the bias stays."""
     parametrization = Spectral(convolution.weight)
-    parametrize.register_parametrization(convolution, "weight", parametrization, unsafe=True)  # its forward is not tried
+    # Unsafe is what torch calls not to try its forward first: it would be a step of the iteration, also on the meta device.
+    parametrize.register_parametrization(convolution, "weight", parametrization, unsafe=True)
     return convolution
 
 
@@ -338,7 +339,8 @@ class SPADEDiscriminator(Semantic, GANModel):
         self, images: torch.Tensor, segmentation: torch.Tensor
     ) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
         """Logits (N, 1, h, w) and features of each scale, fine to coarse: each judge sees half of what the one before saw."""
-        x = torch.cat([planes(segmentation, self.config["semantic_classes"], images.dtype), images], 1)  # (N, S + C, H, W)
+        classes = planes(segmentation, self.config["semantic_classes"], images.dtype)  # (N, S, H, W)
+        x = torch.cat([classes, images], 1)  # (N, S + C, H, W)
         found = []
         for judge in self.judges:
             found.append(judge(x))
