@@ -13,7 +13,7 @@ import torch
 
 from gan_hub import real_samples
 from gan_hub.augment import View, flip_horizontally, noise_sigma
-from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, without
+from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, load_pairs, without
 from gan_hub.images import from_uint8, height_width
 from gan_hub.training.config import FIELDS, TrainConfig
 
@@ -45,6 +45,11 @@ class Data:
     @property
     def label_names(self) -> list[str] | None:
         return self.train.label_names
+
+    @property
+    def classes(self) -> int:
+        """How many there are: of the images, or of the maps' pixels."""
+        return len(self.train.label_names or self.train.map_names or ())
 
     def fingerprint(self) -> str:
         """sha256 of the training images and labels: a resumed run must find the very same ones."""
@@ -81,7 +86,9 @@ def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
 
 
 def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
-    """`load_images` with labels exactly where the run is conditional."""
+    """`load_images` with labels exactly where the run is conditional; `load_pairs` where the players take maps."""
+    if config.takes_maps:
+        return load_pairs(source, config.resolution, config.channels, split, strict=config.strict_data)
     images = load_images(source, config.resolution, config.channels, split, strict=config.strict_data)
     if not config.conditional:
         return ImageSet(images.images, skipped=images.skipped)
@@ -128,14 +135,15 @@ class Batches:
         return torch.randperm(len(self.data), generator=generator_for(self.seed, ORDER, epoch)).numpy()
 
     def reals(self, turn: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Images (n, C, H, W) in [-1, 1] and labels (n,) or None; each image once an epoch, in a new order."""
+        """Images (n, C, H, W) in [-1, 1] and what is told of them; each image once an epoch, in a new order."""
         positions = np.arange(turn * self.batch_size, (turn + 1) * self.batch_size)[self.rows]
         indices = np.array([self._order(int(p) // len(self.data))[p % len(self.data)] for p in positions])
-        labels = torch.from_numpy(self.data.labels[indices]).to(self.device) if self.config.conditional else None
-        images = from_uint8(self.data.images[indices])
+        labels, images = self._told(indices), from_uint8(self.data.images[indices])
         if self.config.flip:
             u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, turn))
             images = flip_horizontally(images, u[self.rows])
+            if self.config.takes_maps:
+                labels = flip_horizontally(labels[:, None], u[self.rows].to(self.device))[:, 0]
         return images.to(self.device, self.dtype).contiguous(memory_format=self.layout), labels
 
     def seed_layers(self, step: int) -> None:
@@ -161,13 +169,16 @@ class Batches:
         return second.to(self.device, self.dtype), share.to(self.device, self.dtype)
 
     def labels(self, turn: int) -> torch.Tensor | None:
-        """Labels (n,) for the generator's turn, drawn as often as the data has them."""
-        if not self.config.conditional:
-            return None
+        """What both players are told in the generator's turn, drawn as often as the data has it."""
         drawn = torch.randint(
             len(self.data), (self.batch_size,), generator=generator_for(self.seed, LABELS_GENERATOR, turn)
         )
-        return torch.from_numpy(self.data.labels[drawn.numpy()[self.rows]]).to(self.device)
+        return self._told(drawn.numpy()[self.rows])
+
+    def _told(self, indices: np.ndarray) -> torch.Tensor | None:
+        """What both players are told of these images: classes (n,), maps of classes (n, H, W), or nothing."""
+        known = self.data.labels if self.config.conditional else self.data.maps
+        return None if known is None else torch.from_numpy(known[indices].astype(np.int64)).to(self.device)
 
     def view(self, turn: int, stream: int, step: int, ada_p: float) -> View:
         """What the discriminator is shown in one player's turn of a step, with ADA's p where the run has it."""

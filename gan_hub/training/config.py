@@ -37,7 +37,7 @@ class TrainConfig:
 
     architecture: str = option("dcgan", "which pair of networks", choices=tuple(ARCHITECTURES))
     resolution: int | list = option(28, "pixels a side, or [height, width]")
-    channels: int = option(1, "1 grey, 3 RGB")
+    channels: int = option(1, "1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity")
     conditional: bool = option(True, "use the data's labels")
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class")
@@ -55,9 +55,15 @@ class TrainConfig:
     weight_clip: float = option(0.0, "D's weights are clipped to ± this after each update; WGAN's is 0.01", low=0)
     path_length_weight: float = option(0.0, "StyleGAN2's path length penalty of G; the paper's is 2", low=0)
     path_length_interval: int = option(4, "steps between path length penalties, each weighted by this interval", low=1)
-    mixing: float = option(0.0, "StyleGAN, StyleGAN2: share of fakes made of two latents; the paper's is 0.9", low=0, high=1)
-    grow_kimg: float = option(0.0, "ProGAN, StyleGAN: each doubling fades in so long, then settles; 0: all at once", low=0)
-    feature_matching_weight: float = option(0.0, "SPADE: G also matches D's features of the real image; 10 there", low=0)
+    mixing: float = option(
+        0.0, "StyleGAN, StyleGAN2: share of fakes made of two latents; the paper's is 0.9", low=0, high=1
+    )
+    grow_kimg: float = option(
+        0.0, "ProGAN, StyleGAN: each doubling fades in so long, then settles; 0: all at once", low=0
+    )
+    feature_matching_weight: float = option(
+        0.0, "SPADE: G also matches D's features of the real image; 10 there", low=0
+    )
     began_gamma: float = option(
         0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0, high=1
     )
@@ -203,10 +209,10 @@ class TrainConfig:
                 f"augment={self.augment!r} and wgan_gp_weight={self.wgan_gp_weight} are not allowed with architecture="
                 f"{self.architecture!r}, whose fakes have several scales; choose none and 0, and r1_gamma instead."
             )
-        if issubclass(generator, Semantic) and self.conditional:
+        if self.takes_maps and (self.conditional or self.real_samples):
             raise ValueError(
-                f"conditional=True is not allowed with architecture={self.architecture!r}; its data are pairs of images and "
-                "maps, which it always takes."
+                f"conditional={self.conditional} and real_samples={self.real_samples!r} are not allowed with architecture="
+                f"{self.architecture!r}, whose data are pairs of images and maps; choose false and ''."
             )
 
     def _check_network(self, option: str) -> None:
@@ -258,6 +264,16 @@ class TrainConfig:
             "dragan": self.dragan_weight,
         }
         return {name: weight for name, weight in weights.items() if weight > 0}
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether the players have layers that only some levels use."""
+        return issubclass(ARCHITECTURES[self.architecture].generator, Growing)
+
+    @property
+    def takes_maps(self) -> bool:
+        """Whether both players are told a map of semantic classes, so that the data are pairs of images and maps."""
+        return issubclass(ARCHITECTURES[self.architecture].generator, Semantic)
 
     @property
     def pairs_matter(self) -> bool:

@@ -128,7 +128,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
 
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     kind = "class-conditional" if config.conditional else "unconditional"
-    colours = {1: "grey", 3: "RGB"}[config.channels]
+    colours = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
     height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
     return (

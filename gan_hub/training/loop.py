@@ -59,7 +59,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     with _in_a_sentence(config, accelerator.num_processes):
         with accelerator.main_process_first():  # what is decoded and kept on the disk is then there for the others
             data = load_data(config)
-        players = Players(config, len(data.label_names or ()), accelerator)
+        players = Players(config, data.classes, accelerator)
         batches = Batches(data.train, config, players.latent_size, accelerator)
         past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
         start = past.get("step", 0)
@@ -154,8 +154,8 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         project_dir=config.run_folder,
         kwargs_handlers=[
             # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024);
-            # what is saved and averaged is rank 0's. Of a growing network the later layers wait for their time.
-            DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=config.grow_kimg > 0),
+            # what is saved and averaged is rank 0's. A network that can grow has colour layers for every level.
+            DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=config.can_grow),
             # The others wait while the first one scores and exports.
             InitProcessGroupKwargs(timeout=timedelta(hours=2)),
         ],

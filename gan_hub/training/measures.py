@@ -26,14 +26,17 @@ class Diversity:
     """How far apart two images of a class are, the generator's against the data's: 1 is as diverse as the data.
 
     Always the same latents, two for each pair, both with the pair's label: a generator that draws one image a class has
-    diversity 0, though its classes differ.
+    diversity 0, though its classes differ. Of maps there is one for each image, and each of a pair has its own.
     """
 
     def __init__(self, data: ImageSet, latent_size: int, seed: int = 0):
         rng = np.random.default_rng(seed)
         first, second = _pairs(data.labels, len(data), rng)
         self.reals = pair_distance(from_uint8(data.images[first]), from_uint8(data.images[second]))
-        self.labels = None if data.labels is None else torch.from_numpy(data.labels[first])
+        told = data.maps if data.labels is None else data.labels
+        self.labels = [
+            None if told is None else torch.from_numpy(told[half].astype(np.int64)) for half in (first, second)
+        ]
         generator = torch.Generator().manual_seed(seed)
         self.z = torch.randn(2, len(first), latent_size, generator=generator)
 
@@ -41,9 +44,9 @@ class Diversity:
     def __call__(self, generator: torch.nn.Module) -> float:
         """The ratio for a generator in the state it is in; it is left in the mode (train or eval) it was in."""
         like, training = next(generator.parameters()), generator.training
-        labels = None if self.labels is None else self.labels.to(like.device)
+        labels = [None if told is None else told.to(like.device) for told in self.labels]
         generator.eval()
-        first, second = (generator(z.to(like.device, like.dtype), labels) for z in self.z)
+        first, second = (generator(z.to(like.device, like.dtype), told) for z, told in zip(self.z, labels))
         generator.train(training)
         return pair_distance(first, second) / max(self.reals, 1e-12)
 

@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
 from gan_hub.metrics.evaluation import Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor
@@ -243,7 +244,7 @@ class Run:
         sheet.save(self.config.run_folder / SAMPLES_NAME)
         if "tensorboard" in self.config.tracker_names:
             writer = self.accelerator.get_tracker("tensorboard").writer
-            writer.add_image("samples", np.asarray(sheet.convert("RGB")), images, dataformats="HWC")
+            writer.add_image("samples", np.asarray(normalise_pil(sheet, 3)), images, dataformats="HWC")
         self.records.plot()
 
     def elapsed(self) -> dict[str, float]:
