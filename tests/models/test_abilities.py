@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
-from gan_hub.models.abilities import MultiScale, Semantic, StyleBased
+from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
+from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
+from gan_hub.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Generator
 
-style_based = pytest.mark.parametrize("cls", [StyleGAN2Generator])
+style_based = pytest.mark.parametrize("cls", [StyleGANGenerator, StyleGAN2Generator])
+GROWING = (ProGANGenerator, ProGANDiscriminator, StyleGANGenerator, StyleGANDiscriminator)
 
 
 def small(cls: type[StyleBased], **options) -> StyleBased:
@@ -100,6 +104,67 @@ def test_with_ws_gives_the_ws_that_the_images_come_from_and_gradients_reach_them
     assert torch.equal(images, model.synthesize(ws).clamp(-1, 1))
     (gradient,) = torch.autograd.grad(images.square().sum(), ws)
     assert gradient.shape == (2, model.rows, 8) and (gradient.abs().sum(2) > 0).all()
+
+
+# --------------------------------------------------------------------------------------------- growing
+
+
+def tiny(cls: type[Growing]) -> tuple[Growing, torch.Tensor]:
+    """A network for 32 pixels, in float64, and what it takes."""
+    torch.manual_seed(0)
+    takes_z = cls in (ProGANGenerator, StyleGANGenerator)
+    network = cls(32, base_channels=4, max_channels=8, **({"latent_size": 6} if takes_z else {}))
+    return network.double().eval(), torch.randn(*((2, 6) if takes_z else (2, 3, 32, 32))).double()
+
+
+def at(network: Growing, level: float, given: torch.Tensor) -> torch.Tensor:
+    network.grow(level)
+    with torch.no_grad():
+        return network(given)
+
+
+@pytest.mark.parametrize("cls", GROWING)
+def test_a_new_network_is_whole_and_grows_between_0_and_its_levels_alone(cls):
+    network, given = tiny(cls)
+    assert network.level == network.levels == 3
+    for level in (-0.1, 3.1, float("nan")):
+        with pytest.raises(ValueError, match=f"level={level!r} is not allowed; it is a number from 0 to 3"):
+            network.grow(level)
+    assert network.level == 3
+    with torch.no_grad():
+        whole = network(given)
+    at(network, 1, given)
+    assert torch.equal(at(network, 3, given), whole)
+
+
+@pytest.mark.parametrize("cls", GROWING)
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_a_level_is_reached_and_left_without_a_jump(cls, level):
+    network, given = tiny(cls)
+    exact, step = at(network, level, given), 1e-6
+    for near in {max(level - step, 0), min(level + step, 3)}:
+        change = (at(network, near, given) - exact).abs().max()
+        assert change < 100 * step * exact.abs().max()
+    assert (at(network, abs(level - 0.5), given) - exact).abs().max() > 1e-3 * exact.abs().max()
+
+
+@pytest.mark.parametrize("cls", [ProGANGenerator, StyleGANGenerator])
+def test_a_quarter_of_the_way_an_image_is_a_quarter_of_the_finer_one(cls):
+    network, z = tiny(cls)
+    coarse, fine = at(network, 1, z), at(network, 2, z)
+    assert coarse.abs().max() < 1 and fine.abs().max() < 1  # the bound does nothing
+    torch.testing.assert_close(at(network, 1.25, z), 0.75 * coarse + 0.25 * fine)
+
+
+@pytest.mark.parametrize("cls", [ProGANDiscriminator, StyleGANDiscriminator])
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_discriminator_is_blind_to_what_is_finer_than_its_level(cls, level):
+    network, images = tiny(cls)
+    side = 2 ** (3 - level)
+    flat = functional.avg_pool2d(images, side)
+    means = flat.repeat_interleave(side, 2).repeat_interleave(side, 3)
+    torch.testing.assert_close(at(network, level, images), at(network, level, means))
+    assert (at(network, level + 1, images) - at(network, level + 1, means)).abs().max() > 1e-4
 
 
 # ------------------------------------------------------------------------------ many scales, and maps
