@@ -95,7 +95,9 @@ def test_the_discriminator_s_table_reads_half_of_each_block_s_inputs_from_the_im
 )
 @pytest.mark.parametrize("spectral_norm", [False, True])
 def test_each_size_has_its_scales_and_a_logit(resolution, grids, channels, spectral_norm):
-    shape = dict(base_channels=1, max_channels=3, channels=channels, resolution=resolution, spectral_norm=spectral_norm)
+    shape = dict(
+        base_channels=1, max_channels=channels, channels=channels, resolution=resolution, spectral_norm=spectral_norm
+    )
     generator, discriminator = players(num_classes=3, **shape)
     labels = torch.tensor([0, 2])
     images = generator(torch.randn(2, 6), labels, scales=True)
@@ -115,6 +117,7 @@ def test_both_players_agree_on_the_defaults_they_share():
 def test_with_pixelwise_normalisation_every_feature_vector_has_length_one_and_z_counts_by_its_direction():
     generator, _ = players()
     features, z = [], torch.randn(3, 6)
+    nn.init.normal_(generator.blocks[0].first.bias)  # without it, the first features would not know how long z is
     for block in generator.blocks:
         block.register_forward_hook(lambda *call: features.append(call[-1]))
     images = generator(z)
