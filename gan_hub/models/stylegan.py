@@ -42,7 +42,7 @@ Noise = Annotated[str, Choice("const", "random", "none")]
 TAPS = (1, 2, 1)  # of the low-pass filter that goes with every change of size, along either side
 LEAK = 0.2  # slope of leaky ReLU below 0
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
-FIRST_COLOURS = 1 / 16  # deviation of the colours' weights at the start; at 1, half of all pixels start beyond the bound
+FIRST_COLOURS = 1 / 16  # deviation of the colours' weights at the start; at 1, half of all pixels lie beyond the bound
 
 
 def fade(level: float) -> tuple[int, float]:
