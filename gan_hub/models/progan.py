@@ -149,9 +149,9 @@ class ProGANGenerator(Growing, GANModel):
 class ProGANDiscriminator(Growing, GANModel):
     """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): from the level's grid halve until h × w.
 
-    With classes there is a logit for each, and the label's is taken (Mescheder et al. 2018, arXiv 1801.04406, section
-    6.1), where the authors' program has logits that guess the label. `stddev_group` is how many images share a minibatch
-    deviation, where there is one; the paper has the whole batch, the authors' program 4.
+    With classes there is a logit for each, and the label's is taken (Mescheder et al. 2018, arXiv 1801.04406), where the
+    authors' program has logits that guess the label. `stddev_group` is how many images share a minibatch deviation,
+    where there is one; the paper has the whole batch, the authors' program 4.
     """
 
     @register_checked
