@@ -10,7 +10,7 @@ from PIL import Image
 
 from gan_hub.demo import inputs, models, pictures
 from gan_hub.demo.inputs import OWN, answering
-from gan_hub.demo.models import ON_MODEL, PRIVATE
+from gan_hub.demo.models import ON_MODEL, PRIVATE, first_map
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid, save_png
 from gan_hub.latents import arithmetic, neighbours
@@ -63,7 +63,9 @@ def _equation(model, texts, exemplar_label, label, request):
     z = arithmetic(*(out.latents for out in drawn))
     around = neighbours(z, 8, NEIGHBOUR_RADIUS, torch.Generator().manual_seed(NEIGHBOUR_SEED))
     result_class = result_class or _class_name(pipe, drawn[0])
-    images = pipe(latents=torch.stack([*around[:4], z, *around[4:]]), labels=result_class).images
+    images = pipe(
+        latents=torch.stack([*around[:4], z, *around[4:]]), labels=result_class, segmentation=first_map(drawn[0])
+    ).images
     files = _files(model, images, dict(zip(GROUPS, map(inputs.spell, groups))), result_class)
     alt = " ".join(filter(None, ("A − B + C", result_class)))
     tiles = "".join(pictures.img(image, alt, "middle" if place == 4 else "") for place, image in enumerate(images))
@@ -81,7 +83,8 @@ def _group(pipe, name: str, out, request) -> str:
         body = f'<div class="empty">{html.escape(say(request, "group_empty"))}</div>'
     else:
         class_name = _class_name(pipe, out)
-        mean = pipe(latents=out.latents.mean(0, keepdim=True), labels=class_name).images[0]
+        latent = out.latents.mean(0, keepdim=True)
+        mean = pipe(latents=latent, labels=class_name, segmentation=first_map(out)).images[0]
         caption = f"{say(request, 'mean')}({name})"
         tiles = "".join(pictures.img(image, f"{name}: {seed}") for image, seed in zip(out.images, out.seeds))
         body = (

@@ -18,6 +18,8 @@ from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid
 from gan_hub.latents import MAX_SEED
+from gan_hub.models.abilities import Semantic
+from gan_hub.pipeline import GANPipeline
 
 SIDES = ("left", "right")
 HISTORY = 20  # rounds in the picture of the last rounds
@@ -32,7 +34,7 @@ class Game:
     shape: str  # width / height of one of them, as the style sheet takes it
     label: str | None  # the class of both
     left_is_real: bool
-    left_probability: float | None  # the discriminator's; None for models without one
+    left_probability: float | None  # the discriminator's; None where it cannot play
     decided: bool
     rounds: tuple[tuple[bool, bool | None], ...] = ()  # (player right?, discriminator right?)
     seen: frozenset[int] = frozenset()  # real pictures that were on the table already
@@ -52,11 +54,16 @@ def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
     left_is_real = bool(secrets.randbits(1))
     left, right = (samples.images[index], fake) if left_is_real else (fake, samples.images[index])
     probability = None
-    if pipe.discriminator is not None:
+    if _judges(pipe):
         probability = pipe.judge_pair(left, right, labels=None if label is None else [label]).item()
     pair = pictures.data_uri(grid([left, right], 2, padding=0))
     shape = f"{fake.width} / {fake.height}"
     return Game(model, pair, shape, label, left_is_real, probability, False, rounds, seen | {index})
+
+
+def _judges(pipe: GANPipeline) -> bool:
+    """Whether the discriminator can play: some models have none, some judge by a map, and real pictures come without."""
+    return pipe.discriminator is not None and not isinstance(pipe.discriminator, Semantic)
 
 
 def _real_samples(model: str) -> real_samples.RealSamples | None:
@@ -123,7 +130,8 @@ def verdict(game: Game | None, request: gr.Request | None = None) -> str:
 
 def _opinion(game: Game, judge: bool | None, request) -> str:
     if judge is None:
-        return say(request, "judge_absent")
+        absent = models.load(game.model).discriminator is None
+        return say(request, "judge_absent" if absent else "judge_needs_map")
     left = game.left_probability > 0.5
     sure = max(game.left_probability, 1 - game.left_probability)
     percent = f"{100 * sure:.0f} %" if sure < 0.995 else "> 99 %"
@@ -178,10 +186,10 @@ def explain(model: str, request: gr.Request | None = None) -> str:
     """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from."""
     pipe, samples = models.load(model), _real_samples(model)
     paragraphs = []
-    if pipe.discriminator is not None and pipe.calibration is not None:
+    if _judges(pipe) and pipe.calibration is not None:
         auc = pipe.calibration.auc
         paragraphs.append(say(request, "calibrated", auc=auc, percent=round(100 * auc)))
-    elif pipe.discriminator is not None:
+    elif _judges(pipe):
         paragraphs.append(say(request, "uncalibrated"))
     if samples is not None and samples.notice:
         paragraphs.append(say(request, "origin", notice=samples.notice))

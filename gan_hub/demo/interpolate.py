@@ -4,7 +4,7 @@ import gradio as gr
 
 from gan_hub.demo import inputs, models, pictures
 from gan_hub.demo.inputs import OWN, answering
-from gan_hub.demo.models import ON_MODEL
+from gan_hub.demo.models import ON_MODEL, first_map
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid, save_animation, save_png
 from gan_hub.latents import INTERPOLATIONS, interpolate
@@ -38,9 +38,12 @@ def walk(
     count = inputs.whole(frames, LEAST_FRAMES, MOST_FRAMES, say(request, "frames"))
     closed = inputs.switch(loop, say(request, "loop"))
     pipe = models.load(model)
-    # One class for the whole walk: left to the latents, it would jump from frame to frame.
-    name = inputs.label(label, pipe.label_names) or _class_of_first(pipe, numbers)
-    images = pipe(latents=_path(pipe, numbers, path_kind, count, closed), labels=name).images
+    # One class, or map, for the whole walk: left to the latents, it would jump from frame to frame.
+    first = pipe(seeds=numbers[:1], output_type="pt")
+    name = inputs.label(label, pipe.label_names) or (first.labels and pipe.label_names[first.labels[0]])
+    images = pipe(
+        latents=_path(pipe, numbers, path_kind, count, closed), labels=name, segmentation=first_map(first)
+    ).images
 
     folder = pictures.fresh_folder()
     animation = folder / f"{pictures.file_name(model, 'walk', *numbers[:4])}.webp"
@@ -50,11 +53,6 @@ def walk(
     stops = " → ".join(map(str, [*numbers, *numbers[: int(closed)]]))
     status = say(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")
     return str(animation), str(strip), status, str(animation), str(strip)
-
-
-def _class_of_first(pipe, numbers: list[int]) -> str | None:
-    labels = pipe(seeds=numbers[:1], output_type="pt").labels
-    return None if labels is None else pipe.label_names[labels[0]]
 
 
 def _path(pipe, numbers: list[int], mode: str, count: int, closed: bool):

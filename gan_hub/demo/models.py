@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+import torch
 
 from gan_hub.demo import inputs
 from gan_hub.demo.texts import say, t
 from gan_hub.hub.places import bundled
-from gan_hub.images import height_width
-from gan_hub.pipeline import GANPipeline
+from gan_hub.images import has_opacity, height_width
+from gan_hub.pipeline import GANOutput, GANPipeline
 
 FAVOURITE = "dcgan-fashion-mnist"
 VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled zoo; `app.py --model` and Spaces set it
@@ -57,6 +58,11 @@ def labels(name: str | None) -> list[str]:
     return list(load(name).label_names or ()) if name else []
 
 
+def first_map(out: GANOutput) -> torch.Tensor | None:
+    """The map (H, W) that the first of some images was drawn from, for others to share; None for models without maps."""
+    return None if out.segmentations is None else out.segmentations[0]
+
+
 def label_choices(names: Sequence[str], own: str) -> list[tuple[object, str]]:
     """The entries of a class picker: leaving it to the model first (worded by the text `own`), then the class names."""
     return [(t(own), inputs.OWN), *((name, name) for name in names)]
@@ -90,7 +96,8 @@ def describe(name: str, request: gr.Request | None = None) -> str:
         network=type(pipe.generator).__name__.removesuffix("Generator"),
         width=width,
         height=height,
-        colour=say(request, "grey" if config["channels"] == 1 else "colour"),
+        colour=say(request, "grey" if config["channels"] < 3 else "colour")
+        + (say(request, "with_opacity") if has_opacity(config["channels"]) else ""),
         classes=classes,
         parameters=f"{parameters:.1f}".replace(".", say(request, "decimal_point")),
     )

@@ -17,6 +17,7 @@ TEXTS = {
         "facts": "{network}, {width} × {height} pixels, {colour}, {classes}{parameters} million parameters in the generator",
         "grey": "grey",
         "colour": "colour",
+        "with_opacity": " with opacity",
         "n_classes": "{count} classes, ",
         "class": "Class",
         "truncation": "Truncation",
@@ -100,6 +101,8 @@ TEXTS = {
         "judge_right": "The discriminator took the {side} one for real, {percent} sure: ✓ it was right.",
         "judge_wrong": "The discriminator took the {side} one for real, {percent} sure: ✗ it was wrong.",
         "judge_absent": "This model came without a discriminator; you play alone.",
+        "judge_needs_map": "This model's discriminator judges a picture by the map it was drawn from, and real pictures come "
+        "without one; you play alone.",
         "score_you": "You",
         "score_judge": "Discriminator",
         "score_rounds": "Rounds",
@@ -148,6 +151,7 @@ TEXTS = {
         "facts": "{network}, {width} × {height} pixels, {colour}, {classes}{parameters} milhões de parâmetros no gerador",
         "grey": "tons de cinza",
         "colour": "cores",
+        "with_opacity": " com opacidade",
         "n_classes": "{count} classes, ",
         "class": "Classe",
         "truncation": "Truncamento",
@@ -227,6 +231,8 @@ TEXTS = {
         "judge_right": "O discriminador achou real a da {side}, com {percent} de certeza: ✓ acertou.",
         "judge_wrong": "O discriminador achou real a da {side}, com {percent} de certeza: ✗ errou.",
         "judge_absent": "Este modelo veio sem discriminador; você joga sozinho.",
+        "judge_needs_map": "O discriminador deste modelo julga a imagem pelo mapa de que ela foi desenhada, e imagens reais "
+        "vêm sem mapa; você joga sozinho.",
         "score_you": "Você",
         "score_judge": "Discriminador",
         "score_rounds": "Rodadas",

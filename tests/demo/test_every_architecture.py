@@ -1,0 +1,66 @@
+"""The page shows whatever stands in the registry: a saved tiny model of each architecture goes through all its tabs."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_hub import real_samples
+from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.models import ARCHITECTURES
+from gan_hub.models.abilities import Semantic
+from gan_hub.pipeline import GANPipeline
+from tests.models.test_registry import build_pair, inputs, moved
+
+ALONE = {  # architecture → why its discriminator does not play
+    "gmmn": "This model came without a discriminator; you play alone.",
+    "spade": "This model's discriminator judges a picture by the map it was drawn from",
+}
+
+
+def offer(name: str, folder, monkeypatch, **changes) -> str:
+    """The name under which the page offers a model of the architecture, with six real pictures."""
+    torch.manual_seed(0)
+    generator, discriminator = build_pair(ARCHITECTURES[name], **changes)
+    _, images, maps = inputs(generator, count=6)
+    examples = {"segmentations": maps} if isinstance(generator, Semantic) else {}
+    pipeline = GANPipeline(moved(generator), moved(discriminator), **examples)
+    pipeline.save_pretrained(folder / name)
+    pixels = ((images + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy()
+    real_samples.write(folder / name, pixels, None, "noise, public domain")
+    monkeypatch.setenv(models.VARIABLE, str(folder / name))
+    return name
+
+
+def through_all_tabs(name: str, channels: int) -> None:
+    gallery, status, *_ = sample.sample(name, "0-3", "own", 0.7)
+    drawn = [np.asarray(Image.open(path)) for path, _ in gallery]
+    assert {image.shape for image in drawn} == {(32, 32, channels)[: 2 if channels == 1 else 3]}
+    assert not np.array_equal(drawn[0], drawn[1]) and "4 pictures" in status
+
+    animation, strip, *_ = interpolate.walk(name, "3, 14", "slerp", 4, "own")
+    with Image.open(animation) as film:
+        assert film.n_frames == 4
+    ends = models.load(name)(seeds=[3]).images[0], Image.open(strip).crop((0, 0, 32, 32))
+    assert ends[0].tobytes() == ends[1].tobytes()
+
+    equation, result, _ = arithmetic.calculate(name, "0-1", "2", "3", "own", "own")
+    assert equation.count("<img") == 3 + 4 + 9 and Image.open(result).size == (32, 32)
+
+    state, pair, *_ = game.open_tab(name)
+    assert "data:image/png" in pair
+    state, _, verdict, *_ = game.pick_left(state)
+    assert state.decided and ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
+    assert (state.left_probability is None) == (name in ALONE)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_goes_through_all_tabs(name, tmp_path, monkeypatch):
+    through_all_tabs(offer(name, tmp_path, monkeypatch), 3)
+
+
+@pytest.mark.parametrize(("channels", "words"), [(1, "grey,"), (2, "grey with opacity,"), (4, "colour with opacity,")])
+def test_pictures_of_any_number_of_channels_go_through_all_tabs(channels, words, tmp_path, monkeypatch):
+    name = offer("dcgan", tmp_path, monkeypatch, channels=channels)
+    assert words in models.describe(name)
+    through_all_tabs(name, channels)
