@@ -48,7 +48,7 @@ def _tile(height: int, width: int) -> int | list[int]:
 def read(folder: Path, resolution: int | Sequence[int], channels: int, classes: int | None) -> RealSamples | None:
     """The real samples in a model's folder, or None where it has none.
 
-    Raises LoadError, naming file and field, where table, mosaic and model (`resolution` as in its config, 1 or 3
+    Raises LoadError, naming file and field, where table, mosaic and model (`resolution` as in its config, 1 to 4
     `channels`, 0 or more `classes`, None to ignore the labels) do not fit each other.
     """
     table, picture = folder / TABLE_NAME, folder / PICTURE_NAME

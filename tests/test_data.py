@@ -324,6 +324,19 @@ def test_plain_names_are_one_split_and_labels_may_be_missing(tmp_path):
         load_images(npz(tmp_path, x_train=IMAGES), 28, 1, "test")
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_arrays_with_opacity_keep_it_or_are_laid_on_white_or_are_opaque(tmp_path, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, channels), dtype=np.uint8)
+    pixels[0, :, :, -1] = 0
+    source = npz(tmp_path, images=pixels)
+    assert np.array_equal(load_images(source, 28, channels).images, pixels)
+    assert (load_images(source, 28, channels - 1).images[0] == 255).all()
+    (tmp_path / "plain").mkdir()
+    opaque = load_images(npz(tmp_path / "plain", images=pixels[..., :-1]), 28, channels).images
+    assert np.array_equal(opaque[..., :-1], pixels[..., :-1]) and (opaque[..., -1] == 255).all()
+    assert load_images(source, [16, 20], channels).images.shape == (3, 16, 20, channels)
+
+
 def test_arrays_are_fitted_like_files_and_labels_may_be_a_column(tmp_path):
     colour = np.stack([picture(seed, 3, 40) for seed in range(3)])
     found = load_images(npz(tmp_path, images=colour, labels=np.array([[1], [0], [1]], np.uint8)), 28, 1)
@@ -337,7 +350,7 @@ def test_arrays_are_fitted_like_files_and_labels_may_be_a_column(tmp_path):
     [
         ({"images": IMAGES.astype(np.float32)}, "uint8 .* not float32"),
         ({"images": IMAGES[0]}, r"not uint8 \(28, 28\)"),
-        ({"images": np.zeros((2, 28, 28, 2), np.uint8)}, "with 1, 3 or 4 channels"),
+        ({"images": np.zeros((2, 28, 28, 5), np.uint8)}, "with 1 to 4 channels"),
         ({"images": IMAGES, "labels": LABELS[:3]}, r"6 images, but labels of shape \(3,\)"),
         ({"images": IMAGES, "labels": LABELS * 0.5}, "labels are whole numbers from 0, not float64"),
         ({"images": IMAGES, "labels": np.array(list("abcabc"))}, "labels are whole numbers from 0, not <U1"),

@@ -68,6 +68,31 @@ def test_transparency_is_laid_on_white():
         assert near(used(saved(layer), 1), (GREYS * (alpha / 255) + 255 - alpha).round()[..., None], 1)
 
 
+def test_opacity_is_kept_where_there_is_a_channel_for_it_and_full_where_a_file_has_none():
+    rgba = np.dstack([COLOURS, GREYS])
+    for kind, options in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})):
+        assert near(used(saved(Image.fromarray(rgba), kind, **options), 4), rgba)
+    layer = Image.merge("LA", [Image.fromarray(GREYS), Image.fromarray(GREYS.T.copy())])
+    assert near(used(saved(layer), 2), np.dstack([GREYS, GREYS.T]))
+    assert near(used(saved(layer), 4), np.dstack([GREYS, GREYS, GREYS, GREYS.T]))
+    assert near(used(saved(Image.fromarray(rgba)), 2), np.dstack([grey_of(COLOURS), GREYS]), 0.51)
+    opaque = np.full((8, 8, 1), 255)
+    for kind in ("PNG", "BMP", "TIFF", "PPM"):
+        assert near(used(saved(Image.fromarray(COLOURS), kind), 4), np.dstack([COLOURS, opaque]))
+        assert near(used(saved(Image.fromarray(GREYS), kind), 2), np.dstack([GREYS, opaque]))
+    cmyk = Image.fromarray(COLOURS).convert("CMYK")
+    assert near(used(saved(cmyk, "TIFF"), 4)[..., 3:], opaque)
+
+
+def test_what_a_transparent_pixel_hides_does_not_bleed_into_a_smaller_or_larger_picture():
+    pixels = np.zeros((32, 32, 4), np.uint8)  # black, which nobody sees
+    pixels[7:26, 7:26] = (255, 255, 255, 255)
+    for size in ((8, 8), (48, 48)):
+        for kind, options in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True})):
+            found = used(saved(Image.fromarray(pixels), kind, **options), 4, size)
+            assert (found[found[..., 3] > 8][:, :3] >= 252).all()
+
+
 def test_a_palette_is_its_colours_and_its_transparent_entries_are_white():
     image = Image.new("P", (8, 8))
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 200, 100, 50])
@@ -81,6 +106,10 @@ def test_a_palette_is_its_colours_and_its_transparent_entries_are_white():
     half = white.copy()
     half[:4, 4:] = (127, 255, 127)
     assert near(used(saved(image, "PNG", transparency=bytes([255, 128, 255, 255]))), half, 1)
+    opacity = np.full((8, 8), 255)
+    opacity[:4, 4:] = 128
+    kept = used(saved(image, "PNG", transparency=bytes([255, 128, 255, 255])), 4)
+    assert near(kept, np.dstack([COLOURS, opacity]))
 
 
 def test_one_bit_is_black_and_white():

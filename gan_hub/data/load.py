@@ -54,7 +54,7 @@ def load_images(
     limit: int | None = None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> ImageSet:
-    """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 or 3 `channels`.
+    """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 to 4 `channels`.
 
     `source` is a known name (mnist, fashion-mnist), a folder of images (class sub-folders become labels), a .zip of the
     same, a .parquet file or a folder of them, a folder with idx files, an .npz (x_train, y_train, x_test, y_test, or

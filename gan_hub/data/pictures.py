@@ -47,7 +47,7 @@ class Entry:
     name: str
     label: int | None
     size: int  # bytes
-    read: Callable[[], bytes | np.ndarray]  # the file, or pixels (H, W), (H, W, 3) or (H, W, 4)
+    read: Callable[[], bytes | np.ndarray]  # the file, or pixels (H, W) or (H, W, C)
 
 
 def decoded(

@@ -183,10 +183,10 @@ def archive(path: Path, split: str) -> Listing:
 
 
 def arrays(images: np.ndarray, labels: np.ndarray | None, files: list[Path]) -> Listing:
-    """uint8 images (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels and whole-number labels, read from `files`."""
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,), (4,)):
+    """uint8 images (N, H, W) or (N, H, W, C) with 1 to 4 channels and whole-number labels, read from `files`."""
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (2,), (3,), (4,)):
         raise ValueError(
-            f"image arrays are uint8 (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels, not {images.dtype} {images.shape}."
+            f"image arrays are uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels, not {images.dtype} {images.shape}."
         )
     if 0 in images.shape[1:3]:
         raise ValueError(f"data {files[0]}: an image has at least one pixel, but the array's shape is {images.shape}.")
