@@ -90,7 +90,7 @@ class Spectral(nn.Module):
         matrix = weight.detach().flatten(1)
         self.register_buffer("u", functional.normalize(torch.randn(len(matrix)), dim=0))
         self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
-        for _ in range(15):
+        for _ in range(0 if matrix.is_meta else 15):  # without numbers there is nothing to turn to
             self.turn(matrix)
 
     @torch.no_grad()
