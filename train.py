@@ -80,9 +80,11 @@ def describe(config) -> str:
         names = NAMED[config.data].label_names if config.data in NAMED else None
         classes = len(names or load_images(config.data, config.resolution, config.channels).label_names or ())
     with torch.device("meta"):
-        sizes = [sum(p.numel() for p in network.parameters()) for network in build_networks(config, classes)]
+        sizes = [
+            network and sum(p.numel() for p in network.parameters()) for network in build_networks(config, classes)
+        ]
     return (
-        f"{config.to_yaml()}\n# generator {sizes[0]:,} parameters, discriminator {sizes[1]:,}; {classes} classes; "
+        f"{config.to_yaml()}\n# generator {sizes[0]:,} parameters, discriminator {sizes[1] or 0:,}; {classes} classes; "
         f"{config.total_steps:,} steps of {config.batch_size} images"
     )
 

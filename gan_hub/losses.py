@@ -213,6 +213,10 @@ def moment_matching_generator(
     return mmd2(fakes, reals, bandwidths, unbiased=False, labels=labels).clamp_min(1e-12).sqrt()
 
 
+# name in a recipe → the loss of a generator that has no opponent: (fakes, reals, (their labels) or None) → scalar
+MATCHING: dict[str, Callable[..., torch.Tensor]] = {"mmd": moment_matching_generator}
+
+
 # ----------------------------------------------------------------------------------------------------- penalties
 
 

@@ -30,7 +30,7 @@ pipe = GANPipeline.from_pretrained("{name}")  # or the folder this file lies in,
 pipe(seeds=[7]{example_label}).images[0].save("sample.png")
 ```
 
-The same seed gives the same image in any batch. `pipe.judge(images, labels)` says how real the discriminator takes them to be.
+The same seed gives the same image in any batch.{judging}
 
 ## What a person sees
 
@@ -88,12 +88,19 @@ class CardFacts:
     limits: str
 
 
-def write_card(folder: Path, facts: CardFacts) -> Path:
-    """Writes README.md with its Hub metadata; raises ValueError naming the first field that is empty or unfilled."""
+JUDGING = " `pipe.judge(images, labels)` says how real the discriminator takes them to be."
+
+
+def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
+    """Writes README.md with its Hub metadata; raises ValueError naming the first field that is empty or unfilled.
+
+    `judges` is whether the model has a discriminator, and so something to judge with.
+    """
     text = TEMPLATE.format(
         front_matter=_front_matter(facts).to_yaml(),
         scores=_score_table(facts),
         provenance=_provenance_line(facts),
+        judging=JUDGING if judges else "",
         example_label=f', labels="{facts.example_label}"' if facts.example_label else "",
         **{name: getattr(facts, name) for name in _PLAIN},
     )

@@ -98,13 +98,18 @@ def load_newest(folder: Path, names: tuple[str, ...]) -> tuple[Path, dict, dict,
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Adam's state as flat tensors, `<parameter number>.<name>`."""
+    """Adam's moments or SGD's momentum as flat tensors, `<parameter number>.<name>`."""
     state = optimizer.state_dict()["state"]
-    return {f"{index}.{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()}
+    return {
+        f"{index}.{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
+        if value is not None  # SGD without momentum
+    }
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """The inverse of `optimizer_tensors`; learning rates and betas stay as configured."""
+    """The inverse of `optimizer_tensors`; learning rates, betas and momentum stay as configured."""
     content = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}

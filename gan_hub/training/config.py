@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from gan_hub.augment import View, policy_columns
-from gan_hub.losses import ADVERSARIAL
+from gan_hub.losses import ADVERSARIAL, MATCHING
 from gan_hub.metrics.features import EXTRACTORS
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
@@ -19,6 +19,7 @@ from gan_hub.models.layers import doublings
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
+OPTIMIZERS = ("adam", "sgd")
 
 
 def option(default, help: str, choices=None, low=None, high=None):
@@ -42,7 +43,7 @@ class TrainConfig:
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class")
 
-    loss: str = option("non_saturating", "adversarial loss", choices=tuple(ADVERSARIAL))
+    loss: str = option("non_saturating", "adversarial, or mmd of gmmn", choices=(*ADVERSARIAL, *MATCHING))
     label_smoothing: float = option(0.0, "one-sided: reals are called real with 1 minus this", low=0, high=0.5)
     discriminator_steps: int = option(1, "k of Algorithm 1: updates of D before each of G, each on fresh images", low=1)
     share_fakes: bool = option(False, "the same fakes serve both players' steps (faster; Algorithm 1 draws anew)")
@@ -79,8 +80,11 @@ class TrainConfig:
     instance_noise_kimg: float = option(0.0, "when that noise has fallen, linearly, to exactly 0", low=0)
 
     total_kimg: float = option(1000.0, "length of the run", low=0.001)
-    learning_rate_generator: float = option(5e-4, "Adam", low=0)
-    learning_rate_discriminator: float = option(5e-4, "Adam", low=0)
+    optimizer_generator: str = option("adam", "what follows the gradient", choices=OPTIMIZERS)
+    optimizer_discriminator: str = option("adam", "the same of D; ganhacks' tip 9 is sgd", choices=OPTIMIZERS)
+    learning_rate_generator: float = option(5e-4, "of G's optimizer; sgd wants some 100 times adam's", low=0)
+    learning_rate_discriminator: float = option(5e-4, "of D's", low=0)
+    momentum: float = option(0.9, "SGD", low=0, high=0.9999)
     beta1: float = option(0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0, high=0.9999)
     beta2: float = option(0.99, "Adam", low=0, high=0.999999)
     decay_kimg: float = option(0.0, "the last so many kimg both learning rates fall linearly to 0", low=0)
@@ -140,6 +144,19 @@ class TrainConfig:
 
     def _check_game(self) -> None:
         """Options that are right each by itself and do not go together."""
+        optimizers = {self.optimizer_generator, self.optimizer_discriminator}
+        if self.momentum != FIELDS["momentum"].default and "sgd" not in optimizers:
+            raise ValueError(f"momentum={self.momentum} is not allowed without sgd; Adam's is beta1.")
+        alone = ARCHITECTURES[self.architecture].discriminator is None
+        if alone != (self.loss in MATCHING):
+            raise ValueError(
+                f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss mmd and the "
+                "architecture gmmn, which has no discriminator, go together only."
+            )
+        if alone:
+            self._check_alone()
+            self._check_abilities()
+            return
         if self.label_smoothing and "real_target" not in ADVERSARIAL[self.loss].options:
             able = [name for name, game in ADVERSARIAL.items() if "real_target" in game.options]
             raise ValueError(
@@ -185,6 +202,15 @@ class TrainConfig:
                 "much noise, and when it has fallen to 0."
             )
 
+    def _check_alone(self) -> None:
+        """Options of a game of two, which would do nothing: only those at their default, or at 0, are let pass."""
+        for name in OF_TWO:
+            if getattr(self, name) not in (_default(FIELDS[name]), 0):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is not allowed with architecture={self.architecture!r}, which has no "
+                    "discriminator."
+                )
+
     def _check_abilities(self) -> None:
         """Options that only some architectures can follow."""
         generator = ARCHITECTURES[self.architecture].generator
@@ -219,6 +245,8 @@ class TrainConfig:
         """The arguments of one network against its class, which is not built for it."""
         network, given = getattr(ARCHITECTURES[self.architecture], option), getattr(self, option)
         shared = [key for key in given if key in ("resolution", "channels", "num_classes")]
+        if network is None:
+            return
         if shared:
             raise ValueError(f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, not here.")
         shape = {"resolution": self.resolution, "channels": self.channels}
@@ -325,6 +353,12 @@ def _shown(wanted) -> str:
     return " or ".join(kind.__name__ for kind in _types(wanted))
 
 
+# Options of a game of two: without a discriminator they mean nothing.
+OF_TWO = (
+    "discriminator", "label_smoothing", "discriminator_steps", "share_fakes", "skip_discriminator_below", "r1_gamma",
+    "r2_gamma", "wgan_gp_weight", "dragan_weight", "weight_clip", "path_length_weight", "augment", "instance_noise",
+    "instance_noise_kimg", "optimizer_discriminator",
+)  # fmt: skip
 # Options that may differ between a run and its continuation, for they change no weight. (Data are compared by content.)
 FREE_OPTIONS = {
     "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",

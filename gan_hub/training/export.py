@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import accelerate
+import numpy as np
 import torch
 
 import gan_hub
@@ -15,6 +16,7 @@ from gan_hub.data import NAMED, ImageSet
 from gan_hub.hub.cards import CardFacts, write_card
 from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import write_json
+from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
 from gan_hub.metrics.evaluation import Report, real_moments
 from gan_hub.metrics.features import Extractor
@@ -41,7 +43,8 @@ def export_run(run: Run, folder: Path) -> None:
     """Writes `folder` anew at a run's end; an older export is replaced only by a complete one."""
     config = run.config
     pipeline = GANPipeline(*run.players.published(), run.label_names)
-    pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
+    if pipeline.discriminator is not None:
+        pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
     report = run.report or (run.extractor and run.score())  # scored in the last step, or resumed after it
     scales = {} if report is None else reference_scales(run.extractor, run.reals, run.data.held_out)
 
@@ -60,7 +63,7 @@ def export_run(run: Run, folder: Path) -> None:
         real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
     if report is not None:
         write_json(fresh / "scores.json", report.to_dict() | {"scales": scales})
-    write_card(fresh, facts(run, pipeline, report, scales))
+    write_card(fresh, facts(run, pipeline, report, scales), judges=pipeline.discriminator is not None)
     old = folder.with_name(f".{folder.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -97,9 +100,26 @@ def reference_scales(extractor: Extractor, reals, held_out: ImageSet) -> dict[st
     }
 
 
+def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
+    """√MMD² between 1,000 held-out images and as many fakes of their labels: what a generator that played alone learnt."""
+    chosen = held_out.take(np.arange(min(1000, len(held_out))))
+    labels = None if chosen.labels is None else torch.from_numpy(chosen.labels)
+    fakes = pipeline(
+        num_images=len(chosen), seed=0, labels=None if labels is None else labels.tolist(), output_type="pt"
+    ).images
+    both = None if labels is None else (labels, labels)
+    return moment_matching_generator(fakes.cpu(), from_uint8(chosen.images), both).item()
+
+
 def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[str, float]) -> CardFacts:
     """What the card says, from the run's own numbers."""
     config, calibration = run.config, pipeline.calibration
+    if calibration is None:
+        own = {"root MMD² (held out)": held_out_discrepancy(pipeline, run.data.held_out)}
+        measured = {"held-out images": min(1000, len(run.data.held_out))}
+    else:
+        own = {"discriminator AUC (held out)": calibration.auc}
+        measured = {"held-out images of the judge": calibration.images}
     named = NAMED.get(config.data)
     dataset = config.data if named or _is_public(config.data) else Path(config.data).name
     return CardFacts(
@@ -114,15 +134,19 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
         + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
         seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
-        scores=({} if report is None else report.scores) | {"discriminator AUC (held out)": calibration.auc},
+        scores=({} if report is None else report.scores) | own,
         scales=scales,
-        provenance={"held-out images of the judge": calibration.images} if report is None else report.provenance,
+        provenance=measured if report is None else report.provenance,
         judge=_judge(calibration, pipeline),
         training=_training(run),
         recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
         data=_data(config, dataset),
-        limits="The images are small and show what the training set shows, its gaps and habits included. The judge knows "
-        "this generator only: it was fitted on its images, and says little about those of others.",
+        limits="The images are small and show what the training set shows, its gaps and habits included."
+        + (
+            " The judge knows this generator only: it was fitted on its images, and says little about those of others."
+            if calibration
+            else ""
+        ),
     )
 
 
@@ -131,13 +155,16 @@ def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     colours = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
     height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
+    second = "without a discriminator" if pipeline.discriminator is None else "with its discriminator"
     return (
         f"A {kind} {config.architecture.upper()} that draws {dataset} images of {width} × {height} "
-        f"pixels ({colours}), with its discriminator. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
+        f"pixels ({colours}), {second}. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
     )
 
 
-def _judge(calibration: Calibration, pipeline: GANPipeline) -> str:
+def _judge(calibration: Calibration | None, pipeline: GANPipeline) -> str:
+    if calibration is None:
+        return "There is none: this generator had no opponent, and was trained to match the moments of the data."
     labelled = " Both were given their class." if pipeline.label_names else ""
     return (
         f"Against its own generator, on {calibration.images:,} images neither player was trained on (half of them real), the "

@@ -28,9 +28,9 @@ from gan_hub.training.batches import (
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
 from gan_hub.training.config import FREE_OPTIONS, TrainConfig, modern
 from gan_hub.training.export import finish
-from gan_hub.training.players import TENSOR_FILES, Players
+from gan_hub.training.players import Players
 from gan_hub.training.run import Run
-from gan_hub.training.steps import discriminator_step, generator_step
+from gan_hub.training.steps import discriminator_step, generator_step, matching_step
 from gan_hub.training.stopping import Stopped, StopSignal
 
 SHARDING = {
@@ -89,8 +89,10 @@ def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> 
 
     Every update has images and noise of its own, unless fakes are shared. Returns the metrics of the last updates.
     """
-    k = config.discriminator_steps
     batches.seed_layers(step)
+    if players.discriminator is None:
+        return match(players, config, batches, step)
+    k = config.discriminator_steps
     penalise = step % config.penalty_interval == 0
     stretch = config.path_length_weight > 0 and step % config.path_length_interval == 0
 
@@ -109,6 +111,13 @@ def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> 
     view = batches.view(step, VIEW_GENERATOR, step, players.controls.augment_p)
     metrics |= generator_step(players, config, reals, fakes, labels, view, latents)
     return metrics | players.weight_norms()
+
+
+def match(players: Players, config: TrainConfig, batches: Batches, step: int) -> dict[str, torch.Tensor]:
+    """A turn of a generator that plays alone: one update, on fakes with the labels of the reals they are to match."""
+    reals, labels = batches.reals(step)
+    fakes, _ = players.fakes(batches.noise(step, NOISE_GENERATOR), None, labels, graph=True)
+    return matching_step(players, config, reals, fakes, labels) | players.weight_norms()
 
 
 def _agree(accelerator: Accelerator, start: int, fingerprint: str) -> None:
@@ -212,7 +221,7 @@ def _in_a_sentence(config: TrainConfig, processes: int) -> Iterator[None]:
 def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprint: str) -> dict:
     """The state of the newest valid checkpoint of the same configuration and data, after loading the players from it."""
     accelerator = players.accelerator
-    path, tensors, state, refused = load_newest(checkpoints, TENSOR_FILES)
+    path, tensors, state, refused = load_newest(checkpoints, tuple(players.tensors()))
     for reason in refused:
         accelerator.print(f"passed over a checkpoint: {reason}")
     needed = ("step", "config", "data", "processes", "elapsed", "watched", "tensors", *players.state())

@@ -20,8 +20,8 @@ ADA_INTERVAL = 4  # steps between adjustments of p (Karras et al. 2020a, section
 SMALLEST_SCALE = 2.0**-10  # of an fp16 loss: so many halvings in a row mean that the gradient itself is not finite
 
 
-def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GANModel]:
-    """The generator and the discriminator of a config, with fresh weights from the global generator.
+def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GANModel | None]:
+    """The generator and the discriminator of a config, if it has one, with fresh weights from the global generator.
 
     `num_classes` of the data: of its labels, or of its maps where the architecture is drawn from maps.
     """
@@ -30,7 +30,8 @@ def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GAN
     if issubclass(pair.generator, Semantic):
         classes = {"num_classes": 0, "semantic_classes": num_classes}
     shape = {"resolution": config.resolution, "channels": config.channels, **classes}
-    return pair.generator(**shape, **config.generator), pair.discriminator(**shape, **config.discriminator)
+    generator = pair.generator(**shape, **config.generator)
+    return generator, pair.discriminator and pair.discriminator(**shape, **config.discriminator)
 
 
 class Descent:
@@ -80,29 +81,41 @@ class Controls:
 
 
 class Players:
-    """Generator and discriminator as `accelerator.prepare` wraps them, each with its descent; plus the average."""
+    """Generator and discriminator as `accelerator.prepare` wraps them, each with its descent; plus the average.
+
+    Where the generator's loss needs no opponent, `discriminator` and all that belongs to it is None.
+    """
 
     def __init__(self, config: TrainConfig, num_classes: int, accelerator: Accelerator):
         torch.manual_seed(config.seed)
         generator, discriminator = build_networks(config, num_classes)
-        if config.precision == "fp64":
-            generator, discriminator = generator.double(), discriminator.double()
         self.config, self.accelerator, self.controls = config, accelerator, Controls()
+        if config.precision == "fp64":
+            generator.double()
         # Before `prepare`, which patches `forward` with autocast: the average is sampled as it will be published.
         self.ema = EMA(generator.to(accelerator.device), config.ema_halflife_kimg)
-        if config.channels_last:
-            generator, discriminator = (net.to(memory_format=torch.channels_last) for net in (generator, discriminator))
-        self.generator, self.discriminator = accelerator.prepare(generator.train(), discriminator.train())
-        if config.compile:
-            self.bare_generator.compile()
-            self.bare_discriminator.compile()
-        # The optimizers stay unprepared: accelerate's share one loss scaler, and there is no loader whose pace they keep.
-        self.generator_descent = self._descent(self.bare_generator, config.learning_rate_generator)
-        self.discriminator_descent = self._descent(self.bare_discriminator, config.learning_rate_discriminator)
+        self.generator, self.generator_descent = self._enter("generator", generator)
+        self.discriminator = self.discriminator_descent = None
+        if discriminator is not None:
+            self.discriminator, self.discriminator_descent = self._enter("discriminator", discriminator)
 
-    def _descent(self, network: GANModel, rate: float) -> Descent:
-        optimizer = torch.optim.Adam(network.parameters(), rate, (self.config.beta1, self.config.beta2))
-        return Descent(optimizer, self.accelerator.device.type, scaled=self.config.precision == "fp16")
+    def _enter(self, name: str, network: GANModel) -> tuple[torch.nn.Module, Descent]:
+        """A player as it takes part, and its descent."""
+        config = self.config
+        if config.precision == "fp64":
+            network.double()
+        if config.channels_last:
+            network.to(memory_format=torch.channels_last)
+        prepared = self.accelerator.prepare(network.train())
+        if config.compile:
+            network.compile()
+        rate = getattr(config, f"learning_rate_{name}")
+        if getattr(config, f"optimizer_{name}") == "sgd":
+            optimizer = torch.optim.SGD(network.parameters(), rate, config.momentum)
+        else:
+            optimizer = torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2))
+        # It stays unprepared: accelerate's optimizers share one loss scaler, and there is no loader whose pace they keep.
+        return prepared, Descent(optimizer, self.accelerator.device.type, scaled=config.precision == "fp16")
 
     @property
     def bare_generator(self) -> GANModel:
@@ -110,8 +123,19 @@ class Players:
         return self.accelerator.unwrap_model(self.generator)
 
     @property
-    def bare_discriminator(self) -> GANModel:
-        return self.accelerator.unwrap_model(self.discriminator)
+    def bare_discriminator(self) -> GANModel | None:
+        return None if self.discriminator is None else self.accelerator.unwrap_model(self.discriminator)
+
+    @property
+    def networks(self) -> dict[str, GANModel]:
+        """Each player that takes part, as the network itself."""
+        both = {"generator": self.bare_generator, "discriminator": self.bare_discriminator}
+        return {name: network for name, network in both.items() if network is not None}
+
+    @property
+    def descents(self) -> dict[str, Descent]:
+        """The same players' descents."""
+        return {name: getattr(self, f"{name}_descent") for name in self.networks}
 
     @property
     def latent_size(self) -> int:
@@ -145,6 +169,12 @@ class Players:
         """Inside, where `needed`, compiled networks run eagerly: what torch.compile made has no second derivative."""
         return torch.compiler.set_stance("force_eager") if needed and self.config.compile else contextlib.nullcontext()
 
+    def everyones(self, share: torch.Tensor) -> torch.Tensor:
+        """The global batch that this process has a share (n, ...) of; only its own share carries a gradient."""
+        parts = list(self.accelerator.gather(share.detach()).split(len(share)))
+        parts[self.accelerator.process_index] = share
+        return torch.cat(parts)
+
     def mean(self, value: torch.Tensor) -> float:
         """A scalar's mean over the processes; the processor waits for it."""
         return self.accelerator.reduce(value.detach(), "mean").item()
@@ -166,57 +196,50 @@ class Players:
 
     def set_pace(self, factor: float) -> None:
         """Both learning rates at `factor` of their configured values: a function of the clock, nothing to resume."""
-        self.generator_descent.set_learning_rate(self.config.learning_rate_generator * factor)
-        self.discriminator_descent.set_learning_rate(self.config.learning_rate_discriminator * factor)
+        for name, descent in self.descents.items():
+            descent.set_learning_rate(getattr(self.config, f"learning_rate_{name}") * factor)
 
     def grow(self, images_seen: int) -> None:
         """Sets growing networks to their level at a time: a function of the clock as well."""
         if self.config.grow_kimg > 0:
-            for network in (self.bare_generator, self.bare_discriminator, self.ema.model):
+            for network in (*self.networks.values(), self.ema.model):
                 network.grow(self.config.level(images_seen))
 
-    def published(self) -> tuple[GANModel, GANModel]:
+    def published(self) -> tuple[GANModel, GANModel | None]:
         """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode."""
-        copies = []
-        for network in (self.ema.model, self.bare_discriminator):
-            copy = type(network).from_config(network.config)
-            copy.load_state_dict(network.state_dict())
-            copies.append(copy.eval())
-        return copies[0], copies[1]
+        copies = {}
+        for name, network in (self.networks | {"generator": self.ema.model}).items():
+            copies[name] = type(network).from_config(network.config)
+            copies[name].load_state_dict(network.state_dict())
+            copies[name].eval()
+        return copies["generator"], copies.get("discriminator")
 
     def weight_norms(self) -> dict[str, torch.Tensor]:
         """‖weights‖ of both networks: one number each that NaN or Inf in any weight spoils."""
-        networks = {"generator": self.bare_generator, "discriminator": self.bare_discriminator}
         return {
             f"weights/{name}": torch.nn.utils.get_total_norm([p.detach() for p in network.parameters()])
-            for name, network in networks.items()
+            for name, network in self.networks.items()
         }
 
     def exhausted_scaler(self) -> str | None:
         """The player whose fp16 loss scale has been halved to nothing, for its gradient is never finite; else None."""
-        for name, descent in (("generator", self.generator_descent), ("discriminator", self.discriminator_descent)):
+        for name, descent in self.descents.items():
             if descent.scaler.is_enabled() and descent.scaler.get_scale() < SMALLEST_SCALE:
                 return name
         return None
 
     def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Everything a checkpoint must hold as tensors, by file (TENSOR_FILES)."""
-        contents = (
-            self.bare_generator.state_dict(),
-            self.bare_discriminator.state_dict(),
-            self.ema.model.state_dict(),
-            optimizer_tensors(self.generator_descent.optimizer),
-            optimizer_tensors(self.discriminator_descent.optimizer),
-        )
-        return dict(zip(TENSOR_FILES, contents))
+        """Everything a checkpoint must hold as tensors, by file (of TENSOR_FILES, those of the players that are there)."""
+        contents = {name: network.state_dict() for name, network in self.networks.items()}
+        contents["ema"] = self.ema.model.state_dict()
+        for name, descent in self.descents.items():
+            contents[f"optimizer_{name}"] = optimizer_tensors(descent.optimizer)
+        return contents
 
     def state(self) -> dict[str, dict]:
         """Everything a checkpoint must hold as numbers: the controls, and both loss scalers (empty but under fp16)."""
-        return {
-            "controls": asdict(self.controls),
-            "scaler_generator": self.generator_descent.scaler.state_dict(),
-            "scaler_discriminator": self.discriminator_descent.scaler.state_dict(),
-        }
+        scalers = {f"scaler_{name}": descent.scaler.state_dict() for name, descent in self.descents.items()}
+        return {"controls": asdict(self.controls)} | scalers
 
     def load(self, tensors: dict[str, dict[str, torch.Tensor]], state: dict) -> None:
         """The inverse of `tensors` and `state`; raises LoadError where the checkpoint is of another network."""
@@ -224,11 +247,11 @@ class Players:
         if missing:
             raise LoadError(f"the checkpoint's controls lack {sorted(missing)[0]!r}.")
         try:
-            self.bare_generator.load_state_dict(tensors["generator"])
-            self.bare_discriminator.load_state_dict(tensors["discriminator"])
+            for name, network in self.networks.items():
+                network.load_state_dict(tensors[name])
             self.ema.model.load_state_dict(tensors["ema"])
-            self.generator_descent.load(tensors["optimizer_generator"], state["scaler_generator"])
-            self.discriminator_descent.load(tensors["optimizer_discriminator"], state["scaler_discriminator"])
+            for name, descent in self.descents.items():
+                descent.load(tensors[f"optimizer_{name}"], state[f"scaler_{name}"])
             self.controls = Controls(**state["controls"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise LoadError(

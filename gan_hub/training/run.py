@@ -77,10 +77,7 @@ class Run:
         if monitors:
             self.monitors.load(monitors)
         self.diversity = Diversity(data.train, self.players.latent_size)
-        self.changes = {
-            "change/generator": Change(self.players.bare_generator),
-            "change/discriminator": Change(self.players.bare_discriminator),
-        }
+        self.changes = {f"change/{name}": Change(network) for name, network in self.players.networks.items()}
         self.memorising = Memorising(data.train, data.held_out) if Memorising.possible(data.train) else None
         frames, steps = config.timelapse_frames, config.total_steps
         self.timelapse = Timelapse(config.run_folder, frames, steps, config.batch_size, images)
@@ -89,11 +86,13 @@ class Run:
 
     def headline(self) -> str:
         """What a newcomer can check at a glance: processes, device, precision, sizes, data."""
-        networks = (self.players.bare_generator, self.players.bare_discriminator)
-        sizes = [sum(p.numel() for p in network.parameters()) / 1e6 for network in networks]
+        sizes = [
+            f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
+            for name, network in self.players.networks.items()
+        ]
         return (
             f"{self.accelerator.num_processes} process(es) on {self.accelerator.device}, {self.config.precision}; "
-            f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M parameters\n"
+            f"{', '.join(sizes)} parameters{'' if len(sizes) > 1 else ', no discriminator'}\n"
             f"training on {self.data.train.report()} Held out: {len(self.data.held_out):,}."
         )
 

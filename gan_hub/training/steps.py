@@ -1,4 +1,4 @@
-"""The two players' steps. Read them side by side: the same skeleton, and only the game differs.
+"""The two players' steps. Read them side by side: the same skeleton, and only the game differs. One plays alone.
 
 Shapes: n images of this process, Z latent size. Logits (n,). Losses are scalars; what is returned is detached.
 Images are (n, C, H, W) in [-1, 1], the fakes of a multi-scale generator a list of them; the discriminator is shown them
@@ -11,6 +11,7 @@ import torch
 from gan_hub.augment import View
 from gan_hub.losses import (
     ADVERSARIAL,
+    MATCHING,
     PENALTIES,
     around,
     between,
@@ -80,6 +81,23 @@ def generator_step(players, config, reals, fakes, labels, view: View, latents=No
     values["gradient/generator"] = descent.step(total)
     discriminator.requires_grad_(True)
     return {"loss/generator": loss.detach()} | detached(values)
+
+
+def matching_step(players, config, reals, fakes, labels) -> dict[str, torch.Tensor]:
+    """One update of a generator that has no opponent, through its fakes, compared with reals of the same labels.
+
+    All images with all: those of the other processes are there as well, without a gradient. As each process has the
+    gradient of its own share and the reduction takes their mean, the loss is multiplied by their number.
+    """
+    descent = players.generator_descent
+    descent.zero_grad()
+
+    classes = None if labels is None else players.everyones(labels)
+    fakes, reals = players.everyones(fakes), players.everyones(reals)
+    loss = MATCHING[config.loss](fakes, reals, None if classes is None else (classes, classes))
+
+    gradient = descent.step(loss * players.accelerator.num_processes)
+    return {"loss/generator": loss.detach(), "gradient/generator": gradient}
 
 
 def shown(view: View, images: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
