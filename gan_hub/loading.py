@@ -175,7 +175,7 @@ def _read_header(path: Path, data: bytes) -> Mapping[str, dict]:
     return header
 
 
-def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str, torch.Tensor], variant) -> None:
+def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str, torch.Tensor], variant, mixed) -> None:
     """Names, dtypes and shapes against the tensors the network has (on the meta device)."""
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing:
@@ -195,24 +195,29 @@ def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str,
                 f"{path}: tensor {name!r} has shape {shown(shape)}, but the config asks for {list(tensor.shape)}."
             )
     found = sorted({header[name]["dtype"] for name, tensor in expected.items() if tensor.is_floating_point()})
-    if len(found) > 1:
+    if len(found) > 1 and not mixed:
         raise LoadError(f"{path}: its tensors mix the dtypes {', '.join(found)}; one file has one floating dtype.")
 
 
 def read_weights(
-    path: Path, expected: Mapping[str, torch.Tensor], variant: str | None = None, manifest: Manifest | None = None
+    path: Path,
+    expected: Mapping[str, torch.Tensor],
+    variant: str | None = None,
+    manifest: Manifest | None = None,
+    mixed_dtypes: bool = False,
 ) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file, in the file's dtype, on the CPU.
 
     `expected` is the state dict the file must fill, on any device (meta costs nothing): same names, same shapes,
-    floating tensors all in one of float32, float16, bfloat16 (`variant` narrows it to one), integer tensors in int64.
+    floating tensors all in one of float32, float16, bfloat16 (`variant` narrows it to one, `mixed_dtypes` lets
+    each tensor have its own), integer tensors in int64.
     The file is read only once its header and size agree with that, and parsed from the very bytes that were hashed.
     Raises LoadError; nothing of the file is ever executed.
     """
     # Float tensors of at most 4 bytes, integer tensors of 8, plus the header: no honest file is larger.
     elements = sum(t.numel() * (4 if t.is_floating_point() else 8) for t in expected.values())
     data = read_bytes(path, 8 + MAX_HEADER_BYTES + elements)
-    _check_header(path, _read_header(path, data), expected, variant)
+    _check_header(path, _read_header(path, data), expected, variant, mixed_dtypes)
     if manifest is not None:
         manifest.verify(path.relative_to(manifest.path.parent).as_posix(), data)
     try:

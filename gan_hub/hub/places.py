@@ -55,13 +55,25 @@ def _names() -> str:
     return ", ".join(bundled()) or "none at hand"
 
 
+def download_file(repo_id: str, name: str, **download) -> Path:
+    """One file of a Hub repository; nothing else of it is fetched. `download` and errors as in `resolve`."""
+    path = _snapshot(repo_id, [name], **download, allow_patterns=[name]) / name
+    if not os.path.isfile(path):
+        raise LoadError(f"{repo_id}: no {name} in it.")
+    return path
+
+
 def _download(repo_id: str, components: tuple[str, ...], variant: str | None = None, **download) -> Path:
     weights = f"{WEIGHTS_NAME}.{variant}.safetensors" if variant else f"{WEIGHTS_NAME}.safetensors"
     patterns = ["*.json", "README.md", "reference.safetensors", "segmentations.safetensors", "real_samples.*"]
     needed = [f"{component}/{file}" for component in components for file in ("config.json", weights)]
     # "*" also matches "/": without this line every component's config would be fetched, wanted or not.
     ignored = [f"{component}/*" for component in {"generator", "discriminator"} - set(components)]
-    download |= {"allow_patterns": patterns + needed, "ignore_patterns": ignored}
+    return _snapshot(repo_id, needed, **download, allow_patterns=patterns + needed, ignore_patterns=ignored)
+
+
+def _snapshot(repo_id: str, needed: list[str], **download) -> Path:
+    """The folder of a download; every way in which the Hub can fail becomes a LoadError of one sentence."""
     try:
         folder = snapshot_download(repo_id, **download)
     except GatedRepoError as error:

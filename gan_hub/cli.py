@@ -1,0 +1,318 @@
+"""The command `gan-hub`: look at models, draw samples and walks, transfer styles. Also `python -m gan_hub.cli`.
+
+Exit codes: 0 done, 2 wrong usage, 1 it failed, 130 interrupted; the reason is one line. Nothing is imported but what the
+one command needs, so that --help is quick.
+"""
+
+import argparse
+import contextlib
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
+
+  gan-hub list
+  gan-hub sample dcgan-fashion-mnist --seeds 0-15 --label sneaker --out grid.png
+  gan-hub interpolate dcgan-mnist --seeds 1,5,9 --label 7 --out walk.webp
+  gan-hub style-transfer photo.jpg painting.jpg out.png --features timm/vgg19.tv_in1k"""
+MODEL_HELP = "a bundled model (see `gan-hub list`), a folder, or a Hub id"
+MOST_IMAGES = 4096  # seeds or frames of one command; they all lie in memory at once
+LARGEST_SEED = 2**32 - 1  # as in gan_hub.latents, which would import torch
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with wrong usage answered in one line instead of a whole synopsis."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code. Wrong usage that argparse itself sees leaves through SystemExit(2)."""
+    given = parser().parse_args(arguments)
+    try:
+        COMMANDS[given.command](given)
+        return 0
+    except KeyboardInterrupt:
+        return _failed(given, "interrupted; nothing was written.", 130)
+    except Exception as error:
+        if given.debug:
+            raise
+        from gan_hub.loading import LoadError
+
+        if isinstance(error, ValueError) and not isinstance(error, LoadError):
+            return _failed(given, str(error), 2)
+        if isinstance(error, (LoadError, OSError, ArithmeticError)):
+            return _failed(given, str(error), 1)
+        return _failed(given, f"{type(error).__name__}: {error} (--debug shows where)", 1)
+
+
+def _failed(given: argparse.Namespace, why: str, code: int) -> int:
+    print(f"gan-hub {given.command}: {' '.join(why.split())}", file=sys.stderr)
+    return code
+
+
+# ------------------------------------------------------------------------------------------------------------- usage
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options; those that are checked without a model are checked here."""
+    root = Parser(
+        prog="gan-hub",
+        description="Load, play with and publish GANs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, said: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=said, description=said, allow_abbrev=False)
+        added.add_argument("--debug", action="store_true", help="show tracebacks")
+        return added
+
+    command("list", "the bundled models with data, size and scores")
+    command("info", "what a model is made of, and how good its discriminator judges").add_argument(
+        "model", metavar="MODEL", help=MODEL_HELP
+    )
+
+    sample = command("sample", "draw images of seeds into one picture")
+    _add_model(sample, least_seeds=1)
+    sample.add_argument("--out", type=picture, required=True, metavar="FILE.png")
+    sample.add_argument("--columns", type=whole(1, MOST_IMAGES), help="of the grid; by default as square as can be")
+    sample.add_argument("--scale", type=whole(1, 64), default=1, help="whole pixels for one, without smoothing (1)")
+
+    walk = command("interpolate", "walk through the latents of some seeds, as an animation")
+    _add_model(walk, least_seeds=2)
+    walk.add_argument("--out", type=animation, required=True, metavar="FILE.webp|gif")
+    walk.add_argument("--frames", type=whole(2, MOST_IMAGES), default=60, help="of the whole walk, 20 a second (60)")
+    walk.add_argument("--scale", type=whole(1, 64), default=1, help="whole pixels for one, without smoothing (1)")
+
+    _add_style_options(command("style-transfer", "one picture's content in the style of another (Gatys et al. 2016)"))
+    return root
+
+
+def _add_model(command: argparse.ArgumentParser, least_seeds: int) -> None:
+    command.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    command.add_argument(
+        "--seeds", type=seeds(least_seeds), required=True, help='whole numbers and ranges, as in "0-15" or "1,5,9"'
+    )
+    command.add_argument("--label", help="name or index of a class; by default each seed has its own")
+    command.add_argument("--truncation", type=float, default=1.0, help="1 (none) … 0 (the mean)")
+
+
+def _add_style_options(command: argparse.ArgumentParser) -> None:
+    """The defaults stand in `style_transfer` alone: an option that is not given is not passed on."""
+    command.add_argument("content", type=Path, metavar="CONTENT", help="the picture whose content is kept")
+    command.add_argument("style", type=Path, metavar="STYLE", help="the picture whose style is taken")
+    command.add_argument("out", type=picture, metavar="OUT.png")
+    options = {
+        "--features": (str, 'a .safetensors file, a Hub id, or the bundled "fashion" or "digits" (fashion)'),
+        "--steps": (int, "evaluations of losses and gradient (300)"),
+        "--content-weight": (float, "(1)"),
+        "--style-weight": (float, "(100)"),
+        "--variation-weight": (float, "(1)"),
+        "--size": (int, "pixels of the longer side (256)"),
+        "--seed": (int, "of the noise (0)"),
+        "--device": (str, "cpu, cuda or mps (cpu)"),
+    }
+    for name, (kind, said) in options.items():
+        command.add_argument(name, type=kind, help=said, default=argparse.SUPPRESS)
+    for name, allowed in (("--optimizer", ("lbfgs", "adam")), ("--start", ("content", "noise"))):
+        said = f"{' or '.join(allowed)} ({allowed[0]})"
+        command.add_argument(name, choices=allowed, help=said, default=argparse.SUPPRESS)
+
+
+def seeds(least: int):
+    """A reader of "0-3,7" → [0, 1, 2, 3, 7]; the seeds are counted before they are spelled out."""
+
+    def read(text: str) -> list[int]:
+        ranges = []
+        for piece in text.replace(" ", "").split(","):
+            match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", piece, re.ASCII)
+            first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+            if not first <= last <= LARGEST_SEED:
+                raise argparse.ArgumentTypeError(
+                    f'{piece[:40]!r} is not allowed; seeds are whole numbers from 0 to {LARGEST_SEED}, as in "0-15,99"'
+                )
+            ranges.append(range(first, last + 1))
+        count = sum(map(len, ranges))
+        if not least <= count <= MOST_IMAGES:
+            raise argparse.ArgumentTypeError(f"{count} seeds are not allowed; from {least} to {MOST_IMAGES}")
+        return [seed for numbers in ranges for seed in numbers]
+
+    return read
+
+
+def whole(least: int, most: int):
+    """A reader of a whole number in least … most."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not allowed; a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def picture(text: str) -> Path:
+    return _output(text, (".png",))
+
+
+def animation(text: str) -> Path:
+    if text.lower().endswith(".mp4"):
+        raise argparse.ArgumentTypeError(f"{text!r}: gan_hub has no writer of .mp4; take .webp or .gif")
+    return _output(text, (".webp", ".gif"))
+
+
+def _output(text: str, endings: tuple[str, ...]) -> Path:
+    """A file that can be written, as far as can be told before hours of work."""
+    path = Path(text)
+    if path.suffix not in endings:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it ends in {' or '.join(endings)}")
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: its folder must exist and be writable")
+    return path
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, which takes its place once everything is written, and leaves nothing else."""
+    scratch = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield scratch
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+# ----------------------------------------------------------------------------------------------------------- commands
+
+
+def list_(given: argparse.Namespace) -> None:
+    from gan_hub.hub.zoo import list_models
+    from gan_hub.images import height_width
+
+    models = list_models()
+    for model in models:
+        height, width = height_width(model.resolution)
+        scores = ", ".join(f"{name} {value:g}" for name, value in model.scores.items())
+        print(f"{model.name}  {model.dataset}, {width} × {height}, {model.megabytes:g} MB; {scores}")
+    if not models:
+        print("no models at hand: they lie in model_cards/ of a source checkout; others load by their Hub id.")
+
+
+def info(given: argparse.Namespace) -> None:
+    from gan_hub.images import height_width
+
+    pipe = _load(given.model)
+    config = pipe.generator.config
+    height, width = height_width(config["resolution"])
+    print(f"{given.model}: images of {width} × {height} × {config['channels']} from {config['latent_size']} numbers")
+    for name, player in (("generator", pipe.generator), ("discriminator", pipe.discriminator)):
+        if player is not None:
+            parameters = sum(parameter.numel() for parameter in player.parameters())
+            print(f"{name}: {type(player).__name__}, {parameters:,} parameters")
+    print(f"classes: {', '.join(pipe.label_names) if pipe.label_names else 'none'}")
+    judge = pipe.calibration
+    if judge is not None:
+        print(f"judge: held-out AUC {judge.auc:.3f}, calibration error {judge.error:.3f}, {judge.images:,} images")
+    print(f"files: {pipe.name_or_path}")
+
+
+def sample(given: argparse.Namespace) -> None:
+    from gan_hub.images import grid, save_png
+
+    pipe = _load(given.model)
+    images = pipe(given.seeds, labels=_label(given, pipe), truncation=given.truncation).images
+    sheet = grid(images, given.columns or math.ceil(math.sqrt(len(images))), scale=given.scale)
+    told = {name: getattr(given, name) for name in ("model", "label", "truncation")}
+    with written(given.out) as scratch:
+        save_png(sheet, scratch, seeds=",".join(map(str, given.seeds)), **told)
+    print(f"{given.out}: {len(images)} images")
+
+
+def interpolate(given: argparse.Namespace) -> None:
+    from PIL import Image
+
+    from gan_hub.images import save_animation
+    from gan_hub.latents import interpolate as walk
+
+    pipe = _load(given.model)
+    latents = walk(pipe.sample_latents(given.seeds), given.frames)
+    images = pipe(latents=latents, labels=_label(given, pipe), truncation=given.truncation).images
+    size = (images[0].width * given.scale, images[0].height * given.scale)
+    with written(given.out) as scratch:
+        save_animation([image.resize(size, Image.Resampling.NEAREST) for image in images], scratch)
+    print(f"{given.out}: {len(images)} frames")
+
+
+def style_transfer(given: argparse.Namespace) -> None:
+    from gan_hub.images import save_png
+    from gan_hub.style_transfer import load_features
+    from gan_hub.style_transfer import style_transfer as transfer
+
+    settings = {k: v for k, v in vars(given).items() if k not in ("command", "debug", "content", "style", "out")}
+    content, style = _open(given.content), _open(given.style)
+    network = load_features(settings.pop("features", "fashion"))
+    print(f"features: {network.name}, {network.note}", file=sys.stderr)
+    every, begun = max(settings.get("steps", 300) // 10, 1), time.monotonic()
+
+    def progress(step, losses) -> None:
+        if step % every == 0:
+            terms = f"content {losses.content:.4f}, style {losses.style:.5f}, variation {losses.variation:.4f}"
+            spent = time.monotonic() - begun
+            print(f"step {step}: total {losses.total:.4g} ({terms}), {spent:.0f} s", file=sys.stderr)
+
+    result = transfer(content, style, features=network, progress=progress, **settings)
+    told = {"features": result.features, "content": given.content.name, "style": given.style.name} | settings
+    with written(given.out) as scratch:
+        save_png(result.image, scratch, **told)
+    print(f"{given.out}: {result.image.width} × {result.image.height}, total loss {result.history[-1].total:.4g}")
+
+
+COMMANDS = {
+    "list": list_,
+    "info": info,
+    "sample": sample,
+    "interpolate": interpolate,
+    "style-transfer": style_transfer,
+}
+
+
+def _load(model: str):
+    from gan_hub.pipeline import GANPipeline
+
+    return GANPipeline.from_pretrained(model)
+
+
+def _label(given: argparse.Namespace, pipe) -> str | int | None:
+    """The label as the pipeline takes it: digits are an index, unless a class is called so."""
+    if given.label is None or given.label in (pipe.label_names or ()):
+        return given.label
+    return int(given.label) if re.fullmatch(r"[0-9]{1,9}", given.label, re.ASCII) else given.label
+
+
+def _open(path: Path):
+    """A picture, whole and in RGB; raises OSError or ValueError naming the file."""
+    from PIL import Image
+
+    from gan_hub.images import normalise_pil
+
+    try:
+        with Image.open(path) as image:
+            return normalise_pil(image, 3)
+    except (ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (OSError, SyntaxError) as error:  # SyntaxError is what Pillow raises for some damaged PNGs
+        reason = getattr(error, "strerror", None) or "damaged, or of an unknown kind"
+        raise OSError(f"{path}: not a picture that can be read ({reason}).") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

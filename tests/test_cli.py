@@ -1,0 +1,245 @@
+"""The command gan-hub: what each command writes, and that a mistake is one line, an exit code and no file."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_hub import GANPipeline, cli
+from gan_hub.hub.places import bundled
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Runs one command in an empty folder → (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            code = cli.main(list(map(str, arguments)))
+        except SystemExit as left:
+            code = left.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def pictures(tmp_path) -> list[Path]:
+    """A content and a style, 40 × 40 pixels of noise."""
+    made = []
+    for seed, name in enumerate(("content.png", "style.jpg")):
+        pixels = np.random.default_rng(seed).integers(0, 255, (5, 5, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((40, 40)).save(tmp_path / name)
+        made.append(tmp_path / name)
+    return made
+
+
+def present(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+# ---------------------------------------------------------------------------------------------------------- commands
+
+
+def test_list_tells_each_bundled_model_with_its_score(run):
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == list(bundled())
+    assert any("fashion-mnist, 28 × 28, 2.8 MB; FD-fashion" in line for line in lines)
+
+
+def test_info_tells_what_a_model_is_made_of(run, tiny_model, tiny_rgb_model):
+    code, out, err = run("info", tiny_model)
+    assert (code, err) == (0, "")
+    assert "images of 28 × 28 × 1 from 8 numbers" in out and "generator: DCGANGenerator, " in out
+    assert "classes: circle, square, star" in out and "judge: held-out AUC 0.700" in out
+    assert "classes: none" in run("info", tiny_rgb_model)[1]
+
+
+def test_sample_draws_the_images_of_the_seeds_in_a_grid_that_tells_how_it_was_made(run, tiny_model, tmp_path):
+    code, out, err = run("sample", tiny_model, "--seeds", "0-3,7", "--label", "star", "--out", "grid.png")
+    assert (code, out, err) == (0, "grid.png: 5 images\n", "")
+    expected = GANPipeline.from_pretrained(tiny_model)(seeds=[0, 1, 2, 3, 7], labels="star", output_type="np").images
+    with Image.open("grid.png") as sheet:
+        assert sheet.size == (3 * 30 - 2, 2 * 30 - 2)
+        assert np.array_equal(np.asarray(sheet)[:28, :28], expected[0, ..., 0])
+        assert np.array_equal(np.asarray(sheet)[30:, 30:58], expected[4, ..., 0])
+        assert sheet.text == {"model": str(tiny_model), "label": "star", "truncation": "1.0", "seeds": "0,1,2,3,7"}
+    assert present(tmp_path) == {"grid.png"}
+
+
+def test_a_label_may_be_an_index_and_truncation_0_gives_one_image(run, tiny_model, tiny_pipeline):
+    for label in ("2", "star"):
+        run("sample", tiny_model, "--seeds", 4, "--label", label, "--out", f"{label}.png", "--scale", "2")
+    assert Path("2.png").stat().st_size > 0 and np.array_equal(
+        *(np.asarray(Image.open(f"{x}.png")) for x in ("2", "star"))
+    )
+    assert Image.open("star.png").size == (56, 56)
+    run("sample", tiny_model, "--seeds", "1,2", "--label", 0, "--truncation", 0, "--columns", 1, "--out", "mean.png")
+    mean = np.asarray(Image.open("mean.png"))
+    assert mean.shape == (58, 28) and np.array_equal(mean[:28], mean[30:])
+
+
+@pytest.mark.parametrize("ending", ["webp", "gif"])
+def test_interpolate_walks_from_the_first_seed_to_the_last(ending, run, tiny_model, tiny_pipeline, tmp_path):
+    out = f"walk.{ending}"
+    code, said, err = run(
+        "interpolate", tiny_model, "--seeds", "1,5,9", "--label", "circle", "--frames", 7, "--out", out
+    )
+    assert (code, said, err) == (0, f"{out}: 7 frames\n", "")
+    keys = tiny_pipeline(seeds=[1, 5, 9], labels="circle", output_type="np").images[..., 0]
+    with Image.open(out) as animation:
+        assert animation.n_frames == 7
+        for frame, key in zip((0, 3, 6), keys):
+            animation.seek(frame)
+            assert np.array_equal(np.asarray(animation.convert("L")), key)
+    assert present(tmp_path) == {out}
+
+
+def test_style_transfer_writes_a_picture_says_what_to_expect_and_shows_progress(run, pictures, tmp_path):
+    code, out, err = run("style-transfer", *pictures, "out.png", "--steps", 3, "--size", 40, "--style-weight", 50)
+    assert code == 0 and out.startswith("out.png: 40 × 40, total loss ")
+    lines = err.splitlines()
+    assert lines[0].startswith("features: fashion, the project's own classifier") and "no brush strokes" in lines[0]
+    assert [line.split(":")[0] for line in lines[1:]] == ["step 0", "step 1", "step 2"] and "style 0." in lines[1]
+    with Image.open("out.png") as picture:
+        assert picture.text["features"] == "fashion" and picture.text["style_weight"] == "50.0"
+    assert present(tmp_path) == {"out.png", "content.png", "style.jpg"}
+
+
+# ---------------------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["dance"], 2, "argument COMMAND: invalid choice: 'dance'"),
+        ([], 2, "the following arguments are required: COMMAND"),
+        (["list", "--colour"], 2, "unrecognized arguments: --colour"),
+        (["info", "no-such-model"], 1, "gan-hub/no-such-model: not in the cache, and the Hub cannot be reached"),
+        (["info", "../nowhere"], 1, "not a model folder"),
+        (["sample", "{model}", "--out", "x.png"], 2, "the following arguments are required: --seeds"),
+        (["sample", "{model}", "--seeds", "1"], 2, "the following arguments are required: --out"),
+        (["sample", "{model}", "--seeds", "3-1", "--out", "x.png"], 2, "'3-1' is not allowed; seeds are whole numbers"),
+        (["sample", "{model}", "--seeds", "", "--out", "x.png"], 2, "'' is not allowed; seeds are whole numbers"),
+        (["sample", "{model}", "--seeds", "0-4294967295", "--out", "x.png"], 2, "4294967296 seeds are not allowed"),
+        (["sample", "{model}", "--seeds", "4294967296", "--out", "x.png"], 2, "from 0 to 4294967295"),
+        (["sample", "{model}", "--seeds", "1", "--out", "x.tiff"], 2, "'x.tiff' is not allowed; it ends in .png"),
+        (["sample", "{model}", "--seeds", "1", "--out", "no/x.png"], 2, "'no/x.png' cannot be written: its folder"),
+        (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--label", "hat"], 2, "label 'hat' is not allowed"),
+        (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--label", "9"], 2, "label 9 is not allowed"),
+        (["sample", "{rgb}", "--seeds", "1", "--out", "x.png", "--label", "hat"], 2, "this model is unconditional"),
+        (
+            ["sample", "{model}", "--seeds", "1", "--out", "x.png", "--truncation", "2"],
+            2,
+            "truncation 2.0 is not allowed",
+        ),
+        (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--truncation", "nan"], 2, "truncation nan is not"),
+        (
+            ["sample", "{model}", "--seeds", "1", "--out", "x.png", "--scale", "0"],
+            2,
+            "'0' is not allowed; a whole number",
+        ),
+        (["interpolate", "{model}", "--seeds", "1", "--out", "x.webp"], 2, "1 seeds are not allowed; from 2"),
+        (["interpolate", "{model}", "--seeds", "1,2", "--out", "x.mp4"], 2, "gan_hub has no writer of .mp4"),
+        (["interpolate", "{model}", "--seeds", "1,2", "--out", "x.gif", "--frames", "1"], 2, "'1' is not allowed"),
+        (
+            ["style-transfer", "absent.png", "{style}", "x.png"],
+            1,
+            "absent.png: not a picture that can be read (No such",
+        ),
+        (["style-transfer", "{torn}", "{style}", "x.png"], 1, "torn.png: not a picture that can be read (damaged"),
+        (["style-transfer", "{style}", "{style}", "x.png", "--size", "31"], 2, "size=31 is not allowed"),
+        (["style-transfer", "{style}", "{style}", "x.png", "--steps", "many"], 2, "invalid int value: 'many'"),
+        (
+            ["style-transfer", "{style}", "{style}", "x.png", "--style-weight", "nan"],
+            2,
+            "style_weight=nan is not allowed",
+        ),
+        (["style-transfer", "{style}", "{style}", "x.png", "--optimizer", "sgd"], 2, "invalid choice: 'sgd'"),
+        (["style-transfer", "{style}", "{style}", "x.png", "--features", "vgg.pth"], 1, "a pickle, which can run code"),
+        (["style-transfer", "{style}", "{style}", "x.png", "--features", "timm/vgg19.tv_in1k"], 1, "cannot be reached"),
+        (
+            ["style-transfer", "{style}", "{style}", "x.png", "--size", "40", "--style-weight", "1e308"],
+            1,
+            "the picture ran away",
+        ),
+        (["style-transfer", "{style}", "{style}", "x.png", "--device", "abacus"], 1, "(--debug shows where)"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code_and_writes_nothing(
+    arguments, code, said, run, tiny_model, tiny_rgb_model, pictures, tmp_path
+):
+    (tmp_path / "torn.png").write_bytes(pictures[0].read_bytes()[:200])
+    (tmp_path / "x.png").write_bytes(b"an earlier result")
+    before = present(tmp_path)
+    places = {"model": tiny_model, "rgb": tiny_rgb_model, "style": pictures[1], "torn": tmp_path / "torn.png"}
+    got, out, err = run(*[argument.format(**places) for argument in arguments])
+    reasons = [line for line in err.splitlines() if not line.startswith(("features: ", "step "))]
+    assert (got, out) == (code, "") and len(reasons) == 1, err
+    assert reasons[0].startswith("gan-hub") and said in reasons[0]
+    assert present(tmp_path) == before and (tmp_path / "x.png").read_bytes() == b"an earlier result"
+
+
+def test_debug_shows_where_it_failed(run, tmp_path):
+    with pytest.raises(ValueError, match="not a model folder"):
+        run("info", "../nowhere", "--debug")
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    out = tmp_path / "grid.png"
+    out.write_bytes(b"old")
+    with pytest.raises(OSError, match="disk full"), cli.written(out) as scratch:
+        assert scratch.parent == out.parent and scratch.suffix == ".png"
+        scratch.write_bytes(b"ha")
+        raise OSError("disk full")
+    assert present(tmp_path) == {"grid.png"} and out.read_bytes() == b"old"
+    with cli.written(out) as scratch:
+        scratch.write_bytes(b"new")
+        assert out.read_bytes() == b"old"
+    assert present(tmp_path) == {"grid.png"} and out.read_bytes() == b"new"
+
+
+def test_the_help_and_the_defaults_it_names_need_no_torch():
+    code = """
+import sys
+from gan_hub import cli
+try:
+    cli.main(["style-transfer", "--help"])
+except SystemExit as left:
+    assert left.code == 0
+assert not {"torch", "numpy", "PIL", "huggingface_hub"} & set(sys.modules), "slow"
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    import inspect
+
+    from gan_hub.style_transfer import style_transfer
+
+    help_ = " ".join(done.stdout.split())
+    parameters = inspect.signature(style_transfer).parameters
+    for name in ("features", "steps", "content_weight", "style_weight", "variation_weight", "size", "seed", "device"):
+        said = help_.split(f"--{name.replace('_', '-')} {name.upper()} ")[1].split(")")[0] + ")"
+        assert said.endswith(f"({parameters[name].default:g})" if name not in ("features", "device") else
+                             f"({parameters[name].default})"), said  # fmt: skip
+    for name in ("optimizer", "start"):
+        assert f"({parameters[name].default})" in help_
+
+
+def test_the_module_runs_as_a_program_and_an_error_has_no_traceback(tmp_path):
+    for arguments, code in ((["style-transfer", "absent.png", "absent.png", "x.png"], 1), (["walk"], 2)):
+        command = [sys.executable, "-m", "gan_hub.cli", *arguments]
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == code and "Traceback" not in done.stderr
+        assert done.stdout == "" and len(done.stderr.splitlines()) == 1, done.stderr
