@@ -33,11 +33,12 @@ COPIES = 0.5  # of the distance that unseen images have to the nearest training 
 class Monitors:
     """Watches the numbers of one run and raises alarms; `batch_size` images are a step.
 
-    Without `batch_size` each call of `observe` counts as one look of LOOK_STEPS steps.
+    Without `batch_size` each call of `observe` counts as one look of LOOK_STEPS steps. `alone` is a generator without
+    an opponent, for whom some remedies are others.
     """
 
-    def __init__(self, batch_size: int | None = None):
-        self.batch_size = batch_size
+    def __init__(self, batch_size: int | None = None, alone: bool = False):
+        self.batch_size, self.alone = batch_size, alone
         self.images_seen, self.count = 0, 0  # of the run, and its looks so far
         self.pending: dict[str, list[float]] = {}  # name → [sum of value · steps, steps] of the look being made
         self.pending_steps = 0
@@ -102,7 +103,8 @@ class Monitors:
         return True
 
     def _sentence(self, name: str, evidence: str) -> str:
-        return f"{name}: {evidence}; {ALARMS[name].remedy}."
+        alarm = ALARMS[name]
+        return f"{name}: {evidence}; {self.alone and alarm.alone or alarm.remedy}."
 
     def _learn(self, look: Look) -> None:
         """The usual value of each magnitude: the largest of the first looks, then a slow average of logarithms."""
@@ -268,6 +270,7 @@ class Alarm(NamedTuple):
     symptom: Callable[[Monitors], str | None]
     remedy: str
     explains: tuple[str, ...] = ()  # alarms that are only a consequence, and stay silent beside this one
+    alone: str = ""  # the remedy where there is no discriminator, if it is another
 
 
 # cause → how it shows, and what to do in words of the recipe
@@ -276,6 +279,7 @@ ALARMS: dict[str, Alarm] = {
         _diverging,
         "lower learning_rate_discriminator and learning_rate_generator or raise r1_gamma (with loss wasserstein: set "
         "wgan_gp_weight or weight_clip), and go on from an earlier checkpoint",
+        alone="lower learning_rate_generator, and go on from an earlier checkpoint",
     ),
     "imbalance, discriminator leaps": Alarm(
         _leapt("discriminator"),
@@ -299,6 +303,8 @@ ALARMS: dict[str, Alarm] = {
         "take loss non_saturating or relativistic instead of minimax, lower learning_rate_discriminator, and raise "
         "r1_gamma or instance_noise",
         explains=("imbalance, discriminator wins", "imbalance, generator does not move"),
+        alone="raise learning_rate_generator if it is small; else it has come as near to the data as it can, so give it more "
+        "units or end the run",
     ),
     "imbalance, discriminator wins": Alarm(
         _discriminator_won,
@@ -314,9 +320,11 @@ ALARMS: dict[str, Alarm] = {
         _collapsed,
         "go back to a checkpoint from before, raise r1_gamma and r2_gamma, give the discriminator minibatch_stddev, take "
         "loss relativistic, or lower learning_rate_generator",
+        alone="go back to a checkpoint from before, raise batch_size, or lower learning_rate_generator",
     ),
     "memorising": Alarm(
         _memorising,
         "stop earlier (total_kimg), use more images, or augment: ada or diffaugment, and flip where mirroring is harmless",
+        alone="stop earlier (total_kimg), use more images, and flip where mirroring is harmless",
     ),
 }

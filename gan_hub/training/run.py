@@ -73,7 +73,7 @@ class Run:
         config, data = self.config, self.data
         self.records = Records(config.run_folder, images)
         (config.run_folder / CONFIG_NAME).write_text(config.to_yaml(), encoding="utf-8")
-        self.monitors = Monitors(config.batch_size)
+        self.monitors = Monitors(config.batch_size, alone=self.players.discriminator is None)
         if monitors:
             self.monitors.load(monitors)
         self.diversity = Diversity(data.train, self.players.latent_size)

@@ -16,6 +16,7 @@ from gan_hub.training import loop
 from gan_hub.training.batches import Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import OF_TWO, TrainConfig
+from gan_hub.training.monitors import ALARMS, Monitors
 from gan_hub.training.players import Players
 from gan_hub.training.records import read_log
 from tests.training.test_exact import newest, train
@@ -133,6 +134,22 @@ def test_a_run_without_a_discriminator_is_exported_scored_and_says_so(small_opti
     logged = {name for line in read_log(config.run_folder / "log.jsonl") for name in line}
     assert {"loss/generator", "gradient/generator", "diversity", "change/generator"} <= logged
     assert not [name for name in logged if "discriminator" in name or "logit" in name or "accuracy" in name]
+
+
+def test_no_alarm_of_a_generator_that_plays_alone_speaks_of_a_discriminator():
+    told = {"loss/generator": 0.3, "gradient/generator": 1.0, "diversity": 0.9, "change/generator": 0.1}
+    collapsed, healthy = told | {"diversity": 0.0}, Monitors()
+    for alone in (True, False):
+        monitors = Monitors(alone=alone)
+        said = " ".join(sentence for images in range(5) for sentence in monitors.observe(images, collapsed))
+        assert said.startswith("mode collapse") and ("discriminator" in said) is not alone
+    assert not [sentence for images in range(30) for sentence in healthy.observe(images, told)]
+    possible = [
+        alarm for name, alarm in ALARMS.items() if "discriminator" not in name and name != "imbalance, generator wins"
+    ]
+    for alarm in possible:
+        remedy = alarm.alone or alarm.remedy
+        assert not [word for word in ("discriminator", "r1_gamma", "augment") if word in remedy], remedy
 
 
 # -------------------------------------------------------------------------------------------- resume, bit for bit
