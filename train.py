@@ -72,13 +72,15 @@ def describe(config) -> str:
     """The full configuration as YAML, then the sizes of both networks (built without memory)."""
     import torch
 
-    from gan_hub.data import NAMED, load_images
+    from gan_hub.data import NAMED, load_images, load_pairs
     from gan_hub.training.players import build_networks
 
     classes = 0
     if config.conditional:
         names = NAMED[config.data].label_names if config.data in NAMED else None
         classes = len(names or load_images(config.data, config.resolution, config.channels).label_names or ())
+    if config.takes_maps:
+        classes = len(load_pairs(config.data, config.resolution, config.channels).map_names)
     with torch.device("meta"):
         sizes = [
             network and sum(p.numel() for p in network.parameters()) for network in build_networks(config, classes)
