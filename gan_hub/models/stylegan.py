@@ -2,8 +2,9 @@
 
 A mapping network turns z into w; the picture starts from a learned constant, and each layer's features are normalised
 one by one and take scale and shift, the layer's style, from w (AdaIN, equation 1); noise adds what chance decides: pores,
-curls. That is the generator of figure 1 b and table 1's row E; the discriminator is ProGAN's with blurred halvings, and
-both players can grow. Gains, biases and the order of things follow the authors' program, so that weights mean the same.
+curls. That is the generator of figure 1 b and table 1's rows E and F (which differ in training alone: mixed styles); the
+discriminator is ProGAN's with blurred halvings, and both players can grow. Gains, biases and the order of things follow
+the authors' program, so that weights mean the same.
 
 Where we deviate: `forward` gives images in [-1, 1], while `synthesize` gives the linear colours of the paper, and so that
 the first ones lie well inside, the layers that make colours start small; the constant starts from N(0, 1), not from 1,
@@ -168,7 +169,7 @@ class Styled(nn.Module):
         if self.has_noise and noise != "none":
             pixels = self.noise_const[None, None]
             if noise == "random":
-                pixels = torch.randn(len(x), 1, *x.shape[2:], device=x.device, dtype=added.dtype)
+                pixels = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, dtype=added.dtype)
             added = torch.addcmul(added, self.noise_strength[:, None, None], pixels)
         x = functional.leaky_relu_(x + added.to(x.dtype), LEAK)
         with precision(w.device, force_fp32=True):  # the style decides the size of everything
@@ -242,9 +243,11 @@ class StyleGANGenerator(Growing, StyleBased):
         `noise` overrides the config's, save that a network without noise has none to give. Stages beyond the level are
         not computed, their rows not heard. Raises ValueError for rows of another number or size, or for another noise.
         """
-        noise = self.noise(ws, noise)
+        if ws.shape[1:] != (self.rows, len(self.w_avg)):
+            raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
+        noise = self.kind_of_noise(noise)
         finest, share = fade(self.level)
-        x = self.const.expand(len(ws), -1, -1, -1)  # (N, F, h, w)
+        x = self.const.expand(ws.shape[0], -1, -1, -1)  # (N, F, h, w)
         for stage, block in enumerate(self.blocks[: finest + 1]):
             before, x = x, block(x, ws[:, 2 * stage : 2 * stage + 2], noise)  # (N, F, H, W)
         image = self.to_rgb[finest](x)
@@ -252,11 +255,9 @@ class StyleGANGenerator(Growing, StyleBased):
             image = double(self.to_rgb[finest - 1](before)).lerp(image, share)
         return double(image, self.levels - finest)  # (N, C, H, W)
 
-    def noise(self, ws: torch.Tensor, asked: str | None) -> str:
-        """The noise that is meant by what `synthesize` was `asked` for; raises what it raises."""
+    def kind_of_noise(self, asked: str | None) -> str:
+        """What `synthesize` adds where it is `asked` for this; raises ValueError for what there is not."""
         known = self.config["noise"]
-        if ws.shape[1:] != (self.rows, len(self.w_avg)):
-            raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
         if asked not in (None, "none", *(() if known == "none" else ("const", "random"))):
             raise ValueError(f"noise {asked!r} is not allowed in a network with noise {known!r}.")
         if asked is None:

@@ -77,9 +77,9 @@ def test_an_image_is_its_ws_bounded(cls, monkeypatch):
 @style_based
 def test_mixing_takes_so_large_a_share_of_each_images_rows_from_the_first_latent(cls):
     model, z, second = small(cls).eval(), torch.randn(4, 6), torch.randn(4, 6)
-    images, ws = model(z, mixing=(second, torch.tensor([0.0, 0.375, 0.8, 1.0])), with_ws=True)
+    images, ws = model(z, mixing=(second, torch.tensor([0.0, 0.3, 0.7, 1.0])), with_ws=True)
     own, other = model.map(z), model.map(second)
-    for image, rows in enumerate((0, 3, 6, 8)):  # of 8
+    for image, rows in enumerate((0, 2, 6, 8)):  # of 8: 2.4 and 5.6 are rounded
         assert torch.equal(ws[image, :rows], own[image, :rows]), image
         assert torch.equal(ws[image, rows:], other[image, rows:]), image
     torch.testing.assert_close(images[0], model(second)[0])
