@@ -64,3 +64,17 @@ def test_pictures_of_any_number_of_channels_go_through_all_tabs(channels, words,
     name = offer("dcgan", tmp_path, monkeypatch, channels=channels)
     assert words in models.describe(name)
     through_all_tabs(name, channels)
+
+
+def test_a_walk_and_a_sum_keep_to_the_map_of_their_first_picture(tmp_path, monkeypatch):
+    name = offer("spade", tmp_path, monkeypatch)
+    pipe = models.load(name)
+    maps = pipe(seeds=range(3, 40), output_type="pt").segmentations
+    other = next(seed for seed in range(4, 40) if not torch.equal(maps[seed - 3], maps[0]))
+    _, strip, *_ = interpolate.walk(name, f"3, {other}", "lerp", 2, "own", loop=False)
+    last = Image.open(strip).crop((34, 0, 66, 32))
+    assert last.tobytes() == pipe(seeds=[other], segmentation=maps[0]).images[0].tobytes()
+    assert last.tobytes() != pipe(seeds=[other]).images[0].tobytes()
+    _, result, _ = arithmetic.calculate(name, "3", str(other), str(other), "own", "own")
+    expected = pipe(seeds=[3], segmentation=maps[0]).images[0]
+    assert np.abs(np.asarray(Image.open(result)).astype(int) - np.asarray(expected)).max() <= 1
