@@ -3,6 +3,7 @@
 Shapes: N images, M examples, H × W resolution, S semantic classes. Checked maps are uint8, each pixel a class from 0 to S − 1.
 """
 
+import colorsys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from gan_hub.loading import LoadError, Manifest, read_bytes, shown
 
 FILE_NAME, TENSOR_NAME = "segmentations.safetensors", "segmentations"
 MAX_EXAMPLES = 64
+GOLDEN_RATIO = (5**0.5 - 1) / 2  # of the circle of hues, between one class and the next
 HEADER_BYTES = 1000  # more than one tensor's name, dtype and shape take
 
 
@@ -59,6 +61,13 @@ def as_examples(given: object, resolution: int | Sequence[int], classes: int) ->
 def chosen(examples: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     """The example map (N, H, W) of each latent (N, Z), float32: always the same, so that a latent alone makes one image."""
     return examples[[zlib.crc32(row.numpy().tobytes()) % len(examples) for row in z]]
+
+
+def as_pictures(maps: torch.Tensor) -> list[Image.Image]:
+    """Maps (N, H, W) as RGB pictures to look at, a colour for each class, neighbouring numbers in unlike ones."""
+    colours = [colorsys.hsv_to_rgb(number * GOLDEN_RATIO % 1, 0.65, 1 - 0.4 * (number % 2)) for number in range(256)]
+    levels = (np.array(colours) * 255).round().astype(np.uint8)
+    return [Image.fromarray(levels[each]) for each in maps.numpy()]
 
 
 def write(folder: Path, examples: torch.Tensor) -> None:

@@ -61,14 +61,14 @@ def calibration_error(probability: torch.Tensor, truth: torch.Tensor, bins: int 
 def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000) -> Calibration:
     """Fits the judge on every second of at most `limit` held-out real images and as many fresh ones, measures on the rest.
 
-    Generated images have the labels of the real ones, so that the judge cannot win by their frequencies.
+    Generated images have the labels, or maps, of the real ones, so that the judge cannot win by their frequencies.
     """
     reals = held_out.take(torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))[:limit].numpy())
     labels = None if pipeline.label_names is None else reals.labels.tolist()
     seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
-    fakes = pipeline(seeds=seeds, labels=labels, output_type="np", batch_size=100).images
-    real_logits = pipeline.discriminate(reals.images, labels, batch_size=100)
-    fake_logits = pipeline.discriminate(fakes, labels, batch_size=100)
+    told = {"labels": labels, "segmentation": reals.maps, "batch_size": 100}
+    fakes = pipeline(seeds=seeds, output_type="np", **told).images
+    real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals.images, fakes))
 
     scale, bias = unlabelled = platt(real_logits[::2], fake_logits[::2])
     if labels is not None:

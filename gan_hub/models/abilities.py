@@ -3,13 +3,19 @@
 Shapes: N images, C channels, H × W resolution, Z latent size, W size of w, L rows of w, S semantic classes.
 """
 
+import math
 from typing import ClassVar
 
 import torch
-from torch.nn import functional
 
-from gan_hub.models.layers import Bounded, Grid
+from gan_hub.models.layers import Bounded, Grid, double, halve
 from gan_hub.models.modeling import GANModel, precision
+
+
+def fade(level: float) -> tuple[int, float]:
+    """The finest stage that takes part at `level`, and its share of the whole, in (0, 1]: 1.25 is stage 2, a quarter."""
+    stage = math.ceil(level)
+    return stage, level - stage + 1
 
 
 class Growing:
@@ -29,6 +35,14 @@ class Growing:
         if not 0 <= level <= self.levels:
             raise ValueError(f"level={level!r} is not allowed; it is a number from 0 to {self.levels}.")
         self.level = float(level)
+
+    def coarse(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, C, H, W) as coarse as the level's: in mid-fade between two sizes, as fakes are (figure 2)."""
+        stage, share = fade(self.level)
+        small = halve(images, self.levels - stage)
+        if share < 1:
+            small = double(halve(small)).lerp(small, share)
+        return double(small, self.levels - stage)
 
 
 class StyleBased(GANModel):
@@ -103,7 +117,7 @@ class MultiScale:
         """Images (N, C, H, W) at all scales, coarse to fine, by the means of squares."""
         found = [images]
         for _ in self.scales[1:]:
-            found.insert(0, functional.avg_pool2d(found[0], 2))
+            found.insert(0, halve(found[0]))
         return found
 
 

@@ -38,6 +38,16 @@ def widths(resolution: int | Sequence[int], base_channels: int, max_channels: in
     return [min(max_channels, base_channels * 2 ** (last - stage)) for stage in range(last + 1)]
 
 
+def double(x: torch.Tensor, times: int = 1) -> torch.Tensor:
+    """(N, F, H, W) → (N, F, 2H, 2W), so many `times`: each pixel becomes a square of equal ones."""
+    return functional.interpolate(x, scale_factor=2**times, mode="nearest") if times else x
+
+
+def halve(x: torch.Tensor, times: int = 1) -> torch.Tensor:
+    """(N, F, H, W) → (N, F, H/2, W/2), so many `times`: each square becomes its mean."""
+    return functional.avg_pool2d(x, 2**times) if times else x
+
+
 def second_moment_one(x: torch.Tensor) -> torch.Tensor:
     """(N, F, ...) → the same, each vector over F divided by the root of its mean square.
 

@@ -33,7 +33,9 @@ from gan_hub.models.layers import (
     EqualisedLinear,
     Grid,
     MinibatchStddev,
+    double,
     doublings,
+    halve,
     second_moment_one,
     widths,
 )
@@ -87,7 +89,7 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.doubles:
-            x = functional.interpolate(x, scale_factor=2)  # (N, I, 2H, 2W)
+            x = double(x)  # (N, I, 2H, 2W)
         for layer in (self.first, self.second):
             x = functional.leaky_relu(layer(x), LEAK, inplace=True)  # (N, O, 2H, 2W)
             if self.pixel_norm:
@@ -157,7 +159,7 @@ class AnalysisBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, H, W)
         x = functional.leaky_relu(self.second(x), LEAK, inplace=True)  # (N, O, H, W)
-        return functional.avg_pool2d(x, 2)
+        return halve(x)
 
 
 class LastBlock(nn.Module):

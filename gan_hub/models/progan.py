@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import Growing
+from gan_hub.models.abilities import Growing, fade
 from gan_hub.models.fields import Channels, Classes, Integer, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     Bounded,
@@ -28,7 +28,9 @@ from gan_hub.models.layers import (
     EqualisedLinear,
     Grid,
     MinibatchStddev,
+    double,
     doublings,
+    halve,
     second_moment_one,
     widths,
 )
@@ -36,22 +38,6 @@ from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # slope of leaky ReLU below 0
 FIRST_COLOURS = 1 / 4  # deviation of the colours at the start; at the paper's 1, three in ten lie beyond the bound
-
-
-def fade(level: float) -> tuple[int, float]:
-    """The finest stage that takes part at `level`, and its share of the whole, in (0, 1]: 1.25 is stage 2, a quarter."""
-    stage = math.ceil(level)
-    return stage, level - stage + 1
-
-
-def double(x: torch.Tensor, times: int = 1) -> torch.Tensor:
-    """(N, F, H, W) → (N, F, 2H, 2W), so many `times`: each pixel becomes a square of equal ones."""
-    return functional.interpolate(x, scale_factor=2**times, mode="nearest") if times else x
-
-
-def halve(x: torch.Tensor, times: int = 1) -> torch.Tensor:
-    """(N, F, H, W) → (N, F, H/2, W/2), so many `times`: each square becomes its mean."""
-    return functional.avg_pool2d(x, 2**times) if times else x
 
 
 class Start(nn.Module):

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import Growing, StyleBased
+from gan_hub.models.abilities import Growing, StyleBased, fade
 from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import (
     EPSILON,
@@ -32,7 +32,9 @@ from gan_hub.models.layers import (
     EqualisedLinear,
     Grid,
     MinibatchStddev,
+    double,
     doublings,
+    halve,
     second_moment_one,
     widths,
 )
@@ -44,22 +46,6 @@ TAPS = (1, 2, 1)  # of the low-pass filter that goes with every change of size, 
 LEAK = 0.2  # slope of leaky ReLU below 0
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
 FIRST_COLOURS = 1 / 16  # deviation of the colours' weights at the start; at 1, half of all pixels lie beyond the bound
-
-
-def fade(level: float) -> tuple[int, float]:
-    """The finest stage that takes part at `level`, and its share of the whole, in (0, 1]: 1.25 is stage 2, a quarter."""
-    stage = math.ceil(level)
-    return stage, level - stage + 1
-
-
-def double(x: torch.Tensor, times: int = 1) -> torch.Tensor:
-    """(N, F, H, W) → (N, F, 2H, 2W), so many `times`: each pixel becomes a square of equal ones."""
-    return functional.interpolate(x, scale_factor=2**times, mode="nearest") if times else x
-
-
-def halve(x: torch.Tensor, times: int = 1) -> torch.Tensor:
-    """(N, F, H, W) → (N, F, H/2, W/2), so many `times`: each square becomes its mean."""
-    return functional.avg_pool2d(x, 2**times) if times else x
 
 
 def with_halving(weight: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,7 @@ from gan_hub import real_samples
 from gan_hub.augment import View, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, load_pairs, without
 from gan_hub.images import from_uint8, height_width
+from gan_hub.segmentations import MAX_EXAMPLES
 from gan_hub.training.config import FIELDS, TrainConfig
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
@@ -43,8 +44,10 @@ class Data:
     real_samples: ImageSet | None
 
     @property
-    def label_names(self) -> list[str] | None:
-        return self.train.label_names
+    def names(self) -> dict[str, object]:
+        """What a pipeline of this run knows besides its players: the classes' names; of maps also examples, held-out ones."""
+        known = {"label_names": self.train.label_names, "semantic_names": self.train.map_names}
+        return known | {"segmentations": None if self.held_out.maps is None else self.held_out.maps[:MAX_EXAMPLES]}
 
     @property
     def classes(self) -> int:

@@ -230,11 +230,13 @@ class TrainConfig:
             raise ValueError(
                 f"grow_kimg={self.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
             )
-        if issubclass(generator, MultiScale) and (self.augment != "none" or self.wgan_gp_weight):
-            raise ValueError(
-                f"augment={self.augment!r} and wgan_gp_weight={self.wgan_gp_weight} are not allowed with architecture="
-                f"{self.architecture!r}, whose fakes have several scales; choose none and 0, and r1_gamma instead."
-            )
+        if issubclass(generator, MultiScale):
+            for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
+                if getattr(self, option) != off:
+                    raise ValueError(
+                        f"{option}={getattr(self, option)!r} is not allowed with architecture={self.architecture!r}, whose "
+                        f"images have several scales; choose {off!r}. r1_gamma, r2_gamma and flip go with it."
+                    )
         if self.takes_maps and (self.conditional or self.real_samples):
             raise ValueError(
                 f"conditional={self.conditional} and real_samples={self.real_samples!r} are not allowed with architecture="

@@ -42,7 +42,7 @@ def finish(run: Run) -> Path:
 def export_run(run: Run, folder: Path) -> None:
     """Writes `folder` anew at a run's end; an older export is replaced only by a complete one."""
     config = run.config
-    pipeline = GANPipeline(*run.players.published(), run.label_names)
+    pipeline = GANPipeline(*run.players.published(), **run.data.names)
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
     report = run.report or (run.extractor and run.score())  # scored in the last step, or resumed after it

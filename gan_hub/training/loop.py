@@ -100,7 +100,7 @@ def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> 
         reals, labels = batches.reals(turn)
         drawn = batches.noise(turn, NOISE_DISCRIMINATOR), batches.mixing(turn, MIXING_DISCRIMINATOR)
         fakes, latents = players.fakes(*drawn, labels, graph=config.share_fakes, stretch=stretch)
-        view = batches.view(turn, VIEW_DISCRIMINATOR, step, players.controls.augment_p)
+        reals, view = players.alike(reals), batches.view(turn, VIEW_DISCRIMINATOR, step, players.controls.augment_p)
         metrics = discriminator_step(players, config, reals, fakes, labels, view, penalise)
     players.adjust(step, metrics)
 

@@ -11,7 +11,7 @@ from gan_hub.ema import EMA
 from gan_hub.loading import LoadError
 from gan_hub.losses import began_balance
 from gan_hub.models import ARCHITECTURES, GANModel
-from gan_hub.models.abilities import MultiScale, Semantic, StyleBased
+from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
 from gan_hub.training.checkpoints import load_optimizer, optimizer_tensors
 from gan_hub.training.config import TrainConfig
 
@@ -164,6 +164,13 @@ class Players:
         with torch.set_grad_enabled(graph), self.twice_differentiable(stretch):
             made = self.generator(z.requires_grad_(stretch), labels, force_fp32=stretch, **asked)
         return made if in_w else (made, z if stretch else None)
+
+    def alike(self, reals: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
+        """Reals (n, C, H, W) in the form that the fakes have now: as coarse as a growing network's, at every scale."""
+        network = self.bare_discriminator
+        if isinstance(network, MultiScale):
+            return network.pyramid(reals)
+        return network.coarse(reals) if isinstance(network, Growing) else reals
 
     def twice_differentiable(self, needed: bool) -> contextlib.AbstractContextManager:
         """Inside, where `needed`, compiled networks run eagerly: what torch.compile made has no second derivative."""

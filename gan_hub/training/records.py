@@ -8,6 +8,7 @@ from PIL import Image
 
 from gan_hub.images import grid, height_width, save_animation
 from gan_hub.pipeline import GANPipeline
+from gan_hub.segmentations import as_pictures
 
 LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME = "log.jsonl", "plot.png", "samples.png", "timelapse.webp"
 PLOTS = {  # title → the columns drawn in it
@@ -125,13 +126,19 @@ def read_log(path: Path) -> list[dict]:
 
 
 def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10) -> Image.Image:
-    """Always the same latents (seeds 0, 1, …); with classes, one column a class."""
+    """Always the same latents (seeds 0, 1, …); with classes, one column a class; with maps, each left of its image."""
     names = pipeline.label_names
     if names is not None:
         columns = min(len(names), 20)
     labels = None if names is None else [index % columns for index in range(rows * columns)]
+    pictures_each = 1 if pipeline.segmentations is None else 2
+    out = pipeline(seeds=range(rows * columns // pictures_each), labels=labels)
+    pictures = out.images
+    if out.segmentations is not None:
+        maps = (picture.convert(out.images[0].mode) for picture in as_pictures(out.segmentations))
+        pictures = [picture for pair in zip(maps, out.images) for picture in pair]
     return grid(
-        pipeline(seeds=range(rows * columns), labels=labels).images,
+        pictures,
         columns,
         scale=2 if max(height_width(pipeline.generator.config["resolution"])) < 64 else 1,
     )

@@ -41,7 +41,6 @@ class Run:
     ):  # fmt: skip
         """`start`: the first step still to do; `past`: the checkpoint's state, or an empty dict."""
         self.config, self.accelerator, self.players, self.data, self.stop = config, accelerator, players, data, stop
-        self.label_names = data.label_names
         self.spent, self.began, self.began_cpu = past.get("elapsed", {}), time.monotonic(), time.process_time()
         self.fingerprint = data.fingerprint()
         self.extractor = None if config.extractor == "none" else InterruptibleExtractor(config.extractor, stop)
@@ -98,7 +97,7 @@ class Run:
 
     def pipeline(self) -> GANPipeline:
         """The averaged generator, as it would be published."""
-        return GANPipeline(self.players.ema.model, None, self.label_names)
+        return GANPipeline(self.players.ema.model, None, **self.data.names)
 
     def due(self, step: int, kimg: float) -> bool:
         """Whether something done every `kimg` is done after this step; always after the last."""

@@ -93,6 +93,25 @@ def test_without_growing_the_whole_network_takes_part_from_the_start(game):
         assert all(parameter.grad is not None for parameter in network.blocks.parameters())
 
 
+def test_reals_are_shown_as_coarse_as_the_fakes_of_the_moment_and_fade_as_they_do(game):
+    players, batches, _ = game(**PROGAN, grow_kimg=0.064)
+    reals = batches.reals(0)[0]
+
+    def squares(size: int) -> torch.Tensor:
+        means = reals.unfold(2, size, size).unfold(3, size, size).mean((4, 5))
+        return means.repeat_interleave(size, 2).repeat_interleave(size, 3)
+
+    for images, expected in (
+        (0, squares(4)),
+        (96, 0.5 * squares(4) + 0.5 * squares(2)),
+        (160, squares(2)),
+        (384, reals),
+    ):
+        players.grow(images)
+        torch.testing.assert_close(players.alike(reals), expected)
+    assert game()[0].alike(reals) is reals
+
+
 # ------------------------------------------------------------------------------------------ styles, paths
 
 
@@ -143,9 +162,10 @@ def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game,
 def test_a_discriminator_of_many_scales_is_shown_every_scale_of_the_fakes_and_penalised_at_each(game, monkeypatch):
     players, batches, config = game(**MSG_GAN, r2_gamma=1.0, penalty_interval=1)
     shown, real_step = [], loop.discriminator_step
-    monkeypatch.setattr(loop, "discriminator_step", lambda *args: shown.append(args[3]) or real_step(*args))
+    monkeypatch.setattr(loop, "discriminator_step", lambda *args: shown.append(args[2:4]) or real_step(*args))
     metrics = loop.play(players, config, batches, 0)
-    assert [tuple(scale.shape) for scale in shown[0]] == [(16, 1, 7, 7), (16, 1, 14, 14), (16, 1, 28, 28)]
+    for images in shown[0]:
+        assert [tuple(scale.shape) for scale in images] == [(16, 1, 7, 7), (16, 1, 14, 14), (16, 1, 28, 28)]
     assert metrics["penalty/r1"] > 0 and metrics["penalty/r2"] > 0
     for parameter in players.bare_generator.parameters():
         assert parameter.grad is not None and parameter.grad.any()
@@ -213,8 +233,9 @@ def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pair
             "to grow 2 times takes 4 times that, and total_kimg is 1000.0",
         ),
         ({"architecture": "progan", "grow_kimg": 1.0, "compile": True}, "not allowed with compile=True"),
-        ({"architecture": "msg_gan", "augment": "ada"}, "whose fakes have several scales"),
-        ({"architecture": "msg_gan", "wgan_gp_weight": 10.0}, "whose fakes have several scales"),
+        ({"architecture": "msg_gan", "augment": "ada"}, "whose images have several scales"),
+        ({"architecture": "msg_gan", "wgan_gp_weight": 10.0}, "wgan_gp_weight=10.0 is not allowed"),
+        ({"architecture": "msg_gan", "dragan_weight": 10.0}, "dragan_weight=10.0 is not allowed"),
         ({"architecture": "spade", "conditional": True}, "whose data are pairs of images and maps"),
     ],
 )
