@@ -205,7 +205,7 @@ def moment_matching_generator(
 ) -> torch.Tensor:
     """√MMD² between fakes and reals (n, C, H, W) in [-1, 1], and their classes where there are `labels`.
 
-    Li et al. 2015, section 2.3: the root keeps the gradient large where the two are close already. The bandwidths are
+    Li et al. 2015, section 3.3: the root keeps the gradient large where the two are close already. The bandwidths are
     theirs, as IMAGE_VARIANCES says, doubled for a range twice as wide, and growing with the image as distances in it do.
     """
     numbers = fakes[0].numel()
