@@ -27,7 +27,7 @@ from torch.nn.utils import parametrize
 from gan_hub.images import height_width
 from gan_hub.models.abilities import Semantic
 from gan_hub.models.fields import Channels, Choice, Integer, Latent, Layers, Resolution, Width
-from gan_hub.models.layers import Grid, doublings, widths
+from gan_hub.models.layers import Grid, double, doublings, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 NoClasses = Annotated[int, Choice(0)]  # of whole images: the map has them
@@ -79,34 +79,33 @@ def planes(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype
 
 
 class Spectral(nn.Module):
-    """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): v ← Wᵀu, u ← Wv, σ = u·Wv.
+    """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): u ← Wv, v ← Wᵀu, σ = |Wv|, |v| = 1.
 
-    One such step a use in training, none in eval. torch's own takes u first and trusts the lengths of u and v, which a
-    running average of networks does not keep: averaged directions are shorter than 1, and σ would come out too small.
+    One step of the power iteration at each use in training, none in eval. torch's own keeps u as well and trusts the lengths
+    of both, which a running average of networks does not keep: averaged directions are shorter than 1, and σ comes out too
+    small.
     """
 
     def __init__(self, weight: torch.Tensor):
         super().__init__()
         matrix = weight.detach().flatten(1)
-        self.register_buffer("u", functional.normalize(torch.randn(len(matrix)), dim=0))
         self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
         for _ in range(0 if matrix.is_meta else 15):  # without numbers there is nothing to turn to
             self.turn(matrix)
 
     @torch.no_grad()
     def turn(self, matrix: torch.Tensor) -> None:
-        """Turns u and v towards the singular vectors: one step of the power iteration."""
-        self.v.copy_(functional.normalize(matrix.t() @ self.u, dim=0))
-        self.u.copy_(functional.normalize(matrix @ self.v, dim=0))
+        """Turns v towards the right singular vector of the largest singular value."""
+        self.v.copy_(functional.normalize(matrix.t() @ (matrix @ self.v), dim=0))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         matrix = weight.flatten(1)
         with precision(weight.device, force_fp32=True):
             if self.training:
                 self.turn(matrix)
-            # Copies: the next use moves u and v, and the gradient of this one still needs them.
-            u, v = functional.normalize(self.u.clone(), dim=0), functional.normalize(self.v.clone(), dim=0)
-            return weight / (u @ (matrix @ v))
+            # A copy: the next use turns v, and the gradient of this one still needs it.
+            v = functional.normalize(self.v.clone(), dim=0)
+            return weight / torch.linalg.vector_norm(matrix @ v)
 
 
 def spectral(convolution: nn.Conv2d) -> nn.Conv2d:
@@ -211,7 +210,7 @@ class Synthesis(nn.Module):
         maps = [planes(nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
         x = self.start(maps[0]) if self.from_map else self.start(z).unflatten(1, (-1, *self.grids[0]))  # (N, F, h, w)
         for stage, (blocks, each) in enumerate(zip(self.stages, maps)):
-            x = functional.interpolate(x, scale_factor=2) if stage else x  # (N, F, 2h, 2w), by nearest neighbours
+            x = double(x) if stage else x  # (N, F, 2h, 2w)
             for block in blocks:
                 x = block(x, each)  # (N, F', 2h, 2w)
         return torch.tanh(self.to_image(functional.leaky_relu(x, SLOPE)))  # (N, C, H, W)
