@@ -1,6 +1,7 @@
 """The command gan-hub: what each command writes, and that a mistake is one line, an exit code and no file."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,14 @@ assert not {"torch", "numpy", "PIL", "huggingface_hub"} & set(sys.modules), "slo
                              f"({parameters[name].default})"), said  # fmt: skip
     for name in ("optimizer", "start"):
         assert f"({parameters[name].default})" in help_
+
+
+def test_the_document_names_only_options_that_exist():
+    document = (ROOT / "docs" / "style-transfer.md").read_text(encoding="utf-8")
+    commands = next(a for a in cli.parser()._actions if a.dest == "command").choices
+    known = set(commands["style-transfer"]._option_string_actions)
+    named = set(re.findall(r"--[a-z][a-z-]+", document))
+    assert named <= known and known - named <= {"--help", "--debug"}
 
 
 def test_the_module_runs_as_a_program_and_an_error_has_no_traceback(tmp_path):
