@@ -55,6 +55,11 @@ class StyleBased(GANModel):
     W_AVG_DECAY: ClassVar[float] = 0.998  # per training batch
     rows: int
 
+    @property
+    def heard(self) -> int:
+        """How many of the rows play a part now: all of them, unless the network is still growing."""
+        return self.rows
+
     def map(
         self,
         z: torch.Tensor,
@@ -75,8 +80,25 @@ class StyleBased(GANModel):
         return drawn if cutoff is None else torch.cat([drawn, ws[:, cutoff:]], 1)
 
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
-        """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded."""
+        """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded; `noise` overrides the config's."""
         raise NotImplementedError
+
+    def need_rows(self, ws: torch.Tensor) -> None:
+        """Raises ValueError for rows of another number or size than this network's."""
+        if ws.shape[1:] != (self.rows, len(self.w_avg)):
+            raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
+
+    def kind_of_noise(self, asked: str | None) -> str:
+        """The noise of a synthesis for which `asked` is wanted: "const", "random" or "none"; without it, the config's.
+
+        What the config calls "random" is constant in eval mode. Raises ValueError for what this network does not have.
+        """
+        known = self.config["noise"]
+        if asked not in (None, "none", *(() if known == "none" else ("const", "random"))):
+            raise ValueError(f"noise {asked!r} is not allowed in a network with noise {known!r}.")
+        if asked is None:
+            return "const" if known == "random" and not self.training else known
+        return asked
 
     def forward(
         self,
@@ -88,8 +110,8 @@ class StyleBased(GANModel):
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Images in [-1, 1]; `with_ws` also the ws (N, L, W) they were made from, for the path length.
 
-        `mixing` is a second latent (N, Z) and shares (N,) in [0, 1]: the first so large a share of an image's rows are
-        from z, the others from the second latent (mixing regularisation, Karras et al. 2019, section 3.1). In training
+        `mixing` is a second latent (N, Z) and shares (N,) in [0, 1]: the first so large a share of the rows that are heard
+        are from z, the others from the second latent (mixing regularisation, Karras et al. 2019, section 3.1). In training
         mode the mean w, which truncation draws to, follows along.
         """
         with precision(z.device, force_fp32):
@@ -98,7 +120,7 @@ class StyleBased(GANModel):
                 self.w_avg.lerp_(ws[:, 0].detach().mean(0).to(self.w_avg.dtype), 1 - self.W_AVG_DECAY)
             if mixing is not None:
                 second, share = mixing
-                own = torch.arange(self.rows, device=z.device) < (share * self.rows).round()[:, None]  # (N, L)
+                own = torch.arange(self.rows, device=z.device) < (share * self.heard).round()[:, None]  # (N, L)
                 ws = torch.where(own[:, :, None], ws, self.map(second, labels))
             images = Bounded.apply(self.synthesize(ws))
             return (images, ws) if with_ws else images

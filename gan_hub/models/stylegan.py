@@ -223,14 +223,17 @@ class StyleGANGenerator(Growing, StyleBased):
         for layer in self.to_rgb:
             nn.init.normal_(layer.weight, std=FIRST_COLOURS)
 
+    @property
+    def heard(self) -> int:
+        return 2 * (fade(self.level)[0] + 1)
+
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W) at the level, mostly in [-1, 1] but not bounded.
 
         `noise` overrides the config's, save that a network without noise has none to give. Stages beyond the level are
         not computed, their rows not heard. Raises ValueError for rows of another number or size, or for another noise.
         """
-        if ws.shape[1:] != (self.rows, len(self.w_avg)):
-            raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
+        self.need_rows(ws)
         noise = self.kind_of_noise(noise)
         finest, share = fade(self.level)
         x = self.const.expand(ws.shape[0], -1, -1, -1)  # (N, F, h, w)
@@ -240,15 +243,6 @@ class StyleGANGenerator(Growing, StyleBased):
         if share < 1:
             image = double(self.to_rgb[finest - 1](before)).lerp(image, share)
         return double(image, self.levels - finest)  # (N, C, H, W)
-
-    def kind_of_noise(self, asked: str | None) -> str:
-        """What `synthesize` adds where it is `asked` for this; raises ValueError for what there is not."""
-        known = self.config["noise"]
-        if asked not in (None, "none", *(() if known == "none" else ("const", "random"))):
-            raise ValueError(f"noise {asked!r} is not allowed in a network with noise {known!r}.")
-        if asked is None:
-            return "const" if known == "random" and not self.training else known
-        return asked
 
 
 class DiscriminatorBlock(nn.Module):

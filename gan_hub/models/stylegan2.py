@@ -243,13 +243,8 @@ class StyleGAN2Generator(StyleBased):
         `noise` overrides the config's, save that a network without noise has none to give. Raises ValueError for rows of
         another number or size, or for another noise.
         """
-        known = self.config["noise"]
-        if ws.shape[1:] != (self.rows, len(self.w_avg)):
-            raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
-        if noise not in (None, "none", *(() if known == "none" else ("const", "random"))):
-            raise ValueError(f"noise {noise!r} is not allowed in a network with noise {known!r}.")
-        if noise is None:
-            noise = "const" if known == "random" and not self.training else known
+        self.need_rows(ws)
+        noise = self.kind_of_noise(noise)
         x = self.const.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)  # (N, F, 4, 4)
         image = None
         for stage, block in enumerate(self.blocks):
