@@ -242,7 +242,7 @@ def test_the_document_names_only_options_that_exist():
     commands = next(a for a in cli.parser()._actions if a.dest == "command").choices
     known = set(commands["style-transfer"]._option_string_actions)
     named = set(re.findall(r"--[a-z][a-z-]+", document))
-    assert named <= known and known - named <= {"--help", "--debug"}
+    assert named <= known and known - named <= {"-h", "--help", "--debug"}
 
 
 def test_the_module_runs_as_a_program_and_an_error_has_no_traceback(tmp_path):
