@@ -160,5 +160,6 @@ def precision(device: torch.device, force_fp32: bool):
 
     `accelerator.prepare` patches `forward` with its own autocast, so a network must open this itself.
     """
-    with torch.autocast(device.type, enabled=False) if force_fp32 else contextlib.nullcontext():
+    exact = force_fp32 and device.type != "meta"  # where there are no numbers, autocast is unknown
+    with torch.autocast(device.type, enabled=False) if exact else contextlib.nullcontext():
         yield

@@ -73,7 +73,7 @@ class Dense(nn.Module):
         self.lr, self.scale, self.activation = lr, lr / math.sqrt(inputs), activation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with precision(x.device, force_fp32=True):
             gain = GAIN if self.activation else 1.0
             x = torch.addmm(
                 gain * self.lr * self.bias, x.to(self.weight.dtype), self.weight.t(), alpha=gain * self.scale
@@ -124,7 +124,7 @@ def modulated_convolution(
     styles = styles * gain
     factors = None
     if demodulate:
-        with torch.autocast(x.device.type, enabled=False):
+        with precision(x.device, force_fp32=True):
             exact = torch.promote_types(weight.dtype, torch.float32)
             energy = (weight * weight).sum((2, 3), dtype=exact)  # (O, I), or (I, O) with `double`
             energy = energy if double is not None else energy.t()
@@ -250,7 +250,7 @@ class StyleGAN2Generator(StyleBased):
         for stage, block in enumerate(self.blocks):
             first = max(2 * stage - 1, 0)
             x, colours = block(x, ws[:, first : 2 * stage + 2], noise)  # (N, F, H, W), (N, C, H, W)
-            with torch.autocast(x.device.type, enabled=False):  # three numbers a pixel; rounding would be seen
+            with precision(x.device, force_fp32=True):  # three numbers a pixel; rounding would be seen
                 image = colours if image is None else self.resample.double(image) + colours  # (N, C, H, W)
         return image
 

@@ -29,6 +29,15 @@ def test_the_default_generator_is_the_papers_figure_1():
     assert model.project.weight.shape == (1024 * 4 * 4, 100)
     planes = [(up.in_channels, up.out_channels, up.kernel_size, up.stride) for up in model.ups]
     assert planes == [(i, o, (4, 4), (2, 2)) for i, o in ((1024, 512), (512, 256), (256, 128), (128, 3))]
+    seen = []
+    for up in model.ups:
+        up.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[1:])))
+    assert model(torch.empty(1, 100, device="meta")).shape == (1, 3, 64, 64)
+    assert seen == [(512, 8, 8), (256, 16, 16), (128, 32, 32), (3, 64, 64)]
+    # z → 4 × 4 × 1024; a scale and a shift a feature; 4 × 4 kernels (5 × 5 in the paper), a bias in the last layer only.
+    kernels = 16 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3)
+    expected = 100 * 16 * 1024 + 2 * (1024 + 512 + 256 + 128) + kernels + 3
+    assert sum(parameter.numel() for parameter in model.parameters()) == expected == 12_658_435
 
 
 def test_the_default_discriminator_mirrors_the_generator():

@@ -53,6 +53,23 @@ def test_config_f_at_1024_has_the_papers_30_and_29_million_parameters_and_18_row
     assert [round(count / 1e6) for count in counts] == [30, 29]
 
 
+def test_every_block_of_config_f_at_1024_has_the_tables_features_and_side():
+    features = [512, 512, 512, 512, 512, 256, 128, 64, 32]  # from 4 × 4 to 1024 × 1024
+    seen = [[], []]
+    with torch.device("meta"):
+        big = dict(resolution=1024, base_channels=32)
+        players = StyleGAN2Generator(**big), StyleGAN2Discriminator(**big, minibatch_stddev=False)
+        for player, found in zip(players, seen):
+            for block in player.blocks:
+                block.register_forward_hook(lambda module, inputs, output, found=found: found.append(output))
+        image = players[0](torch.empty(1, 512))
+        assert image.shape == (1, 3, 1024, 1024) and players[1](image).shape == (1,)
+    grids = [(width, 4 * 2**stage, 4 * 2**stage) for stage, width in enumerate(features)]
+    assert [tuple(x.shape[1:]) for x, _ in seen[0]] == grids
+    assert [tuple(colours.shape[1:]) for _, colours in seen[0]] == [(3, *grid[1:]) for grid in grids]
+    assert [tuple(x.shape[1:]) for x in seen[1]] == grids[-2::-1]
+
+
 @pytest.mark.parametrize(("resolution", "channels"), [(28, 1), (32, 3), (16, 2), ([16, 24], 4), ([32, 8], 3)])
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_both_players_have_the_right_shape_and_range(resolution, channels, num_classes):
