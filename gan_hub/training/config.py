@@ -237,6 +237,11 @@ class TrainConfig:
                         f"{option}={getattr(self, option)!r} is not allowed with architecture={self.architecture!r}, whose "
                         f"images have several scales; choose {off!r}. r1_gamma, r2_gamma and flip go with it."
                     )
+        if self.takes_maps and self.augment != "none":
+            raise ValueError(
+                f"augment={self.augment!r} is not allowed with architecture={self.architecture!r}: it would move the image and "
+                "leave its map; choose none. flip mirrors both."
+            )
         if self.takes_maps and (self.conditional or self.real_samples):
             raise ValueError(
                 f"conditional={self.conditional} and real_samples={self.real_samples!r} are not allowed with architecture="

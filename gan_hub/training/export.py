@@ -151,13 +151,15 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
 
 
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
-    kind = "class-conditional" if config.conditional else "unconditional"
+    kind = "A map-conditional" if config.takes_maps else "An unconditional"
+    kind = "A class-conditional" if config.conditional else kind
+    architecture = type(pipeline.generator).__name__.removesuffix("Generator")
     colours = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
     height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
     second = "without a discriminator" if pipeline.discriminator is None else "with its discriminator"
     return (
-        f"A {kind} {config.architecture.upper()} that draws {dataset} images of {width} × {height} "
+        f"{kind} {architecture} that draws {dataset} images of {width} × {height} "
         f"pixels ({colours}), {second}. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
     )
 

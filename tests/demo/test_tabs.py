@@ -210,7 +210,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("handler", "good", "bad"), BAD, ids=lambda value: str(value)[:40])
+def shown(value: object) -> str:
+    """The part of a test's name: a function's own name, not its address, which differs between processes."""
+    return getattr(value, "__name__", str(value)[:40])
+
+
+@pytest.mark.parametrize(("handler", "good", "bad"), BAD, ids=shown)
 def test_a_bad_input_is_answered_with_one_sentence(offered, handler, good, bad):
     with pytest.raises(gr.Error) as caught:
         handler(**{"model": offered, **good, **bad})

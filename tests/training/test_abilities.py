@@ -236,6 +236,7 @@ def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pair
         ({"architecture": "msg_gan", "augment": "ada"}, "whose images have several scales"),
         ({"architecture": "msg_gan", "wgan_gp_weight": 10.0}, "wgan_gp_weight=10.0 is not allowed"),
         ({"architecture": "msg_gan", "dragan_weight": 10.0}, "dragan_weight=10.0 is not allowed"),
+        ({"architecture": "spade", "conditional": False, "augment": "ada"}, "it would move the image and leave its map"),
         ({"architecture": "spade", "conditional": True}, "whose data are pairs of images and maps"),
     ],
 )
