@@ -110,9 +110,10 @@ class StyleBased(GANModel):
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Images in [-1, 1]; `with_ws` also the ws (N, L, W) they were made from, for the path length.
 
-        `mixing` is a second latent (N, Z) and shares (N,) in [0, 1]: the first so large a share of the rows that are heard
-        are from z, the others from the second latent (mixing regularisation, Karras et al. 2019, section 3.1). In training
-        mode the mean w, which truncation draws to, follows along.
+        `mixing` is a second latent (N, Z) and shares (N,) in [0, 1]: at 1 all rows are z's; below, z has the first one and so
+        large a share of the others that are heard, but not the last, and the second latent has the rest (mixing
+        regularisation, Karras et al. 2019, section 3.1). In training mode the mean w, which truncation draws to, follows
+        along.
         """
         with precision(z.device, force_fp32):
             ws = self.map(z, labels)  # (N, L, W)
@@ -120,7 +121,8 @@ class StyleBased(GANModel):
                 self.w_avg.lerp_(ws[:, 0].detach().mean(0).to(self.w_avg.dtype), 1 - self.W_AVG_DECAY)
             if mixing is not None:
                 second, share = mixing
-                own = torch.arange(self.rows, device=z.device) < (share * self.heard).round()[:, None]  # (N, L)
+                crossover = torch.where(share < 1, 1 + (share * (self.heard - 1)).floor(), self.rows)  # (N,)
+                own = torch.arange(self.rows, device=z.device) < crossover[:, None]  # (N, L)
                 ws = torch.where(own[:, :, None], ws, self.map(second, labels))
             images = Bounded.apply(self.synthesize(ws))
             return (images, ws) if with_ws else images

@@ -9,8 +9,7 @@ the authors' program, so that weights mean the same.
 Where we deviate: `forward` gives images in [-1, 1], while `synthesize` gives the linear colours of the paper, and so that
 the first ones lie well inside, the layers that make colours start small; the constant starts from N(0, 1), not from 1,
 for what is equal everywhere has no deviation to divide by, and the first layer's weights no gradient; in eval mode the
-minibatch deviation is a running value; a side of 28 starts from 7 × 7; mixed rows are counted over all layers, also over
-those that a network has not grown yet.
+minibatch deviation is a running value; a side of 28 starts from 7 × 7.
 
 Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, W size of w, L rows of w (two a
 grid), K classes (0: unconditional), F feature maps, I → O feature maps into and out of a layer. A stage is one of the

@@ -121,6 +121,11 @@ def test_so_many_fakes_as_mixing_says_have_two_latents_and_the_draws_belong_to_t
     shares = torch.cat([share for _, share in draws])
     assert (shares < 1).float().mean() == pytest.approx(0.75, abs=0.02)
     assert 0 <= shares.min() and shares[shares < 1].mean() == pytest.approx(0.5, abs=0.02)
+    players, (second, share) = game(**STYLEGAN2)[0], draws[0]
+    z, labels = batches.noise(0, 1), batches.reals(0)[1]
+    _, ws = players.bare_generator(z, labels, mixing=(second, share), with_ws=True)
+    mixed = (ws != players.bare_generator.map(z, labels)).flatten(1).any(1)
+    assert torch.equal(mixed, share < 1)  # two latents in every fake that is to be mixed
     assert draws[0][0].shape == (16, 8) and not torch.equal(draws[0][0], draws[1][0])
     again = batches.mixing(1, MIXING_GENERATOR)
     assert torch.equal(again[0], draws[1][0]) and torch.equal(again[1], draws[1][1])
@@ -236,7 +241,10 @@ def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pair
         ({"architecture": "msg_gan", "augment": "ada"}, "whose images have several scales"),
         ({"architecture": "msg_gan", "wgan_gp_weight": 10.0}, "wgan_gp_weight=10.0 is not allowed"),
         ({"architecture": "msg_gan", "dragan_weight": 10.0}, "dragan_weight=10.0 is not allowed"),
-        ({"architecture": "spade", "conditional": False, "augment": "ada"}, "it would move the image and leave its map"),
+        (
+            {"architecture": "spade", "conditional": False, "augment": "ada"},
+            "it would move the image and leave its map",
+        ),
         ({"architecture": "spade", "conditional": True}, "whose data are pairs of images and maps"),
     ],
 )
