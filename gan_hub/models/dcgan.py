@@ -14,11 +14,10 @@ from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations
 
 from gan_hub.images import height_width
 from gan_hub.models.fields import Channels, Choice, Classes, Latent, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, MinibatchStddev
+from gan_hub.models.layers import Grid, MinibatchStddev, spectral
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Norm = Annotated[str, Choice("batch", "none")]
@@ -150,7 +149,7 @@ class DCGANDiscriminator(GANModel):
         if spectral_norm:  # after the initialisation, from which the power iteration starts
             for module in list(self.modules()):
                 if isinstance(module, WEIGHTED):
-                    parametrizations.spectral_norm(module)
+                    spectral(module)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False

@@ -1,4 +1,4 @@
-"""What three or more architectures share, down to the last number: grids, equalised layers, norms, a perceptron, a bound.
+"""What three or more architectures share, down to the last number: grids, equalised layers, norms, a perceptron, bounds.
 
 Shapes: N images, F feature maps, H × W; I → O feature maps (or numbers) into and out of a layer.
 """
@@ -10,8 +10,10 @@ from itertools import pairwise
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from gan_hub.images import height_width
+from gan_hub.models.modeling import precision
 
 Grid = tuple[int, int]  # height, width
 EPSILON = 1e-8
@@ -129,6 +131,49 @@ class Perceptron(nn.Sequential):
     def __init__(self, sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, pieces: int = 1):
         hidden = [(nn.Linear(inputs, pieces * outputs), activation()) for inputs, outputs in pairwise(sizes[:-1])]
         super().__init__(*(layer for layers in hidden for layer in layers), nn.Linear(*sizes[-2:]))
+
+
+class Spectral(nn.Module):
+    """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): u ← Wv, v ← Wᵀu, σ = |Wv|, |v| = 1.
+
+    W has the output features as rows, which are dimension `rows` of the weight. One step of the power iteration at each use
+    in training, none in eval. torch's own keeps u as well and trusts the lengths of both, which a running average of
+    networks does not keep: averaged directions are shorter than 1, and σ comes out too small.
+    """
+
+    def __init__(self, weight: torch.Tensor, rows: int = 0):
+        super().__init__()
+        self.rows = rows
+        matrix = self.matrix(weight.detach())
+        self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
+        for _ in range(0 if matrix.is_meta else 15):  # without numbers there is nothing to turn to
+            self.turn(matrix)
+
+    def matrix(self, weight: torch.Tensor) -> torch.Tensor:
+        """W (O, I k²) of a weight (O, I, k, k), or (I, O, k, k) where `rows` is 1."""
+        return weight.movedim(self.rows, 0).flatten(1)
+
+    @torch.no_grad()
+    def turn(self, matrix: torch.Tensor) -> None:
+        """Turns v towards the right singular vector of the largest singular value."""
+        self.v.copy_(functional.normalize(matrix.t() @ (matrix @ self.v), dim=0))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        matrix = self.matrix(weight)
+        with precision(weight.device, force_fp32=True):
+            if self.training:
+                self.turn(matrix)
+            # A copy: the next use turns v, and the gradient of this one still needs it.
+            v = functional.normalize(self.v.clone(), dim=0)
+            return weight / torch.linalg.vector_norm(matrix @ v)
+
+
+def spectral(layer: nn.Module) -> nn.Module:
+    """The layer (convolution, transposed or not, linear map, embedding), its weight divided by `Spectral`; a bias stays."""
+    parametrization = Spectral(layer.weight, rows=int(isinstance(layer, nn.ConvTranspose2d)))
+    # Unsafe is what torch calls not to try its forward first: it would be a step of the iteration, also on the meta device.
+    parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
+    return layer
 
 
 class Bounded(torch.autograd.Function):

@@ -174,11 +174,7 @@ class LastBlock(nn.Module):
         self.stddev = MinibatchStddev() if stddev else nn.Identity()
         self.first = convolution(inputs + stddev, width, spectral_norm)
         numbers = width * math.prod(grid)
-        self.second = (
-            spectral(nn.Linear(numbers, width))
-            if spectral_norm
-            else EqualisedLinear(numbers, width)
-        )
+        self.second = spectral(nn.Linear(numbers, width)) if spectral_norm else EqualisedLinear(numbers, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, h, w)

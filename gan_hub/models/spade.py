@@ -22,12 +22,11 @@ from typing import Annotated
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils import parametrize
 
 from gan_hub.images import height_width
 from gan_hub.models.abilities import Semantic
 from gan_hub.models.fields import Channels, Choice, Integer, Latent, Layers, Resolution, Width
-from gan_hub.models.layers import Grid, double, doublings, widths
+from gan_hub.models.layers import Grid, double, doublings, spectral, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 NoClasses = Annotated[int, Choice(0)]  # of whole images: the map has them
@@ -76,44 +75,6 @@ def planes(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype
 
 
 # ------------------------------------------------------------------------------------------------ layers
-
-
-class Spectral(nn.Module):
-    """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): u ← Wv, v ← Wᵀu, σ = |Wv|, |v| = 1.
-
-    One step of the power iteration at each use in training, none in eval. torch's own keeps u as well and trusts the lengths
-    of both, which a running average of networks does not keep: averaged directions are shorter than 1, and σ comes out too
-    small.
-    """
-
-    def __init__(self, weight: torch.Tensor):
-        super().__init__()
-        matrix = weight.detach().flatten(1)
-        self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
-        for _ in range(0 if matrix.is_meta else 15):  # without numbers there is nothing to turn to
-            self.turn(matrix)
-
-    @torch.no_grad()
-    def turn(self, matrix: torch.Tensor) -> None:
-        """Turns v towards the right singular vector of the largest singular value."""
-        self.v.copy_(functional.normalize(matrix.t() @ (matrix @ self.v), dim=0))
-
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        matrix = weight.flatten(1)
-        with precision(weight.device, force_fp32=True):
-            if self.training:
-                self.turn(matrix)
-            # A copy: the next use turns v, and the gradient of this one still needs it.
-            v = functional.normalize(self.v.clone(), dim=0)
-            return weight / torch.linalg.vector_norm(matrix @ v)
-
-
-def spectral(convolution: nn.Conv2d) -> nn.Conv2d:
-    """The convolution with its weight divided by its spectral norm; the bias stays."""
-    parametrization = Spectral(convolution.weight)
-    # Unsafe is what torch calls not to try its forward first: it would be a step of the iteration, also on the meta device.
-    parametrize.register_parametrization(convolution, "weight", parametrization, unsafe=True)
-    return convolution
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:

@@ -1,9 +1,13 @@
-"""The pieces that several architectures share: grids, widths, equalised layers, norms, the bound."""
+"""The pieces that several architectures share: grids, widths, equalised layers, norms, the bounds."""
 
+import copy
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils import parametrizations
 
 from gan_hub.images import height_width
 from gan_hub.models.layers import (
@@ -11,8 +15,10 @@ from gan_hub.models.layers import (
     EqualisedConvolution,
     EqualisedLinear,
     MinibatchStddev,
+    Spectral,
     doublings,
     second_moment_one,
+    spectral,
     widths,
 )
 
@@ -161,6 +167,87 @@ def test_minibatch_stddev_in_eval_is_the_running_value_whatever_the_batch(group)
     assert torch.equal(layer(x)[:1], layer(x[:1])) and torch.equal(layer(x)[2:5], layer(x[2:5]))
     assert torch.equal(layer.running, before)
     torch.testing.assert_close(layer(x)[0, 2, 0, 0], values.mean(), rtol=1e-4, atol=0)
+
+
+# ------------------------------------------------------------------------------------- spectral norm
+
+LAYERS = {
+    "convolution": lambda: nn.Conv2d(6, 16, 3),
+    "transposed convolution": lambda: nn.ConvTranspose2d(6, 16, (4, 3)),
+    "linear": lambda: nn.Linear(24, 16),
+    "embedding": lambda: nn.Embedding(5, 16),
+}
+each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+
+
+def largest_singular_value(layer: nn.Module, weight: torch.Tensor) -> float:
+    """Of the matrix whose rows are the output features."""
+    matrix = weight.detach().transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight.detach()
+    return torch.linalg.svdvals(matrix.flatten(1))[0].item()
+
+
+def used(layer: nn.Module, times: int = 300) -> nn.Module:
+    """The layer after so many uses in training, each a step of the power iteration; then in eval mode."""
+    for _ in range(times):
+        assert torch.isfinite(layer.weight).all()
+    return layer.eval()
+
+
+@each_layer
+def test_a_weight_is_divided_by_the_largest_singular_value_of_its_matrix_with_output_features_as_rows(make):
+    torch.manual_seed(0)
+    layer = used(spectral(make()))
+    original = layer.parametrizations.weight.original
+    sigma = largest_singular_value(layer, original)
+    torch.testing.assert_close(layer.weight, original / sigma, rtol=1e-4, atol=0)
+    expected = used(parametrizations.spectral_norm(bare(make, original)))  # of the same matrix
+    torch.testing.assert_close(layer.weight, expected.weight, rtol=1e-3, atol=0)
+
+
+def bare(make: Callable[[], nn.Module], weight: torch.Tensor) -> nn.Module:
+    """A layer without a norm that has this weight."""
+    layer = make()
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+    return layer
+
+
+def average_of_two(norm: Callable[[nn.Module], nn.Module], make: Callable[[], nn.Module]) -> nn.Module:
+    """The mean of two networks' states, as a running average takes it; their weights differ by half their deviation."""
+    torch.manual_seed(0)
+    one = norm(make())
+    other, weight = copy.deepcopy(one), one.parametrizations.weight.original
+    with torch.no_grad():
+        other.parametrizations.weight.original.add_(0.5 * weight.std() * torch.randn_like(weight))
+    average = used(one)
+    for name, tensor in used(other).state_dict().items():
+        average.state_dict()[name].lerp_(tensor, 0.5)
+    return average
+
+
+@each_layer
+def test_an_average_of_networks_has_a_largest_singular_value_of_one_to_one_per_cent_where_torch_s_own_has_more(make):
+    ours, torchs = average_of_two(spectral, make), average_of_two(parametrizations.spectral_norm, make)
+    assert largest_singular_value(ours, ours.weight) == pytest.approx(1, abs=0.01)
+    assert largest_singular_value(torchs, torchs.weight) > 1.04  # the reason for having ours
+
+
+def test_spectral_norm_asks_for_the_direction_of_v_and_not_for_its_length():
+    """As they are after averaging: two unit vectors' mean is shorter than either."""
+    torch.manual_seed(0)
+    weight = torch.randn(6, 4, 3, 3)
+    module = Spectral(weight).eval()
+    expected = module(weight)
+    module.v.mul_(0.5)
+    torch.testing.assert_close(module(weight), expected)
+
+
+def test_nothing_turns_in_eval_mode_nor_on_the_meta_device():
+    layer = spectral(nn.Linear(4, 3)).eval()
+    before = layer.parametrizations.weight[0].v.clone()
+    assert torch.equal(layer.weight, layer.weight) and torch.equal(layer.parametrizations.weight[0].v, before)
+    with torch.device("meta"):
+        assert spectral(nn.ConvTranspose2d(4, 3, 2)).weight.shape == (4, 3, 2, 2)
 
 
 # ------------------------------------------------------------------------------------------- the bound

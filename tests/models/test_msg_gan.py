@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from torch import nn
-from torch.nn.functional import avg_pool2d, relu
+from torch.nn.functional import avg_pool2d, normalize, relu
 
 from gan_hub.losses import ADVERSARIAL, gradients, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
@@ -362,7 +362,8 @@ def with_their_weights(network: nn.Module, names: dict[str, str], golden: dict, 
     """`network` with the reference's weights; every tensor of the reference is used exactly once.
 
     Its weights take part as they are stored, ours times the layer's scale where learning rates are equalised. Its spectral
-    norms are of the older style. A convolution over the whole grid, and the 1 × 1 one after it, are our linear maps.
+    norms are of torch's older style; their u is Wv / |Wv| and need not be kept. A convolution over the whole grid, and the
+    1 × 1 one after it, are our linear maps.
     """
     theirs = {k.removeprefix(f"weights/{role}/"): v for k, v in golden.items() if k.startswith(f"weights/{role}/")}
     state = {name: value for name, value in network.state_dict().items() if name.endswith("stddev.running")}
@@ -372,7 +373,10 @@ def with_their_weights(network: nn.Module, names: dict[str, str], golden: dict, 
             original = theirs.pop(f"{name}.weight_orig")
             path = f"{ours}.parametrizations.weight"
             state[f"{path}.original"] = original.view(layer.weight.shape)
-            state[f"{path}.0._u"], state[f"{path}.0._v"] = (theirs.pop(f"{name}.weight_{side}") for side in "uv")
+            v = state[f"{path}.0.v"] = theirs.pop(f"{name}.weight_v")
+            rows = int(isinstance(layer, nn.ConvTranspose2d))
+            u = original.view(layer.weight.shape).movedim(rows, 0).flatten(1) @ v
+            torch.testing.assert_close(theirs.pop(f"{name}.weight_u"), normalize(u, dim=0))
         else:
             state[f"{ours}.weight"] = theirs.pop(f"{name}.weight").view(layer.weight.shape) / layer.scale
         state[f"{ours}.bias"] = theirs.pop(f"{name}.bias")
