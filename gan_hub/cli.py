@@ -102,7 +102,9 @@ def _add_model(command: argparse.ArgumentParser, least_seeds: int) -> None:
     command.add_argument(
         "--seeds", type=seeds(least_seeds), required=True, help='whole numbers and ranges, as in "0-15" or "1,5,9"'
     )
-    command.add_argument("--label", help="name or index of a class; by default each seed has its own")
+    command.add_argument(
+        "--label", help="name or index of a class; by default a seed's own, on a walk the first seed's"
+    )
     command.add_argument("--truncation", type=float, default=1.0, help="1 (none) … 0 (the mean)")
 
 
@@ -219,6 +221,8 @@ def info(given: argparse.Namespace) -> None:
             parameters = sum(parameter.numel() for parameter in player.parameters())
             print(f"{name}: {type(player).__name__}, {parameters:,} parameters")
     print(f"classes: {', '.join(pipe.label_names) if pipe.label_names else 'none'}")
+    if pipe.semantic_names:
+        print(f"draws from maps of: {', '.join(pipe.semantic_names)}")
     judge = pipe.calibration
     if judge is not None:
         print(f"judge: held-out AUC {judge.auc:.3f}, calibration error {judge.error:.3f}, {judge.images:,} images")
@@ -245,7 +249,12 @@ def interpolate(given: argparse.Namespace) -> None:
 
     pipe = _load(given.model)
     latents = walk(pipe.sample_latents(given.seeds), given.frames)
-    images = pipe(latents=latents, labels=_label(given, pipe), truncation=given.truncation).images
+    first = pipe(seeds=given.seeds[:1], labels=_label(given, pipe))  # its class and map stay, all the way
+    told = {
+        "labels": None if first.labels is None else first.labels[0],
+        "segmentation": None if first.segmentations is None else first.segmentations[0],
+    }
+    images = pipe(latents=latents, truncation=given.truncation, **told).images
     size = (images[0].width * given.scale, images[0].height * given.scale)
     with written(given.out) as scratch:
         save_animation([image.resize(size, Image.Resampling.NEAREST) for image in images], scratch)

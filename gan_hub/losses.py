@@ -245,11 +245,13 @@ def around(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
 def gradients(logits: torch.Tensor, points: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """∂ logit / ∂ point for each of N points, as rows (N, numbers in a point); the graph is kept.
 
-    Where a point is an image at several scales, `points` lists them, each (N, ...), and a row goes through all. One
-    backward of the sum gives all rows, as a logit depends on its own point only. Where batch normalisation in training
-    mode or a minibatch feature couples them, what comes out is the gradient of the sum.
+    Where a point has logits of several patches, (N, P), their mean is its logit. Where a point is an image at several
+    scales, `points` lists them, each (N, ...), and a row goes through all. One backward of the sum gives all rows, as a
+    logit depends on its own point only. Where batch normalisation in training mode or a minibatch feature couples them,
+    what comes out is the gradient of the sum.
     """
-    of_each = torch.autograd.grad(logits.sum(), points, create_graph=True)
+    of_points = logits if logits.dim() == 1 else logits.flatten(1).mean(1)  # (N,)
+    of_each = torch.autograd.grad(of_points.sum(), points, create_graph=True)
     return torch.cat([gradient.flatten(1) for gradient in of_each], 1)
 
 

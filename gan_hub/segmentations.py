@@ -106,7 +106,7 @@ def _whole(given: object) -> torch.Tensor | None:
     if isinstance(given, torch.Tensor) and not (
         given.is_floating_point() or given.is_complex() or given.dtype == torch.bool
     ):
-        return given.detach().cpu()
+        return given.detach().cpu().to(torch.int64)
     return None
 
 

@@ -106,6 +106,13 @@ def test_interpolate_walks_from_the_first_seed_to_the_last(ending, run, tiny_mod
     assert present(tmp_path) == {out}
 
 
+def test_a_walk_keeps_the_class_of_its_first_seed(run, tiny_model, tiny_pipeline, tmp_path):
+    run("interpolate", tiny_model, "--seeds", "1,5", "--frames", 6, "--out", "own.webp")
+    own = tiny_pipeline(seeds=[1]).labels[0]
+    run("interpolate", tiny_model, "--seeds", "1,5", "--frames", 6, "--label", own, "--out", "asked.webp")
+    assert Path("own.webp").read_bytes() == Path("asked.webp").read_bytes()
+
+
 def test_style_transfer_writes_a_picture_says_what_to_expect_and_shows_progress(run, pictures, tmp_path):
     code, out, err = run("style-transfer", *pictures, "out.png", "--steps", 3, "--size", 40, "--style-weight", 50)
     assert code == 0 and out.startswith("out.png: 40 × 40, total loss ")

@@ -332,6 +332,15 @@ def test_r1_and_r2_and_their_gradients_are_what_others_compute(golden):
     assert_equal(2 * r2_penalty(model(fakes).squeeze(1), fakes), golden["outputs/gp/zero_centered_fake"].mean())
 
 
+def test_of_logits_of_patches_the_mean_is_penalised_however_many_there_are():
+    points = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(5, 4, dtype=torch.float64)
+    patches = (points @ weights).tanh()  # (N, P)
+    expected = r1_penalty(patches.mean(1), points)
+    torch.testing.assert_close(r1_penalty(patches, points), expected)
+    torch.testing.assert_close(r1_penalty(patches.repeat(1, 7), points), expected)
+
+
 def test_of_a_list_of_scales_the_squared_norms_add_up_and_each_scale_s_weights_are_reached():
     torch.manual_seed(0)
     weights = [torch.randn(3, side, side, dtype=torch.float64, requires_grad=True) for side in (2, 4)]

@@ -238,7 +238,7 @@ class StyleGAN2Generator(StyleBased):
         self.to(memory_format=torch.channels_last)  # as its features are; else each use would copy each weight
 
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
-        """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded, as penalties on them want it.
+        """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded.
 
         `noise` overrides the config's, save that a network without noise has none to give. Raises ValueError for rows of
         another number or size, or for another noise.

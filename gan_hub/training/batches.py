@@ -42,12 +42,15 @@ class Data:
     train: ImageSet
     held_out: ImageSet
     real_samples: ImageSet | None
+    example_maps: int = MAX_EXAMPLES
 
     @property
     def names(self) -> dict[str, object]:
         """What a pipeline of this run knows besides its players: the classes' names; of maps also examples, held-out ones."""
         known = {"label_names": self.train.label_names, "semantic_names": self.train.map_names}
-        return known | {"segmentations": None if self.held_out.maps is None else self.held_out.maps[:MAX_EXAMPLES]}
+        return known | {
+            "segmentations": None if self.held_out.maps is None else self.held_out.maps[: self.example_maps]
+        }
 
     @property
     def classes(self) -> int:
@@ -78,7 +81,7 @@ def load_data(config: TrainConfig) -> Data:
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
-    return Data(train, held_out, shipped)
+    return Data(train, held_out, shipped, config.example_maps)
 
 
 def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
@@ -173,10 +176,12 @@ class Batches:
 
     def labels(self, turn: int) -> torch.Tensor | None:
         """What both players are told in the generator's turn, drawn as often as the data has it."""
-        drawn = torch.randint(
-            len(self.data), (self.batch_size,), generator=generator_for(self.seed, LABELS_GENERATOR, turn)
-        )
-        return self._told(drawn.numpy()[self.rows])
+        generator = generator_for(self.seed, LABELS_GENERATOR, turn)
+        told = self._told(torch.randint(len(self.data), (self.batch_size,), generator=generator).numpy()[self.rows])
+        if self.config.takes_maps and self.config.flip:
+            u = torch.rand(self.batch_size, 1, generator=generator)[self.rows]
+            told = flip_horizontally(told[:, None], u.to(self.device))[:, 0]
+        return told
 
     def _told(self, indices: np.ndarray) -> torch.Tensor | None:
         """What both players are told of these images: classes (n,), maps of classes (n, H, W), or nothing."""

@@ -114,6 +114,9 @@ class TrainConfig:
     strict_data: bool = option(False, "a file that cannot be used ends the run instead of being skipped")
     license: str = option("apache-2.0", "of the published weights (Hub licence id)")
     data_license: str = option("", "licence of the images, for the card")
+    example_maps: int = option(
+        64, "SPADE: held-out maps that go into the model's folder, and where it goes", low=1, high=64
+    )
     real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
     real_samples_notice: str = option("", "origin and licence of the shipped images")
     seen: str = option("", "what a person saw in the sample grid, for the card")
@@ -230,6 +233,11 @@ class TrainConfig:
             raise ValueError(
                 f"grow_kimg={self.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
             )
+        if self.path_length_weight and (self.can_grow or self.takes_maps or issubclass(generator, MultiScale)):
+            raise ValueError(
+                f"path_length_weight={self.path_length_weight} is not allowed with architecture={self.architecture!r}, whose "
+                "images come from more, or at times from less, than one z or w; choose 0."
+            )
         if issubclass(generator, MultiScale):
             for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
                 if getattr(self, option) != off:
@@ -251,11 +259,13 @@ class TrainConfig:
     def _check_network(self, option: str) -> None:
         """The arguments of one network against its class, which is not built for it."""
         network, given = getattr(ARCHITECTURES[self.architecture], option), getattr(self, option)
-        shared = [key for key in given if key in ("resolution", "channels", "num_classes")]
+        shared = [key for key in given if key in ("resolution", "channels", "num_classes", "semantic_classes")]
         if network is None:
             return
         if shared:
-            raise ValueError(f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, not here.")
+            raise ValueError(
+                f"{option}: {shared[0]!r} is set for both networks, at the top of the recipe or by the data, not here."
+            )
         shape = {"resolution": self.resolution, "channels": self.channels}
         sentence = problem(network.__init__.__wrapped__, shape | given, complete=False)
         if sentence:
@@ -370,7 +380,7 @@ OF_TWO = (
 FREE_OPTIONS = {
     "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
     "evaluate_images", "license", "data_license", "real_samples", "real_samples_notice", "seen", "data", "strict_data",
-    "trackers", "alarms", "timelapse_frames",
+    "trackers", "alarms", "timelapse_frames", "example_maps",
 }  # fmt: skip
 # What a recipe says about its own images and about the model it made of them.
 ABOUT_THE_DATA = {"data_license", "real_samples", "real_samples_notice", "seen"}

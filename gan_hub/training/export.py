@@ -131,6 +131,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
         summary=_summary(config, pipeline, dataset),
         samples=SAMPLES_NAME,
         caption="Seeds 0, 1, 2, … row by row"
+        + (", each right of its map" if pipeline.segmentations is not None else "")
         + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
         seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
@@ -212,4 +213,6 @@ def _data(config: TrainConfig, dataset: str) -> str:
     if config.real_samples:
         notice = config.real_samples_notice.strip().splitlines()[0]
         text += f" `real_samples.png` holds real images for the game that neither player was trained on: {notice}"
+    if config.takes_maps:
+        text += f" `segmentations.safetensors` holds up to {config.example_maps} maps of the data that were held out."
     return text

@@ -9,8 +9,10 @@ from PIL import Image
 from gan_hub.losses import feature_matching, path_length_penalty
 from gan_hub.training import loop
 from gan_hub.training.batches import MIXING_DISCRIMINATOR, MIXING_GENERATOR, Batches
+from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import Players
+from gan_hub.training.players import TENSOR_FILES, Players
+from tests.training.test_exact import newest, train
 
 TINY = {"latent_size": 8, "base_channels": 2, "max_channels": 4}
 STYLEGAN2 = {
@@ -196,6 +198,8 @@ def test_an_image_and_its_map_are_mirrored_together(game, pairs_folder):
     assert (((images[:, 0] + 1) * 127.5 / 80).floor() == maps).all()
     mirrored = [torch.equal(now, before.flip(1)) for now, before in zip(maps, unflipped)]
     assert any(mirrored) and not all(mirrored)
+    alone = [torch.equal(now, before.flip(1)) for now, before in zip(batches.labels(0), plain.labels(0))]
+    assert any(alone) and not all(alone)
 
 
 def test_a_generator_of_maps_is_matched_with_the_features_of_the_real_images_of_the_same_maps(game, pairs_folder):
@@ -212,13 +216,32 @@ def test_a_generator_of_maps_is_matched_with_the_features_of_the_real_images_of_
     assert feature_matching(features, features) == 0
 
 
+def test_a_run_on_pairs_resumes_bit_for_bit(small_options, pairs_folder):
+    options = small_options | SPADE | {"data": pairs_folder, "held_out": 12, "trackers": "none", "flip": True}
+    options |= {"total_kimg": 0.128, "decay_kimg": 0.0}
+    found = []
+    for name, stops in (("unbroken", ()), ("broken", (3,))):
+        config = TrainConfig(**options | {"name": name})
+        for stop in stops:
+            train(config, stop_after=stop)
+        train(config, resume=bool(stops))
+        found.append(load_checkpoint(newest(config), TENSOR_FILES)[0])
+    for file, content in found[0].items():
+        for tensor, value in content.items():
+            assert torch.equal(value, found[1][file][tensor]), f"{file}: {tensor}"
+
+
 def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pairs_folder):
     from gan_hub import GANPipeline
 
     AcceleratorState._reset_state(reset_partial_state=True)
     options = small_options | SPADE | {"data": pairs_folder, "held_out": 12, "trackers": "none", "total_kimg": 0.064}
-    folder = loop.train(TrainConfig(**options | {"decay_kimg": 0.0, "checkpoint_kimg": 1.0, "flip": True}))
+    options |= {"decay_kimg": 0.0, "checkpoint_kimg": 1.0, "flip": True, "example_maps": 5}
+    folder = loop.train(TrainConfig(**options))
+    card = (folder / "README.md").read_text()
+    assert "A map-conditional SPADE" in card and "up to 5 maps of the data" in card and "right of its map" in card
     pipe = GANPipeline.from_pretrained(folder)
+    assert pipe.segmentations.shape == (5, 28, 28)
     assert pipe.calibration is not None and pipe(seeds=[0]).images[0].size == (28, 28)
     one, other = (pipe(seeds=[0], segmentation=np.full((28, 28), c), output_type="pt").images for c in (0, 2))
     assert not torch.equal(one, other)
@@ -238,6 +261,13 @@ def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pair
             "to grow 2 times takes 4 times that, and total_kimg is 1000.0",
         ),
         ({"architecture": "progan", "grow_kimg": 1.0, "compile": True}, "not allowed with compile=True"),
+        ({"architecture": "stylegan", "path_length_weight": 2.0}, "path_length_weight=2.0 is not allowed"),
+        ({"architecture": "msg_gan", "path_length_weight": 2.0}, "path_length_weight=2.0 is not allowed"),
+        ({"architecture": "spade", "conditional": False, "path_length_weight": 2.0}, "path_length_weight=2.0 is not"),
+        (
+            {"architecture": "spade", "conditional": False, "generator": {"semantic_classes": 5}},
+            "or by the data, not here",
+        ),
         ({"architecture": "msg_gan", "augment": "ada"}, "whose images have several scales"),
         ({"architecture": "msg_gan", "wgan_gp_weight": 10.0}, "wgan_gp_weight=10.0 is not allowed"),
         ({"architecture": "msg_gan", "dragan_weight": 10.0}, "dragan_weight=10.0 is not allowed"),

@@ -30,9 +30,13 @@ GAMES = {
         "discriminator": {"base_channels": 4, "norm": "none", "spectral_norm": True},
     },
     "wasserstein": {"loss": "wasserstein", "wgan_gp_weight": 10.0, "weight_clip": 0.1, "augment": "diffaugment"},
-    "growing, hinge": {
-        "architecture": "progan", "grow_kimg": 0.064, "loss": "hinge", "r2_gamma": 0.5,
-        "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"base_channels": 4},
+    "growing, hinge, styles mixed, random noise": {
+        "architecture": "stylegan", "grow_kimg": 0.064, "loss": "hinge", "r2_gamma": 0.5, "mixing": 0.9,
+        "generator": {
+            "latent_size": 8, "w_size": 8, "base_channels": 2, "max_channels": 4, "mapping_layers": 2,
+            "mapping_width": 8, "noise": "random",
+        },
+        "discriminator": {"base_channels": 2, "max_channels": 4},
     },
     "styles mixed, random noise, path length in w": {
         "architecture": "stylegan2", "mixing": 0.9, "path_length_weight": 2.0, "path_length_interval": 2,

@@ -49,8 +49,20 @@ GAME = {
 }
 
 
-def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path):
-    options = small_options | GAME | {"checkpoint_kimg": 10.0, "sample_kimg": 10.0}
+# Layers beyond the level have no gradient on any process, and join in the middle of the run.
+GROWING = {
+    "architecture": "progan",
+    "grow_kimg": 0.032,
+    "total_kimg": 0.192,
+    "instance_noise_kimg": 0.1,
+    "generator": {"latent_size": 8, "base_channels": 2, "max_channels": 4},
+    "discriminator": {"base_channels": 2, "max_channels": 4, "minibatch_stddev": False},
+}
+
+
+@pytest.mark.parametrize("game", [{}, GROWING], ids=["dcgan", "growing"])
+def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path, game):
+    options = small_options | GAME | {"checkpoint_kimg": 10.0, "sample_kimg": 10.0} | game
     one = launch([sys.executable, str(DRIVER), json.dumps(options | {"name": "one"}), str(tmp_path)])
     assert one.returncode == 0, one.stderr
     two = launch([*TORCHRUN, str(DRIVER), json.dumps(options | {"name": "two"}), str(tmp_path)])
