@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 from gan_hub.losses import ADVERSARIAL
-from gan_hub.models import CLASSES
+from gan_hub.models import ARCHITECTURES, CLASSES
 from gan_hub.models.fields import rules
-from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.config import FIELDS, TrainConfig, read_recipe
 
 ROOT = Path(__file__).parents[1]
+GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
@@ -54,7 +55,7 @@ def test_every_option_named_in_the_training_document_exists():
                 TrainConfig(**{name: value})
         elif re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", code):
             checked += 1
-            known = set(FIELDS) | set(ADVERSARIAL) | network
+            known = set(FIELDS) | set(ADVERSARIAL) | set(ARCHITECTURES) | network
             assert code in known, code
     assert checked > 30
 
@@ -80,3 +81,14 @@ def test_accelerates_configurations_are_read_by_accelerate_and_described(path):
     config = load_config_from_file(str(path))
     assert config.num_processes >= 1 and config.mixed_precision == "no"
     assert f"`{path.name}`" in (path.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES.keys() - {"began"}))  # of which the gallery says why it has no grid
+def test_the_gallery_shows_each_architecture_with_its_recipe_its_grid_and_its_flaws(architecture):
+    section = GALLERY.split(f"## `{architecture}`")[1].split("\n## ")[0]
+    (recipe,) = re.findall(r"\(\.\./(recipes/[\w-]+\.yaml)\)", section)
+    config = TrainConfig(**read_recipe(ROOT / recipe))
+    assert config.architecture == architecture
+    (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+\.png)\)", section)
+    assert (ROOT / "docs" / picture).is_file()
+    assert f"{config.total_kimg:,.0f} kimg" in section and "**See:**" in section and "**Wrong:**" in section
