@@ -42,7 +42,7 @@ from gan_hub.models.layers import (
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # of leaky ReLU below 0
-FIRST_COLOURS = 1 / 4  # deviation of the colours at the start; at the paper's 1, tanh is far from linear for one in three
+FIRST_COLOURS = 1 / 4  # deviation of the colours at the start; at 1, tanh is far from linear for one in three
 
 
 def half(width: int) -> int:
