@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d, normalize, relu
 from gan_hub.losses import ADVERSARIAL, gradients, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.layers import EPSILON, EqualisedConvolution, EqualisedLinear, MinibatchStddev
-from gan_hub.models.msg_gan import EqualisedStart, MSGGANDiscriminator, MSGGANGenerator
+from gan_hub.models.msg_gan import FIRST_COLOURS, EqualisedStart, MSGGANDiscriminator, MSGGANGenerator
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SMALL = dict(resolution=16, base_channels=4, max_channels=8)
@@ -323,7 +323,7 @@ def test_weights_are_stored_as_standard_normal_and_every_layer_keeps_the_size_of
     x = generator.blocks[0].first(torch.randn(500, 64, 1, 1))
     assert x.std().item() == pytest.approx(math.sqrt(2), rel=0.05)
     images = generator(torch.randn(20, 64), scales=True)
-    assert all(0.3 < image.std() < 0.9 for image in images)
+    assert all(0.7 < image.std() / FIRST_COLOURS < 1.2 for image in images)  # tanh takes little of so small numbers
 
 
 # ------------------------------------------------------------------------------------------ golden values
