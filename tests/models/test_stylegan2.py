@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch.nn import functional
 
 from gan_hub.images import height_width
 from gan_hub.losses import path_length_penalty, r1_penalty
-from gan_hub.models.layers import doublings
+from gan_hub.models.layers import MinibatchStddev, doublings, second_moment_one
 from gan_hub.models.stylegan2 import (
     Convolution,
     Dense,
@@ -569,3 +570,62 @@ def test_the_references_r1_penalty_and_its_gradients_come_out_of_ours(name):
     loss.backward()
     assert_near(model.blocks[0].same.weight.grad, golden["outputs/r1/grad/b32.conv0.weight"], 1e-4)
     assert_near(model.score.weight.grad, golden["outputs/r1/grad/b4.out.weight"], 1e-4)
+
+
+# ---------------------------------------------------------------------- the reference's single operations
+
+
+@pytest.fixture(scope="module")
+def ops() -> dict[str, torch.Tensor]:
+    return load_file(GOLDEN / "stylegan2-ops.safetensors")
+
+
+@pytest.mark.parametrize(("kernel", "doubled"), [(1, False), (3, False), (3, True)])
+@pytest.mark.parametrize("demodulate", [False, True])
+def test_a_modulated_convolution_is_the_references(ops, kernel, doubled, demodulate):
+    """Ours has 1 / √(I k²) in the styles, which demodulation takes out again; doubling, it has I before O in the weight."""
+    name = f"k{kernel}_{'demod' if demodulate else 'nodemod'}" + "_up2" * doubled
+    weight = ops[f"inputs/mod/weight{kernel}"]
+    x, factors = modulated_convolution(
+        ops["inputs/mod/x"],
+        weight.transpose(0, 1) if doubled else weight,
+        ops["inputs/mod/styles"],
+        demodulate,
+        Resample() if doubled else None,
+    )
+    x = x * factors[:, :, None, None] if demodulate else x * math.sqrt(weight[0].numel())
+    assert_near(x, ops[f"outputs/modulated_conv2d/{name}"])
+    if kernel == 3 and not doubled:
+        assert_near(x + ops["inputs/mod/noise"], ops[f"outputs/modulated_conv2d/{name}_noise"])
+
+
+def test_filters_and_changes_of_size_are_the_references(ops):
+    resample, x = Resample(), ops["inputs/x"]
+    assert_near(resample.kernel, ops["outputs/setup_filter/1331"])
+    assert_near(4 * resample.kernel, ops["outputs/setup_filter/1331_gain4"])
+    assert_near(resample.double(x), ops["outputs/upsample2d/1331"])
+    assert_near(resample.halve(x), ops["outputs/downsample2d/1331"])
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_halving_convolution_is_the_references(ops, kernel):
+    weight = ops[f"inputs/mod/weight{kernel}"]
+    layer = Convolution(5, 7, kernel, Resample(), linear=True)
+    layer.load_state_dict({"weight": weight}, strict=False)
+    assert_near(layer(ops["inputs/mod/x"]) / layer.scale, ops[f"outputs/conv2d_resample/k{kernel}_down2"])
+
+
+@pytest.mark.parametrize(("name", "options"), [("linear", {}), ("lrelu", {"lr": 0.01, "activation": True})])
+def test_a_dense_layer_is_the_references(ops, name, options):
+    layer = Dense(5, 7, **options)
+    layer.load_state_dict({part: ops[f"weights/fc_{name}/{part}"] for part in ("weight", "bias")})
+    assert_near(layer(ops["inputs/fc/x"]), ops[f"outputs/fc_{name}"])
+
+
+@pytest.mark.parametrize("group", [4, None])
+def test_a_minibatch_deviation_is_the_references(ops, group):
+    assert_near(MinibatchStddev(group)(ops["inputs/mbstd/x"]), ops[f"outputs/minibatch_std/group{group}_channels1"])
+
+
+def test_a_second_moment_of_one_is_the_references(ops):
+    assert_near(second_moment_one(ops["inputs/fc/x"]), ops["outputs/normalize_2nd_moment"])

@@ -216,6 +216,15 @@ def test_a_generator_of_maps_is_matched_with_the_features_of_the_real_images_of_
     assert feature_matching(features, features) == 0
 
 
+def test_the_loss_of_features_weighs_in_the_generators_gradient(game, pairs_folder):
+    norms = []
+    for weight in (1e-9, 1.0, 10.0):
+        players, batches, config = game(**SPADE | {"feature_matching_weight": weight}, data=pairs_folder, held_out=12)
+        norms.append(loop.play(players, config, batches, 0)["gradient/generator"].item())
+    assert norms[1] > 1.01 * norms[0] or norms[1] < 0.99 * norms[0]
+    assert norms[2] > 2 * norms[0]
+
+
 def test_a_run_on_pairs_resumes_bit_for_bit(small_options, pairs_folder):
     options = small_options | SPADE | {"data": pairs_folder, "held_out": 12, "trackers": "none", "flip": True}
     options |= {"total_kimg": 0.128, "decay_kimg": 0.0}
