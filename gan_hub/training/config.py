@@ -264,7 +264,7 @@ class TrainConfig:
             return
         if shared:
             raise ValueError(
-                f"{option}: {shared[0]!r} is set for both networks, at the top of the recipe or by the data, not here."
+                f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, or by the data, not here."
             )
         shape = {"resolution": self.resolution, "channels": self.channels}
         sentence = problem(network.__init__.__wrapped__, shape | given, complete=False)

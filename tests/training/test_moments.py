@@ -46,7 +46,7 @@ def game(small_options):
         config = TrainConfig(**small_options | options)
         accelerator = loop.make_accelerator(config)
         data = loop.load_data(config)
-        players = Players(config, len(data.label_names or ()), accelerator)
+        players = Players(config, data.classes, accelerator)
         return players, Batches(data.train, config, players.latent_size, accelerator), config
 
     return make
