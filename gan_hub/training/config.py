@@ -189,6 +189,11 @@ class TrainConfig:
         if self.architecture == "began" and self.conditional:
             raise ValueError("conditional=True is not allowed with architecture='began', which has no classes.")
         self._check_abilities()
+        self._check_images()
+        self._check_turns()
+
+    def _check_turns(self) -> None:
+        """What the two players share in a step, and noise that must end."""
         if self.instance_noise_kimg > self.total_kimg:
             raise ValueError(
                 f"instance_noise_kimg={self.instance_noise_kimg} is not allowed; it is at most total_kimg, "
@@ -238,7 +243,10 @@ class TrainConfig:
                 f"path_length_weight={self.path_length_weight} is not allowed with architecture={self.architecture!r}, whose "
                 "images come from more, or at times from less, than one z or w; choose 0."
             )
-        if issubclass(generator, MultiScale):
+
+    def _check_images(self) -> None:
+        """What cannot be done to images of several scales, or to images that have maps."""
+        if issubclass(ARCHITECTURES[self.architecture].generator, MultiScale):
             for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
                 if getattr(self, option) != off:
                     raise ValueError(
