@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from accelerate.state import AcceleratorState
 
+from gan_hub.training import loop
+from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.players import Players
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +63,18 @@ def fresh_accelerate():
     """Accelerate keeps device and precision for the life of a process; each test starts without them."""
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture
+def new_game(small_options):
+    """new_game(kind of Batches, **options) → (players, batches, config) of a run that has not begun."""
+
+    def make(kind: type[Batches], **options) -> tuple[Players, Batches, TrainConfig]:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        config = TrainConfig(**small_options | {"trackers": "none"} | options)
+        accelerator = loop.make_accelerator(config)
+        data = loop.load_data(config)
+        players = Players(config, data.classes, accelerator)
+        return players, kind(data.train, config, players.latent_size, accelerator), config
+
+    return make

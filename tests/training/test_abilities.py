@@ -1,5 +1,7 @@
 """The trainer and what only some architectures can do: growing, mixed styles, path length in w, many scales, maps."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from gan_hub.training import loop
 from gan_hub.training.batches import MIXING_DISCRIMINATOR, MIXING_GENERATOR, Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import TENSOR_FILES, Players
+from gan_hub.training.players import TENSOR_FILES
 from tests.training.test_exact import newest, train
 
 TINY = {"latent_size": 8, "base_channels": 2, "max_channels": 4}
@@ -34,18 +36,9 @@ SPADE = {
 
 
 @pytest.fixture
-def game(small_options):
+def game(new_game):
     """game(**options) → (players, batches, config) of a run that has not begun."""
-
-    def make(**options) -> tuple[Players, Batches, TrainConfig]:
-        AcceleratorState._reset_state(reset_partial_state=True)
-        config = TrainConfig(**small_options | {"trackers": "none"} | options)
-        accelerator = loop.make_accelerator(config)
-        data = loop.load_data(config)
-        players = Players(config, data.classes, accelerator)
-        return players, Batches(data.train, config, players.latent_size, accelerator), config
-
-    return make
+    return partial(new_game, Batches)
 
 
 @pytest.fixture(scope="session")

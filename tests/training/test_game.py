@@ -1,15 +1,13 @@
 """The game as the recipe has it: k steps, fresh draws, two rates, shared fakes, numbers that move while it is played."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from gan_hub.training import loop
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches
-from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import Players
 
 
 class Recorded(Batches):
@@ -29,18 +27,9 @@ class Recorded(Batches):
 
 
 @pytest.fixture
-def game(small_options):
+def game(new_game):
     """game(**options) → (players, recorded batches, config) of a run that has not begun."""
-
-    def make(**options) -> tuple[Players, Recorded, TrainConfig]:
-        AcceleratorState._reset_state(reset_partial_state=True)
-        config = TrainConfig(**small_options | {"trackers": "none"} | options)
-        accelerator = loop.make_accelerator(config)
-        data = loop.load_data(config)
-        players = Players(config, data.classes, accelerator)
-        return players, Recorded(data.train, config, players.latent_size, accelerator), config
-
-    return make
+    return partial(new_game, Recorded)
 
 
 def adam_steps(descent) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from accelerate.state import AcceleratorState
 
 from gan_hub.hub.cards import check_card
 from gan_hub.losses import mmd2
@@ -17,7 +16,6 @@ from gan_hub.training.batches import Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import OF_TWO, TrainConfig
 from gan_hub.training.monitors import ALARMS, Monitors
-from gan_hub.training.players import Players
 from gan_hub.training.records import read_log
 from tests.training.test_exact import newest, train
 from tests.training.test_processes import TORCHRUN, launch
@@ -38,18 +36,9 @@ MOMENTUM = {
 
 
 @pytest.fixture
-def game(small_options):
+def game(new_game):
     """game(options) → (players, batches, config) of a run that has not begun."""
-
-    def make(options: dict) -> tuple[Players, Batches, TrainConfig]:
-        AcceleratorState._reset_state(reset_partial_state=True)
-        config = TrainConfig(**small_options | options)
-        accelerator = loop.make_accelerator(config)
-        data = loop.load_data(config)
-        players = Players(config, data.classes, accelerator)
-        return players, Batches(data.train, config, players.latent_size, accelerator), config
-
-    return make
+    return lambda options: new_game(Batches, **options)
 
 
 # --------------------------------------------------------------------------------- the loss, on points of the plane
