@@ -2,8 +2,9 @@
 """A model of the SPADE recipe on maps that nobody photographed: `made_facades.py runs/spade-facades/export grid.png`.
 
 Draws houses as maps of the CMP facades' classes, by a few random numbers each, and the model's image right of each map;
-then turns one window of each into wall, and prints how much more that window's pixels change than those far from it. The
-data set's own maps are for research only, so that these stand in the documents.
+then turns one window of each into wall, and prints how much more that window's pixels change than those far from it; and
+how much farther another z moves the walls' colour than another map does. The data set's own maps are for research only, so
+that these stand in the documents.
 """
 
 import argparse
@@ -59,6 +60,21 @@ def locality(pipe: GANPipeline, drawn: np.ndarray, spots: list[tuple[int, int, i
     return (change[torch.from_numpy(near)].mean() / change[torch.from_numpy(far)].mean()).item()
 
 
+def walls(pipe: GANPipeline, drawn: np.ndarray) -> torch.Tensor:
+    """The mean colour (N, 3) of each house's wall, house n drawn with seed n."""
+    images = pipe(seeds=range(len(drawn)), segmentation=drawn, output_type="pt").images
+    wall = torch.from_numpy(drawn == FACADE)[:, None]  # (N, 1, H, W)
+    return (images * wall).sum((2, 3)) / wall.sum((2, 3))
+
+
+def style_kept(pipe: GANPipeline, drawn: np.ndarray) -> float:
+    """How far apart the walls' colours of two z on one map lie, against those of one z on two maps."""
+    here, there = walls(pipe, drawn), walls(pipe, np.roll(drawn, 1, 0))
+    other_map = (here - there).norm(dim=1).mean()  # row n of both is of one z
+    other_z = (here[:-1] - there[1:]).norm(dim=1).mean()  # row n and row n + 1 are of one map
+    return (other_z / other_map).item()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -74,6 +90,8 @@ def main() -> None:
     print(
         f"a window that becomes wall changes {locality(pipe, drawn, list(spots)):.0f} times as much as what is far from it"
     )
+
+    print(f"another z moves the walls' mean colour {style_kept(pipe, drawn):.1f} times as far as another map")
 
 
 if __name__ == "__main__":
