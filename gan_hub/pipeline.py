@@ -440,6 +440,10 @@ class GANPipeline(DiffusionPipeline):
             raise ValueError("latents contain NaN or Inf.")
         return latents.detach().to("cpu", torch.float32)
 
+    def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
+        """The class, int64 (N,), that each of `latents` (N, Z) takes where none is named; None without classes."""
+        return self._label_indices(None, self._own_latents(latents))
+
     def _label_indices(self, labels, z: torch.Tensor) -> torch.Tensor | None:
         """Class indices (N,), or None for an unconditional model."""
         if self.label_names is None:

@@ -24,15 +24,15 @@ from gan_hub.data.image_set import chunks
 from gan_hub.data.pictures import decoded
 from gan_hub.data.sources import Listing, NoSuchSplit
 
-ROOT_VARIABLE = "GAN_HUB_CACHE"  # a folder; sets lie in its sub-folder data
+ROOT_VARIABLE = "GAN_HUB_CACHE"  # a folder; decoded sets lie in its sub-folder data
 VERSION = 1  # of what decoding means: raised when a change of it would change a pixel
 
 Found = tuple[np.ndarray, list, list[str] | None, list]  # images, labels, names of the classes, unusable ones
 
 
-def root() -> Path:
-    """Where decoded sets are kept."""
-    return Path(os.environ.get(ROOT_VARIABLE) or "~/.cache/gan_hub").expanduser() / "data"
+def root(kind: str = "data") -> Path:
+    """Where decoded sets are kept, or what else of that kind can be made again."""
+    return Path(os.environ.get(ROOT_VARIABLE) or "~/.cache/gan_hub").expanduser() / kind
 
 
 def kept(source: str, listing: Listing, size: tuple[int, int], channels: int, split: str, limit: int | None) -> Found:

@@ -3,12 +3,15 @@
 A raw logit says nothing by itself: its zero and its unit drift during training. Two numbers repair that (Platt 1999).
 """
 
+import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_hub.data import ImageSet
 from gan_hub.latents import MAX_SEED
 from gan_hub.pipeline import Calibration, GANPipeline
+
+BATCH = 100  # images that a player sees at a time
 
 
 def auc(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> float:
@@ -63,17 +66,13 @@ def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: i
 
     Generated images have the labels, or maps, of the real ones, so that the judge cannot win by their frequencies.
     """
-    reals = held_out.take(torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))[:limit].numpy())
-    labels = None if pipeline.label_names is None else reals.labels.tolist()
-    seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
-    told = {"labels": labels, "segmentation": reals.maps, "batch_size": 100}
-    fakes = pipeline(seeds=seeds, output_type="np", **told).images
-    real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals.images, fakes))
+    reals, fakes, told = _both(pipeline, held_out, seed, limit)
+    real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
 
     scale, bias = unlabelled = platt(real_logits[::2], fake_logits[::2])
-    if labels is not None:
-        unlabelled = platt(*(pipeline.discriminate(kind[::2], batch_size=100) for kind in (reals.images, fakes)))
-    sign = 1.0 if scale >= 0 else -1.0  # an autoencoder's scores are higher for fakes: the judge turns them round
+    if told["labels"] is not None:
+        unlabelled = platt(*(pipeline.discriminate(kind[::2], batch_size=BATCH) for kind in (reals, fakes)))
+    sign = _sign(scale)
     logits = torch.cat([real_logits[1::2], fake_logits[1::2]])
     truth = torch.cat([torch.ones(len(real_logits[1::2])), torch.zeros(len(fake_logits[1::2]))])
     return Calibration(
@@ -85,3 +84,27 @@ def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: i
         unlabelled_scale=unlabelled[0],
         unlabelled_bias=unlabelled[1],
     )
+
+
+def verdicts(
+    pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (n,) of the held-out real images and of the fresh ones that `calibrate` measures its AUC on, higher is real."""
+    reals, fakes, told = _both(pipeline, held_out, seed, limit)
+    real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
+    sign = _sign(platt(real_logits[::2], fake_logits[::2])[0])
+    return sign * real_logits[1::2], sign * fake_logits[1::2]
+
+
+def _both(pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Real images, as many generated ones, uint8 (n, H, W, C), and what both players are told of both."""
+    reals = held_out.take(torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))[:limit].numpy())
+    labels = None if pipeline.label_names is None else reals.labels.tolist()
+    seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
+    told = {"labels": labels, "segmentation": reals.maps, "batch_size": BATCH}
+    return reals.images, pipeline(seeds=seeds, output_type="np", **told).images, told
+
+
+def _sign(scale: float) -> float:
+    """An autoencoder's scores are higher for fakes: the judge turns them round."""
+    return 1.0 if scale >= 0 else -1.0
