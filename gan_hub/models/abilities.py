@@ -45,6 +45,13 @@ class Growing:
         return double(small, self.levels - stage)
 
 
+class Autoencoding:
+    """Discriminators that reconstruct images, and whose score is minus the error: what the loss began is played with.
+
+    A subclass has `reconstruct`, images (N, C, H, W) → the same shape (Berthelot et al. 2017, section 3.1).
+    """
+
+
 class StyleBased(GANModel):
     """Generators that `map` z to w, one row a layer, and `synthesize` from it (Karras et al. 2019, section 2).
 

@@ -11,9 +11,9 @@ import yaml
 
 from gan_hub.augment import View, policy_columns
 from gan_hub.losses import ADVERSARIAL, MATCHING
-from gan_hub.metrics.features import EXTRACTORS
+from gan_hub.metrics.features import BUNDLED
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
+from gan_hub.models.abilities import Autoencoding, Growing, MultiScale, Semantic, StyleBased
 from gan_hub.models.fields import problem
 from gan_hub.models.layers import doublings
 
@@ -36,7 +36,7 @@ class TrainConfig:
     data: str = option("mnist", "known name, folder, .zip, .npz, or Hub data set id")
     output: str = option("runs", "folder of all runs")
 
-    architecture: str = option("dcgan", "which pair of networks", choices=tuple(ARCHITECTURES))
+    architecture: str = option("dcgan", "which pair of networks", choices=ARCHITECTURES)
     resolution: int | list = option(28, "pixels a side, or [height, width]")
     channels: int = option(1, "1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity")
     conditional: bool = option(True, "use the data's labels")
@@ -107,7 +107,7 @@ class TrainConfig:
     checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001)
     keep_checkpoints: int = option(2, "newest checkpoints kept", low=1)
     evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0)
-    extractor: str = option("none", "features of the Fréchet distance", choices=("none", *EXTRACTORS))
+    extractor: str = option("none", "features of the Fréchet distance", choices=("none", *BUNDLED))
     evaluate_images: int = option(10_000, "generated images a score is made of", low=2)
     held_out: int = option(1000, "images kept from training for the judge where the data has no test split", low=4)
 
@@ -166,10 +166,11 @@ class TrainConfig:
                 f"label_smoothing={self.label_smoothing} is not allowed with loss={self.loss!r}, which has no target for "
                 f"reals to smooth; it goes with {', '.join(able)}."
             )
-        if (self.loss == "began") != (self.architecture == "began"):
+        autoencoding = issubclass(ARCHITECTURES[self.architecture].discriminator, Autoencoding)
+        if (self.loss == "began") != autoencoding:
             raise ValueError(
-                f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss began and the "
-                "architecture began, whose discriminator is an autoencoder, go together only."
+                f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss began and an "
+                "architecture whose discriminator is an autoencoder (began is one) go together only."
             )
         try:
             policy_columns(self.augment_policy)
@@ -186,8 +187,10 @@ class TrainConfig:
                 f"skip_discriminator_below={self.skip_discriminator_below} is not allowed with loss={self.loss!r}, which has "
                 "no value that means a discriminator that has won."
             )
-        if self.architecture == "began" and self.conditional:
-            raise ValueError("conditional=True is not allowed with architecture='began', which has no classes.")
+        if autoencoding and self.conditional:
+            raise ValueError(
+                f"conditional=True is not allowed with architecture={self.architecture!r}, which has no classes."
+            )
         self._check_abilities()
         self._check_images()
         self._check_turns()
