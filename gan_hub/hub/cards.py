@@ -1,12 +1,15 @@
-"""Model cards: written from what a run measured, refused while a field is empty."""
+"""Model cards: written from what a run measured, refused while a field is empty; new scores replace old ones."""
 
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-CARD_NAME = "README.md"
+from gan_hub.loading import write_json
+
+CARD_NAME, SCORES_NAME = "README.md", "scores.json"
 _PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
 
 TEMPLATE = """---
@@ -40,8 +43,6 @@ The same seed gives the same image in any batch.{judging}
 
 {scores}
 
-{provenance}
-
 ## The discriminator as a judge
 
 {judge}
@@ -65,6 +66,57 @@ accelerate launch train.py {recipe}
 
 
 @dataclass(frozen=True)
+class Scored:
+    """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again."""
+
+    scores: dict[str, float]
+    provenance: dict[str, object]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    scales: dict[str, float] = field(default_factory=dict)  # the same distances of things everybody can picture
+    command: str = ""
+
+    def section(self) -> str:
+        """The text under "Scores"."""
+        rows = [f"| **{name}** | **{value:.3f}** | {self._between(name)} |" for name, value in self.scores.items()]
+        rows += [f"| {name} | {value:.3f} | |" for name, value in self.scales.items()]
+        said = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.provenance.items())
+        text = "\n".join(["| measure | value | 95 % interval |", "|---|---|---|", *rows])
+        text += f"\n\nMeasured with: {said}."
+        if "FID" not in self.scores:
+            text += " A Fréchet distance compares with others of the same extractor only; it is no FID."
+        if self.intervals:
+            text += " Intervals are of the scored images, by bootstrap: other seeds give a score within them, 19 times of 20."
+        return text + (f" Again, with one command:\n\n```\n{self.command}\n```" if self.command else "")
+
+    def _between(self, name: str) -> str:
+        return "{:.3f} to {:.3f}".format(*self.intervals[name]) if name in self.intervals else ""
+
+    def results(self, dataset_name: str, dataset_type: str) -> list[EvalResult]:
+        """The same for the card's metadata (`model-index`)."""
+        return [
+            EvalResult(
+                task_type="unconditional-image-generation",
+                dataset_type=dataset_type,
+                dataset_name=dataset_name,
+                metric_type=re.sub(r"[^\w-]+", "-", name.lower()).strip("-"),
+                metric_name=name,
+                metric_value=round(value, 4),
+            )
+            for name, value in self.scores.items()
+        ]
+
+    def to_dict(self) -> dict:
+        intervals = {name: list(ends) for name, ends in self.intervals.items()}
+        told = {"command": self.command} if self.command else {}
+        return {
+            "scores": self.scores,
+            "intervals": intervals,
+            "scales": self.scales,
+            "provenance": self.provenance,
+        } | told
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """What a card says. Texts are Markdown; `scores` are name → value as measured, `provenance` how."""
 
@@ -78,9 +130,7 @@ class CardFacts:
     caption: str
     example_label: str | None
     seen: str
-    scores: dict[str, float]
-    scales: dict[str, float]  # the same distances for things everybody can picture (noise, real images)
-    provenance: dict[str, object]
+    scored: "Scored"
     judge: str
     training: str
     recipe: str
@@ -98,8 +148,7 @@ def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
     """
     text = TEMPLATE.format(
         front_matter=_front_matter(facts).to_yaml(),
-        scores=_score_table(facts),
-        provenance=_provenance_line(facts),
+        scores=facts.scored.section(),
         judging=JUDGING if judges else "",
         example_label=f', labels="{facts.example_label}"' if facts.example_label else "",
         **{name: getattr(facts, name) for name in _PLAIN},
@@ -128,18 +177,28 @@ def check_card(text: str) -> None:
             raise ValueError(f"card: the section {heading!r} is empty.")
 
 
+def put_scores(folder: Path, scored: Scored) -> None:
+    """Writes scores.json and the card of a model folder anew with other scores; all else of the card stays.
+
+    Raises ValueError, and changes nothing, where the card has no metadata or no section "Scores".
+    """
+    path = folder / CARD_NAME
+    card = ModelCard.load(path)
+    old = card.data.eval_results
+    pattern = re.compile(r"(?<=^## Scores\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
+    if not old or not pattern.search(card.text):
+        raise ValueError(f"{path}: no scores in it that could be replaced.")
+    card.data.eval_results = scored.results(old[0].dataset_name, old[0].dataset_type)
+    body = pattern.sub(lambda _: scored.section() + "\n\n", card.text)
+    text = f"---\n{card.data.to_yaml()}\n---\n{body}"
+    check_card(text)
+    fresh = path.with_name(f".{CARD_NAME}.{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    write_json(folder / SCORES_NAME, scored.to_dict())
+    os.replace(fresh, path)
+
+
 def _front_matter(facts: CardFacts) -> ModelCardData:
-    results = [
-        EvalResult(
-            task_type="unconditional-image-generation",
-            dataset_type=facts.dataset_id or facts.dataset_name,
-            dataset_name=facts.dataset_name,
-            metric_type=name.lower().replace(" ", "-"),
-            metric_name=name,
-            metric_value=round(value, 4),
-        )
-        for name, value in facts.scores.items()
-    ]
     return ModelCardData(
         license=facts.license,
         library_name="gan_hub",
@@ -147,16 +206,5 @@ def _front_matter(facts: CardFacts) -> ModelCardData:
         tags=["gan", facts.architecture],
         datasets=[facts.dataset_id] if facts.dataset_id else None,
         model_name=facts.name,
-        eval_results=results,
+        eval_results=facts.scored.results(facts.dataset_name, facts.dataset_id or facts.dataset_name),
     )
-
-
-def _score_table(facts: CardFacts) -> str:
-    rows = [f"| **{name}** | **{value:.3f}** |" for name, value in facts.scores.items()]
-    rows += [f"| {name} | {value:.3f} |" for name, value in facts.scales.items()]
-    return "\n".join(["| measure | value |", "|---|---|", *rows])
-
-
-def _provenance_line(facts: CardFacts) -> str:
-    said = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.provenance.items())
-    return f"Measured with: {said}. A Fréchet distance compares with others of the same extractor only; it is no FID."

@@ -13,7 +13,7 @@ import torch
 import gan_hub
 from gan_hub import real_samples
 from gan_hub.data import NAMED, ImageSet
-from gan_hub.hub.cards import CardFacts, write_card
+from gan_hub.hub.cards import SCORES_NAME, CardFacts, Scored, write_card
 from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import write_json
 from gan_hub.losses import moment_matching_generator
@@ -62,7 +62,7 @@ def export_run(run: Run, folder: Path) -> None:
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
     if report is not None:
-        write_json(fresh / "scores.json", report.to_dict() | {"scales": scales})
+        write_json(fresh / SCORES_NAME, report.to_dict() | {"scales": scales})
     write_card(fresh, facts(run, pipeline, report, scales), judges=pipeline.discriminator is not None)
     old = folder.with_name(f".{folder.name}-old")
     shutil.rmtree(old, ignore_errors=True)
@@ -135,9 +135,12 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
         + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
         seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
-        scores=({} if report is None else report.scores) | own,
-        scales=scales,
-        provenance=measured if report is None else report.provenance,
+        scored=Scored(
+            ({} if report is None else report.scores) | own,
+            measured if report is None else report.provenance,
+            {} if report is None else report.intervals,
+            scales,
+        ),
         judge=_judge(calibration, pipeline),
         training=_training(run),
         recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
