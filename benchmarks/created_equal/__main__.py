@@ -1,0 +1,130 @@
+"""Reruns the table of "Are GANs Created Equal?": `python -m benchmarks.created_equal --budget 20m` (see README.md here)."""
+
+import argparse
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks.created_equal import network
+from benchmarks.created_equal.losses import LOSSES, OURS, PROTOCOL
+from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, agreed, kimg_within, minutes, read
+from benchmarks.created_equal.study import EXTRACTOR, rescore, results_of, timing, work
+
+HERE = Path(__file__).parent
+ROWS = LOSSES | OURS
+
+
+def names(text: str, known: dict, what: str) -> list[str]:
+    """The comma-separated names of a flag; raises ValueError for an unknown one."""
+    given = [name.strip() for name in text.split(",") if name.strip()]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{what} {name!r} is not allowed; choose from {', '.join(known)}.")
+    return given
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.created_equal", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--budget", help="time for the whole plan, as 20m or 1.5h: fewer images a run, equally many for all"
+    )
+    size.add_argument("--kimg", type=float, help="thousand images a run, instead of a budget")
+    size.add_argument("--full", action="store_true", help=f"20 epochs a run, {FULL_KIMG:g} kimg")
+    parser.add_argument("--data", default="fashion-mnist,mnist", help="data sets, comma-separated [%(default)s]")
+    parser.add_argument("--losses", default=",".join(ROWS), help="rows of losses.py, comma-separated [all]")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each loss on each data set [%(default)s]")
+    parser.add_argument("--processes", type=int, default=1, help="that work at once, here [%(default)s]")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="small files to keep [%(default)s]")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/created_equal"), help="weights, checkpoints [%(default)s]"
+    )
+    parser.add_argument(
+        "--docs", type=Path, default=HERE.parents[1] / "docs", help="where the table goes [%(default)s]"
+    )
+    parser.add_argument("--rescore", metavar="METRICS", help="score the kept generators anew, as fd,kid; plays nothing")
+    parser.add_argument("--table", action="store_true", help="write the table of what is there; plays nothing")
+    return parser.parse_args(arguments)
+
+
+def asked(args: argparse.Namespace) -> Plan:
+    """The plan that the flags ask for; raises ValueError for what is not allowed."""
+    if args.seeds < 1 or args.processes < 1:
+        raise ValueError(f"seeds={args.seeds} and processes={args.processes} are not allowed; each is 1 or more.")
+    rows = {name: ROWS[name] for name in names(args.losses, ROWS, "loss")}
+    budget, kimg = "", args.kimg or 0.0
+    if args.full:
+        budget, kimg = "full", FULL_KIMG
+    elif args.kimg:
+        budget = f"{args.kimg:g} kimg"
+    elif args.budget:
+        budget = f"{minutes(args.budget):g} minutes on {args.processes} process(es)"
+    return Plan(kimg, budget, PROTOCOL, rows, names(args.data, EXTRACTOR, "data"), args.seeds)
+
+
+def begin(args: argparse.Namespace) -> Plan:
+    """The plan to follow, measured where a budget asks for it."""
+
+    def measure(plan: Plan) -> float:
+        seconds, score = timing(plan, args.runs / "timing")
+        return kimg_within(60 * minutes(args.budget) * args.processes, seconds, score)
+
+    plan = agreed(args.results, asked(args), measure)
+    print(f"{len(plan.tasks())} runs of {plan.kimg:g} kimg ({plan.budget})", flush=True)
+    return plan
+
+
+def worker(plan: Plan, results: Path, runs: Path, threads: int) -> None:
+    """One process's share of the work."""
+    torch.set_num_threads(threads)
+    network.register()
+    work(plan, results, runs)
+
+
+def share(plan: Plan, args: argparse.Namespace) -> bool:
+    """Lets several processes work the plan off; whether all of them came to its end."""
+    threads = max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // args.processes))
+    if args.processes == 1:
+        worker(plan, args.results, args.runs, threads)
+        return True
+    context = multiprocessing.get_context("spawn")
+    team = [
+        context.Process(target=worker, args=(plan, args.results, args.runs, threads)) for _ in range(args.processes)
+    ]
+    for process in team:
+        process.start()
+    for process in team:
+        process.join()
+    return all(process.exitcode == 0 for process in team)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 done, 1 a process failed, 2 wrong usage, 130 interrupted."""
+    args = parse(arguments)
+    network.register()
+    try:
+        if args.rescore or args.table:
+            plan = read(args.results / PLAN_NAME)
+            if args.rescore:
+                print(f"{rescore(plan, args.results, args.runs, tuple(args.rescore.split(',')))} runs scored anew")
+            whole = True
+        else:
+            plan = begin(args)
+            whole = share(plan, args)
+        from benchmarks.created_equal.table import write  # matplotlib comes with it
+
+        print(f"→ {write(plan, results_of(plan, args.results), args.docs)}")
+    except ValueError as error:  # LoadError is one
+        print(f"created_equal: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("created_equal: interrupted; what is finished is kept, the same command goes on.", file=sys.stderr)
+        return 130
+    return 0 if whole else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
