@@ -1,77 +1,136 @@
 """Feature extractors by name: what a Fréchet distance is measured in.
 
-The Inception network of FID is not among them, so no number made here is an FID: it is called FD and bears its
-extractor's name (FD-fashion, FD-digits).
+A number bears its extractor's name (FD-fashion, FD-mobilenet-v2). FID is only what was measured in the Inception of
+2015, its weights recognised by their checksum.
 """
 
+import hashlib
+import os
+import re
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from torch import nn
 
-from gan_hub.loading import LoadError, read_bytes, read_weights, sha256
+from gan_hub.hub.places import download_file
+from gan_hub.loading import LoadError, shown
+from gan_hub.metrics.networks import cifar_resnet, hub_model, inception, mobilenet_v2, small_classifier
+from gan_hub.metrics.networks.network import ExtractorNetwork, Outputs
+from gan_hub.metrics.networks.small_classifier import SmallClassifier
+
+__all__ = ["BUNDLED", "EXTRACTORS", "Extractor", "Outputs", "SmallClassifier", "WEIGHTS", "load_extractor"]
 
 WEIGHTS = Path(__file__).parent / "weights"
-EXTRACTORS = ("digits", "fashion")  # trained by benchmarks/feature_nets.py, shipped with the package
-
-
-class SmallClassifier(nn.Module):
-    """Grey images (N, 1, 28, 28) in [-1, 1] → 128 features after ReLU (N, 128), then logits of 10 classes (N, 10).
-
-    The shipped weights are scaled so that a feature's variance over the training images is 1 on average: the unit of a
-    distance is then no accident of the training, and distances in different extractors are of like size.
-    """
-
-    def __init__(self):
-        super().__init__()
-
-        def block(inputs: int, outputs: int) -> list[nn.Module]:
-            return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-
-        self.body = nn.Sequential(
-            *block(1, 32), nn.MaxPool2d(2), *block(32, 64), *block(64, 64), nn.MaxPool2d(2), nn.Dropout(0.25)
-        )  # (N, 64, 7, 7)
-        self.hidden = nn.Linear(64 * 7 * 7, 128)
-        self.classify = nn.Linear(128, 10)
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.relu(self.hidden(self.body(images).flatten(1)))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.classify(self.features(images))
+BUNDLED = ("digits", "fashion")  # trained by benchmarks/feature_nets.py, shipped with the package
+BY_FILE = {"inception": inception.load, "mobilenet-v2": mobilenet_v2.load, "resnet56-cifar10": cifar_resnet.load}
+EXTRACTORS = (*BUNDLED, *BY_FILE)
+HUB_ID = r"[\w.-]{1,96}/[\w.-]{1,96}"
+HUB_FILE = "model.safetensors"
 
 
 class Extractor:
-    """A shipped classifier with its provenance: name, sha256 of its weights, accuracy on its test set."""
+    """A network with its provenance: name, sha256 of its weight file, how images reach its size, accuracy.
 
-    def __init__(self, name: str):
-        if name not in EXTRACTORS:
-            raise ValueError(f"extractor {name!r} is not allowed; choose one of {', '.join(EXTRACTORS)}.")
+    Images go through it in blocks of one size, the last one filled up: what is said of an image does not depend, to the
+    last bit, on which images come along.
+    """
+
+    def __init__(self, name: str, weights: str | os.PathLike | None = None):
+        """Errors and `weights` as of `load_extractor`."""
+        self.name = name
+        path, self.network = find(name, weights)
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def resize(self) -> str:
+        """How images reach the network's size, in one phrase."""
+        return self.network.resize
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Of its classifier, as stated with the weights."""
+        return self.network.test_accuracy
+
+    @property
+    def num_classes(self) -> int | None:
+        """Of its logits; None without a classifier."""
+        return self.network.num_classes
+
+    @property
+    def is_fid_inception(self) -> bool:
+        """Whether its weights are those by which FID is defined."""
+        return self.network.is_fid_inception
+
+    @torch.no_grad()
+    def outputs(self, images: torch.Tensor) -> Outputs:
+        """Images (N, C, H, W) in [-1, 1] → float32 features (N, F) and logits (N, K) or None, on the CPU.
+
+        Grey is repeated for networks that see colour, and opacity laid over white. Raises ValueError for images that the
+        network cannot take.
+        """
+        if images.ndim != 4 or not len(images):
+            raise ValueError(f"an extractor takes images (N, C, H, W), one at least, given {tuple(images.shape)}.")
+        parts = [self.outputs_of_block(block) for block in images.split(self.network.block)]
+        features, logits = zip(*parts)
+        return Outputs(torch.cat(features), None if self.num_classes is None else torch.cat(logits))
+
+    def outputs_of_block(self, images: torch.Tensor) -> Outputs:
+        """Of at most a block of images; for the network they are always as many."""
+        count, block = len(images), self.network.block
+        images = images.cpu().float()
+        try:
+            images = self.network.prepare(torch.cat([images, images[:1].expand(block - count, -1, -1, -1)]))
+        except ValueError as error:
+            raise ValueError(f"extractor {self.name!r}: {error}") from error
+        features, logits = self.network.outputs(images)
+        return Outputs(features[:count], None if logits is None else logits[:count])
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, C, H, W) in [-1, 1] → float32 features (N, F) on the CPU."""
+        return self.outputs(images).features
+
+    def classes(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, C, H, W) in [-1, 1] → the recognised class of each, int64 (N,); ValueError without a classifier."""
+        if self.num_classes is None:
+            raise ValueError(f"extractor {self.name!r} has no classifier, so it recognises no classes.")
+        return self.outputs(images).logits.argmax(1)
+
+
+def load_extractor(name: str, weights: str | os.PathLike | None = None) -> Extractor:
+    """The extractor `name`: one of EXTRACTORS, or a Hub id ("owner/name") of a vision model.
+
+    BUNDLED ones need no `weights`. The others of EXTRACTORS need a .safetensors file, or a Hub id whose
+    model.safetensors is fetched. For a model of the Hub, `weights` may be a folder with its files. Raises ValueError for
+    an unknown name, LoadError naming file and tensor for weights that are damaged, or not those of this network.
+    """
+    return Extractor(name, weights)
+
+
+def find(name: str, weights: str | os.PathLike | None) -> tuple[Path, ExtractorNetwork]:
+    """The weight file of an extractor, and its network."""
+    if name in BUNDLED:
+        if weights is not None:
+            raise ValueError(f"extractor {name!r} has its weights with it; weights={shown(weights)} is not allowed.")
         path = WEIGHTS / f"{name}.safetensors"
         if not path.is_file():
             raise LoadError(f"{path}: not found; `python benchmarks/feature_nets.py {name}` trains it.")
-        self.name = name
-        self.sha256 = sha256(read_bytes(path, 100_000_000))
-        with safe_open(path, "pt") as file:
-            self.test_accuracy = float(file.metadata()["test_accuracy"])
-        with torch.random.fork_rng(devices=[]):
-            self.network = SmallClassifier()
-        self.network.load_state_dict(read_weights(path, self.network.state_dict()))
-        self.network.eval().requires_grad_(False)
+        return path, small_classifier.load(path)
+    if name in BY_FILE:
+        if weights is None:
+            raise ValueError(
+                f"extractor {name!r} needs weights: a .safetensors file, or the Hub id of a repository with one."
+            )
+        path = weight_file(weights)
+        return path, BY_FILE[name](path)
+    if re.fullmatch(HUB_ID, name):
+        folder = hub_model.fetch(name, weights)
+        return folder / hub_model.WEIGHTS, hub_model.load(folder)
+    raise ValueError(
+        f"extractor {shown(name)} is not allowed; choose one of {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
+    )
 
-    @torch.no_grad()
-    def features(self, images: torch.Tensor, batch_size: int = 250) -> torch.Tensor:
-        """Images (N, 1, 28, 28) in [-1, 1] → float32 features (N, 128) on the CPU."""
-        self._check(images)
-        return torch.cat([self.network.features(batch) for batch in images.cpu().float().split(batch_size)])
 
-    @torch.no_grad()
-    def classes(self, images: torch.Tensor, batch_size: int = 250) -> torch.Tensor:
-        """Images (N, 1, 28, 28) in [-1, 1] → the recognised class of each, int64 (N,)."""
-        self._check(images)
-        return torch.cat([self.network(batch).argmax(1) for batch in images.cpu().float().split(batch_size)])
-
-    def _check(self, images: torch.Tensor) -> None:
-        if images.shape[1:] != (1, 28, 28):
-            raise ValueError(f"extractor {self.name!r} takes images (N, 1, 28, 28), given {tuple(images.shape)}.")
+def weight_file(weights: str | os.PathLike) -> Path:
+    """A path as it is; the file of a Hub id where nothing of that name lies here."""
+    there = os.path.lexists(weights) or isinstance(weights, os.PathLike) or str(weights).endswith(".safetensors")
+    return Path(weights) if there or not re.fullmatch(HUB_ID, weights) else download_file(weights, HUB_FILE)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from gan_hub.hub.places import download_file
 from gan_hub.loading import PICKLE_SUFFIXES, LoadError, read_weights, shown
-from gan_hub.metrics.features import EXTRACTORS
+from gan_hub.metrics.features import BUNDLED
 from gan_hub.style_transfer.features import (
     FIRES,
     SQUEEZENETS,
@@ -117,14 +117,14 @@ def load_features(source: str | os.PathLike) -> FeatureNetwork:
     classifier included. Raises LoadError naming file and tensor for whatever is damaged, renamed, missing or too much.
     """
     name = os.fspath(source)
-    if name in EXTRACTORS:
+    if name in BUNDLED:
         return bundled(name)
     if os.path.lexists(name) or isinstance(source, os.PathLike) or name.endswith((".safetensors", *PICKLE_SUFFIXES)):
         return read_features(Path(name))
     if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", name):
         return read_features(download_file(name, HUB_FILE))
     raise LoadError(
-        f"features {shown(name)}: neither bundled ({', '.join(EXTRACTORS)}), nor a .safetensors file, nor a Hub id "
+        f"features {shown(name)}: neither bundled ({', '.join(BUNDLED)}), nor a .safetensors file, nor a Hub id "
         f"such as {HUB_IDS[0]}."
     )
 

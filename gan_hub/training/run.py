@@ -12,7 +12,7 @@ from tqdm import tqdm
 from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
 from gan_hub.metrics.evaluation import Report, evaluate, real_moments
-from gan_hub.metrics.features import Extractor
+from gan_hub.metrics.features import Extractor, Outputs
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training.batches import Data
 from gan_hub.training.checkpoints import save_checkpoint
@@ -274,14 +274,14 @@ class Run:
 
 
 class InterruptibleExtractor(Extractor):
-    """An extractor that a SIGTERM stops between two chunks of images: a score may take longer than one may wait."""
+    """An extractor that a SIGTERM stops between two blocks of images: a score may take longer than one may wait."""
 
     def __init__(self, name: str, stop: StopSignal):
         super().__init__(name)
         self.stop = stop
 
-    def features(self, images: torch.Tensor, batch_size: int = 250) -> torch.Tensor:
+    def outputs_of_block(self, images: torch.Tensor) -> Outputs:
         """As of `Extractor`; raises Stopped after a signal."""
         if self.stop.received():
             raise Stopped("stopped while a score was measured; --resume goes on.")
-        return super().features(images, batch_size)
+        return super().outputs_of_block(images)

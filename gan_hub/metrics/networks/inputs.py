@@ -1,0 +1,55 @@
+"""How images reach a network: colour, opacity and size.
+
+Shapes: N images, C channels, H, W. Images are float in [-1, 1].
+"""
+
+import torch
+from torch.nn.functional import interpolate
+
+
+def to_rgb(images: torch.Tensor) -> torch.Tensor:
+    """Images of 1 to 4 channels → RGB (N, 3, H, W). Grey is repeated; opacity, the last of 2 or 4, is laid over white.
+
+    Raises ValueError for any other shape.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 2, 3, 4):
+        raise ValueError(f"an extractor takes images (N, 1 to 4 channels, H, W), given {tuple(images.shape)}.")
+    if images.shape[1] in (2, 4):
+        opacity = (images[:, -1:] + 1) / 2
+        images = images[:, :-1] * opacity + (1 - opacity)  # white is 1
+    return images.expand(-1, 3, -1, -1)
+
+
+def bicubic(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Antialiased bicubic, as Pillow's; what overshoots white or black is cut off. Untouched where the size is right."""
+    if images.shape[2:] == (height, width):
+        return images
+    return interpolate(images, (height, width), mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def bilinear_tensorflow1(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """`resize_bilinear` of TensorFlow 1 with its defaults: pixel i of n lies at i · size / n, corners not aligned.
+
+    Not what `interpolate` does, which takes pixels by their centres; and never antialiased.
+    """
+
+    def neighbours(size: int, wanted: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For each of the `wanted` pixels: the pixel at or before it, the next one, and the latter's weight."""
+        place = torch.arange(wanted, dtype=torch.float32) * (size / wanted)
+        before = place.long().clamp_max(size - 1)
+        return before, (before + 1).clamp_max(size - 1), place - before
+
+    left, right, across = neighbours(images.shape[3], width)
+    above, below, down = neighbours(images.shape[2], height)
+    first, second = images[..., left], images[..., right]
+    rows = first + (second - first) * across  # (N, C, H, width)
+    first, second = rows[:, :, above], rows[:, :, below]
+    return first + (second - first) * down[:, None]  # (N, C, height, width)
+
+
+def standardised(images: torch.Tensor, mean: list[float], deviation: list[float]) -> torch.Tensor:
+    """RGB in [-1, 1] → RGB in [0, 1], less `mean`, divided by `deviation`, one number a channel."""
+    return ((images + 1) / 2 - images.new_tensor(mean)[:, None, None]) / images.new_tensor(deviation)[:, None, None]
+
+
+IMAGENET_MEAN, IMAGENET_DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # RGB in [0, 1]
