@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.created_equal import network
-from benchmarks.created_equal.losses import LOSSES, OURS, PROTOCOL
+from benchmarks.created_equal.losses import CONTROLS, LOSSES, OURS, PROTOCOL
 from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, agreed, kimg_within, minutes, read
 from benchmarks.created_equal.study import EXTRACTOR, rescore, results_of, timing, work
 
 HERE = Path(__file__).parent
-ROWS = LOSSES | OURS
+ROWS = LOSSES | OURS | CONTROLS
 
 
 def names(text: str, known: dict, what: str) -> list[str]:

@@ -54,8 +54,9 @@ class Plan:
         """The recipe of one run, which lies in a folder of `runs`; raises ValueError for one that is not allowed."""
         folder = runs / task.slug
         own = {"name": folder.name, "output": str(folder.parent), "data": task.data, "seed": task.seed}
-        fixed = {"total_kimg": self.kimg, "trackers": "none", "checkpoint_kimg": CHECKPOINT_KIMG}
-        return TrainConfig(**self.protocol | self.rows[task.row] | fixed | own)
+        options = self.protocol | self.rows[task.row]
+        length = {"total_kimg": self.kimg, "decay_kimg": options.pop("decay_share", 0.0) * self.kimg}
+        return TrainConfig(**options | length | {"trackers": "none", "checkpoint_kimg": CHECKPOINT_KIMG} | own)
 
 
 def kimg_within(seconds: float, seconds_per_kimg: list[float], seconds_per_score: float) -> float:
