@@ -72,10 +72,10 @@ def test_the_judges_probabilities_are_honest_with_labels_and_without(name):
     pipe = GANPipeline.from_pretrained(name)
     reals = real_samples.read(bundled()[name], 28, 1, 10)
     fakes = pipe(seeds=range(256), labels=reals.labels)
-    for labels in (reals.labels, None):
+    for labels, apart in ((reals.labels, 0.05), (None, 0.02)):  # told no class, the judge knows less
         real, fake = pipe.judge(list(reals.images), labels).mean(), pipe.judge(fakes.images, labels).mean()
         # Calibrated on equally many of both: the two means lie on either side of one half, about equally far.
-        assert real > fake + 0.05 and abs(real + fake - 1) < 0.15, (labels is None, real, fake)
+        assert real > fake + apart and abs(real + fake - 1) < 0.15, (labels is None, real, fake)
 
 
 @pytest.mark.parametrize("name", MODELS)
