@@ -183,12 +183,18 @@ def mmd2(
         x, y = (points.flatten(1).to(torch.promote_types(points.dtype, torch.float32)) for points in (x, y))
         centre = x.detach().mean(0)  # distances do not change, and fewer digits cancel out in them
         x, y = x - centre, y - centre
-        among = [_mean_within(_kernel(p, p, bandwidths, c, c), unbiased) for p, c in ((x, own), (y, other))]
-        return among[0] + among[1] - 2 * _kernel(x, y, bandwidths, own, other).mean()
+        among = [_mean_within(gaussian_kernel(p, p, bandwidths, c, c), unbiased) for p, c in ((x, own), (y, other))]
+        return among[0] + among[1] - 2 * gaussian_kernel(x, y, bandwidths, own, other).mean()
 
 
-def _kernel(a, b, bandwidths, a_labels, b_labels) -> torch.Tensor:
-    """k of every a (m, F) with every b (n, F): (m, n)."""
+def gaussian_kernel(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    bandwidths: Sequence[float],
+    a_labels: torch.Tensor | None = None,
+    b_labels: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The k of `mmd2` for every a (m, F) with every b (n, F): (m, n)."""
     squares = a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T  # (m, n)
     squares = squares.clamp_min(0)  # rounding
     values = sum(torch.exp(squares * (-0.5 / sigma**2)) for sigma in bandwidths)
