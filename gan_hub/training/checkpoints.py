@@ -69,18 +69,28 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[dict[str, dict[str, torch.Tensor]], dict]:
-    """(tensors, state) of one checkpoint; raises LoadError naming the file that is missing or damaged."""
+    """(tensors, state) of one checkpoint: the files of `names`, and whatever else its state lists.
+
+    Raises LoadError naming the file that is missing or damaged.
+    """
     manifest = Manifest(path)
-    for file in [f"{name}.safetensors" for name in names] + [STATE_NAME]:
-        if not (path / file).is_file():
-            raise LoadError(f"{path / file}: missing from the checkpoint.")
-        manifest.verify(file, (path / file).read_bytes())
-    tensors, state = {name: load_file(path / f"{name}.safetensors") for name in names}, read_json(path / STATE_NAME)
-    for name, content in tensors.items():
-        for key in state.get("tensors", {}).get(name, ()):
-            if key not in content:
-                raise LoadError(f"{path / name}.safetensors: {key!r} is missing from the checkpoint.")
+    _verify(manifest, path / STATE_NAME)
+    state, tensors = read_json(path / STATE_NAME), {}
+    listed = state.get("tensors", {})
+    for name in dict.fromkeys([*names, *listed]):
+        file = path / f"{name}.safetensors"
+        _verify(manifest, file)
+        tensors[name] = load_file(file)
+        for key in listed.get(name, ()):
+            if key not in tensors[name]:
+                raise LoadError(f"{file}: {key!r} is missing from the checkpoint.")
     return tensors, state
+
+
+def _verify(manifest: Manifest, file: Path) -> None:
+    if not file.is_file():
+        raise LoadError(f"{file}: missing from the checkpoint.")
+    manifest.verify(file.name, file.read_bytes())
 
 
 def load_newest(folder: Path, names: tuple[str, ...]) -> tuple[Path, dict, dict, list[str]]:
@@ -119,6 +129,16 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Te
             tensor = torch.empty_like(parameters[int(index)], dtype=tensor.dtype).copy_(tensor)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict(content | {"state": state})
+
+
+def replace_folder(fresh: Path, folder: Path) -> None:
+    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole."""
+    old = folder.with_name(f".{folder.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _remove_unfinished(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import math
+import re
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 
 from gan_hub.augment import View, policy_columns
 from gan_hub.losses import ADVERSARIAL, MATCHING
-from gan_hub.metrics.features import BUNDLED
+from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.abilities import Autoencoding, Growing, MultiScale, Semantic, StyleBased
 from gan_hub.models.fields import problem
@@ -107,7 +108,10 @@ class TrainConfig:
     checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001)
     keep_checkpoints: int = option(2, "newest checkpoints kept", low=1)
     evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0)
-    extractor: str = option("none", "features of the Fréchet distance", choices=("none", *BUNDLED))
+    publish: str = option("last", "which averaged weights become the model; best is by score", choices=("last", "best"))
+    patience_kimg: float = option(0.0, "the run ends when no score was better for so long; 0: never", low=0)
+    extractor: str = option("none", f"features of the Fréchet distance: none, {', '.join(EXTRACTORS)}, or a Hub id")
+    extractor_weights: str = option("", "its .safetensors file, or the Hub id of one; digits and fashion have theirs")
     evaluate_images: int = option(10_000, "generated images a score is made of", low=2)
     held_out: int = option(1000, "images kept from training for the judge where the data has no test split", low=4)
 
@@ -128,11 +132,8 @@ class TrainConfig:
         if decay > total:
             raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}.")
         self._check_game()
-        if self.extractor != "none" and (self.resolution, self.channels) != (28, 1):
-            raise ValueError(
-                f"extractor={self.extractor!r} is not allowed with {self.resolution} pixels and {self.channels} channels; "
-                "it takes 28 pixels and 1 channel, so choose none."
-            )
+        self._check_extractor()
+        self._check_scores()
         for name in ("license", "data"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name}='' is not allowed; {FIELDS[name].metadata['help']}.")
@@ -194,6 +195,36 @@ class TrainConfig:
         self._check_abilities()
         self._check_images()
         self._check_turns()
+
+    def _check_extractor(self) -> None:
+        """Whether it is known, takes these images, and has its weights."""
+        name, weights = self.extractor, self.extractor_weights
+        if name not in ("none", *EXTRACTORS) and not re.fullmatch(HUB_ID, name):
+            raise ValueError(
+                f"extractor={name!r} is not allowed; choose one of none, {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
+            )
+        if name in BUNDLED and (self.resolution, self.channels) != (28, 1):
+            others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
+            raise ValueError(
+                f"extractor={name!r} is not allowed with {self.resolution} pixels and {self.channels} channels; it takes 28 "
+                f"pixels and 1 channel. Choose none, or {others}, which take any size."
+            )
+        if name in BY_FILE and not weights:
+            raise ValueError(
+                f"extractor={name!r} needs extractor_weights: a .safetensors file, or the Hub id of a repository with one."
+            )
+        if weights and name in ("none", *BUNDLED):
+            raise ValueError(f"extractor_weights={weights!r} is not allowed with extractor={name!r}, which needs none.")
+
+    def _check_scores(self) -> None:
+        """Options that follow the scores, which must then be measured while the run goes on."""
+        for name, off in (("publish", "last"), ("patience_kimg", 0.0)):
+            given = getattr(self, name)
+            if given != off and (self.extractor == "none" or self.evaluate_kimg == 0):
+                raise ValueError(
+                    f"{name}={given!r} is not allowed with extractor={self.extractor!r} and evaluate_kimg="
+                    f"{self.evaluate_kimg}; it follows scores that are measured in training, so choose both."
+                )
 
     def _check_turns(self) -> None:
         """What the two players share in a step, and noise that must end."""
@@ -390,11 +421,13 @@ OF_TWO = (
 # Options that may differ between a run and its continuation, for they change no weight. (Data are compared by content.)
 FREE_OPTIONS = {
     "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
-    "evaluate_images", "license", "data_license", "real_samples", "real_samples_notice", "seen", "data", "strict_data",
-    "trackers", "alarms", "timelapse_frames", "example_maps",
+    "extractor_weights", "evaluate_images", "publish", "patience_kimg", "license", "data_license", "real_samples",
+    "real_samples_notice", "seen", "data", "strict_data", "trackers", "alarms", "timelapse_frames", "example_maps",
 }  # fmt: skip
 # What a recipe says about its own images and about the model it made of them.
 ABOUT_THE_DATA = {"data_license", "real_samples", "real_samples_notice", "seen"}
+# Options that change no weight of the run and yet decide which of its weights the model has.
+CHOOSING = {"publish", "patience_kimg"}
 
 
 def merge(recipe: dict, flags: dict) -> dict:
@@ -404,7 +437,7 @@ def merge(recipe: dict, flags: dict) -> dict:
     """
     options = recipe | flags
     dropped = ABOUT_THE_DATA if flags.get("data", recipe.get("data")) != recipe.get("data") else set()
-    if flags.keys() - FREE_OPTIONS - {"name"}:
+    if flags.keys() - (FREE_OPTIONS - CHOOSING) - {"name"}:
         dropped = dropped | {"seen"}
     return {name: value for name, value in options.items() if name in flags or name not in dropped}
 

@@ -1,6 +1,5 @@
 """From a finished run to a Hub-ready folder: weights, judge, samples, real images that may be shipped, card."""
 
-import os
 import platform
 import shutil
 from dataclasses import replace
@@ -19,12 +18,15 @@ from gan_hub.loading import write_json
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
 from gan_hub.metrics.evaluation import Report, real_moments
-from gan_hub.metrics.features import Extractor
+from gan_hub.metrics.features import BY_FILE, Extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.training.checkpoints import replace_folder
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
 from gan_hub.training.run import Run
+
+SHOWN_SCORES = 10  # of the curve, in the card
 
 
 def finish(run: Run) -> Path:
@@ -42,11 +44,14 @@ def finish(run: Run) -> Path:
 def export_run(run: Run, folder: Path) -> None:
     """Writes `folder` anew at a run's end; an older export is replaced only by a complete one."""
     config = run.config
-    pipeline = GANPipeline(*run.players.published(), **run.data.names)
+    best = run.best.best if config.publish == "best" else None
+    pipeline = GANPipeline(*run.players.published(best and best.weights), **run.data.names)
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
-    report = run.report or (run.extractor and run.score())  # scored in the last step, or resumed after it
-    scales = {} if report is None else reference_scales(run.extractor, run.reals, run.data.held_out)
+    report = best.report if best else run.report or (run.extractor and run.score())  # None: resumed after the last step
+    scales = {}
+    if report is not None and report.provenance["extractor"] == run.extractor.name:  # a resume may have another one
+        scales = reference_scales(run.extractor, run.reals, run.data.held_out)
 
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -64,23 +69,27 @@ def export_run(run: Run, folder: Path) -> None:
     if report is not None:
         write_json(fresh / SCORES_NAME, report.to_dict() | {"scales": scales})
     write_card(fresh, facts(run, pipeline, report, scales), judges=pipeline.discriminator is not None)
-    old = folder.with_name(f".{folder.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.rename(folder, old)
-    os.rename(fresh, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    replace_folder(fresh, folder)
 
 
 def portable(config: TrainConfig) -> TrainConfig:
-    """The configuration without what belongs to one machine: folders of the run, where the data lay."""
+    """The configuration without what belongs to one machine: folders of the run, where data and extractor lay."""
     data, shipped = config.data, config.real_samples
     return replace(
         config,
         output="runs",
         data=data if _is_public(data) else "your-data",
+        extractor_weights=_portable_weights(config),
         real_samples=shipped if shipped in NAMED or shipped.startswith("model_cards/") else "",
     )
+
+
+def _portable_weights(config: TrainConfig) -> str:
+    """A Hub id as it is; in place of a file, words that its owner can replace."""
+    name, weights = config.extractor, config.extractor_weights
+    if not weights or (_is_public(weights) and not weights.endswith(".safetensors")):
+        return weights
+    return f"your-{name}.safetensors" if name in BY_FILE else ""  # of a Hub model, the id alone says where they are
 
 
 def _is_public(data: str) -> bool:
@@ -187,16 +196,53 @@ def _training(run: Run) -> str:
         "The monitors (collapse, imbalance, divergence, memorising) raised no alarm."
     )  # fmt: skip
     return (
-        f"{config.total_steps * config.batch_size / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
+        f"{run.last_step * config.batch_size / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
         f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
         f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.accelerator.num_processes} "
         f"process(es) on {hardware(run.accelerator.device)}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
         f"accelerate {accelerate.__version__}. {watched}"
+        + _course(run)
         + (
             f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})"
             if run.timelapse.frames()
             else ""
         )
+    )
+
+
+def _course(run: Run) -> str:
+    """The Fréchet distance over time, whose weights are published, and why a run ended early; "" without scores."""
+    best = run.best.best
+    if best is None and run.config.publish == "best":
+        return "\n\nThe published weights are the last: there was no score to choose by."
+    points = run.records.points(f"score/{best.name}") if best else []
+    if len(points) < 2:
+        return ""
+    shown = points if len(points) <= SHOWN_SCORES else [
+        points[round(place * (len(points) - 1) / (SHOWN_SCORES - 1))] for place in range(SHOWN_SCORES)
+    ]  # fmt: skip
+    some = "" if shown == points else f", {len(shown)} of {len(points)} scores"
+    times, values = ", ".join(f"{kimg:g}" for kimg, _ in shown), ", ".join(f"{value:.3g}" for _, value in shown)
+    early = "".join(f" The run {note}" for note in run.records.notes)
+    return (
+        f"\n\n{best.name} at {times} kimg: {values} (the curve is in `{PLOT_NAME}`{some}).{early} {_which(run, points)}"
+    )
+
+
+def _which(run: Run, points: list[tuple[float, float]]) -> str:
+    """Which weights were published; with both figures where the best are others than the last."""
+    best, (end, last) = run.best.best, points[-1]
+    if best.images / 1000 == end:
+        return "The published weights are the last, which were also the best."
+    flattery = f"The best is the minimum of {len(points)} noisy scores: it flatters."
+    if run.config.publish == "best":
+        return (
+            f"The published weights are the best by this score, of {best.images / 1000:g} kimg ({best.score:.3f}), not the "
+            f"last, of {end:g} kimg ({last:.3f}). {flattery}"
+        )
+    return (
+        f"The published weights are the last ({last:.3f}); those of {best.images / 1000:g} kimg were better by this score "
+        f"({best.score:.3f}). {flattery}"
     )
 
 

@@ -25,6 +25,7 @@ from gan_hub.training.batches import (
     Batches,
     load_data,
 )
+from gan_hub.training.best import PREFIX
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
 from gan_hub.training.config import FREE_OPTIONS, TrainConfig, modern
 from gan_hub.training.export import finish
@@ -67,7 +68,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         players.grow(start * config.batch_size)
         with StopSignal(accelerator) as stop:
             run = Run(config, accelerator, players, data, start, past, stop)
-            for step in range(start, config.total_steps):
+            for step in range(start, run.last_step):
                 images_seen = (step + 1) * config.batch_size
                 players.set_pace(config.learning_rate_factor(images_seen))
                 players.grow(images_seen)
@@ -81,6 +82,8 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                     run.save(checkpoints, step + 1)
                 if stopping:
                     raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
+                if step + 1 == run.last_step:  # earlier than it was at the start, when patience has ended
+                    break
         return finish(run)  # no signal is waited for any more: the last step is saved, --resume would export again
 
 
@@ -241,5 +244,6 @@ def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprin
             f"note: {state['processes']} process(es) then, {accelerator.num_processes} now; not bit-equal."
         )
     players.load(tensors, state)
+    best = {name.removeprefix(PREFIX): content for name, content in tensors.items() if name.startswith(PREFIX)}
     accelerator.print(f"resumed from {path} ({state['step'] * config.batch_size / 1000:.1f} kimg)")
-    return state
+    return state | {"best_weights": best}

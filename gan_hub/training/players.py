@@ -212,14 +212,22 @@ class Players:
             for network in (*self.networks.values(), self.ema.model):
                 network.grow(self.config.level(images_seen))
 
-    def published(self) -> tuple[GANModel, GANModel | None]:
-        """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode."""
+    def published(self, weights: dict[str, dict[str, torch.Tensor]] | None = None) -> tuple[GANModel, GANModel | None]:
+        """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode.
+
+        Those of now, or with the `weights` that an earlier `published_weights` gave.
+        """
         copies = {}
         for name, network in (self.networks | {"generator": self.ema.model}).items():
             copies[name] = type(network).from_config(network.config)
-            copies[name].load_state_dict(network.state_dict())
+            copies[name].load_state_dict(network.state_dict() if weights is None else weights[name])
             copies[name].eval()
         return copies["generator"], copies.get("discriminator")
+
+    def published_weights(self) -> dict[str, dict[str, torch.Tensor]]:
+        """Player → the state of what `published` gives now: tensors of their own."""
+        both = zip(("generator", "discriminator"), self.published())
+        return {name: network.state_dict() for name, network in both if network is not None}
 
     def weight_norms(self) -> dict[str, torch.Tensor]:
         """‖weights‖ of both networks: one number each that NaN or Inf in any weight spoils."""

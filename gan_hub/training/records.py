@@ -37,6 +37,19 @@ class Records:
         """What a monitor said, among the numbers it said it about."""
         self._append({"images": images_seen, "alarm": sentence})
 
+    def note(self, images_seen: int, sentence: str) -> None:
+        """What the run decided by itself, once."""
+        if sentence not in self.notes:
+            self._append({"images": images_seen, "note": sentence})
+
+    @property
+    def notes(self) -> list[str]:
+        return [line["note"] for line in self.lines if "note" in line]
+
+    def points(self, name: str) -> list[tuple[float, float]]:
+        """A column against time: (kimg, value) of each line that has it."""
+        return [(line["images"] / 1000, line[name]) for line in self.lines if name in line]
+
     @property
     def alarms(self) -> list[str]:
         return [line["alarm"] for line in self.lines if "alarm" in line]
@@ -62,7 +75,7 @@ class Records:
             axes.set(title=title, xlabel="kimg")
             axes.grid(alpha=0.3)
             for name in names:
-                points = [(line["images"] / 1000, line[name]) for line in self.lines if name in line]
+                points = self.points(name)
                 if points:
                     axes.plot(*zip(*points), label=name, linewidth=1)
             if len(axes.lines) > 1:
@@ -97,6 +110,10 @@ class Timelapse:
 
     def due(self, step: int) -> bool:
         return step in self.steps
+
+    def end(self, step: int) -> None:
+        """The run ends after this step, which is the last frame's."""
+        self.steps = {earlier for earlier in self.steps if earlier < step} | {step} if self.steps else set()
 
     def add(self, step: int, pipeline: GANPipeline) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from gan_hub.metrics.evaluation import Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor, Outputs
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training.batches import Data
+from gan_hub.training.best import BEST_NAME, BestSoFar
 from gan_hub.training.checkpoints import save_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.measures import Change, Diversity, Memorising, peak_memory_gb
@@ -43,9 +45,11 @@ class Run:
         self.config, self.accelerator, self.players, self.data, self.stop = config, accelerator, players, data, stop
         self.spent, self.began, self.began_cpu = past.get("elapsed", {}), time.monotonic(), time.process_time()
         self.fingerprint = data.fingerprint()
-        self.extractor = None if config.extractor == "none" else InterruptibleExtractor(config.extractor, stop)
-        self.report: Report | None = None  # the newest; at the end, that of the published weights
-        self.reals = None  # their features' moments, measured when a score is first due
+        self.extractor = None
+        if config.extractor != "none":
+            self.extractor = InterruptibleExtractor(config.extractor, config.extractor_weights or None, stop)
+        self.report: Report | None = None  # the newest; at the end, that of the last weights
+        self.last_step = config.total_steps  # or earlier, when patience ends
         self.sums: dict[str, torch.Tensor] = {}  # metrics since the last look, on the device, and how many of each
         self.counts: dict[str, torch.Tensor] = {}
         watched = past.get("watched", {})
@@ -57,7 +61,7 @@ class Run:
         tensorboard = {"tensorboard": {"purge_step": images}} if "tensorboard" in config.tracker_names else {}
         accelerator.init_trackers("tensorboard" if tensorboard else config.name, init_kwargs=tensorboard)
         if accelerator.is_main_process:
-            self._open_books(images, watched.get("monitors"))
+            self._open_books(images, watched, past.get("best_weights", {}))
         self.bar = tqdm(
             total=config.total_steps * config.batch_size, initial=images, unit="img", smoothing=0.05,
             disable=None if accelerator.is_main_process else True,
@@ -66,15 +70,18 @@ class Run:
         accelerator.print(self.headline())
         if self.score_due and accelerator.is_main_process:
             self._score(images)
+        self._lose_patience(start)
 
-    def _open_books(self, images: int, monitors: dict | None) -> None:
+    def _open_books(self, images: int, watched: dict, best_weights: dict) -> None:
         """What only the main process has: log, monitors and what they look at, the time-lapse."""
         config, data = self.config, self.data
         self.records = Records(config.run_folder, images)
         (config.run_folder / CONFIG_NAME).write_text(config.to_yaml(), encoding="utf-8")
         self.monitors = Monitors(config.batch_size, alone=self.players.discriminator is None)
-        if monitors:
-            self.monitors.load(monitors)
+        if "monitors" in watched:
+            self.monitors.load(watched["monitors"])
+        self.best = BestSoFar(config.run_folder / BEST_NAME, watched.get("best", {}), best_weights)
+        self.best.write(self.best_pipeline)
         self.diversity = Diversity(data.train, self.players.latent_size)
         self.changes = {f"change/{name}": Change(network) for name, network in self.players.networks.items()}
         self.memorising = Memorising(data.train, data.held_out) if Memorising.possible(data.train) else None
@@ -99,9 +106,13 @@ class Run:
         """The averaged generator, as it would be published."""
         return GANPipeline(self.players.ema.model, None, **self.data.names)
 
+    def best_pipeline(self, weights: dict[str, dict[str, torch.Tensor]]) -> GANPipeline:
+        """Both players with those weights."""
+        return GANPipeline(*self.players.published(weights), **self.data.names)
+
     def due(self, step: int, kimg: float) -> bool:
         """Whether something done every `kimg` is done after this step; always after the last."""
-        return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.config.total_steps)
+        return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.last_step)
 
     def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
         """Raises ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
@@ -127,6 +138,10 @@ class Run:
         config, images = self.config, step * self.config.batch_size
         self._add(metrics)
         self.bar.update(config.batch_size)
+        if self.extractor is not None and self.due(step, config.evaluate_kimg):
+            if self.accelerator.is_main_process:
+                self._score(images)
+            self._lose_patience(step)  # first of all, for it decides whether this was the last step
         logged, sampled = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
         if logged or sampled or step % WATCH_STEPS == 0:
             self._watch(images, sampled)
@@ -138,8 +153,6 @@ class Run:
             self._sample(images)
         if self.timelapse.due(step):
             self.timelapse.add(step, self.pipeline())
-        if self.extractor is not None and self.due(step, config.evaluate_kimg):
-            self._score(images)
 
     def _add(self, metrics: dict[str, torch.Tensor]) -> None:
         """Sums on the device: the numbers leave it only when somebody looks. Overflows of fp16 do not count."""
@@ -208,12 +221,17 @@ class Run:
 
     def score(self) -> Report:
         """The report of the averaged generator against the training images."""
-        if self.reals is None:
-            self.reals = real_moments(self.data.train, self.extractor)
         count, train = self.config.evaluate_images, self.data.train
         return evaluate(self.pipeline(), train, extractor=self.extractor, num_images=count, real=self.reals)
 
+    @cached_property
+    def reals(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The moments of the training images' features, measured when a score is first due."""
+        return real_moments(self.data.train, self.extractor)
+
     def _score(self, images: int) -> None:
+        """Measures, writes down, and keeps the weights where no score was better."""
+        began = time.monotonic()
         try:
             self.report = self.score()
         except Stopped:
@@ -221,7 +239,31 @@ class Run:
             return  # the loop asks the signal itself, after this step
         self.score_due = False
         self._write(images, {f"score/{name}": value for name, value in self.report.scores.items()})
-        self.last_time, self.last_images = time.monotonic(), images
+        grown = self.config.grow_kimg == 0 or self.config.level(images) == self.config.levels
+        if grown and self.best.consider(images, self.report, self.players.published_weights):
+            self.best.write(self.best_pipeline)
+        self.last_time += time.monotonic() - began  # img/s is the training's
+
+    def _lose_patience(self, step: int) -> None:
+        """Makes this the last step, on all processes together, where no better score has come for `patience_kimg`."""
+        patience = 1000 * self.config.patience_kimg
+        if patience == 0 or step == self.config.total_steps:
+            return
+        waited = self.best.waited if self.accelerator.is_main_process else 0
+        flag = torch.tensor(float(waited >= patience), device=self.accelerator.device)
+        if self.accelerator.reduce(flag, "sum").item() == 0:
+            return
+        self.last_step = step
+        if self.accelerator.is_main_process:
+            self.timelapse.end(step)
+            best, images = self.best.best, step * self.config.batch_size
+            said = (
+                f"ended early, at {images / 1000:g} kimg: {best.name} has not fallen below the {best.score:.4g} of "
+                f"{best.images / 1000:g} kimg for {waited / 1000:g} kimg (patience_kimg {self.config.patience_kimg:g})."
+            )
+            again = said in self.records.notes
+            self.records.note(images, said)
+            tqdm.write(f"nothing is left to train: {said} patience_kimg=0 goes on." if again else said)
 
     def _write(self, images: int, values: dict[str, float]) -> None:
         self.accelerator.log(values, step=images)
@@ -264,20 +306,19 @@ class Run:
                 "elapsed": self.elapsed(),
                 "watched": {
                     "monitors": self.monitors.state(), "line": self.line, "changed": self.changed, "latest": self.latest,
-                    "score_due": self.score_due,
+                    "score_due": self.score_due, "best": self.best.state(),
                 },
             }  # fmt: skip
-            save_checkpoint(
-                folder, step, self.players.tensors(), state | self.players.state(), self.config.keep_checkpoints
-            )
+            tensors = self.players.tensors() | self.best.tensors()
+            save_checkpoint(folder, step, tensors, state | self.players.state(), self.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()
 
 
 class InterruptibleExtractor(Extractor):
     """An extractor that a SIGTERM stops between two blocks of images: a score may take longer than one may wait."""
 
-    def __init__(self, name: str, stop: StopSignal):
-        super().__init__(name)
+    def __init__(self, name: str, weights: str | None, stop: StopSignal):
+        super().__init__(name, weights)
         self.stop = stop
 
     def outputs_of_block(self, images: torch.Tensor) -> Outputs:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from gan_hub.training.config import FIELDS, TrainConfig, add_flags, merge, parse_flag, read_recipe
+from gan_hub.training.export import portable
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 CARDS = Path(__file__).parents[2] / "model_cards"
@@ -195,3 +196,25 @@ def test_what_a_recipe_says_of_its_images_is_not_said_of_others():
 def test_an_extractor_that_cannot_take_the_images_is_refused_before_the_run():
     with pytest.raises(ValueError, match="extractor='digits' is not allowed with 32 pixels and 1 channels"):
         TrainConfig(extractor="digits", resolution=32)
+
+
+def test_an_extractor_has_its_weights_or_is_told_them():
+    options = {"extractor": "mobilenet-v2", "resolution": 32, "channels": 3}
+    with pytest.raises(ValueError, match="extractor='mobilenet-v2' needs extractor_weights"):
+        TrainConfig(**options)
+    with pytest.raises(ValueError, match="extractor_weights='a.safetensors' is not allowed with extractor='digits'"):
+        TrainConfig(extractor="digits", extractor_weights="a.safetensors")
+    with pytest.raises(ValueError, match="extractor='vgg' is not allowed; choose one of none, digits, .*or a Hub id"):
+        TrainConfig(extractor="vgg")
+    TrainConfig(extractor="facebook/dinov2-small", resolution=32, channels=3)
+
+
+def test_the_place_of_an_extractors_file_is_not_published(tmp_path):
+    def published(name: str, weights: str) -> str:
+        return portable(TrainConfig(extractor=name, extractor_weights=weights)).extractor_weights
+
+    (tmp_path / "net.safetensors").write_bytes(b"")
+    assert published("mobilenet-v2", str(tmp_path / "net.safetensors")) == "your-mobilenet-v2.safetensors"
+    assert published("inception", "nets/inception.safetensors") == "your-inception.safetensors"
+    assert published("inception", "somebody/inception") == "somebody/inception"
+    assert published("somebody/vision", str(tmp_path)) == published("none", "") == ""

@@ -46,6 +46,10 @@ GAME = {
     "instance_noise_kimg": 0.3,
     "precision": "fp64",
     "trackers": "none",
+    # With the driver's scores: the best is of step 8, and for too long no better one has come at step 20, of 24.
+    "extractor": "digits",
+    "evaluate_kimg": 0.064,
+    "patience_kimg": 0.192,
 }
 
 
@@ -56,6 +60,8 @@ GROWING = {
     "total_kimg": 0.192,
     "instance_noise_kimg": 0.1,
     "augment": "none",
+    "extractor": "none",
+    "patience_kimg": 0.0,
     "generator": {"latent_size": 8, "base_channels": 2, "max_channels": 4},
     "discriminator": {"base_channels": 2, "max_channels": 4, "minibatch_stddev": False},
 }
@@ -81,6 +87,8 @@ def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path, game
     states = [newest_state(Path(options["output"]) / name) for name in ("one", "two")]
     assert states[0]["controls"] == states[1]["controls"]
     assert (states[0]["controls"]["augment_p"] > 0) is (options["augment"] == "ada")
+    assert [state["step"] for state in states] == ([20, 20] if options["patience_kimg"] else [12, 12])
+    assert states[0]["watched"]["best"] == states[1]["watched"]["best"]
 
 
 def load_untrained(options: dict) -> dict[str, torch.Tensor]:

@@ -1,4 +1,7 @@
-"""Run by test_processes.py under torchrun: a whole training run whose every rank also writes down its own weights."""
+"""Run by test_processes.py under torchrun: a whole training run whose every rank also writes down its own weights.
+
+Its scores, where it has any, are SCORES: only the first process measures them, and they differ by rounding.
+"""
 
 import json
 import sys
@@ -6,9 +9,13 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from gan_hub.metrics.report import Report
+from gan_hub.training import run
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.loop import train
 from gan_hub.training.run import Run
+
+SCORES = [5.0, 3.0, 4.0, 4.0, 3.5, 1.0]
 
 
 def main() -> None:
@@ -24,7 +31,9 @@ def main() -> None:
             weights, folder / f"{accelerator.num_processes}-processes-rank-{accelerator.process_index}.safetensors"
         )
 
+    scores = iter(SCORES)
     Run.save = save_and_tell
+    run.evaluate = lambda *given, **options: Report({"FD-digits": next(scores)}, {"extractor": "digits"})
     train(TrainConfig(**options))
 
 
