@@ -2,7 +2,7 @@
 
 OMP_NUM_THREADS=2 python benchmarks/frechet_cost.py [--images 10000] [--features 2048] [--replicates 0]
 
-Prints two tables' rows, writes nothing. Memory is the largest that the process ever had, torch and both sets of features
+Prints a table, writes nothing. Memory is the largest that the process ever had, torch and both sets of features
 included. On a machine that does other things the processor's time says more than the clock: it is what all threads
 used together. With --replicates also the bootstrap of the distance's error.
 """
@@ -38,11 +38,9 @@ def main() -> None:
     def row(name: str, function) -> None:
         before, clock, processor = peak_gb(), time.perf_counter(), time.process_time()
         function()
-        spent = time.perf_counter() - clock, time.process_time() - processor
-        print(
-            f"| {name} | {given.images:,} | {given.features:,} | {spent[0]:.1f} | {spent[1]:.1f} | {peak_gb():.2f} | {before:.2f} |",
-            flush=True,
-        )
+        spent = f"{time.perf_counter() - clock:.1f} | {time.process_time() - processor:.1f}"
+        sizes = f"{given.images:,} | {given.features:,}"
+        print(f"| {name} | {sizes} | {spent} | {peak_gb():.2f} | {before:.2f} |", flush=True)
 
     row("distance", lambda: frechet_distance(moments(fake), moments(real)))
     if given.replicates:
