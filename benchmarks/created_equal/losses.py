@@ -59,12 +59,13 @@ DCGAN: dict = {
     "learning_rate_generator": 1e-3,
     "learning_rate_discriminator": 1e-3,
     "r1_gamma": 0.1,
+    "batch_size": 8,
 }
 OURS: dict[str, dict] = {
-    "ours, same networks": RECIPE | NO_NORM,
-    "ours, small DCGAN": RECIPE | DCGAN,
+    "ours (same networks)": RECIPE | NO_NORM,
+    "ours (small DCGAN)": RECIPE | DCGAN,
 }
 # What of that is due to batches, rates and averaging alone: the baseline with them.
 CONTROLS: dict[str, dict] = {
-    "NS GAN, our pace": RECIPE | {"r1_gamma": 0.0},
+    "NS GAN at our pace": RECIPE | {"r1_gamma": 0.0},
 }

@@ -107,7 +107,7 @@ class InfoGANDiscriminator(GANModel):
 
 
 class InfoGANAutoencoder(Autoencoding, GANModel):
-    """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction. 1.08 M.
+    """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction. 1.07 M.
 
     The study's discriminator for BEGAN: the convolutions of the others around a code of 64 numbers, and without their
     great linear map. `norm` is around the code and in the decoder.

@@ -3,6 +3,7 @@
 import itertools
 import math
 import statistics
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -213,6 +214,22 @@ SECTION = """\
 """
 
 
+def wrapped(text: str) -> str:
+    """Paragraphs and lists of the page in lines of at most 120 letters; tables, headings and pictures as they are."""
+
+    def filled(paragraph: str, indent: str = "") -> str:
+        return textwrap.fill(paragraph, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+    blocks = []
+    for block in text.strip().split("\n\n"):
+        if block.startswith("- "):
+            block = "\n".join(filled(line, "  ") for line in block.splitlines())
+        elif not block.lstrip().startswith(("|", "#", "!")):
+            block = filled(block)
+        blocks.append(block.strip("\n"))
+    return "\n\n".join(blocks) + "\n"
+
+
 TUNED = """\
 The recipes of ours are other settings of the same trainer: they were chosen by a few short trials, single runs on
 Fashion-MNIST of about this length, scored against the same test split; MNIST had no part in it. The losses of the table had no
@@ -254,13 +271,8 @@ def section(plan: Plan, found: Findings, data: str) -> str:
         shown += f" ({found.diverged[row]} diverged)" if found.diverged[row] else ""
         each = " ".join(f"{number:.1f}" for number in numbers)
         p = f"{adjusted[row]:.3f}" if row in adjusted else "–"
-        cells = (
-            f"**{row}**" if row in OURS else f"*{row}*" if row in CONTROLS else row,
-            shown,
-            each,
-            p,
-            "–" if mean is None else f"{mean} ± {sd}",
-        )
+        title = {"recipe of ours": f"**{row}**", "control": f"*{row}*"}.get(kind(row), row)
+        cells = (title, shown, each, p, "–" if mean is None else f"{mean} ± {sd}")
         rows.append("| " + " | ".join(cells) + " |")
     words = [against_baseline(against), order_of(scores, data)]
     ours = [of_ours(scores, row) for row in plan.rows if row in OURS]
@@ -334,7 +346,7 @@ def write(plan: Plan, results: dict[Task, dict], docs: Path) -> Path:
         machine=machine(plan, done),
         recipes=recipe_lines(plan, done),
     )
-    page.write_text(text, encoding="utf-8")
+    page.write_text(wrapped(text), encoding="utf-8")
     return page
 
 
