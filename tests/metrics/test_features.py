@@ -1,4 +1,4 @@
-"""The shipped feature extractors: what they recognise, what they refuse, and the scale of their features."""
+"""Feature extractors by name: what they recognise, refuse and state, and that no image depends on another."""
 
 import json
 
@@ -9,7 +9,8 @@ from PIL import Image
 
 from gan_hub.hub.places import ZOO
 from gan_hub.images import from_uint8
-from gan_hub.metrics.features import EXTRACTORS, Extractor
+from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
+from gan_hub.metrics.networks.network import ExtractorNetwork, Outputs
 
 
 def real_samples(model: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,20 +39,62 @@ def test_features_have_a_variance_of_about_one(name, model):
     assert 0.7 < features.var(0).mean() < 1.4
 
 
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_features_do_not_depend_on_the_batch(name):
-    extractor = Extractor(name)
-    images = torch.rand(9, 1, 28, 28) * 2 - 1
-    torch.testing.assert_close(extractor.features(images, 9), extractor.features(images, 2), rtol=0, atol=1e-5)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_what_is_said_of_an_image_does_not_depend_on_its_batch_to_the_last_bit(name):
+    extractor = load_extractor(name)
+    images = torch.rand(64, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    features, logits = extractor.outputs(images)
+    for size in (1, 7):
+        for start in (0, 35, 49, 56):
+            alone = extractor.outputs(images[start : start + size])
+            assert torch.equal(alone.features, features[start : start + size])
+            assert torch.equal(alone.logits, logits[start : start + size])
+    assert torch.equal(extractor.features(images), features)
+    assert torch.equal(extractor.classes(images), logits.argmax(1))
 
 
-def test_an_unknown_extractor_or_other_shapes_are_refused():
-    with pytest.raises(ValueError, match="extractor 'inception' is not allowed; choose one of digits, fashion"):
-        Extractor("inception")
-    with pytest.raises(ValueError, match=r"takes images \(N, 1, 28, 28\), given \(2, 3, 32, 32\)"):
-        Extractor("digits").features(torch.zeros(2, 3, 32, 32))
+def test_a_network_sees_blocks_of_one_size_and_nothing_that_fills_them_up_comes_back():
+    seen = []
+
+    class Sums(ExtractorNetwork):
+        block = 4
+
+        def prepare(self, images):
+            return images
+
+        def outputs(self, x):
+            seen.append(len(x))
+            return Outputs(x.sum((1, 2, 3))[:, None], None)
+
+    extractor = Extractor("digits")
+    extractor.network = Sums()
+    images = torch.arange(9.0).reshape(9, 1, 1, 1)
+    assert extractor.features(images).flatten().tolist() == list(range(9))
+    assert seen == [4, 4, 4]
+    assert extractor.outputs(images).logits is None and extractor.num_classes is None
+    with pytest.raises(ValueError, match="'digits' has no classifier, so it recognises no classes"):
+        extractor.classes(images)
 
 
-def test_the_accuracy_an_extractor_states_is_in_its_file():
-    for name in EXTRACTORS:
-        assert 0.9 < Extractor(name).test_accuracy < 1
+def test_an_unknown_extractor_missing_weights_or_other_shapes_are_refused():
+    with pytest.raises(
+        ValueError, match="'vgg' is not allowed; choose one of digits, fashion, inception, mobilenet-v2, resnet56"
+    ):
+        load_extractor("vgg")
+    for name in set(EXTRACTORS) - set(BUNDLED):
+        with pytest.raises(ValueError, match=f"{name!r} needs weights: a .safetensors file, or the Hub id"):
+            load_extractor(name)
+    with pytest.raises(ValueError, match="'digits' has its weights with it; weights='x.safetensors' is not allowed"):
+        load_extractor("digits", "x.safetensors")
+    with pytest.raises(ValueError, match=r"'digits': it takes images \(N, 1, 28, 28\), given \(50, 3, 28, 28\)"):
+        Extractor("digits").features(torch.zeros(2, 3, 28, 28))
+    with pytest.raises(ValueError, match=r"one at least, given \(0, 1, 28, 28\)"):
+        Extractor("digits").features(torch.zeros(0, 1, 28, 28))
+
+
+def test_an_extractor_states_its_provenance():
+    for name in BUNDLED:
+        extractor = Extractor(name)
+        assert 0.9 < extractor.test_accuracy < 1 and extractor.num_classes == 10
+        assert extractor.resize == "none (28 × 28)" and len(extractor.sha256) == 64
+        assert not extractor.is_fid_inception
