@@ -10,4 +10,4 @@ quality:
 	ruff format --check .
 
 test:
-	python -m pytest
+	python -m pytest -n auto --dist worksteal
