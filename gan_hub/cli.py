@@ -1,4 +1,4 @@
-"""The command `gan-hub`: look at models, draw samples and walks, transfer styles. Also `python -m gan_hub.cli`.
+"""The command `gan-hub`: look at models, draw samples and walks, score, transfer styles. Also `python -m gan_hub.cli`.
 
 Exit codes: 0 done, 2 wrong usage, 1 it failed, 130 interrupted; the reason is one line. Nothing is imported but what the
 one command needs, so that --help is quick.
@@ -20,6 +20,7 @@ EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
   gan-hub list
   gan-hub sample dcgan-fashion-mnist --seeds 0-15 --label sneaker --out grid.png
   gan-hub interpolate dcgan-mnist --seeds 1,5,9 --label 7 --out walk.webp
+  gan-hub evaluate dcgan-mnist --data mnist --metrics fd,kid,pr --out scores.json
   gan-hub style-transfer photo.jpg painting.jpg out.png --features timm/vgg19.tv_in1k"""
 MODEL_HELP = "a bundled model (see `gan-hub list`), a folder, or a Hub id"
 MOST_IMAGES = 4096  # seeds or frames of one command; they all lie in memory at once
@@ -93,6 +94,12 @@ def parser() -> argparse.ArgumentParser:
     walk.add_argument("--frames", type=whole(2, MOST_IMAGES), default=60, help="of the whole walk, 20 a second (60)")
     walk.add_argument("--scale", type=whole(1, 64), default=1, help="whole pixels for one, without smoothing (1)")
 
+    _add_scoring(command("evaluate", "score a model, or a folder of images, against a data set"))
+    two = command("compare", "two reports of `evaluate`, side by side; refused where they were not measured alike")
+    two.add_argument("first", type=Path, metavar="FIRST.json")
+    two.add_argument("second", type=Path, metavar="SECOND.json")
+    two.add_argument("--force", action="store_true", help="compare all the same")
+
     _add_style_options(command("style-transfer", "one picture's content in the style of another (Gatys et al. 2016)"))
     return root
 
@@ -106,6 +113,32 @@ def _add_model(command: argparse.ArgumentParser, least_seeds: int) -> None:
         "--label", help="name or index of a class; by default a seed's own, on a walk the first seed's"
     )
     command.add_argument("--truncation", type=float, default=1.0, help="1 (none) … 0 (the mean)")
+
+
+def _add_scoring(command: argparse.ArgumentParser) -> None:
+    """The defaults stand in `evaluate` alone: an option that is not given is not passed on."""
+    command.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; or images: a folder, .zip, .npz, .parquet")
+    command.add_argument(
+        "--data", required=True, help="mnist, fashion-mnist, a folder, .zip, .npz, or a Hub data set id"
+    )
+    options = {
+        "--metrics": (str, "comma-separated: fid, fd, kid, is, pr, dc, …; docs/metrics.md has all (fd, accuracy)"),
+        "--extractor": (str, "whose features: digits, fashion, inception, … (the data set's own; inception for fid)"),
+        "--extractor-weights": (Path, "its .safetensors file, where it is not shipped"),
+        "--num": (whole(1, 10_000_000), "scored images (10,000 of a model, all of a folder)"),
+        "--num-real": (whole(1, 10_000_000), "real images (all)"),
+        "--split": (str, "of the data: train or test (train)"),
+        "--seed": (whole(0, LARGEST_SEED), "the first image's; image n has seed + n (0)"),
+        "--batch-size": (whole(1, 4096), "images a model makes at a time (1 on a CPU, 64 on an accelerator)"),
+        "--resolution": (whole(1, 4096), "of two sets of images without a model, to which both are brought"),
+        "--bootstrap": (whole(0, 100_000), "resamplings an interval is made of; 0: no intervals (100)"),
+        "--device": (str, "cpu, cuda or mps (cpu)"),
+    }
+    for name, (kind, said) in options.items():
+        command.add_argument(name, type=kind, help=said, default=argparse.SUPPRESS)
+    command.add_argument("--no-cache", action="store_true", help="keep no features on the disk, and use none")
+    command.add_argument("--out", type=report, metavar="FILE.json", help="where the report goes, with its provenance")
+    command.add_argument("--card", action="store_true", help="also write the scores into the card of MODEL, a folder")
 
 
 def _add_style_options(command: argparse.ArgumentParser) -> None:
@@ -164,6 +197,10 @@ def whole(least: int, most: int):
 
 def picture(text: str) -> Path:
     return _output(text, (".png",))
+
+
+def report(text: str) -> Path:
+    return _output(text, (".json",))
 
 
 def animation(text: str) -> Path:
@@ -261,6 +298,67 @@ def interpolate(given: argparse.Namespace) -> None:
     print(f"{given.out}: {len(images)} frames")
 
 
+def evaluate(given: argparse.Namespace) -> None:
+    from gan_hub.hub.cards import CARD_NAME, Scored, put_scores
+    from gan_hub.hub.places import resolve
+    from gan_hub.metrics.evaluation import evaluate as score
+    from gan_hub.metrics.team import Team
+
+    renamed = {"extractor_weights": "weights", "num": "num_images", "bootstrap": "replicates"}
+    own = ("command", "debug", "model", "data", "device", "no_cache", "out", "card")
+    options = {renamed.get(name, name): value for name, value in vars(given).items() if name not in own}
+    if "metrics" in options:
+        options["metrics"] = options["metrics"].replace(" ", "").split(",")
+    folder = resolve(given.model, ()) if given.card else None  # before hours of work
+    subject = _load(given.model).to(given.device) if "device" in given else given.model
+    found = score(subject, given.data, keep=not given.no_cache, together=True, progress=True, **options)
+    if not Team(together=True).first:
+        return
+    print(f"{given.model} against {given.data}\n{_table(found)}")
+    if given.out is not None:
+        found.write(given.out)
+    if folder is not None:
+        put_scores(folder, Scored(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder)))
+        print(f"{folder / CARD_NAME}: its scores are these now")
+
+
+def _table(found) -> str:
+    """A report for a terminal: a line a score, then what it was measured with."""
+    width = max(map(len, (*found.scores, *found.scales)))
+    lines = [
+        f"{name:{width}}  {value:.4g}"
+        + ("  ({:.4g} to {:.4g})".format(*found.intervals[name]) if name in found.intervals else "")
+        for name, value in found.scores.items()
+    ]
+    lines += [f"{name:{width}}  {value:.4g}" for name, value in found.scales.items()]
+    return (
+        "\n".join(lines)
+        + "\n"
+        + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.provenance.items())
+    )
+
+
+def _again(given: argparse.Namespace, folder: Path) -> str:
+    """The command that measures the same scores, for the card of the model in `folder`."""
+    names = ("metrics", "extractor", "extractor_weights", "num", "num_real", "split", "seed", "batch_size", "bootstrap")
+    words = [f"gan-hub evaluate {folder.name} --data {given.data}"]
+    words += [f"--{name.replace('_', '-')} {getattr(given, name)}" for name in names if name in given]
+    return " ".join(words)
+
+
+def compare(given: argparse.Namespace) -> None:
+    from gan_hub.metrics.report import Report
+    from gan_hub.metrics.report import compare as held_together
+
+    first, second = Report.read(given.first), Report.read(given.second)
+    rows = held_together(first, second, given.force)
+    width = max(len(row.name) for row in rows)
+    print(f"{'':{width}}  {first.subject} | {second.subject}")
+    for row in rows:
+        apart = {None: "", True: "within noise", False: "beyond noise"}[row.overlap]
+        print(f"{row.name:{width}}  {row.first:.4g} | {row.second:.4g}  {apart}".rstrip())
+
+
 def style_transfer(given: argparse.Namespace) -> None:
     from gan_hub.images import save_png
     from gan_hub.style_transfer import load_features
@@ -290,6 +388,8 @@ COMMANDS = {
     "info": info,
     "sample": sample,
     "interpolate": interpolate,
+    "evaluate": evaluate,
+    "compare": compare,
     "style-transfer": style_transfer,
 }
 

@@ -1,86 +1,208 @@
-"""One call scores a model against a data set; the provenance is part of the number."""
+"""One call scores a model, or a set of images, against a data set; the provenance is part of the number."""
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 
 import gan_hub
-from gan_hub.data import ImageSet, load_images
-from gan_hub.images import from_uint8
-from gan_hub.metrics.features import Extractor
+from gan_hub.data import ImageSet, NoSuchSplit, load_images, load_pairs
+from gan_hub.latents import check_seeds, whole
+from gan_hub.loading import shown
+from gan_hub.metrics.features import BUNDLED, Extractor, load_extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
+from gan_hub.metrics.report import Estimate, Report
+from gan_hub.metrics.scores import SCORES, Evaluation
+from gan_hub.metrics.sides import Pictures, measure
+from gan_hub.metrics.team import Team
+from gan_hub.models.abilities import Semantic
 from gan_hub.pipeline import GANPipeline
 
-METRICS = ("fd", "accuracy")
+NUM_IMAGES = 10_000  # of a model, unless another number is asked for
+REPLICATES = 100  # resamplings an interval is made of
+OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets; for others one must be named
+MODEL_FILES = ("model_index.json", "config.json")
 
 
-@dataclass(frozen=True)
-class Report:
-    """Scores by name, and what they were measured with; numbers with different provenance do not compare."""
+def evaluate(
+    pipe_or_folder: GANPipeline | ImageSet | str | os.PathLike,
+    dataset: str | ImageSet,
+    metrics: Sequence[str] | None = None,
+    extractor: str | Extractor | None = None,
+    num_images: int | None = None,
+    seed: int = 0,
+    split: str = "train",
+    real: tuple[torch.Tensor, torch.Tensor] | None = None,
+    *,
+    weights: str | os.PathLike | None = None,
+    num_real: int | None = None,
+    resolution: int | Sequence[int] | None = None,
+    held_out: ImageSet | None = None,
+    replicates: int = REPLICATES,
+    batch_size: int | None = None,
+    keep: bool = False,
+    together: bool = False,
+    progress: bool = False,
+    scales: bool = True,
+) -> Report:
+    """Scores a model's images of the seeds `seed`, seed + 1, …, or a set of images, against those of `dataset`, all in uint8.
 
-    scores: dict[str, float]
-    provenance: dict[str, object]
+    `pipe_or_folder` is a pipeline, whatever `GANPipeline.from_pretrained` takes, or images: an ImageSet, a folder, .zip,
+    .npz or .parquet, brought like the data to `resolution` pixels where the extractor does not say which.
+    `metrics` are names in `SCORES`, by default fd and, of conditional models, accuracy; fid is fd in the features of
+    Inception. `extractor` is a name `load_extractor` knows (with its file, `weights`), by default the data set's own.
 
-    def to_dict(self) -> dict:
-        return asdict(self)
+    `num_images` scored images (10,000 of a model, all of a set) meet `num_real` images (all) of `split`; fewer than there
+    are, they are drawn by `seed`. `held_out` real images serve the floor and the judge; of a named data set they are its
+    test split. `replicates` is how many resamplings an interval is made of (0: none). `keep` keeps features on the
+    disk, so that an interrupted evaluation goes on where it was; `together` shares the work among the processes of an
+    `accelerate launch`. Neither changes a number. `real` may bring `real_moments` along.
+
+    Raises ValueError in a sentence for what is not allowed, LoadError for a model or weights that cannot be had.
+    """
+    names, extractor = _what_with(metrics, extractor, weights, dataset)
+    check_seeds([seed])
+    pipe, images, subject = _subject(pipe_or_folder, extractor, resolution, dataset)
+    reals = _reals(dataset, pipe, images, split)
+    title = dataset if isinstance(dataset, str) else "images"
+    if held_out is None and isinstance(dataset, str) and split == "train":
+        held_out = _other_split(dataset, reals)
+    reals = _some(reals, num_real, seed, "num_real")
+    if pipe is None:
+        pictures = Pictures.of_set(_some(images, num_images, seed, "num_images"))
+    else:
+        count = NUM_IMAGES if num_images is None else num_images
+        if whole(count) is None or count < 1:
+            raise ValueError(f"num_images={shown(num_images)} is not allowed; it is a whole number from 1.")
+        maps = reals.maps if isinstance(pipe.generator, Semantic) else None
+        pictures = Pictures.of_model(pipe, count, seed, batch_size, maps)
+    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, Team(together), keep, progress)
+    if real is not None:
+        e.real_moments = real
+    names = names or [name for name in ("fd", "accuracy") if not SCORES[name].missing(e)]
+    for name in names:
+        missing = SCORES[name].missing(e)
+        if missing:
+            raise ValueError(f"metric {name!r} needs {missing}.")
+    estimates: dict[str, Estimate] = {}
+    for name in names:
+        estimates |= SCORES[name].measure(e)
+    return Report.of(estimates, _provenance(e, title, split), _scales(e) if scales and "fd" in names else {}, subject)
+
+
+def _what_with(metrics, extractor, weights, dataset) -> tuple[list[str], Extractor]:
+    """The names of the scores and the extractor, each given or by default; "fid" is "fd" in Inception's features."""
+    names = [metrics] if isinstance(metrics, str) else list(metrics or [])
+    for name in names:
+        if name not in SCORES and name != "fid":
+            raise ValueError(f"metric {name!r} is not allowed; choose from fid, {', '.join(SCORES)}.")
+    own = OWN_EXTRACTORS.get(dataset) if isinstance(dataset, str) else None
+    extractor = extractor or ("inception" if "fid" in names else own)
+    if extractor is None:
+        raise ValueError(f"data {shown(dataset)} has no extractor of its own; name one with extractor=.")
+    if isinstance(extractor, str):
+        extractor = load_extractor(extractor, weights)
+    if "fid" in names and extractor.name != "inception":
+        raise ValueError(
+            f"fid is a distance in the features of inception, and no other is called so; with {extractor.name!r} ask for fd."
+        )
+    return list(dict.fromkeys("fd" if name == "fid" else name for name in names)), extractor
+
+
+def _subject(given, extractor: Extractor, resolution, dataset) -> tuple[GANPipeline | None, ImageSet | None, str]:
+    """(pipeline or None, images or None, name) of what is to be scored."""
+    if isinstance(given, GANPipeline):
+        return given, None, Path(str(given.name_or_path or "model")).name
+    if isinstance(given, ImageSet):
+        return None, given, "images"
+    path = Path(given)
+    if not _holds_images(path):
+        return GANPipeline.from_pretrained(given), None, path.name
+    size, channels = _shape(extractor, resolution, dataset)
+    return None, load_images(os.fspath(given), size, channels), path.name
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether a path is a set of images; a name that is no path is a model's."""
+    if path.is_file():
+        return True
+    return path.is_dir() and not any((path / name).is_file() for name in MODEL_FILES)
+
+
+def _shape(extractor: Extractor, resolution, dataset) -> tuple[int | Sequence[int], int]:
+    """(resolution, channels) that images are brought to where no model says it."""
+    if isinstance(dataset, ImageSet):
+        return list(dataset.images.shape[1:3]), dataset.images.shape[3]
+    if extractor.name in BUNDLED:
+        return resolution or 28, 1
+    if resolution is None:
+        raise ValueError("images without a model need resolution=, the pixels that both sides are brought to.")
+    return resolution, 3
+
+
+def _reals(dataset: str | ImageSet, pipe: GANPipeline | None, images: ImageSet | None, split: str) -> ImageSet:
+    """The real images in the size and colours of what is scored, with maps where the model wants them."""
+    if isinstance(dataset, ImageSet):
+        return dataset
+    if pipe is None:
+        *size, channels = images.images.shape[1:]
+        return load_images(dataset, size, channels, split)
+    load = load_pairs if isinstance(pipe.generator, Semantic) else load_images
+    return load(dataset, pipe.generator.config["resolution"], pipe.generator.config["channels"], split)
+
+
+def _other_split(dataset: str, reals: ImageSet) -> ImageSet | None:
+    """The test split of a source, where it has one."""
+    load = load_images if reals.maps is None else load_pairs
+    *size, channels = reals.images.shape[1:]
+    try:
+        return load(dataset, size, channels, "test")
+    except NoSuchSplit:
+        return None
+
+
+def _some(images: ImageSet, count: int | None, seed: int, name: str) -> ImageSet:
+    """`count` of the images, drawn without replacement and in their order; all of them for None."""
+    if count is None:
+        return images
+    if whole(count) is None or not 1 <= count <= len(images):
+        raise ValueError(f"{name}={shown(count)} is not allowed; it is a whole number from 1 to {len(images)}.")
+    drawn = np.random.default_rng(seed).permutation(len(images))[:count]
+    return images.take(np.sort(drawn))
+
+
+def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
+    """What has to be the same in two reports for their numbers to compare."""
+    return {
+        "extractor": e.extractor.name,
+        "extractor_sha256": e.extractor.sha256,
+        "extractor_test_accuracy": e.extractor.test_accuracy,
+        "resize": e.extractor.resize,
+        "data": data,
+        "real_images": len(e.reals_set),
+        "real_split": split,
+        "real_sha256": e.reals_set.fingerprint(),
+        "generated_images": e.pictures.count,
+        "seed": e.seed,
+        "dtype": "images" if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
+        "gan_hub": gan_hub.__version__,
+    }
+
+
+def _scales(e: Evaluation) -> dict[str, float]:
+    """The same Fréchet distance of things that everybody can picture: unseen real images, and noise."""
+    scales, name = {}, e.called("FD")
+    if e.held_out_set is not None:
+        found = frechet_distance(moments(e.held_out.features), e.real_moments)
+        scales[f"{name} of {len(e.held_out_set):,} held-out real images"] = found
+    height, width, channels = e.reals_set.images.shape[1:]
+    noise = torch.rand(2000, channels, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    scales[f"{name} of uniform noise"] = frechet_distance(moments(e.extractor.features(noise)), e.real_moments)
+    return scales
 
 
 def real_moments(reals: ImageSet, extractor: Extractor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and covariance of the features of a whole image set."""
-    parts = (reals.images[start : start + 1000] for start in range(0, len(reals), 1000))  # they may lie on the disk
-    return moments(torch.cat([extractor.features(from_uint8(part)) for part in parts]))
-
-
-def evaluate(
-    pipe_or_folder: GANPipeline | str | os.PathLike,
-    dataset: str | ImageSet,
-    metrics: tuple[str, ...] = METRICS,
-    extractor: str | Extractor = "fashion",
-    num_images: int = 10_000,
-    seed: int = 0,
-    split: str = "train",
-    real: tuple[torch.Tensor, torch.Tensor] | None = None,
-) -> Report:
-    """Scores `num_images` generated images of seeds `seed`, seed + 1, …, as uint8, against all images of `dataset`.
-
-    "fd": Fréchet distance in the extractor's 128 features, lower is better. "accuracy": the share of images in which
-    the extractor recognises the class that was asked for (conditional models). `real` may bring `real_moments` along.
-    Raises ValueError for an unknown metric or extractor.
-    """
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown:
-        raise ValueError(f"metric {unknown[0]!r} is not allowed; choose from {', '.join(METRICS)}.")
-    pipe = pipe_or_folder if isinstance(pipe_or_folder, GANPipeline) else GANPipeline.from_pretrained(pipe_or_folder)
-    extractor = Extractor(extractor) if isinstance(extractor, str) else extractor
-    config = pipe.generator.config
-    if isinstance(dataset, str):
-        dataset = load_images(dataset, config["resolution"], config["channels"], split)
-
-    features, hits = [], 0
-    for start in range(0, num_images, 500):
-        seeds = range(seed + start, seed + min(start + 500, num_images))
-        out = pipe(seeds=seeds, output_type="np", batch_size=100)
-        pixels = from_uint8(out.images)
-        features.append(extractor.features(pixels))
-        if out.labels is not None and "accuracy" in metrics:
-            hits += int((extractor.classes(pixels) == torch.tensor(out.labels)).sum())
-
-    scores = {}
-    if "fd" in metrics:
-        real = real or real_moments(dataset, extractor)
-        scores[f"FD-{extractor.name}"] = frechet_distance(moments(torch.cat(features)), real)
-    if "accuracy" in metrics and pipe.label_names is not None:
-        scores[f"label accuracy ({extractor.name})"] = hits / num_images
-    provenance = {
-        "extractor": extractor.name,
-        "extractor_sha256": extractor.sha256,
-        "extractor_test_accuracy": extractor.test_accuracy,
-        "real_images": len(dataset),
-        "real_split": split,
-        "generated_images": num_images,
-        "seed": seed,
-        "dtype": str(pipe.generator.dtype).removeprefix("torch."),
-        "gan_hub": gan_hub.__version__,
-    }
-    return Report(scores, provenance)
+    return moments(measure(Pictures.of_set(reals), extractor).features)

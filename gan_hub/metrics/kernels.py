@@ -4,6 +4,8 @@ Shapes: N and M images, F features. All in float64. MMD² is the unbiased one (G
 Learning Research 13, equation 3): its mean over equal distributions is 0, so that it may be negative.
 """
 
+import math
+
 import torch
 
 from gan_hub.losses import gaussian_kernel, mmd2
@@ -11,20 +13,26 @@ from gan_hub.losses import gaussian_kernel, mmd2
 MAX_ROWS = 1000  # of each side in a median or a permutation test, whose kernels are matrices; the first ones are taken
 
 
-def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 1000, seed: int = 0) -> float:
-    """Kernel inception distance of features (N, F) and (M, F): the mean of `kid_of_subsets` over random subsets.
+def kid(
+    real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Kernel inception distance of features (N, F) and (M, F): the mean of `kid_of_subsets`, and its standard error.
 
     Bińkowski et al. 2018 (arXiv 1801.01401), section 4. A subset has `size` different images of each side, or as many as
-    the smaller side has: the mean does not depend on it, the spread does.
+    the smaller side has: the mean does not depend on it, the spread does. The spread of subsets of m among M images has
+    the variance σ² (1 / m − 1 / M), from which the whole's, σ² / M, follows (subsampling, Politis & Romano 1994). The
+    error is NaN where a subset is the whole, which tells nothing of it.
     """
     _check(real, fake)
     generator = torch.Generator().manual_seed(seed)
-    size = min(size, len(real), len(fake))
+    size, count = min(size, len(real), len(fake)), len(fake)
 
     def drawn(count: int) -> torch.Tensor:
         return torch.stack([torch.randperm(count, generator=generator)[:size] for _ in range(subsets)])
 
-    return kid_of_subsets(real, fake, drawn(len(real)), drawn(len(fake))).mean().item()
+    values = kid_of_subsets(real, fake, drawn(len(real)), drawn(len(fake)))
+    error = (values.var() * size / (count - size)).sqrt().item() if size < count else math.nan
+    return values.mean().item(), error
 
 
 def kid_of_subsets(

@@ -3,12 +3,15 @@
 Structure against a plain recomputation, which is written with the tensors' names alone; preprocessing against its formula.
 """
 
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn.functional import conv2d, max_pool2d
 
+from benchmarks import convert_inception
 from gan_hub.metrics.features import load_extractor
 from gan_hub.metrics.networks import inception
 from tests.metrics.made_weights import drawn, write
@@ -153,3 +156,17 @@ def test_the_checksum_is_of_names_shapes_and_values_and_of_nothing_else():
         {"c.weight": torch.ones(1)},
     ):
         assert inception.tensors_sha256(tensors | change) != checksum
+
+
+def test_the_conversion_opens_only_the_published_file_and_keeps_every_value(tmp_path):
+    tensors = {"a.weight": torch.arange(6.0).reshape(2, 3).T, "a.bias": torch.ones(2)}
+    source, target = tmp_path / "made.pth", tmp_path / "made.safetensors"
+    torch.save(tensors, source)
+    with pytest.raises(ValueError, match=f"made.pth: its sha256 is .*; allowed: {convert_inception.PUBLISHED}"):
+        convert_inception.convert(source, target)
+    assert not target.exists()
+    published = hashlib.sha256(source.read_bytes()).hexdigest()
+    checksum = convert_inception.convert(source, target, published)
+    written = load_file(target)
+    assert all(torch.equal(written[name], tensor) for name, tensor in tensors.items()) and len(written) == 2
+    assert checksum == inception.tensors_sha256(written)
