@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline
 from gan_hub.hub.cards import check_card
 from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
+from train import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,9 +46,9 @@ def test_the_dry_run_prints_everything_and_does_nothing(tmp_path):
         (["recipes/no-such.yaml"], 2, "recipe recipes/no-such.yaml: cannot be read"),
         (["recipes/dcgan-mnist.yaml", "--batch_size", "many"], 2, "--batch_size 'many' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "loss='magic' is not allowed"),
-        (["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{depth: 3}"], 2, "config key 'depth' is unknown"),
+        (["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{depth: 3}}"], 2, "config key 'depth' is unknown"),
         (
-            ["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{channels: 3}"],
+            ["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{channels: 3}}"],
             2,
             "set for both networks at the top",
         ),
@@ -62,10 +64,12 @@ def test_the_dry_run_prints_everything_and_does_nothing(tmp_path):
         ),
     ],
 )
-def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_path):
-    done = train(*[argument.format(tmp=tmp_path) if argument == "{tmp}" else argument for argument in arguments])
-    assert done.returncode == code
-    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert main([argument.format(tmp=tmp_path) for argument in arguments]) == code
+    error = capfd.readouterr().err
+    assert said in error and len(error.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("step-*"))
 
 

@@ -220,9 +220,11 @@ class Run:
             raise Alarmed(f"stopped by an alarm: {said} What was saved is kept; alarms=warn goes on.")
 
     def score(self) -> Report:
-        """The report of the averaged generator against the training images."""
+        """The report of the averaged generator against the training images; its scales are the export's to measure, once."""
         count, train = self.config.evaluate_images, self.data.train
-        return evaluate(self.pipeline(), train, extractor=self.extractor, num_images=count, real=self.reals)
+        return evaluate(
+            self.pipeline(), train, extractor=self.extractor, num_images=count, real=self.reals, scales=False
+        )
 
     @cached_property
     def reals(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -285,7 +287,8 @@ class Run:
         if "tensorboard" in self.config.tracker_names:
             writer = self.accelerator.get_tracker("tensorboard").writer
             writer.add_image("samples", np.asarray(normalise_pil(sheet, 3)), images, dataformats="HWC")
-        self.records.plot()
+        if images < self.last_step * self.config.batch_size:  # after the last step it is drawn for the export
+            self.records.plot()
 
     def elapsed(self) -> dict[str, float]:
         """Seconds of the whole run, earlier stints included: by the clock, and of this process's CPU time."""

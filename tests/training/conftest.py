@@ -45,7 +45,7 @@ def small_options(shapes_npz, tmp_path) -> dict:
         "penalty_interval": 4,
         "ema_halflife_kimg": 0.1,
         "log_kimg": 0.064,
-        "sample_kimg": 0.192,
+        "sample_kimg": 9.0,  # at the end: a sample in between draws the plot, which takes as long as twenty steps
         "checkpoint_kimg": 0.096,
         "evaluate_kimg": 0,
         "timelapse_frames": 3,

@@ -15,6 +15,7 @@ from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint, load
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.players import TENSOR_FILES
 from tests.training.test_exact import train
+from train import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,10 +82,10 @@ def test_a_run_on_a_full_disk_ends_in_a_sentence_and_resumes_exactly(small_optio
         assert all(torch.equal(tensor, found[file][name]) for name, tensor in tensors.items())
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_anything_is_computed(small_options, tmp_path):
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_computed(small_options, tmp_path, capfd):
     (tmp_path / "file").write_text("in the way")
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(small_options | {"data": "nowhere"}))
-    done = run([str(path), "--output", str(tmp_path / "file")])
-    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
-    assert "cannot be written (Not a directory)" in done.stderr
+    assert main([str(path), "--output", str(tmp_path / "file")]) == 1
+    error = capfd.readouterr().err
+    assert len(error.strip().splitlines()) == 1 and "cannot be written (Not a directory)" in error

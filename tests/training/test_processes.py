@@ -14,7 +14,10 @@ import yaml
 from safetensors.torch import load_file
 
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
-from gan_hub.training.players import TENSOR_FILES
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.players import TENSOR_FILES, build_networks
+from tests.training import two_process_driver
+from tests.training.test_exact import train
 
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("two_process_driver.py")
@@ -68,13 +71,14 @@ GROWING = {
 
 
 @pytest.mark.parametrize("game", [{}, GROWING], ids=["dcgan", "growing"])
-def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path, game):
+def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path, game, capsys):
     options = small_options | GAME | {"checkpoint_kimg": 10.0, "sample_kimg": 10.0} | game
-    one = launch([sys.executable, str(DRIVER), json.dumps(options | {"name": "one"}), str(tmp_path)])
-    assert one.returncode == 0, one.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        two_process_driver.train_and_tell(options | {"name": "one"}, tmp_path, patch.setattr)
+    one = capsys.readouterr().out
     two = launch([*TORCHRUN, str(DRIVER), json.dumps(options | {"name": "two"}), str(tmp_path)])
     assert two.returncode == 0, two.stderr
-    assert "2 process(es)" in two.stdout and "1 process(es)" in one.stdout
+    assert "2 process(es)" in two.stdout and "1 process(es)" in one
 
     single = load_file(tmp_path / "1-processes-rank-0.safetensors")
     ranks = [load_file(tmp_path / f"2-processes-rank-{rank}.safetensors") for rank in range(2)]
@@ -92,9 +96,6 @@ def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path, game
 
 
 def load_untrained(options: dict) -> dict[str, torch.Tensor]:
-    from gan_hub.training.config import TrainConfig
-    from gan_hub.training.players import build_networks
-
     torch.manual_seed(options.get("seed", 0))
     generator, discriminator = build_networks(TrainConfig(**options), 3)
     weights = {f"g.{name}": tensor.double() for name, tensor in generator.state_dict().items()}
@@ -217,10 +218,7 @@ def test_processes_without_a_common_disk_are_told_so_before_they_train(small_opt
     )
     script = tmp_path / "apart.py"
     script.write_text(code)
-    assert (
-        launch([sys.executable, "train.py", path, "--output", f"{tmp_path}/runs-0", "--total_kimg", "0.384"]).returncode
-        == 0
-    )
+    train(TrainConfig(**small_options | {"trackers": "none", "output": f"{tmp_path}/runs-0"}))
     done = launch([*TORCHRUN, str(script), path, f"{tmp_path}/runs"])
     assert done.returncode != 0
     assert "the processes found different checkpoints or images (first steps [0, 24])" in done.stderr

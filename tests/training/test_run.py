@@ -203,7 +203,7 @@ def test_a_broken_game_is_named_within_200_steps_and_can_end_the_run(small_optio
 
 
 def test_a_healthy_run_raises_no_alarm_and_its_card_says_so(small_options):
-    folder = loop.train(TrainConfig(**small_options | {"total_kimg": 6.4, "checkpoint_kimg": 6.4, "sample_kimg": 6.4}))
+    folder = loop.train(TrainConfig(**small_options | {"total_kimg": 3.2, "checkpoint_kimg": 3.2, "sample_kimg": 3.2}))
     assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
     card = (folder / "README.md").read_text()
     assert "raised no alarm" in card and "](timelapse.webp)" in card

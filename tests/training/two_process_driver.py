@@ -18,9 +18,9 @@ from gan_hub.training.run import Run
 SCORES = [5.0, 3.0, 4.0, 4.0, 3.5, 1.0]
 
 
-def main() -> None:
-    options, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
-    save = Run.save
+def train_and_tell(options: dict, folder: Path, replace=setattr) -> None:
+    """`replace` sets an attribute: for ever, or as long as a test lasts."""
+    save, scores = Run.save, iter(SCORES)
 
     def save_and_tell(self, checkpoints, step):
         save(self, checkpoints, step)
@@ -31,11 +31,10 @@ def main() -> None:
             weights, folder / f"{accelerator.num_processes}-processes-rank-{accelerator.process_index}.safetensors"
         )
 
-    scores = iter(SCORES)
-    Run.save = save_and_tell
-    run.evaluate = lambda *given, **options: Report({"FD-digits": next(scores)}, {"extractor": "digits"})
+    replace(Run, "save", save_and_tell)
+    replace(run, "evaluate", lambda *given, **options: Report({"FD-digits": next(scores)}, {"extractor": "digits"}))
     train(TrainConfig(**options))
 
 
 if __name__ == "__main__":
-    main()
+    train_and_tell(json.loads(sys.argv[1]), Path(sys.argv[2]))
