@@ -187,9 +187,9 @@ def test_a_changed_plan_is_refused(tmp_path, changed, said):
 
 def test_the_work_is_done_once_and_what_is_done_is_left_alone(tmp_path, digits):
     plan, results, runs = tiny_plan(NS | HINGE), tmp_path / "results", tmp_path / "runs"
-    assert study.work(plan, results, runs) == plan.tasks()
+    assert study.work(plan, plan.tasks(), results, runs) == plan.tasks()
     written = {path: path.read_bytes() for path in results.rglob("*.json")}
-    assert study.work(plan, results, runs) == []
+    assert study.work(plan, plan.tasks(), results, runs) == []
     assert {path: path.read_bytes() for path in results.rglob("*.json")} == written
 
     for task, result in study.results_of(plan, results).items():
@@ -208,13 +208,13 @@ def test_a_run_that_another_process_is_at_is_passed_over(tmp_path, digits):
     first, second = plan.tasks()
     (runs / first.slug).mkdir(parents=True)
     with FileLock(runs / first.slug / "lock"):
-        assert study.work(plan, results, runs) == [second]
-    assert study.work(plan, results, runs) == [first]
+        assert study.work(plan, plan.tasks(), results, runs) == [second]
+    assert study.work(plan, plan.tasks(), results, runs) == [first]
 
 
 def _share(plan, results, runs, told):
     torch.set_num_threads(1)
-    told.put([task.slug for task in study.work(plan, results, runs)])
+    told.put([task.slug for task in study.work(plan, plan.tasks(), results, runs)])
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -261,14 +261,14 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, digits, monkeypat
 def test_a_run_that_diverges_is_recorded_as_such(tmp_path, digits):
     bad = {"NS GAN": NS["NS GAN"] | {"learning_rate_generator": 1e30, "learning_rate_discriminator": 1e30}}
     plan = tiny_plan(bad)
-    study.work(plan, tmp_path / "results", tmp_path / "runs")
+    study.work(plan, plan.tasks(), tmp_path / "results", tmp_path / "runs")
     (result,) = study.results_of(plan, tmp_path / "results").values()
     assert result["failed"].startswith("weights became NaN or Inf at 0.0") and "report" not in result
 
 
 def test_kept_generators_are_scored_anew(tmp_path, digits):
     plan, results, runs = tiny_plan(NS), tmp_path / "results", tmp_path / "runs"
-    study.work(plan, results, runs)
+    study.work(plan, plan.tasks(), results, runs)
     (path,) = results.rglob("*-seed0.json")
     before = json.loads(path.read_text())
     path.write_text(json.dumps(before | {"report": {"scores": {}}}))
@@ -288,7 +288,24 @@ def test_the_readmes_example_of_a_new_loss_in_one_line_runs(tmp_path, digits):
     plan = agreed(
         tmp_path / "results", dataclasses.replace(plan, rows={name: options | {"discriminator": SMALL}}), never
     )
-    assert {task.row for task in study.work(plan, tmp_path / "results", tmp_path / "runs")} == {"NS GAN", name}
+    assert {task.row for task in study.work(plan, plan.tasks(), tmp_path / "results", tmp_path / "runs")} == {
+        "NS GAN",
+        name,
+    }
+
+
+def test_a_call_for_one_loss_leaves_the_others_for_later(tmp_path, digits, monkeypatch):
+    monkeypatch.setattr(command, "ROWS", NS | HINGE)
+    monkeypatch.setattr(command, "PROTOCOL", PROTOCOL | TINY)
+    folders = [f"--{name}={tmp_path / name}" for name in ("results", "runs", "docs")]
+    size = ["--data=mnist", "--seeds=1", "--losses=NS GAN,H"]
+    args = command.parse([*folders, *size, "--kimg=0.016"])
+    plan = command.begin(args)
+    args = command.parse([*folders, "--data=mnist", "--seeds=1", "--losses=H"])
+    assert command.begin(args) == plan
+    small = dataclasses.replace(plan, generated_images=8)
+    assert command.share(small, args)
+    assert [task.row for task in study.results_of(plan, tmp_path / "results")] == ["H"]
 
 
 # --------------------------------------------------------------------------------------------- numbers and words

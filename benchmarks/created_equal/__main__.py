@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.created_equal import network
 from benchmarks.created_equal.losses import CONTROLS, LOSSES, OURS, PROTOCOL
-from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, agreed, kimg_within, minutes, read
+from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, Task, agreed, kimg_within, minutes, read
 from benchmarks.created_equal.study import EXTRACTOR, rescore, results_of, timing, work
 
 HERE = Path(__file__).parent
@@ -73,27 +73,27 @@ def begin(args: argparse.Namespace) -> Plan:
         return kimg_within(60 * minutes(args.budget) * args.processes, seconds, score)
 
     plan = agreed(args.results, asked(args), measure)
-    print(f"{len(plan.tasks())} runs of {plan.kimg:g} kimg ({plan.budget})", flush=True)
+    print(f"a plan of {len(plan.tasks())} runs of {plan.kimg:g} kimg ({plan.budget})", flush=True)
     return plan
 
 
-def worker(plan: Plan, results: Path, runs: Path, threads: int) -> None:
+def worker(plan: Plan, tasks: list[Task], results: Path, runs: Path, threads: int) -> None:
     """One process's share of the work."""
     torch.set_num_threads(threads)
     network.register()
-    work(plan, results, runs)
+    work(plan, tasks, results, runs)
 
 
 def share(plan: Plan, args: argparse.Namespace) -> bool:
-    """Lets several processes work the plan off; whether all of them came to its end."""
+    """Lets several processes do the runs that were asked for; whether all of them came to their end."""
     threads = max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // args.processes))
+    wanted = set(asked(args).tasks())
+    given = plan, [task for task in plan.tasks() if task in wanted], args.results, args.runs, threads
     if args.processes == 1:
-        worker(plan, args.results, args.runs, threads)
+        worker(*given)
         return True
     context = multiprocessing.get_context("spawn")
-    team = [
-        context.Process(target=worker, args=(plan, args.results, args.runs, threads)) for _ in range(args.processes)
-    ]
+    team = [context.Process(target=worker, args=given) for _ in range(args.processes)]
     for process in team:
         process.start()
     for process in team:

@@ -127,13 +127,13 @@ def run(plan: Plan, task: Task, runs: Path) -> dict:
     return told | facts | {"report": score(generator, task.data, plan.generated_images)}
 
 
-def work(plan: Plan, results: Path, runs: Path) -> list[Task]:
-    """Does every run of the plan that has no result and that no other process is at; returns those it did.
+def work(plan: Plan, tasks: list[Task], results: Path, runs: Path) -> list[Task]:
+    """Does those of the plan's `tasks` that have no result and that no other process is at; returns those it did.
 
     A run is held by a lock that ends with its process: what a killed one leaves is taken up by the next.
     """
     done = []
-    for task in plan.tasks():
+    for task in tasks:
         path, folder = results / f"{task.slug}.json", runs / task.slug
         if path.is_file():
             continue
