@@ -134,8 +134,17 @@ def _add_scoring(command: argparse.ArgumentParser) -> None:
         "--bootstrap": (whole(0, 100_000), "resamplings an interval is made of; 0: no intervals (100)"),
         "--device": (str, "cpu, cuda or mps (cpu)"),
     }
+    # Launchers of several processes take --num for an abbreviation of an option of their own.
+    aliases = {"--num": ["--num-images"]}
     for name, (kind, said) in options.items():
-        command.add_argument(name, type=kind, help=said, default=argparse.SUPPRESS)
+        command.add_argument(
+            name,
+            *aliases.get(name, []),
+            dest=name.strip("-").replace("-", "_"),
+            type=kind,
+            help=said,
+            default=argparse.SUPPRESS,
+        )
     command.add_argument("--no-cache", action="store_true", help="keep no features on the disk, and use none")
     command.add_argument("--out", type=report, metavar="FILE.json", help="where the report goes, with its provenance")
     command.add_argument("--card", action="store_true", help="also write the scores into the card of MODEL, a folder")

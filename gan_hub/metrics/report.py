@@ -12,10 +12,12 @@ SURE = 1.96  # standard errors to either side of a score: an interval of 95 %
 
 
 class Estimate(NamedTuple):
-    """A score and its standard error over samples (None where it was not asked for, or has none)."""
+    """A score, its standard error over samples (None where it was not asked for, or has none), and what it can be at all."""
 
     value: float
     error: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Report:
     def of(cls, estimates: dict[str, Estimate], provenance: dict, scales: dict, subject: str) -> "Report":
         """The report of estimates by name."""
         intervals = {
-            name: (value - SURE * error, value + SURE * error)
-            for name, (value, error) in estimates.items()
+            name: (max(value - SURE * error, least), min(value + SURE * error, most))
+            for name, (value, error, least, most) in estimates.items()
             if error is not None and math.isfinite(error)
         }
         return cls({name: each.value for name, each in estimates.items()}, provenance, intervals, scales, subject)

@@ -4,6 +4,7 @@ Standard errors are of the scored images: what another sample of the same model 
 times of 20.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,8 +77,9 @@ class Evaluation:
         return standard_error(statistic, self.pictures.count, self.replicates, self.seed)
 
     def mean(self, values: torch.Tensor) -> Estimate:
-        """The mean of one value an image, with its standard error."""
-        return Estimate(values.double().mean().item(), standard_error_of_mean(values) if self.replicates else None)
+        """The mean of one value an image, which is not negative, with its standard error."""
+        error = standard_error_of_mean(values) if self.replicates else None
+        return Estimate(values.double().mean().item(), error, 0, 1 if values.dtype == torch.bool else math.inf)
 
 
 # ------------------------------------------------------------------------------------------------------- the scores
@@ -87,7 +89,7 @@ def frechet(e: Evaluation) -> Scores:
     features = e.fakes.features
     value = frechet_distance(moments(features), e.real_moments)
     error = e.error(ResampledFrechet(features, e.real_moments)) if e.replicates else None
-    return {e.called("FD"): Estimate(value, error)}
+    return {e.called("FD"): Estimate(value, error, 0)}
 
 
 def kernel_distance(e: Evaluation) -> Scores:
@@ -100,7 +102,7 @@ def inception(e: Evaluation) -> Scores:
     def score(weights: torch.Tensor | None = None) -> float:
         return inception_score(logits, weights=weights)[0]
 
-    return {e.called("IS"): Estimate(score(), e.error(score))}
+    return {e.called("IS"): Estimate(score(), e.error(score), 1)}
 
 
 def precision(e: Evaluation) -> Scores:
@@ -126,7 +128,7 @@ def intra_class(e: Evaluation) -> Scores:
     def mean(weights: torch.Tensor) -> float:
         return sum(distance(weights[fakes]) for fakes, distance in classes) / len(classes)
 
-    return {e.called("intra-FD"): Estimate(value, e.error(mean))}
+    return {e.called("intra-FD"): Estimate(value, e.error(mean), 0)}
 
 
 def label_accuracy(e: Evaluation) -> Scores:
@@ -142,7 +144,7 @@ def modes(e: Evaluation) -> Scores:
 
     return {
         f"modes of {count} ({e.extractor.name})": Estimate(mode_count(e.fakes.classes, count)),
-        f"class histogram distance ({e.extractor.name})": Estimate(apart(), e.error(apart)),
+        f"class histogram distance ({e.extractor.name})": Estimate(apart(), e.error(apart), 0, 1),
     }
 
 
@@ -171,7 +173,7 @@ def judge(e: Evaluation) -> Scores:
         return auc(real[rows], fake[rows])
 
     error = standard_error(resampled, len(real), e.replicates, e.seed) if e.replicates else None
-    return {"discriminator AUC (held out)": Estimate(auc(real, fake), error)}
+    return {"discriminator AUC (held out)": Estimate(auc(real, fake), error, 0, 1)}
 
 
 # --------------------------------------------------------------------------------------------------- what they need

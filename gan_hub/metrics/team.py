@@ -17,7 +17,8 @@ class Team:
         if together and int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import PartialState  # seconds of import that one process alone does not pay
 
-            state = PartialState()
+            asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+            state = PartialState(cpu=asked or not torch.accelerator.is_available())
             self.rank, self.size, self.device = state.process_index, state.num_processes, state.device
 
     @property
@@ -47,10 +48,3 @@ class Team:
             padded[part // self.size, : len(rows)] = rows
         everyone = gather(padded.to(self.device)).cpu().unflatten(0, (self.size, rounds))
         return torch.cat([everyone[part % self.size, part // self.size, :size] for part, size in enumerate(sizes)])
-
-    def wait(self) -> None:
-        """Until every process is here."""
-        if self.size > 1:
-            from accelerate import PartialState
-
-            PartialState().wait_for_everyone()

@@ -1,17 +1,29 @@
-"""evaluate(): scores with provenance, the same whoever calls it, honest about unknown names."""
+"""evaluate(): scores with provenance, the same whoever calls it and however it is shared out or interrupted."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gan_hub.data import ImageSet
 from gan_hub.data.image_set import Rows
-from gan_hub.images import from_uint8, to_uint8
-from gan_hub.metrics import evaluate
+from gan_hub.images import from_uint8, to_pil, to_uint8
+from gan_hub.metrics import evaluate, sides
 from gan_hub.metrics.evaluation import real_moments
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import moments
+from gan_hub.metrics.report import compare
+from gan_hub.metrics.scores import NEEDS, SCORES
+from gan_hub.metrics.sides import Pictures, Shelf, measure
 from tests.metrics.test_features import real_samples
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -20,38 +32,251 @@ def reals() -> ImageSet:
     return ImageSet(to_uint8(images), labels.numpy(), [str(digit) for digit in range(10)])
 
 
-def test_a_trained_model_scores_far_better_than_a_random_one(reals, tiny_pipeline):
-    trained = evaluate("dcgan-mnist", reals, extractor="digits", num_images=300)
-    random = evaluate(tiny_pipeline, reals, ("fd",), extractor="digits", num_images=300)
+@pytest.fixture(scope="module")
+def digits() -> Extractor:
+    return Extractor("digits")
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Parts of few images, so that a small set has several."""
+    monkeypatch.setattr(sides, "PART", 16)
+
+
+# --------------------------------------------------------------------------------------------------- what is scored
+
+
+def test_a_trained_model_scores_far_better_than_a_random_one(reals, tiny_pipeline, digits):
+    trained = evaluate("dcgan-mnist", reals, extractor=digits, num_images=200, replicates=20)
+    random = evaluate(tiny_pipeline, reals, ("fd",), extractor=digits, num_images=200, replicates=0)
     assert 0 < trained.scores["FD-digits"] < random.scores["FD-digits"] / 3
     assert trained.scores["label accuracy (digits)"] > 0.9
+    low, high = trained.intervals["FD-digits"]
+    assert low < trained.scores["FD-digits"] < high < random.scores["FD-digits"]
+    noise = trained.scales["FD-digits of uniform noise"]
+    assert noise > trained.scores["FD-digits"] and random.scales["FD-digits of uniform noise"] == noise
+
+
+def test_every_score_can_be_asked_for_and_bears_the_extractors_name(reals, digits):
+    found = evaluate(
+        "dcgan-mnist",
+        reals,
+        tuple(SCORES),
+        extractor=digits,
+        num_images=120,
+        num_real=200,
+        held_out=reals,
+        replicates=5,
+    )
+    assert {name for name in found.scores if "digits" not in name} == {"discriminator AUC (held out)"}
+    without = {"modes of 10 (digits)", "MMD²-digits", "p of equal distributions (digits)", "KID-digits"}
+    assert found.scores.keys() - found.intervals.keys() == without
+    assert all(np.isfinite(value) for value in found.scores.values())
+    assert found.scores["modes of 10 (digits)"] == 10 and found.scores["memorised-digits"] < 0.5
+    assert 0.5 < found.scores["discriminator AUC (held out)"] < 1 < found.scores["IS-digits"] < 10
+
+
+def test_the_real_images_themselves_score_as_the_best_there_can_be(reals, digits):
+    names = ("fd", "kid", "pr", "dc", "mmd", "modes", "accuracy", "intra-fd", "memorised")
+    found = evaluate(reals, reals, names, extractor=digits, held_out=reals, replicates=0).scores
+    assert abs(found["FD-digits"]) < 1e-8 and abs(found["intra-FD-digits"]) < 1e-8
+    assert found["precision-digits"] == found["recall-digits"] == found["coverage-digits"] == 1
+    assert found["density-digits"] >= 1 and found["memorised-digits"] == 1
+    assert found["KID-digits"] < 0 and found["p of equal distributions (digits)"] == 1
+    assert found["modes of 10 (digits)"] == 10 and found["class histogram distance (digits)"] < 0.02
+
+
+def test_two_folders_of_pictures_need_no_model_and_may_be_dirty(reals, digits, tmp_path):
+    for name, chosen in (("ours", reals.images[:100]), ("theirs", reals.images[100:200])):
+        for index, picture in enumerate(to_pil(chosen)):
+            (tmp_path / name / "deeper").mkdir(parents=True, exist_ok=True)
+            picture.save(tmp_path / name / ("deeper" if index % 2 else ".") / f"{index:03d}.png")
+        (tmp_path / name / "notes.txt").write_text("no picture")
+        (tmp_path / name / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+        Image.new("RGB", (90, 60), "red").save(tmp_path / name / "large.jpg")
+    found = evaluate(tmp_path / "ours", str(tmp_path / "theirs"), extractor="digits", replicates=0)
+    assert found.provenance["generated_images"] == found.provenance["real_images"] == 101
+    assert found.subject == "ours" and found.provenance["dtype"] == "images"
+    back = evaluate(tmp_path / "theirs", str(tmp_path / "ours"), extractor="digits", replicates=0)
+    assert back.scores["FD-digits"] == pytest.approx(found.scores["FD-digits"], rel=1e-9)
+    zipped = tmp_path / "ours.npz"
+    np.savez(zipped, images=reals.images[:100], labels=reals.labels[:100])
+    assert evaluate(zipped, reals, extractor="digits", replicates=0).provenance["generated_images"] == 100
+
+
+# ------------------------------------------------------------------------------------------------------- provenance
 
 
 def test_the_score_bears_its_provenance_and_repeats_itself(reals, tiny_pipeline):
     first, second = (evaluate(tiny_pipeline, reals, extractor="digits", num_images=40, seed=5) for _ in range(2))
     assert first == second
-    assert evaluate(tiny_pipeline, reals, extractor="digits", num_images=40, seed=6) != first
+    other = evaluate(tiny_pipeline, reals, extractor="digits", num_images=40, seed=6)
+    assert other.scores != first.scores
+    with pytest.raises(ValueError, match="not measured alike: seed 5 against 6"):
+        compare(first, other)
     told = first.to_dict()["provenance"]
     assert (told["extractor"], told["generated_images"], told["real_images"], told["seed"]) == ("digits", 40, 256, 5)
-    assert len(told["extractor_sha256"]) == 64 and told["dtype"] == "float32"
+    assert len(told["extractor_sha256"]) == len(told["real_sha256"]) == 64 and told["dtype"] == "float32"
+    assert told["resize"] == "none (28 × 28)"
 
 
-def test_real_images_that_lie_on_the_disk_have_the_same_moments(reals, tmp_path):
-    np.save(tmp_path / "images.npy", np.tile(reals.images, (5, 1, 1, 1)))
-    disk = ImageSet(np.load(tmp_path / "images.npy", mmap_mode="r"), memory_bytes=1000).take(np.arange(1279, -1, -1))
-    extractor = Extractor("digits")
-    expected = moments(extractor.features(from_uint8(np.tile(reals.images, (5, 1, 1, 1))[::-1])))
-    for found in (real_moments(disk, extractor), real_moments(ImageSet(np.asarray(disk.images)), extractor)):
+def test_fewer_real_images_are_drawn_by_the_seed_and_stated(reals, tiny_pipeline, digits):
+    found = [
+        evaluate(tiny_pipeline, reals, extractor=digits, num_images=20, num_real=50, seed=seed, replicates=0)
+        for seed in (0, 0, 1)
+    ]
+    assert found[0] == found[1] and found[0].provenance["real_images"] == 50
+    assert found[0].provenance["real_sha256"] != found[2].provenance["real_sha256"]
+
+
+def test_no_number_is_called_fid_but_inceptions(reals, tiny_pipeline):
+    names = evaluate(tiny_pipeline, reals, extractor="fashion", num_images=20, replicates=0).scores
+    assert set(names) == {"FD-fashion"}  # and no accuracy: its three classes are not the extractor's ten
+    with pytest.raises(
+        ValueError, match="fid is a distance in the features of inception, and no other .* 'digits' ask"
+    ):
+        evaluate(tiny_pipeline, reals, ("fid",), extractor="digits")
+    with pytest.raises(ValueError, match="extractor 'inception' needs weights"):
+        evaluate(tiny_pipeline, reals, ("fid",))
+
+
+# ------------------------------------------------------------------------------------- the same number, however it is had
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_the_number_does_not_depend_on_the_batch_size(reals, digits, batch_size):
+    usual = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, scales=False).scores["FD-digits"]
+    found = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, scales=False, batch_size=batch_size)
+    assert found.scores["FD-digits"] == pytest.approx(usual, rel=1e-6)
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_was_and_gives_the_same_number(
+    reals, tiny_pipeline, digits, small_parts
+):
+    asked = {"extractor": digits, "num_images": 50, "seed": 77, "replicates": 0, "scales": False}
+    expected = evaluate(tiny_pipeline, reals, ("fd", "kid"), **asked)
+    measured, whole = [], digits.outputs
+
+    def counted(images):
+        if len(measured) == 5:
+            raise KeyboardInterrupt
+        measured.append(len(images))
+        return whole(images)
+
+    digits.outputs = counted
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(tiny_pipeline, reals, ("fd", "kid"), keep=True, **asked)
+        assert len(measured) == 5
+        measured[:] = [0, 0]  # three parts more, then it is cut off again
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(tiny_pipeline, reals, ("fd", "kid"), keep=True, **asked)
+        digits.outputs = whole
+        resumed = evaluate(tiny_pipeline, reals, ("fd", "kid"), keep=True, **asked)
+        digits.outputs = lambda images: pytest.fail("measured what was on the disk")
+        again = evaluate(tiny_pipeline, reals, ("fd", "kid"), keep=True, **asked)
+    finally:
+        del digits.outputs
+    assert resumed == expected == again
+
+
+def test_a_kept_part_that_was_changed_is_measured_anew_and_others_images_are_never_taken_for_it(
+    reals, digits, small_parts
+):
+    pictures = Pictures.of_set(reals.take(np.arange(40)))
+    expected = measure(pictures, digits, keep=True)
+    shelf = Shelf(pictures.identity, digits)
+    kept = sorted(shelf.folder.glob("*.safetensors"))
+    assert [path.name[:6] for path in kept] == ["000000", "000001", "000002"]
+    data = bytearray(kept[1].read_bytes())
+    data[-1] ^= 1
+    kept[1].write_bytes(data)
+    kept[2].write_bytes(kept[2].read_bytes()[:100])
+    found = measure(pictures, digits, keep=True)
+    assert torch.equal(found.features, expected.features) and torch.equal(found.logits, expected.logits)
+    folders = {Shelf(Pictures.of_set(reals.take(np.arange(count))).identity, digits).folder for count in (39, 40)}
+    assert len(folders | {Shelf(pictures.identity, Extractor("fashion")).folder}) == 3
+
+
+def test_models_are_told_apart_by_their_weights_and_seeds(tiny_pipeline, tiny_rgb_pipeline):
+    def identity(pipe, seed=0):
+        return Pictures.of_model(pipe, 3, seed).identity
+
+    assert identity(tiny_pipeline) == identity(tiny_pipeline) != identity(tiny_pipeline, 1)
+    assert identity(tiny_pipeline)["weights"] != identity(tiny_rgb_pipeline)["weights"]
+    before = identity(tiny_pipeline)["weights"]
+    parameter = next(tiny_pipeline.generator.parameters())
+    kept = parameter.data.clone()
+    try:
+        parameter.data.flatten()[0] += 1e-6
+        assert identity(tiny_pipeline)["weights"] != before
+    finally:
+        parameter.data.copy_(kept)
+
+
+def test_two_processes_give_the_same_number_as_one(reals, tmp_path):
+    """Through the command line under torchrun: features come together exactly, an odd number of parts among them."""
+    np.savez(tmp_path / "reals.npz", images=reals.images, labels=reals.labels)
+    asked = [
+        "evaluate", "dcgan-mnist", "--data", str(tmp_path / "reals.npz"), "--extractor", "digits", "--num-images", "45",
+        "--metrics", "fd,kid,accuracy", "--bootstrap", "10", "--no-cache", "--debug",
+    ]  # fmt: skip
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    driver = str(ROOT / "tests/metrics/two_process_driver.py")
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
+    reports = []
+    for start in ([sys.executable], launch):
+        out = tmp_path / f"{len(start)}.json"
+        done = subprocess.run(
+            [*start, driver, *asked, "--out", str(out)], capture_output=True, text=True, timeout=240, env=environment
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.count("FD-digits  ") == 1  # only the first process speaks
+        assert f"{2 if start is launch else 1} process(es)" in done.stderr
+        reports.append(json.loads(out.read_text()))
+    assert reports[0] == reports[1]
+
+
+# ---------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"metrics": ("fda",)}, "metric 'fda' is not allowed; choose from fid, fd, kid"),
+        ({"metrics": ("auc",)}, r"metric 'auc' needs held-out real images \(the data's test split, or held_out=\)"),
+        ({"metrics": ("accuracy",)}, "metric 'accuracy' needs a conditional model of as many classes as the extractor"),
+        ({"num_images": 0}, "num_images=0 is not allowed; it is a whole number from 1"),
+        ({"num_real": 257}, "num_real=257 is not allowed; it is a whole number from 1 to 256"),
+        ({"extractor": "no"}, "extractor 'no' is not allowed; choose one of digits, fashion"),
+        ({"num_images": 1, "metrics": ("kid",)}, "metric 'kid' needs two images at least"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_sentence(reals, tiny_pipeline, asked, said):
+    with pytest.raises(ValueError, match=said):
+        evaluate(tiny_pipeline, reals, **({"extractor": "digits", "num_images": 5} | asked))
+
+
+def test_data_without_an_extractor_of_its_own_names_the_choice(tiny_pipeline, reals, tmp_path):
+    with pytest.raises(ValueError, match="has no extractor of its own; name one with extractor="):
+        evaluate(tiny_pipeline, reals)
+    with pytest.raises(ValueError, match="need resolution=, the pixels that both sides are brought to"):
+        (tmp_path / "pictures").mkdir()
+        made = Extractor("digits")
+        made.name = "another"
+        evaluate(tmp_path / "pictures", str(tmp_path), extractor=made)
+
+
+def test_every_need_is_some_scores(reals):
+    assert {need for score in SCORES.values() for need in score.needs} == NEEDS.keys()
+
+
+def test_real_images_that_lie_on_the_disk_have_the_same_moments(reals, tmp_path, digits):
+    np.save(tmp_path / "images.npy", np.tile(reals.images, (3, 1, 1, 1)))
+    disk = ImageSet(np.load(tmp_path / "images.npy", mmap_mode="r"), memory_bytes=1000).take(np.arange(767, -1, -1))
+    expected = moments(digits.features(from_uint8(np.tile(reals.images, (3, 1, 1, 1))[::-1])))
+    for found in (real_moments(disk, digits), real_moments(ImageSet(np.asarray(disk.images)), digits)):
         for ours, theirs in zip(found, expected):
             torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
     assert isinstance(disk.images, Rows)
-
-
-def test_no_number_is_called_fid(reals, tiny_pipeline):
-    names = evaluate(tiny_pipeline, reals, extractor="fashion", num_images=20).scores
-    assert set(names) == {"FD-fashion", "label accuracy (fashion)"}
-
-
-def test_an_unknown_metric_is_refused(reals, tiny_pipeline):
-    with pytest.raises(ValueError, match="metric 'fid' is not allowed; choose from fd, accuracy"):
-        evaluate(tiny_pipeline, reals, ("fid",))

@@ -16,6 +16,8 @@ def report(value: float = 1.0, error: float | None = 0.1, **provenance) -> Repor
 
 def test_an_interval_lies_around_its_score_and_a_score_without_an_error_has_none():
     assert report(1.0, 0.1).intervals["FD-digits"] == pytest.approx((0.804, 1.196))
+    limited = Report.of({"share": Estimate(0.99, 0.1, 0, 1), "FD": Estimate(0.1, 0.1, 0)}, {}, {}, "")
+    assert limited.intervals == {"share": pytest.approx((0.794, 1)), "FD": pytest.approx((0, 0.296))}
     assert report(1.0, None).intervals == {} == report(1.0, float("nan")).intervals
 
 
