@@ -1,16 +1,20 @@
 """The command gan-hub: what each command writes, and that a mistake is one line, an exit code and no file."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from PIL import Image
 
-from gan_hub import GANPipeline, cli
+from gan_hub import GANPipeline, cli, real_samples
+from gan_hub.hub.cards import check_card
 from gan_hub.hub.places import bundled
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +51,14 @@ def present(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.fixture
+def digits(tmp_path) -> Path:
+    """The real digits that a bundled model ships, as an .npz beside it."""
+    found = real_samples.read(bundled()["dcgan-mnist"], 28, 1, 10)
+    np.savez(tmp_path.parent / "digits.npz", images=found.images, labels=found.labels)
+    return tmp_path.parent / "digits.npz"
+
+
 # ---------------------------------------------------------------------------------------------------------- commands
 
 
@@ -64,6 +76,46 @@ def test_info_tells_what_a_model_is_made_of(run, tiny_model, tiny_rgb_model):
     assert "images of 28 × 28 × 1 from 8 numbers" in out and "generator: DCGANGenerator, " in out
     assert "classes: circle, square, star" in out and "judge: held-out AUC 0.700" in out
     assert "classes: none" in run("info", tiny_rgb_model)[1]
+
+
+QUICKLY = ("--extractor", "digits", "--metrics", "fd,accuracy", "--bootstrap", "5", "--no-cache")
+
+
+def test_evaluate_prints_scores_with_their_provenance_and_compare_holds_two_reports_together(run, digits):
+    for name, seed in (("first", 0), ("second", 0), ("other", 1)):
+        asked = ("--num", "40", "--seed", seed, *QUICKLY, "--out", f"{name}.json")
+        code, out, err = run("evaluate", "dcgan-mnist", "--data", digits, *asked)
+        assert (code, err) == (0, "")
+        assert out.startswith(f"dcgan-mnist against {digits}\nFD-digits ")
+        assert "label accuracy (digits)" in out and "generated images 40" in out and "noise" in out
+    code, out, err = run("compare", "first.json", "second.json")
+    assert (code, err) == (0, "") and out.splitlines()[0].split() == ["dcgan-mnist", "|", "dcgan-mnist"]
+    assert out.count("within noise") == 2
+    code, out, err = run("compare", "first.json", "other.json")
+    assert (code, out) == (2, "") and "these reports were not measured alike: seed 0 against 1" in err
+    assert run("compare", "first.json", "other.json", "--force")[0] == 0
+    assert "no.json: cannot be read" in run("compare", "no.json", "first.json")[2]
+
+
+def test_evaluate_writes_the_scores_into_a_models_card(run, digits, tmp_path):
+    folder = tmp_path / "my-gan"
+    shutil.copytree(bundled()["dcgan-mnist"], folder)
+    before = (folder / "README.md").read_text()
+    code, out, err = run("evaluate", folder, "--data", digits, "--num", "30", *QUICKLY, "--card")
+    assert (code, err) == (0, "") and f"{folder / 'README.md'}: its scores are these now" in out
+    after, scores = (folder / "README.md").read_text(), json.loads((folder / "scores.json").read_text())
+    check_card(after)
+    fd = scores["scores"]["FD-digits"]
+    low, high = scores["intervals"]["FD-digits"]
+    assert f"| **FD-digits** | **{fd:.3f}** | {low:.3f} to {high:.3f} |" in after
+    command = f"gan-hub evaluate my-gan --data {digits} --metrics fd,accuracy --extractor digits --num 30 --bootstrap 5"
+    assert command in after and scores["command"] == command
+    results = {result.metric_name: result.metric_value for result in ModelCard(after).data.eval_results}
+    assert results == {name: round(value, 4) for name, value in scores["scores"].items()}
+    rest = [re.sub(r"(?s)## Scores.*?(?=## )|^---.*?---\n", "", text) for text in (before, after)]
+    assert rest[0] == rest[1] and present(folder) == present(bundled()["dcgan-mnist"])
+    code, out, err = run("evaluate", "absent-model", "--data", digits, *QUICKLY, "--card")
+    assert code == 1 and len(err.splitlines()) == 1
 
 
 def test_sample_draws_the_images_of_the_seeds_in_a_grid_that_tells_how_it_was_made(run, tiny_model, tmp_path):

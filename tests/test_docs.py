@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gan_hub import cli
 from gan_hub.losses import ADVERSARIAL
+from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor
+from gan_hub.metrics.scores import SCORES
 from gan_hub.models import ARCHITECTURES, CLASSES
 from gan_hub.models.fields import rules
 from gan_hub.training.config import FIELDS, TrainConfig, read_recipe
@@ -14,11 +17,12 @@ from gan_hub.training.config import FIELDS, TrainConfig, read_recipe
 ROOT = Path(__file__).parents[1]
 GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 
 
-def rows(heading: str) -> list[list[str]]:
+def rows(heading: str, document: str = TRAINING) -> list[list[str]]:
     """The cells of the first table under a heading, its head left out."""
-    section = TRAINING.split(f"## {heading}\n")[1].split("\n## ")[0]
+    section = document.split(f"## {heading}\n")[1].split("\n## ")[0]
     table = re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)
     cells = [[cell.strip() for cell in re.split(r"(?<!‖)\|(?!‖)", line)[1:-1]] for line in table]
     return [row for row in cells[2:]]
@@ -95,3 +99,24 @@ def test_the_gallery_shows_each_architecture_with_its_recipe_its_grid_and_its_fl
     (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+\.png)\)", section)
     assert (ROOT / "docs" / picture).is_file()
     assert f"{config.total_kimg:,.0f} kimg" in section and "**See:**" in section and "**Wrong:**" in section
+
+
+def test_each_score_and_each_extractor_has_its_row():
+    assert [row[0].strip("`") for row in rows("Scores", METRICS)] == list(SCORES)
+    table = {name: row for row in rows("Extractors", METRICS) for name in re.findall(r"`([^`]+)`", row[0])}
+    assert table.keys() - {"owner/name"} == set(EXTRACTORS)
+    for name in BUNDLED:
+        known = Extractor(name)
+        assert [table[name][1], table[name][2]] == [str(known.network.hidden.out_features), str(known.num_classes)]
+        assert f"{100 * known.test_accuracy:.1f} %" in table[name][4]
+
+
+def test_the_commands_that_score_are_commands():
+    """Every gan-hub line of the document, and of the bundled cards, is understood as it stands."""
+    cards = [path.read_text(encoding="utf-8") for path in (ROOT / "model_cards").glob("*/README.md")]
+    lines = [
+        line.split("#")[0] for text in (METRICS, *cards) for line in re.findall(r"^gan-hub .*$", text, re.MULTILINE)
+    ]
+    assert len(lines) > 2
+    for line in lines:
+        assert cli.parser().parse_args(line.split()[1:]).command in ("evaluate", "compare"), line

@@ -61,7 +61,8 @@ class Evaluation:
         return moments(self.reals.features)
 
     def _measured(self, what: str, pictures: Pictures) -> Side:
-        with tqdm(total=pictures.count, desc=what, unit="img", disable=not self.shown, leave=False) as bar:
+        hidden = None if self.shown else True  # None: where nobody sits at a terminal
+        with tqdm(total=pictures.count, desc=what, unit="img", disable=hidden, leave=False) as bar:
             return measure(pictures, self.extractor, self.team, self.keep, bar.update)
 
     def called(self, stem: str) -> str:
