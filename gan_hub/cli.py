@@ -314,13 +314,12 @@ def evaluate(given: argparse.Namespace) -> None:
     from gan_hub.metrics.team import Team
 
     renamed = {"extractor_weights": "weights", "num": "num_images", "bootstrap": "replicates"}
-    own = ("command", "debug", "model", "data", "device", "no_cache", "out", "card")
+    own = ("command", "debug", "model", "data", "no_cache", "out", "card")
     options = {renamed.get(name, name): value for name, value in vars(given).items() if name not in own}
     if "metrics" in options:
         options["metrics"] = options["metrics"].replace(" ", "").split(",")
     folder = resolve(given.model, ()) if given.card else None  # before hours of work
-    subject = _load(given.model).to(given.device) if "device" in given else given.model
-    found = score(subject, given.data, keep=not given.no_cache, together=True, progress=True, **options)
+    found = score(given.model, given.data, keep=not given.no_cache, together=True, progress=True, **options)
     if not Team(together=True).first:
         return
     print(f"{given.model} against {given.data}\n{_table(found)}")

@@ -14,13 +14,14 @@ from gan_hub.loading import shown
 from gan_hub.metrics.features import BUNDLED, Extractor, load_extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.metrics.report import Estimate, Report
-from gan_hub.metrics.scores import SCORES, Evaluation
+from gan_hub.metrics.scores import HELD_OUT, SCORES, Evaluation
 from gan_hub.metrics.sides import Pictures, measure
 from gan_hub.metrics.team import Team
 from gan_hub.models.abilities import Semantic
 from gan_hub.pipeline import GANPipeline
 
 NUM_IMAGES = 10_000  # of a model, unless another number is asked for
+DEFAULT = ("fd", "accuracy")  # what is scored if nothing is said, where it can be
 REPLICATES = 100  # resamplings an interval is made of
 OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets; for others one must be named
 MODEL_FILES = ("model_index.json", "config.json")
@@ -42,6 +43,7 @@ def evaluate(
     held_out: ImageSet | None = None,
     replicates: int = REPLICATES,
     batch_size: int | None = None,
+    device: str | None = None,
     keep: bool = False,
     together: bool = False,
     progress: bool = False,
@@ -56,32 +58,37 @@ def evaluate(
 
     `num_images` scored images (10,000 of a model, all of a set) meet `num_real` images (all) of `split`; fewer than there
     are, they are drawn by `seed`. `held_out` real images serve the floor and the judge; of a named data set they are its
-    test split. `replicates` is how many resamplings an interval is made of (0: none). `keep` keeps features on the
-    disk, so that an interrupted evaluation goes on where it was; `together` shares the work among the processes of an
-    `accelerate launch`. Neither changes a number. `real` may bring `real_moments` along.
+    test split. `replicates` is how many resamplings an interval is made of (0: none). `device` is where model and
+    extractor work, by default where the model is. `keep` keeps features on the disk, so that an interrupted evaluation
+    goes on where it was; `together` shares the work among the processes of an `accelerate launch`. Neither changes a
+    number. `real` may bring `real_moments` along.
 
     Raises ValueError in a sentence for what is not allowed, LoadError for a model or weights that cannot be had.
     """
     names, extractor = _what_with(metrics, extractor, weights, dataset)
     check_seeds([seed])
+    team = Team(together)
     pipe, images, subject = _subject(pipe_or_folder, extractor, resolution, dataset)
+    _place(pipe, extractor, team.device if team.size > 1 else device)
     reals = _reals(dataset, pipe, images, split)
-    title = dataset if isinstance(dataset, str) else "images"
-    if held_out is None and isinstance(dataset, str) and split == "train":
+    scales = scales and (not names or "fd" in names)
+    if held_out is None and split == "train" and (scales or any(HELD_OUT in SCORES[name].needs for name in names)):
         held_out = _other_split(dataset, reals)
     reals = _some(reals, num_real, seed, "num_real")
     if pipe is None:
         pictures = Pictures.of_set(_some(images, num_images, seed, "num_images"))
     else:
-        count = NUM_IMAGES if num_images is None else num_images
-        if whole(count) is None or count < 1:
-            raise ValueError(f"num_images={shown(num_images)} is not allowed; it is a whole number from 1.")
-        maps = reals.maps if isinstance(pipe.generator, Semantic) else None
-        pictures = Pictures.of_model(pipe, count, seed, batch_size, maps)
-    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, Team(together), keep, progress)
+        pictures = _drawn(pipe, num_images, seed, batch_size, reals)
+    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, progress)
     if real is not None:
         e.real_moments = real
-    names = names or [name for name in ("fd", "accuracy") if not SCORES[name].missing(e)]
+    title = dataset if isinstance(dataset, str) else "images"
+    return Report.of(_estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}, subject)
+
+
+def _estimates(e: Evaluation, names: list[str]) -> dict[str, Estimate]:
+    """The scores of those names; what one of them has not got is said before anything is measured."""
+    names = names or [name for name in DEFAULT if not SCORES[name].missing(e)]
     for name in names:
         missing = SCORES[name].missing(e)
         if missing:
@@ -89,7 +96,7 @@ def evaluate(
     estimates: dict[str, Estimate] = {}
     for name in names:
         estimates |= SCORES[name].measure(e)
-    return Report.of(estimates, _provenance(e, title, split), _scales(e) if scales and "fd" in names else {}, subject)
+    return estimates
 
 
 def _what_with(metrics, extractor, weights, dataset) -> tuple[list[str], Extractor]:
@@ -124,6 +131,22 @@ def _subject(given, extractor: Extractor, resolution, dataset) -> tuple[GANPipel
     return None, load_images(os.fspath(given), size, channels), path.name
 
 
+def _place(pipe: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
+    """Puts model and extractor on `device`; the extractor where the model is, if none is named."""
+    if device is not None and pipe is not None and pipe.device != torch.device(device):
+        pipe.to(device)
+    extractor.to(device or (pipe.device if pipe is not None else "cpu"))
+
+
+def _drawn(pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int | None, reals: ImageSet) -> Pictures:
+    """The images that a model is scored on."""
+    count = NUM_IMAGES if num_images is None else num_images
+    if whole(count) is None or count < 1:
+        raise ValueError(f"num_images={shown(num_images)} is not allowed; it is a whole number from 1.")
+    maps = reals.maps if isinstance(pipe.generator, Semantic) else None
+    return Pictures.of_model(pipe, count, seed, batch_size, maps)
+
+
 def _holds_images(path: Path) -> bool:
     """Whether a path is a set of images; a name that is no path is a model's."""
     if path.is_file():
@@ -153,8 +176,10 @@ def _reals(dataset: str | ImageSet, pipe: GANPipeline | None, images: ImageSet |
     return load(dataset, pipe.generator.config["resolution"], pipe.generator.config["channels"], split)
 
 
-def _other_split(dataset: str, reals: ImageSet) -> ImageSet | None:
+def _other_split(dataset: str | ImageSet, reals: ImageSet) -> ImageSet | None:
     """The test split of a source, where it has one."""
+    if isinstance(dataset, ImageSet):
+        return None
     load = load_images if reals.maps is None else load_pairs
     *size, channels = reals.images.shape[1:]
     try:

@@ -36,10 +36,16 @@ class Extractor:
 
     def __init__(self, name: str, weights: str | os.PathLike | None = None):
         """Errors and `weights` as of `load_extractor`."""
-        self.name = name
+        self.name, self.device = name, torch.device("cpu")
         path, self.network = find(name, weights)
         with path.open("rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def to(self, device: str | torch.device) -> "Extractor":
+        """This extractor, working on `device`; what comes out is on the CPU all the same."""
+        self.device = torch.device(device)
+        self.network.to(self.device)
+        return self
 
     @property
     def resize(self) -> str:
@@ -77,13 +83,13 @@ class Extractor:
     def outputs_of_block(self, images: torch.Tensor) -> Outputs:
         """Of at most a block of images; for the network they are always as many."""
         count, block = len(images), self.network.block
-        images = images.cpu().float()
+        images = images.to(self.device).float()
         try:
             images = self.network.prepare(torch.cat([images, images[:1].expand(block - count, -1, -1, -1)]))
         except ValueError as error:
             raise ValueError(f"extractor {self.name!r}: {error}") from error
         features, logits = self.network.outputs(images)
-        return Outputs(features[:count], None if logits is None else logits[:count])
+        return Outputs(features[:count].cpu(), None if logits is None else logits[:count].cpu())
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, C, H, W) in [-1, 1] → float32 features (N, F) on the CPU."""
