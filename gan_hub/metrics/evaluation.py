@@ -48,6 +48,7 @@ def evaluate(
     together: bool = False,
     progress: bool = False,
     scales: bool = True,
+    data_name: str = "images",
 ) -> Report:
     """Scores a model's images of the seeds `seed`, seed + 1, …, or a set of images, against those of `dataset`, all in uint8.
 
@@ -82,7 +83,7 @@ def evaluate(
     e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, progress)
     if real is not None:
         e.real_moments = real
-    title = dataset if isinstance(dataset, str) else "images"
+    title = dataset if isinstance(dataset, str) else data_name
     return Report.of(_estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}, subject)
 
 

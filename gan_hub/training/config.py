@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from gan_hub.augment import View, policy_columns
+from gan_hub.data import NAMED
 from gan_hub.losses import ADVERSARIAL, MATCHING
 from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
 from gan_hub.models import ARCHITECTURES
@@ -505,3 +506,9 @@ def parse_flag(name: str, text: str) -> object:
     if type(value) not in _types(wanted):
         raise ValueError(f"--{name} {text!r} is not allowed; it is a value of type {_shown(wanted)}.")
     return value
+
+
+def public_name(data: str) -> str:
+    """What data are called where others read it: a known name or a Hub id as it is, else words instead of a path."""
+    is_public = data in NAMED or (data.count("/") == 1 and not Path(data).exists())
+    return data if is_public else "your-data"

@@ -17,12 +17,11 @@ from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import write_json
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
-from gan_hub.metrics.evaluation import Report, real_moments
-from gan_hub.metrics.features import BY_FILE, Extractor
-from gan_hub.metrics.frechet import frechet_distance, moments
+from gan_hub.metrics.evaluation import Report
+from gan_hub.metrics.features import BY_FILE
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.checkpoints import replace_folder
-from gan_hub.training.config import TrainConfig
+from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
 from gan_hub.training.run import Run
 
@@ -48,11 +47,7 @@ def export_run(run: Run, folder: Path) -> None:
     pipeline = GANPipeline(*run.players.published(best and best.weights), **run.data.names)
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
-    report = best.report if best else run.report or (run.extractor and run.score())  # None: resumed after the last step
-    scales = {}
-    if report is not None and report.provenance["extractor"] == run.extractor.name:  # a resume may have another one
-        scales = reference_scales(run.extractor, run.reals, run.data.held_out)
-
+    report = run.extractor and run.score(pipeline)
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
     pipeline.save_pretrained(fresh)
@@ -66,9 +61,10 @@ def export_run(run: Run, folder: Path) -> None:
         chosen = run.data.real_samples
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
+    told = facts(run, pipeline, report)
     if report is not None:
-        write_json(fresh / SCORES_NAME, report.to_dict() | {"scales": scales})
-    write_card(fresh, facts(run, pipeline, report, scales), judges=pipeline.discriminator is not None)
+        write_json(fresh / SCORES_NAME, told.scored.to_dict())
+    write_card(fresh, told, judges=pipeline.discriminator is not None)
     replace_folder(fresh, folder)
 
 
@@ -78,7 +74,7 @@ def portable(config: TrainConfig) -> TrainConfig:
     return replace(
         config,
         output="runs",
-        data=data if _is_public(data) else "your-data",
+        data=public_name(data),
         extractor_weights=_portable_weights(config),
         real_samples=shipped if shipped in NAMED or shipped.startswith("model_cards/") else "",
     )
@@ -87,26 +83,9 @@ def portable(config: TrainConfig) -> TrainConfig:
 def _portable_weights(config: TrainConfig) -> str:
     """A Hub id as it is; in place of a file, words that its owner can replace."""
     name, weights = config.extractor, config.extractor_weights
-    if not weights or (_is_public(weights) and not weights.endswith(".safetensors")):
+    if not weights or (weights == public_name(weights) and not weights.endswith(".safetensors")):
         return weights
     return f"your-{name}.safetensors" if name in BY_FILE else ""  # of a Hub model, the id alone says where they are
-
-
-def _is_public(data: str) -> bool:
-    return data in NAMED or (data.count("/") == 1 and not Path(data).exists())
-
-
-def reference_scales(extractor: Extractor, reals, held_out: ImageSet) -> dict[str, float]:
-    """The same distance for real held-out images (the floor) and for uniform noise (the ceiling), for scale."""
-    noise = (
-        torch.rand(2000, *from_uint8(held_out.images[:1]).shape[1:], generator=torch.Generator().manual_seed(0)) * 2 - 1
-    )
-    return {
-        f"FD-{extractor.name} of {len(held_out):,} held-out real images": frechet_distance(
-            real_moments(held_out, extractor), reals
-        ),
-        f"FD-{extractor.name} of uniform noise": frechet_distance(moments(extractor.features(noise)), reals),
-    }
 
 
 def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
@@ -120,7 +99,7 @@ def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
     return moment_matching_generator(fakes.cpu(), from_uint8(chosen.images), both).item()
 
 
-def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[str, float]) -> CardFacts:
+def facts(run: Run, pipeline: GANPipeline, report: Report | None) -> CardFacts:
     """What the card says, from the run's own numbers."""
     config, calibration = run.config, pipeline.calibration
     if calibration is None:
@@ -129,14 +108,15 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
     else:
         own = {"discriminator AUC (held out)": calibration.auc}
         measured = {"held-out images of the judge": calibration.images}
-    named = NAMED.get(config.data)
-    dataset = config.data if named or _is_public(config.data) else Path(config.data).name
+    public = public_name(config.data) == config.data
+    dataset = config.data if public else Path(config.data).name
+    hub_id = NAMED[config.data].hub_id if config.data in NAMED else config.data
     return CardFacts(
         name=config.name,
         architecture=config.architecture,
         license=config.license,
         dataset_name=dataset,
-        dataset_id=named.hub_id if named else (config.data if _is_public(config.data) else None),
+        dataset_id=hub_id if public else None,
         summary=_summary(config, pipeline, dataset),
         samples=SAMPLES_NAME,
         caption="Seeds 0, 1, 2, … row by row"
@@ -144,12 +124,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
         + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
         seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
-        scored=Scored(
-            ({} if report is None else report.scores) | own,
-            measured if report is None else report.provenance,
-            {} if report is None else report.intervals,
-            scales,
-        ),
+        scored=_scored(config, report, own, measured),
         judge=_judge(calibration, pipeline),
         training=_training(run),
         recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
@@ -160,6 +135,24 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, scales: dict[s
             if calibration
             else ""
         ),
+    )
+
+
+def _scored(config: TrainConfig, report: Report | None, own: dict[str, float], measured: dict[str, object]) -> Scored:
+    """The numbers of the card; of data that everybody can have, with the command that measures them again."""
+    if report is None:
+        return Scored(own, measured)
+    return Scored(report.scores | own, report.provenance, report.intervals, report.scales, _again(config, report))
+
+
+def _again(config: TrainConfig, report: Report) -> str:
+    if config.data not in NAMED:
+        return ""
+    weights = f" --extractor-weights {_portable_weights(config)}" if config.extractor_weights else ""
+    count, seed = report.provenance["generated_images"], report.provenance["seed"]
+    return (
+        f"gan-hub evaluate {config.name} --data {config.data} --extractor {config.extractor}{weights} "
+        f"--num {count} --seed {seed}"
     )
 
 
@@ -238,7 +231,7 @@ def _which(run: Run, points: list[tuple[float, float]]) -> str:
     if run.config.publish == "best":
         return (
             f"The published weights are the best by this score, of {best.images / 1000:g} kimg ({best.score:.3f}), not the "
-            f"last, of {end:g} kimg ({last:.3f}). {flattery}"
+            f"last, of {end:g} kimg ({last:.3f}). {flattery} The score above is of other seeds."
         )
     return (
         f"The published weights are the last ({last:.3f}); those of {best.images / 1000:g} kimg were better by this score "

@@ -12,13 +12,13 @@ from tqdm import tqdm
 
 from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
-from gan_hub.metrics.evaluation import Report, evaluate, real_moments
+from gan_hub.metrics.evaluation import REPLICATES, Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor, Outputs
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training.batches import Data
 from gan_hub.training.best import BEST_NAME, BestSoFar
 from gan_hub.training.checkpoints import save_checkpoint
-from gan_hub.training.config import TrainConfig
+from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.measures import Change, Diversity, Memorising, peak_memory_gb
 from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import Players
@@ -219,12 +219,19 @@ class Run:
             said = self.records.alarms[-1] if self.accelerator.is_main_process else "see the main process."
             raise Alarmed(f"stopped by an alarm: {said} What was saved is kept; alarms=warn goes on.")
 
-    def score(self) -> Report:
-        """The report of the averaged generator against the training images; its scales are the export's to measure, once."""
-        count, train = self.config.evaluate_images, self.data.train
+    def score(self, published: GANPipeline | None = None) -> Report:
+        """The report of the averaged generator against the training images; of `published` weights the one for their card.
+
+        That one has intervals and scales, and where the weights were chosen by score, its seeds are others than those
+        they were chosen by.
+        """
+        config, final = self.config, published is not None
         return evaluate(
-            self.pipeline(), train, extractor=self.extractor, num_images=count, real=self.reals, scales=False
-        )
+            published or self.pipeline(), self.data.train, extractor=self.extractor, num_images=config.evaluate_images,
+            seed=config.evaluate_images if final and config.publish == "best" else 0, real=self.reals,
+            held_out=self.data.held_out if final else None, replicates=REPLICATES if final else 0, scales=final,
+            batch_size=100, data_name=public_name(config.data),
+        )  # fmt: skip
 
     @cached_property
     def reals(self) -> tuple[torch.Tensor, torch.Tensor]:
