@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from gan_hub import GANPipeline, cli, real_samples
-from gan_hub.hub.cards import check_card
+from gan_hub.hub.cards import check_card, written
 from gan_hub.hub.places import bundled
 
 ROOT = Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def test_evaluate_writes_the_scores_into_a_models_card(run, digits, tmp_path):
     check_card(after)
     fd = scores["scores"]["FD-digits"]
     low, high = scores["intervals"]["FD-digits"]
-    assert f"| **FD-digits** | **{fd:.3f}** | {low:.3f} to {high:.3f} |" in after
+    assert f"| **FD-digits** | **{fd:.3f}** | {written(low)} to {high:.3f} |" in after
     command = f"gan-hub evaluate my-gan --data {digits} --metrics fd,accuracy --extractor digits --num 30 --bootstrap 5"
     assert command in after and scores["command"] == command
     results = {result.metric_name: result.metric_value for result in ModelCard(after).data.eval_results}

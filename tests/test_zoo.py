@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gan_hub import GANPipeline, list_models, real_samples
-from gan_hub.hub.cards import check_card
+from gan_hub.hub.cards import check_card, written
 from gan_hub.hub.places import bundled
 from gan_hub.images import from_uint8
 from gan_hub.loading import PICKLE_SUFFIXES
@@ -40,7 +40,7 @@ def test_the_card_passes_the_lint_and_states_the_measured_numbers(name):
     check_card(card)
     scores, judge = (json.loads((folder / file).read_text()) for file in ("scores.json", "judge.json"))
     for value in [*scores["scores"].values(), judge["auc"]]:
-        assert f"{value:.3f}" in card
+        assert written(value) in card
     assert "Nobody has described these samples" not in card
 
 

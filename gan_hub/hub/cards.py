@@ -65,6 +65,13 @@ accelerate launch train.py {recipe}
 """
 
 
+def written(value: float) -> str:
+    """A number for a card: three decimals, or two digits of what is smaller; a count as it is."""
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
+
+
 @dataclass(frozen=True)
 class Scored:
     """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again."""
@@ -77,19 +84,22 @@ class Scored:
 
     def section(self) -> str:
         """The text under "Scores"."""
-        rows = [f"| **{name}** | **{value:.3f}** | {self._between(name)} |" for name, value in self.scores.items()]
-        rows += [f"| {name} | {value:.3f} | |" for name, value in self.scales.items()]
+        rows = [f"| **{name}** | **{written(value)}** | {self._between(name)} |" for name, value in self.scores.items()]
+        rows += [f"| {name} | {written(value)} | |" for name, value in self.scales.items()]
         said = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.provenance.items())
         text = "\n".join(["| measure | value | 95 % interval |", "|---|---|---|", *rows])
         text += f"\n\nMeasured with: {said}."
         if "FID" not in self.scores:
             text += " A Fréchet distance compares with others of the same extractor only; it is no FID."
         if self.intervals:
-            text += " Intervals are of the scored images, by bootstrap: other seeds give a score within them, 19 times of 20."
+            text += (
+                " Intervals are over the scored images: the mean of such scores over all seeds lies within them, 19 times "
+                "of 20; they say nothing of another training run."
+            )
         return text + (f" Again, with one command:\n\n```\n{self.command}\n```" if self.command else "")
 
     def _between(self, name: str) -> str:
-        return "{:.3f} to {:.3f}".format(*self.intervals[name]) if name in self.intervals else ""
+        return " to ".join(map(written, self.intervals.get(name, ())))
 
     def results(self, dataset_name: str, dataset_type: str) -> list[EvalResult]:
         """The same for the card's metadata (`model-index`)."""

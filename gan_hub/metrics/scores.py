@@ -1,7 +1,7 @@
 """Every score by its name: what it says, what it needs, and how it is made of the two sides.
 
-Standard errors are of the scored images: what another sample of the same model would score lies within two of them, 19
-times of 20.
+Standard errors are over the scored images: the mean score of ever other images of the same model lies within two of them,
+19 times of 20. Recall, coverage and whatever is no smooth function of single images has none.
 """
 
 import math
@@ -78,9 +78,15 @@ class Evaluation:
         return standard_error(statistic, self.pictures.count, self.replicates, self.seed)
 
     def mean(self, values: torch.Tensor) -> Estimate:
-        """The mean of one value an image, which is not negative, with its standard error."""
-        error = standard_error_of_mean(values) if self.replicates else None
-        return Estimate(values.double().mean().item(), error, 0, 1 if values.dtype == torch.bool else math.inf)
+        """The mean of one value an image, which is not negative, with its standard error.
+
+        A share's error is that of two more images that say yes and two that say no (Agresti & Coull 1998): none of
+        10,000 does not mean none at all.
+        """
+        share = values.dtype == torch.bool
+        counted = torch.cat([values, torch.tensor([True, True, False, False])]) if share else values
+        error = standard_error_of_mean(counted) if self.replicates else None
+        return Estimate(values.double().mean().item(), error, 0, 1 if share else math.inf)
 
 
 # ------------------------------------------------------------------------------------------------------- the scores
@@ -108,12 +114,14 @@ def inception(e: Evaluation) -> Scores:
 
 def precision(e: Evaluation) -> Scores:
     found = precision_recall(e.reals.features, e.fakes.features)
-    return {e.called("precision"): e.mean(found.precision), e.called("recall"): e.mean(found.recall)}
+    recall = found.recall.double().mean().item()
+    return {e.called("precision"): e.mean(found.precision), e.called("recall"): Estimate(recall)}
 
 
 def density(e: Evaluation) -> Scores:
     found = density_coverage(e.reals.features, e.fakes.features)
-    return {e.called("density"): e.mean(found.density), e.called("coverage"): e.mean(found.coverage)}
+    coverage = found.coverage.double().mean().item()
+    return {e.called("density"): e.mean(found.density), e.called("coverage"): Estimate(coverage)}
 
 
 def intra_class(e: Evaluation) -> Scores:

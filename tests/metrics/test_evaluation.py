@@ -70,6 +70,7 @@ def test_every_score_can_be_asked_for_and_bears_the_extractors_name(reals, digit
     )
     assert {name for name in found.scores if "digits" not in name} == {"discriminator AUC (held out)"}
     without = {"modes of 10 (digits)", "MMD²-digits", "p of equal distributions (digits)", "KID-digits"}
+    without |= {"recall-digits", "coverage-digits"}
     assert found.scores.keys() - found.intervals.keys() == without
     assert all(np.isfinite(value) for value in found.scores.values())
     assert found.scores["modes of 10 (digits)"] == 10 and found.scores["memorised-digits"] < 0.5
