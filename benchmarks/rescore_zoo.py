@@ -33,9 +33,8 @@ def main(names: list[str]) -> int:
             low, high = card["intervals"].get(score, (said - margin, said + margin))
             found = score in again and low <= again[score] <= high
             lost += not found
-            print(
-                f"{name}: {score}: {said:.4g} in the card, {again.get(score, float('nan')):.4g} now, {'as said' if found else 'NOT as said'}"
-            )
+            now = again.get(score, float("nan"))
+            print(f"{name}: {score}: {said:.4g} in the card, {now:.4g} now, {'' if found else 'NOT '}as said")
     return min(lost, 1)
 
 
