@@ -124,7 +124,7 @@ def _add_scoring(command: argparse.ArgumentParser) -> None:
     options = {
         "--metrics": (str, "comma-separated: fid, fd, kid, is, pr, dc, …; docs/metrics.md has all (fd, accuracy)"),
         "--extractor": (str, "whose features: digits, fashion, inception, … (the data set's own; inception for fid)"),
-        "--extractor-weights": (Path, "its .safetensors file, where it is not shipped"),
+        "--extractor-weights": (str, "its .safetensors file, or a Hub id, where it is not shipped"),
         "--num": (whole(1, 10_000_000), "scored images (10,000 of a model, all of a folder)"),
         "--num-real": (whole(1, 10_000_000), "real images (all)"),
         "--split": (str, "of the data: train or test (train)"),
@@ -347,10 +347,14 @@ def _table(found) -> str:
 
 
 def _again(given: argparse.Namespace, folder: Path) -> str:
-    """The command that measures the same scores, for the card of the model in `folder`."""
+    """The command that measures the same scores, for the card of the model in `folder`; with no path of this machine."""
+
+    def told(value: object) -> object:
+        return Path(value).name if isinstance(value, str) and os.path.exists(value) else value
+
     names = ("metrics", "extractor", "extractor_weights", "num", "num_real", "split", "seed", "batch_size", "bootstrap")
-    words = [f"gan-hub evaluate {folder.name} --data {given.data}"]
-    words += [f"--{name.replace('_', '-')} {getattr(given, name)}" for name in names if name in given]
+    words = [f"gan-hub evaluate {folder.name} --data {told(given.data)}"]
+    words += [f"--{name.replace('_', '-')} {told(getattr(given, name))}" for name in names if name in given]
     return " ".join(words)
 
 

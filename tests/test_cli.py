@@ -108,7 +108,9 @@ def test_evaluate_writes_the_scores_into_a_models_card(run, digits, tmp_path):
     fd = scores["scores"]["FD-digits"]
     low, high = scores["intervals"]["FD-digits"]
     assert f"| **FD-digits** | **{fd:.3f}** | {written(low)} to {high:.3f} |" in after
-    command = f"gan-hub evaluate my-gan --data {digits} --metrics fd,accuracy --extractor digits --num 30 --bootstrap 5"
+    command = (
+        "gan-hub evaluate my-gan --data digits.npz --metrics fd,accuracy --extractor digits --num 30 --bootstrap 5"
+    )
     assert command in after and scores["command"] == command
     results = {result.metric_name: result.metric_value for result in ModelCard(after).data.eval_results}
     assert results == {name: round(value, 4) for name, value in scores["scores"].items()}

@@ -80,10 +80,10 @@ def evaluate(
         pictures = Pictures.of_set(_some(images, num_images, seed, "num_images"))
     else:
         pictures = _drawn(pipe, num_images, seed, batch_size, reals)
-    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, progress)
+    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, progress and team.first)
     if real is not None:
         e.real_moments = real
-    title = dataset if isinstance(dataset, str) else data_name
+    title = data_name if isinstance(dataset, ImageSet) else Path(dataset).name if os.path.exists(dataset) else dataset
     return Report.of(_estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}, subject)
 
 

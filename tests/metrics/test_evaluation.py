@@ -97,7 +97,7 @@ def test_two_folders_of_pictures_need_no_model_and_may_be_dirty(reals, digits, t
         Image.new("RGB", (90, 60), "red").save(tmp_path / name / "large.jpg")
     found = evaluate(tmp_path / "ours", str(tmp_path / "theirs"), extractor="digits", replicates=0)
     assert found.provenance["generated_images"] == found.provenance["real_images"] == 101
-    assert found.subject == "ours" and found.provenance["dtype"] == "images"
+    assert (found.subject, found.provenance["data"]) == ("ours", "theirs") and found.provenance["dtype"] == "images"
     back = evaluate(tmp_path / "theirs", str(tmp_path / "ours"), extractor="digits", replicates=0)
     assert back.scores["FD-digits"] == pytest.approx(found.scores["FD-digits"], rel=1e-9)
     zipped = tmp_path / "ours.npz"
