@@ -1,5 +1,7 @@
-"""Scores with provenance: features, Fréchet distance, and the calibration of a discriminator as a judge."""
+"""Scores with provenance: extractors, what is measured in their features, reports, and a discriminator as a judge."""
 
 from gan_hub.metrics.evaluation import evaluate
+from gan_hub.metrics.features import load_extractor
+from gan_hub.metrics.report import Report, compare
 
-__all__ = ["evaluate"]
+__all__ = ["Report", "compare", "evaluate", "load_extractor"]
