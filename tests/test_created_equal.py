@@ -360,6 +360,25 @@ def test_the_words_about_our_recipes_follow_the_numbers():
     assert table.of_ours({row: near(20)}, row) == f"{row}: not run."
 
 
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        ([20.5, 21, 20], "the seeds do not tell the last from the first, so the pace alone may be worth as much."),
+        (near(40), "the rest of the recipe does better still."),
+        (near(10), "the rest of the recipe costs."),
+        ([10], "too few seeds to compare them."),
+    ],
+)
+def test_the_words_about_the_control_follow_the_numbers(control, said):
+    ours, row = next(iter(OURS)), next(iter(CONTROLS))
+    found = table.of_control({"NS GAN": near(50), ours: near(20), row: control}, row)
+    assert found.startswith(
+        f"{row}: {np.mean(control):.1f}, against 50.0 of NS GAN by the protocol and 20.0 of {ours}; "
+    )
+    assert found.endswith(said)
+    assert table.of_control({"NS GAN": near(50), ours: near(20)}, row) == ""
+
+
 def made_up(plan: Plan) -> dict[Task, dict]:
     """Results as runs write them: the row's place in the plan is its score."""
     places = {row: 10.0 + 10 * place for place, row in enumerate(plan.rows)}

@@ -146,6 +146,21 @@ def of_ours(scores: dict[str, list[float]], row: str) -> str:
     return f"{row}: {mean:.1f}, {mean / table[best]:.2f} times the best mean of the table ({best}, {table[best]:.1f}); {beats}."
 
 
+def of_control(scores: dict[str, list[float]], row: str) -> str:
+    """What the pace of our recipes is worth without the rest of them, in words; empty where that was not run."""
+    ours = next(iter(OURS))
+    if not all(scores.get(each) for each in (row, BASELINE, ours)):
+        return ""
+    control, base, whole = (statistics.mean(scores[each]) for each in (row, BASELINE, ours))
+    said = f"{row}: {control:.1f}, against {base:.1f} of {BASELINE} by the protocol and {whole:.1f} of {ours}; "
+    found = verdicts(scores, ours, [row])
+    if not found:
+        return said + "too few seeds to compare them."
+    if not found[0].beyond_noise:
+        return said + "the seeds do not tell the last from the first, so the pace alone may be worth as much."
+    return said + ("the rest of the recipe costs." if found[0].better else "the rest of the recipe does better still.")
+
+
 def order_of(scores: dict[str, list[float]], data: str) -> str:
     """How the order of the losses agrees with the published one, in words."""
     published = PUBLISHED.get(data, {})
@@ -280,6 +295,7 @@ def section(plan: Plan, found: Findings, data: str) -> str:
         rows.append("| " + " | ".join(cells) + " |")
     words = [against_baseline(against), order_of(scores, data)]
     ours = [of_ours(scores, row) for row in plan.rows if row in OURS]
+    ours += [said for said in (of_control(scores, row) for row in plan.rows if row in CONTROLS) if said]
     text = "\n\n".join(words) + ("\n\n" + "\n".join(f"- {line}" for line in ours) if ours else "")
     return SECTION.format(data=data, name=found.name, baseline=BASELINE, rows="\n".join(rows), words=text)
 
@@ -407,7 +423,7 @@ def draw(found: dict[str, Findings], plan: Plan, path: Path) -> None:
     marks = [
         Line2D([], [], color=colour, marker=shape, linestyle="", label=f"a seed, {name}")
         for name, (colour, shape) in STYLES.items()
-        if any(kind(row) == name for row in plan.rows)
+        if any(kind(row) == name and numbers for each in found.values() for row, numbers in each.scores.items())
     ]
     marks.append(
         Line2D([], [], color="black", marker="|", markersize=12, markeredgewidth=2.2, linestyle="", label="mean")
