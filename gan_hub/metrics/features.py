@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from gan_hub.data import NAMED
 from gan_hub.hub.places import download_file
 from gan_hub.loading import LoadError, shown
 from gan_hub.metrics.networks import cifar_resnet, hub_model, inception, mobilenet_v2, small_classifier
@@ -23,6 +24,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 BUNDLED = ("digits", "fashion")  # trained by benchmarks/feature_nets.py, shipped with the package
 BY_FILE = {"inception": inception.load, "mobilenet-v2": mobilenet_v2.load, "resnet56-cifar10": cifar_resnet.load}
 EXTRACTORS = (*BUNDLED, *BY_FILE)
+LABEL_NAMES: dict[str, tuple[str, ...]] = {  # of the classes, in the order of the logits
+    "digits": tuple("0123456789"),
+    "fashion": NAMED["fashion-mnist"].label_names,
+    "resnet56-cifar10": cifar_resnet.LABEL_NAMES,
+}
 HUB_ID = r"[\w.-]{1,96}/[\w.-]{1,96}"
 HUB_FILE = "model.safetensors"
 
@@ -61,6 +67,11 @@ class Extractor:
     def num_classes(self) -> int | None:
         """Of its logits; None without a classifier."""
         return self.network.num_classes
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """Of its classes, in the order of its logits; None where they are not known, or there is no classifier."""
+        return LABEL_NAMES.get(self.name)
 
     @property
     def is_fid_inception(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_hub.data import NAMED
 from gan_hub.hub.places import ZOO
 from gan_hub.images import from_uint8
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
@@ -98,3 +99,11 @@ def test_an_extractor_states_its_provenance():
         assert 0.9 < extractor.test_accuracy < 1 and extractor.num_classes == 10
         assert extractor.resize == "none (28 × 28)" and len(extractor.sha256) == 64
         assert not extractor.is_fid_inception
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_extractor_names_each_of_its_classes_by_what_the_images_show(name):
+    extractor = Extractor(name)
+    assert len(extractor.label_names) == extractor.num_classes == len(set(extractor.label_names))
+    known = NAMED[{"digits": "mnist", "fashion": "fashion-mnist"}[name]].label_names
+    assert extractor.label_names == tuple(known)

@@ -110,7 +110,7 @@ def test_mobilenet_v2_is_the_plain_row_of_its_53_convolutions(tmp_path):
 def test_mobilenet_v2_takes_any_colour_and_size_and_gives_the_same_in_any_batch(tmp_path, monkeypatch):
     monkeypatch.setattr(mobilenet_v2, "SIZE", 32)
     extractor = load_extractor("mobilenet-v2", write(tmp_path / "made.safetensors", mobilenet_tensors()))
-    assert (extractor.num_classes, extractor.test_accuracy) == (1001, None)
+    assert (extractor.num_classes, extractor.test_accuracy, extractor.label_names) == (1001, None, None)
     assert extractor.resize == "antialiased bicubic to 128 × 128"
     images = uniform(25, 1, 28, 28)
     features, logits = extractor.outputs(images)
@@ -175,6 +175,7 @@ def test_resnet56_is_the_plain_row_of_its_layers_and_standardises_colours(tmp_pa
     path = write(tmp_path / "made.safetensors", tensors, test_accuracy="93.40 % on the images of cifar10/ test")
     extractor = load_extractor("resnet56-cifar10", path)
     assert (extractor.test_accuracy, extractor.num_classes) == (0.934, 10)
+    assert len(set(extractor.label_names)) == 10 and extractor.label_names[::9] == ("airplane", "truck")
     assert extractor.resize == "antialiased bicubic to 32 × 32"
     images = uniform(8, 3, 32, 32)
     mean, deviation = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))

@@ -48,7 +48,7 @@ def standardised(images: torch.Tensor) -> torch.Tensor:
 
 def test_a_hub_model_gives_its_pooled_output_on_images_prepared_as_its_repository_says(transformers, vit):
     extractor = load_extractor("somebody/tiny-vit", vit)
-    assert (extractor.name, extractor.num_classes) == ("somebody/tiny-vit", None)
+    assert (extractor.name, extractor.num_classes, extractor.label_names) == ("somebody/tiny-vit", None, None)
     assert extractor.resize == "antialiased bicubic to 16 × 16"
     images = uniform(13, 3, 16, 16)
     features, logits = extractor.outputs(images)

@@ -126,6 +126,7 @@ def test_what_inception_says_of_an_image_does_not_depend_on_its_batch_to_the_las
     monkeypatch.setattr(inception.FIDInception, "block", 3)
     extractor = load_extractor("inception", made)
     assert (extractor.num_classes, extractor.resize) == (1008, "bilinear to 299 × 299 as in TensorFlow 1")
+    assert extractor.label_names is None  # 1008 classes, in an order that the file does not tell
     images = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(3)) * 2 - 1
     features, logits = extractor.outputs(images)
     alone = extractor.outputs(images[3:5])

@@ -10,6 +10,7 @@ from torch.nn.functional import pad, relu
 from gan_hub.metrics.networks.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN, bicubic, standardised, to_rgb
 from gan_hub.metrics.networks.network import ExtractorNetwork, FixedNorm, Outputs, fill, header
 
+LABEL_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DEPTH = 9  # blocks a stage: 6 · 9 + 2 = 56 layers
 
 
