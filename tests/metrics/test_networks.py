@@ -11,8 +11,9 @@ from torch.nn.functional import conv2d, pad
 
 from gan_hub.loading import LoadError
 from gan_hub.metrics.features import load_extractor
-from gan_hub.metrics.networks import cifar_resnet, mobilenet_v2
+from gan_hub.metrics.networks import cifar_resnet, inception, mobilenet_v2
 from gan_hub.metrics.networks.inputs import bicubic, bilinear_tensorflow1, to_rgb
+from gan_hub.metrics.networks.small_classifier import SmallClassifier
 from tests.metrics.made_weights import drawn, write
 
 NETS = Path(os.environ.get("GAN_HUB_NETS", "nets"))  # trained weight files, where somebody has them
@@ -62,6 +63,20 @@ def test_tensorflows_bilinear_filter_equals_a_loop_over_pixels(size, wanted):
                     there = image[0, 0, min(int(y) + dy, size[0] - 1), min(int(x) + dx, size[1] - 1)].item()
                     total += there * abs(1 - dy - (y - int(y))) * abs(1 - dx - (x - int(x)))
             assert ours[0, 0, row, column].item() == pytest.approx(total, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("build", "channels"),
+    [(SmallClassifier, 1), (mobilenet_v2.MobileNetV2, 2), (cifar_resnet.CIFARResNet56, 3), (inception.FIDInception, 4)],
+)
+def test_a_network_makes_nothing_on_any_other_device_than_its_images(build, channels):
+    with torch.device("meta"):  # it computes shapes alone, and refuses to mix with tensors of other devices
+        network = build().eval()
+    images = torch.empty(2, channels, 28, 28, device="meta")
+    x = network.prepare(images)
+    features, logits = network.outputs(x)
+    assert x.is_meta and features.is_meta and logits.is_meta
+    assert logits.shape == (2, network.num_classes)
 
 
 # ---------------------------------------------------------------------------------------------------------- MobileNetV2

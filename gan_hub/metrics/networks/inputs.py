@@ -35,7 +35,7 @@ def bilinear_tensorflow1(images: torch.Tensor, height: int, width: int) -> torch
 
     def neighbours(size: int, wanted: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """For each of the `wanted` pixels: the pixel at or before it, the next one, and the latter's weight."""
-        place = torch.arange(wanted, dtype=torch.float32) * (size / wanted)
+        place = torch.arange(wanted, dtype=torch.float32, device=images.device) * (size / wanted)
         before = place.long().clamp_max(size - 1)
         return before, (before + 1).clamp_max(size - 1), place - before
 
