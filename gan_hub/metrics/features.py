@@ -34,7 +34,11 @@ HUB_FILE = "model.safetensors"
 
 
 class Extractor:
-    """A network with its provenance: name, sha256 of its weight file, how images reach its size, accuracy.
+    """A network with its provenance: name, sha256, how images reach its size, accuracy.
+
+    `sha256` is its weight file's. Of a Hub model, whose numbers depend as much on how it is put together and on how its
+    images are prepared, it is of all its files: `sha256sum config.json preprocessor_config.json model.safetensors |
+    sha256sum`.
 
     Images go through it in blocks of one size, the last one filled up: what is said of an image does not depend, to the
     last bit, on which images come along.
@@ -43,9 +47,8 @@ class Extractor:
     def __init__(self, name: str, weights: str | os.PathLike | None = None):
         """Errors and `weights` as of `load_extractor`."""
         self.name, self.device = name, torch.device("cpu")
-        path, self.network = find(name, weights)
-        with path.open("rb") as file:
-            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        path, self.network = _find(name, weights)
+        self.sha256 = _sha256_of_folder(path) if path.is_dir() else _sha256(path)
 
     def to(self, device: str | torch.device) -> "Extractor":
         """This extractor, working on `device`; what comes out is on the CPU all the same."""
@@ -76,7 +79,12 @@ class Extractor:
     @property
     def is_fid_inception(self) -> bool:
         """Whether its weights are those by which FID is defined."""
-        return self.network.is_fid_inception
+        return self.trusted_by is not None
+
+    @property
+    def trusted_by(self) -> str | None:
+        """Who vouches that they are: "gan_hub", or GAN_HUB_FID_INCEPTION, where that variable names their checksum."""
+        return self.network.trusted_by
 
     @torch.no_grad()
     def outputs(self, images: torch.Tensor) -> Outputs:
@@ -123,8 +131,8 @@ def load_extractor(name: str, weights: str | os.PathLike | None = None) -> Extra
     return Extractor(name, weights)
 
 
-def find(name: str, weights: str | os.PathLike | None) -> tuple[Path, ExtractorNetwork]:
-    """The weight file of an extractor, and its network."""
+def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, ExtractorNetwork]:
+    """The weight file of an extractor, or the folder of a Hub model's files; and the network."""
     if name in BUNDLED:
         if weights is not None:
             raise ValueError(f"extractor {name!r} has its weights with it; weights={shown(weights)} is not allowed.")
@@ -137,17 +145,28 @@ def find(name: str, weights: str | os.PathLike | None) -> tuple[Path, ExtractorN
             raise ValueError(
                 f"extractor {name!r} needs weights: a .safetensors file, or the Hub id of a repository with one."
             )
-        path = weight_file(weights)
+        path = _weight_file(weights)
         return path, BY_FILE[name](path)
     if re.fullmatch(HUB_ID, name):
         folder = hub_model.fetch(name, weights)
-        return folder / hub_model.WEIGHTS, hub_model.load(folder)
+        return folder, hub_model.load(folder)
     raise ValueError(
         f"extractor {shown(name)} is not allowed; choose one of {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
     )
 
 
-def weight_file(weights: str | os.PathLike) -> Path:
+def _weight_file(weights: str | os.PathLike) -> Path:
     """A path as it is; the file of a Hub id where nothing of that name lies here."""
     there = os.path.lexists(weights) or isinstance(weights, os.PathLike) or str(weights).endswith(".safetensors")
     return Path(weights) if there or not re.fullmatch(HUB_ID, weights) else download_file(weights, HUB_FILE)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of_folder(folder: Path) -> str:
+    """Of the lines that `sha256sum` prints of a Hub model's files."""
+    lines = (f"{_sha256(folder / name)}  {name}\n" for name in hub_model.FILES)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

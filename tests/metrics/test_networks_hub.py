@@ -1,5 +1,6 @@
 """Any Hub model as an extractor: tiny random models in local folders, their preprocessing, and what is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -59,6 +60,22 @@ def test_a_hub_model_gives_its_pooled_output_on_images_prepared_as_its_repositor
     assert torch.equal(extractor.features(images[9:13]), features[9:13])
     assert torch.equal(extractor.features(images[2:3]), features[2:3])
     assert extractor.features(uniform(1, 1, 40, 30)).shape == (1, 12)
+
+
+def test_the_checksum_of_a_hub_model_is_of_all_three_files_as_sha256sum_prints_them(vit):
+    files = ("config.json", "preprocessor_config.json", "model.safetensors")
+    printed = "".join(f"{hashlib.sha256((vit / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
+    known = [load_extractor("somebody/vit", vit).sha256]
+    assert known == [hashlib.sha256(printed.encode()).hexdigest()]
+    (vit / "preprocessor_config.json").write_text(json.dumps(FACTS | {"image_mean": [0.5, 0.4, 0.31]}))
+    known.append(load_extractor("somebody/vit", vit).sha256)
+    config = json.loads((vit / "config.json").read_text())
+    (vit / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 0.1}))
+    known.append(load_extractor("somebody/vit", vit).sha256)
+    tensors = load_file(vit / "model.safetensors")
+    save_file(tensors | {"layernorm.bias": tensors["layernorm.bias"] + 1}, vit / "model.safetensors", {"format": "pt"})
+    known.append(load_extractor("somebody/vit", vit).sha256)
+    assert len(set(known)) == 4
 
 
 def test_a_pooler_without_weights_is_not_used(transformers, tmp_path):
@@ -121,6 +138,8 @@ def test_the_shorter_side_is_resized_and_the_middle_cut_out(tmp_path):
     images = uniform(1, 3, 8, 12)
     torch.testing.assert_close(prepare(images), standardised(images[:, :, 2:6, 4:8]))
     assert prepare(uniform(1, 3, 16, 20)).shape == (1, 3, 4, 4)
+    prepared = prepare(torch.empty(2, 3, 16, 20, device="meta"))  # refuses to mix with tensors of other devices
+    assert prepared.is_meta and prepared.shape == (2, 3, 4, 4)
     path.write_text(json.dumps(FACTS | {"do_rescale": False, "do_normalize": False}))
     assert Preprocessing(path)(torch.ones(1, 3, 16, 16)).unique().tolist() == [255.0]
 

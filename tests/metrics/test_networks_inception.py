@@ -133,12 +133,17 @@ def test_what_inception_says_of_an_image_does_not_depend_on_its_batch_to_the_las
     assert torch.equal(alone.features, features[3:5]) and torch.equal(alone.logits, logits[3:5])
 
 
-def test_only_trusted_weights_are_the_inception_of_fid(made, tensors, monkeypatch):
+def test_only_trusted_weights_are_the_inception_of_fid_and_who_vouches_for_them_is_told(made, tensors, monkeypatch):
     checksum = inception.tensors_sha256(tensors)
     monkeypatch.setenv(inception.TRUSTED_VARIABLE, "0" * 64)
-    assert not inception.load(made).is_fid_inception
+    unknown = load_extractor("inception", made)
+    assert not unknown.is_fid_inception and unknown.trusted_by is None
     monkeypatch.setenv(inception.TRUSTED_VARIABLE, f"{'0' * 64}, {checksum}")
-    assert inception.load(made).is_fid_inception
+    named = load_extractor("inception", made)
+    assert named.is_fid_inception and named.trusted_by == "GAN_HUB_FID_INCEPTION"
+    monkeypatch.setattr(inception, "TRUSTED", frozenset({checksum}))
+    known = load_extractor("inception", made)  # what the package itself knows needs nobody else
+    assert known.is_fid_inception and known.trusted_by == "gan_hub"
 
 
 def test_the_checksum_is_of_names_shapes_and_values_and_of_nothing_else():

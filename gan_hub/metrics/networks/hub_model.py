@@ -15,7 +15,7 @@ from gan_hub.loading import LoadError, read_json, shown
 from gan_hub.metrics.networks.inputs import to_rgb
 from gan_hub.metrics.networks.network import ExtractorNetwork, Outputs, header
 
-CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
+FILES = CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 FILTERS = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which "resample" holds
 MAX_SIZE = 1024  # pixels a side
 KNOWN = {  # keys of preprocessor_config.json that are followed, or that say nothing about numbers
@@ -133,13 +133,11 @@ class HubModel(ExtractorNetwork):
 def fetch(repo_id: str, folder: str | os.PathLike | None) -> Path:
     """The folder with the three files that are needed; of a Hub repository nothing else is fetched."""
     if folder is None:
-        paths = [download_file(repo_id, name) for name in (CONFIG, PREPROCESSOR, WEIGHTS)]
+        paths = [download_file(repo_id, name) for name in FILES]
         return paths[-1].parent
-    for name in (CONFIG, PREPROCESSOR, WEIGHTS):
+    for name in FILES:
         if not os.path.isfile(Path(folder) / name):
-            raise LoadError(
-                f"{Path(folder) / name}: not found; a model's folder has {CONFIG}, {PREPROCESSOR}, {WEIGHTS}."
-            )
+            raise LoadError(f"{Path(folder) / name}: not found; a model's folder has {', '.join(FILES)}.")
     return Path(folder)
 
 

@@ -196,6 +196,13 @@ def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
 
 def load(path: Path) -> FIDInception:
     network, _ = fill(FIDInception, path)
-    trusted = TRUSTED | {checksum.strip() for checksum in os.environ.get(TRUSTED_VARIABLE, "").split(",")}
-    network.is_fid_inception = tensors_sha256(network.state_dict()) in trusted
+    network.trusted_by = trusted_by(tensors_sha256(network.state_dict()))
     return network
+
+
+def trusted_by(checksum: str) -> str | None:
+    """Who vouches that weights of this checksum are the Inception of FID: "gan_hub", the variable's name, or nobody."""
+    if checksum in TRUSTED:
+        return "gan_hub"
+    named = (known.strip() for known in os.environ.get(TRUSTED_VARIABLE, "").split(","))
+    return TRUSTED_VARIABLE if checksum in named else None

@@ -27,7 +27,7 @@ class ExtractorNetwork(nn.Module):
     resize = "none"
     num_classes: int | None = None
     test_accuracy: float | None = None  # of the classifier, as stated with its weights
-    is_fid_inception = False
+    trusted_by: str | None = None  # who vouches that its weights are those by which FID is defined
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """What the first layer takes; raises ValueError for images that this network has no use for."""
