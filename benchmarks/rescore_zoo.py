@@ -22,6 +22,9 @@ def main(names: list[str]) -> int:
     lost = 0
     for name in names or list(bundled()):
         card = read_json(bundled()[name] / SCORES_NAME)
+        if "command" not in card:
+            print(f"{name}: its card has no command that measures it again; its data are not to be had by a name")
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch) / "again.json"
             code = cli.main([*shlex.split(card["command"])[1:], "--out", str(out)])

@@ -6,9 +6,11 @@ one command needs, so that --help is quick.
 
 import argparse
 import contextlib
+import itertools
 import math
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -41,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         COMMANDS[given.command](given)
         return 0
     except KeyboardInterrupt:
-        return _failed(given, "interrupted; nothing was written.", 130)
+        kept = given.command == "evaluate" and not given.no_cache
+        left = "features measured so far are kept; the same command goes on." if kept else "nothing was written."
+        return _failed(given, f"interrupted; {left}", 130)
     except Exception as error:
         if given.debug:
             raise
@@ -197,7 +201,7 @@ def whole(least: int, most: int):
     """A reader of a whole number in least … most."""
 
     def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"{text[:40]!r} is not allowed; a whole number from {least} to {most}")
         return int(text)
 
@@ -326,7 +330,11 @@ def evaluate(given: argparse.Namespace) -> None:
     if given.out is not None:
         found.write(given.out)
     if folder is not None:
-        put_scores(folder, Scored(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder)))
+        put_scores(
+            folder,
+            Scored(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder)),
+            found.provenance["data"],
+        )
         print(f"{folder / CARD_NAME}: its scores are these now")
 
 
@@ -347,15 +355,13 @@ def _table(found) -> str:
 
 
 def _again(given: argparse.Namespace, folder: Path) -> str:
-    """The command that measures the same scores, for the card of the model in `folder`; with no path of this machine."""
-
-    def told(value: object) -> object:
-        return Path(value).name if isinstance(value, str) and os.path.exists(value) else value
-
+    """The command that measures the same scores, for the card of the model in `folder`; "" for files that only we have."""
+    if os.path.exists(given.data) or os.path.exists(getattr(given, "extractor_weights", "")):
+        return ""
     names = ("metrics", "extractor", "extractor_weights", "num", "num_real", "split", "seed", "batch_size", "bootstrap")
-    words = [f"gan-hub evaluate {folder.name} --data {told(given.data)}"]
-    words += [f"--{name.replace('_', '-')} {told(getattr(given, name))}" for name in names if name in given]
-    return " ".join(words)
+    options = [(f"--{name.replace('_', '-')}", str(getattr(given, name))) for name in names if name in given]
+    words = ["gan-hub", "evaluate", folder.name, "--data", given.data, *itertools.chain(*options)]
+    return shlex.join(word.replace(", ", ",") for word in words)
 
 
 def compare(given: argparse.Namespace) -> None:

@@ -6,12 +6,13 @@ import math
 import pytest
 import torch
 
-from gan_hub import GANPipeline, list_models, real_samples
+from gan_hub import GANPipeline, cli, list_models, real_samples
 from gan_hub.hub.cards import check_card, written
 from gan_hub.hub.places import bundled
 from gan_hub.images import from_uint8
 from gan_hub.loading import PICKLE_SUFFIXES
 from gan_hub.metrics.features import Extractor
+from gan_hub.metrics.report import Report
 from gan_hub.training.config import TrainConfig, read_recipe
 
 MODELS = {"dcgan-fashion-mnist": "fashion", "dcgan-mnist": "digits"}
@@ -42,6 +43,20 @@ def test_the_card_passes_the_lint_and_states_the_measured_numbers(name):
     for value in [*scores["scores"].values(), judge["auc"]]:
         assert written(value) in card
     assert "Nobody has described these samples" not in card
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_score_has_its_provenance_its_interval_and_the_command_that_measures_it_again(name):
+    folder = bundled()[name]
+    report, scores = Report.read(folder / "scores.json"), json.loads((folder / "scores.json").read_text())
+    single = {score for score in report.scores if score.startswith(("recall", "coverage", "modes"))}
+    assert report.intervals.keys() == report.scores.keys() - single
+    for score, (low, high) in report.intervals.items():
+        assert low <= report.scores[score] <= high, score
+    assert {"extractor_sha256", "resize", "real_sha256", "real_split", "seed", "dtype"} <= report.provenance.keys()
+    given = cli.parser().parse_args(scores["command"].split()[1:])
+    assert (given.command, given.model, given.data) == ("evaluate", name, report.provenance["data"])
+    assert scores["command"] in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", MODELS)

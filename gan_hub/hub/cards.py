@@ -1,13 +1,12 @@
 """Model cards: written from what a run measured, refused while a field is empty; new scores replace old ones."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from gan_hub.loading import write_json
+from gan_hub.loading import write_json, write_text
 
 CARD_NAME, SCORES_NAME = "README.md", "scores.json"
 _PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
@@ -110,7 +109,7 @@ class Scored:
                 dataset_name=dataset_name,
                 metric_type=re.sub(r"[^\w-]+", "-", name.lower()).strip("-"),
                 metric_name=name,
-                metric_value=round(value, 4),
+                metric_value=float(f"{value:.4g}"),
             )
             for name, value in self.scores.items()
         ]
@@ -187,8 +186,8 @@ def check_card(text: str) -> None:
             raise ValueError(f"card: the section {heading!r} is empty.")
 
 
-def put_scores(folder: Path, scored: Scored) -> None:
-    """Writes scores.json and the card of a model folder anew with other scores; all else of the card stays.
+def put_scores(folder: Path, scored: Scored, data: str) -> None:
+    """Writes scores.json and the card of a model folder anew with other scores, against `data`; all else of the card stays.
 
     Raises ValueError, and changes nothing, where the card has no metadata or no section "Scores".
     """
@@ -198,14 +197,13 @@ def put_scores(folder: Path, scored: Scored) -> None:
     pattern = re.compile(r"(?<=^## Scores\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
     if not old or not pattern.search(card.text):
         raise ValueError(f"{path}: no scores in it that could be replaced.")
-    card.data.eval_results = scored.results(old[0].dataset_name, old[0].dataset_type)
+    same = old[0].dataset_name == data
+    card.data.eval_results = scored.results(data, old[0].dataset_type if same else data)
     body = pattern.sub(lambda _: scored.section() + "\n\n", card.text)
     text = f"---\n{card.data.to_yaml()}\n---\n{body}"
     check_card(text)
-    fresh = path.with_name(f".{CARD_NAME}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
+    write_text(path, text)
     write_json(folder / SCORES_NAME, scored.to_dict())
-    os.replace(fresh, path)
 
 
 def _front_matter(facts: CardFacts) -> ModelCardData:

@@ -1,5 +1,6 @@
 """One call scores a model, or a set of images, against a data set; the provenance is part of the number."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +19,12 @@ from gan_hub.metrics.scores import HELD_OUT, SCORES, Evaluation
 from gan_hub.metrics.sides import Pictures, measure
 from gan_hub.metrics.team import Team
 from gan_hub.models.abilities import Semantic
-from gan_hub.pipeline import GANPipeline
+from gan_hub.pipeline import INDEX_NAME, GANPipeline
 
 NUM_IMAGES = 10_000  # of a model, unless another number is asked for
 DEFAULT = ("fd", "accuracy")  # what is scored if nothing is said, where it can be
 REPLICATES = 100  # resamplings an interval is made of
 OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets; for others one must be named
-MODEL_FILES = ("model_index.json", "config.json")
 
 
 def evaluate(
@@ -67,10 +67,12 @@ def evaluate(
     Raises ValueError in a sentence for what is not allowed, LoadError for a model or weights that cannot be had.
     """
     names, extractor = _what_with(metrics, extractor, weights, dataset)
-    check_seeds([seed])
+    check_seeds([seed, seed + (num_images or 1) - 1])
+    if type(replicates) is not int or replicates < 0 or replicates == 1:
+        raise ValueError(f"replicates={shown(replicates)} is not allowed; it is 0 (no intervals), or 2 and more.")
     team = Team(together)
     pipe, images, subject = _subject(pipe_or_folder, extractor, resolution, dataset)
-    _place(pipe, extractor, team.device if team.size > 1 else device)
+    _place(pipe, extractor, team.place(device))
     reals = _reals(dataset, pipe, images, split)
     scales = scales and (not names or "fd" in names)
     if held_out is None and split == "train" and (scales or any(HELD_OUT in SCORES[name].needs for name in names)):
@@ -126,10 +128,33 @@ def _subject(given, extractor: Extractor, resolution, dataset) -> tuple[GANPipel
     if isinstance(given, ImageSet):
         return None, given, "images"
     path = Path(given)
-    if not _holds_images(path):
-        return GANPipeline.from_pretrained(given), None, path.name
-    size, channels = _shape(extractor, resolution, dataset)
-    return None, load_images(os.fspath(given), size, channels), path.name
+    if _holds_images(path):
+        return None, _every_split(os.fspath(given), *_shape(extractor, resolution, dataset)), path.name
+    if resolution is not None:
+        raise ValueError(f"resolution={shown(resolution)} is not allowed with a model, which has its own.")
+    return GANPipeline.from_pretrained(given), None, path.name
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether a path is a set of images; a name that is no path is a model's, and so is a folder with a model's index."""
+    return path.is_file() or (path.is_dir() and not (path / INDEX_NAME).is_file())
+
+
+def _every_split(source: str, size: int | Sequence[int], channels: int) -> ImageSet:
+    """All images of a source that are to be scored, those for training first where it has splits."""
+    found = []
+    for split in ("train", "test"):
+        with contextlib.suppress(NoSuchSplit):
+            found.append(load_images(source, size, channels, split))
+    if len(found) == 1:
+        return found[0]
+    train, test = found
+    labelled = train.label_names is not None and train.label_names == test.label_names
+    return ImageSet(
+        np.concatenate([np.asarray(train.images), np.asarray(test.images)]),
+        np.concatenate([train.labels, test.labels]) if labelled else None,
+        train.label_names if labelled else None,
+    )
 
 
 def _place(pipe: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
@@ -146,13 +171,6 @@ def _drawn(pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int
         raise ValueError(f"num_images={shown(num_images)} is not allowed; it is a whole number from 1.")
     maps = reals.maps if isinstance(pipe.generator, Semantic) else None
     return Pictures.of_model(pipe, count, seed, batch_size, maps)
-
-
-def _holds_images(path: Path) -> bool:
-    """Whether a path is a set of images; a name that is no path is a model's."""
-    if path.is_file():
-        return True
-    return path.is_dir() and not any((path / name).is_file() for name in MODEL_FILES)
 
 
 def _shape(extractor: Extractor, resolution, dataset) -> tuple[int | Sequence[int], int]:
@@ -205,14 +223,17 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
         "extractor": e.extractor.name,
         "extractor_sha256": e.extractor.sha256,
         "extractor_test_accuracy": e.extractor.test_accuracy,
+        "trusted_by": e.extractor.trusted_by,
+        "size": "{} × {} × {}, others cropped and resized (Lanczos)".format(*e.pictures.shape),
         "resize": e.extractor.resize,
         "data": data,
         "real_images": len(e.reals_set),
         "real_split": split,
         "real_sha256": e.reals_set.fingerprint(),
+        "held_out_sha256": e.held_out_set.fingerprint() if e.held_out_set is not None else None,
         "generated_images": e.pictures.count,
-        "seed": e.seed,
-        "dtype": "images" if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
+        "seed": None if e.pipe is None else e.seed,
+        "dtype": None if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
         "gan_hub": gan_hub.__version__,
     }
 

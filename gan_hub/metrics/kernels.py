@@ -10,29 +10,40 @@ import torch
 
 from gan_hub.losses import gaussian_kernel, mmd2
 
+ROWS_AT_A_TIME = 250  # of a kernel whose other side is a whole set
 MAX_ROWS = 1000  # of each side in a median or a permutation test, whose kernels are matrices; the first ones are taken
 
 
-def kid(
-    real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Kernel inception distance of features (N, F) and (M, F): the mean of `kid_of_subsets`, and its standard error.
+def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 1000, seed: int = 0) -> float:
+    """Kernel inception distance of features (N, F) and (M, F): the mean of `kid_of_subsets` over random subsets.
 
     Bińkowski et al. 2018 (arXiv 1801.01401), section 4. A subset has `size` different images of each side, or as many as
-    the smaller side has: the mean does not depend on it, the spread does. The spread of subsets of m among M images has
-    the variance σ² (1 / m − 1 / M), from which the whole's, σ² / M, follows (subsampling, Politis & Romano 1994). The
-    error is NaN where a subset is the whole, which tells nothing of it.
+    the smaller side has: the mean does not depend on it, the spread does.
     """
     _check(real, fake)
     generator = torch.Generator().manual_seed(seed)
-    size, count = min(size, len(real), len(fake)), len(fake)
+    size = min(size, len(real), len(fake))
 
     def drawn(count: int) -> torch.Tensor:
         return torch.stack([torch.randperm(count, generator=generator)[:size] for _ in range(subsets)])
 
-    values = kid_of_subsets(real, fake, drawn(len(real)), drawn(len(fake)))
-    error = (values.var() * size / (count - size)).sqrt().item() if size < count else math.nan
-    return values.mean().item(), error
+    return kid_of_subsets(real, fake, drawn(len(real)), drawn(len(fake))).mean().item()
+
+
+def kid_error(real: torch.Tensor, fake: torch.Tensor) -> float:
+    """The standard error of `kid` over the generated images, the real ones being what they are.
+
+    To first order MMD² is a mean over the generated images of 2 h(y), h(y) = E k(y, y′) − E k(y, x): what each of them has
+    in common with the others less what it has with the real ones (Gretton et al. 2012, appendix B).
+    """
+    _check(real, fake)
+    share = torch.cat(
+        [
+            (_cubic(rows, fake).sum(1) - _cubic(rows, rows).diagonal()) / (len(fake) - 1) - _cubic(rows, real).mean(1)
+            for rows in fake.split(ROWS_AT_A_TIME)
+        ]
+    )
+    return (2 * share.std() / math.sqrt(len(fake))).item()
 
 
 def kid_of_subsets(
@@ -50,14 +61,16 @@ def kid_of_subsets(
 
 
 def _cubic_mmd2(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    def kernel(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
     def within(x: torch.Tensor) -> torch.Tensor:  # the mean over pairs of two different images
-        values = kernel(x, x)
+        values = _cubic(x, x)
         return (values.sum() - values.diagonal().sum()) / (len(x) * (len(x) - 1))
 
-    return within(a) + within(b) - 2 * kernel(a, b).mean()
+    return within(a) + within(b) - 2 * _cubic(a, b).mean()
+
+
+def _cubic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The kernel (x · y / F + 1)³ between rows, float64."""
+    return (x.double() @ y.double().T / x.shape[1] + 1) ** 3
 
 
 def median_distance(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -55,13 +55,7 @@ class Report:
 
     def write(self, path: str | os.PathLike) -> None:
         """The report as JSON; a file that is there is replaced by a whole one or not at all."""
-        path = Path(path)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            write_json(fresh, self.to_dict())
-            os.replace(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_json(Path(path), self.to_dict())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Report":
@@ -94,11 +88,25 @@ class Compared(NamedTuple):
     overlap: bool | None  # of the two intervals; None where one has none
 
 
+OF_MODELS = ("seed", "dtype")  # which images that no model of ours made do not have
+NAMES = {"data": "real_sha256"}  # what something is called, and the checksum of what it is
+
+
 def differences(first: Report, second: Report) -> dict[str, tuple[object, object]]:
-    """Keys of the provenance in which two reports differ, with both values (None: not stated)."""
+    """Keys of the provenance in which two reports differ, with both values (None: not stated).
+
+    Data under another name, but of the same checksum, are the same data; what only models have is not held against
+    images that came without one.
+    """
     names = list(dict.fromkeys([*first.provenance, *second.provenance]))
     both = {name: (first.provenance.get(name), second.provenance.get(name)) for name in names}
-    return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+    apart = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+    for name in [name for name in apart if name in OF_MODELS and None in apart[name]]:
+        del apart[name]
+    for name, checksum in NAMES.items():
+        if name in apart and checksum not in apart and both.get(checksum, (None,))[0] is not None:
+            del apart[name]
+    return apart
 
 
 def compare(first: Report, second: Report, force: bool = False) -> list[Compared]:

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from gan_hub.data import ImageSet
 from gan_hub.metrics.bootstrap import standard_error, standard_error_of_mean
 from gan_hub.metrics.calibration import auc, verdicts
-from gan_hub.metrics.classes import histogram_distance, inception_score, intra_class_frechet, mode_count
+from gan_hub.metrics.classes import LEAST_IMAGES, histogram_distance, inception_score, intra_class_frechet, mode_count
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import Moments, ResampledFrechet, frechet_distance, moments
-from gan_hub.metrics.kernels import kid, mmd, permutation_test
+from gan_hub.metrics.kernels import kid, kid_error, mmd, permutation_test
 from gan_hub.metrics.neighbours import density_coverage, memorisation, precision_recall
 from gan_hub.metrics.path_length import perceptual_path_length
 from gan_hub.metrics.report import Estimate
@@ -71,6 +72,10 @@ class Evaluation:
             return {"FD": "FID"}.get(stem, stem)
         return f"{stem}-{self.extractor.name}"
 
+    def mixed(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows in an order drawn by the seed, for scores that look at parts of them: sets are often sorted by class."""
+        return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed))]
+
     def error(self, statistic: Callable[[torch.Tensor], float]) -> float | None:
         """The standard error of a statistic of the scored images, weighted by how often each was drawn."""
         if not self.replicates:
@@ -100,11 +105,12 @@ def frechet(e: Evaluation) -> Scores:
 
 
 def kernel_distance(e: Evaluation) -> Scores:
-    return {e.called("KID"): Estimate(*kid(e.reals.features, e.fakes.features, seed=e.seed))}
+    both = e.reals.features, e.fakes.features
+    return {e.called("KID"): Estimate(kid(*both, seed=e.seed), kid_error(*both) if e.replicates else None)}
 
 
 def inception(e: Evaluation) -> Scores:
-    logits = e.fakes.logits
+    logits = e.mixed(e.fakes.logits)
 
     def score(weights: torch.Tensor | None = None) -> float:
         return inception_score(logits, weights=weights)[0]
@@ -125,19 +131,19 @@ def density(e: Evaluation) -> Scores:
 
 
 def intra_class(e: Evaluation) -> Scores:
-    ours, theirs = e.reals, e.fakes
-    value = intra_class_frechet(ours.features, ours.labels, theirs.features, theirs.labels).mean().item()
+    names = e.pictures.label_names  # the classes of both sides, which may be numbered otherwise
+    ours = torch.tensor([names.index(name) for name in e.reals_set.label_names])[e.reals.labels]
+    theirs = e.fakes.labels
+    distances = intra_class_frechet(e.reals.features, ours, e.fakes.features, theirs)
+    value, name = distances.mean().item(), e.called("intra-FD")
     if not e.replicates:
-        return {e.called("intra-FD"): Estimate(value)}
-    members = [(theirs.labels == label, ours.labels == label) for label in ours.labels.unique()]
-    classes = [
-        (fakes, ResampledFrechet(theirs.features[fakes], moments(ours.features[reals]))) for fakes, reals in members
-    ]
-
-    def mean(weights: torch.Tensor) -> float:
-        return sum(distance(weights[fakes]) for fakes, distance in classes) / len(classes)
-
-    return {e.called("intra-FD"): Estimate(value, e.error(mean), 0)}
+        return {name: Estimate(value)}
+    errors = []
+    for label in ours.unique():
+        features = e.fakes.features[theirs == label]
+        distance = ResampledFrechet(features, moments(e.reals.features[ours == label]))
+        errors.append(standard_error(distance, len(features), e.replicates, e.seed))
+    return {name: Estimate(value, math.hypot(*errors) / len(errors), 0)}
 
 
 def label_accuracy(e: Evaluation) -> Scores:
@@ -145,20 +151,24 @@ def label_accuracy(e: Evaluation) -> Scores:
 
 
 def modes(e: Evaluation) -> Scores:
-    known = e.fakes.labels if e.fakes.labels is not None else e.reals.labels
-    wanted, count = e.reals.classes if known is None else known, e.extractor.num_classes
+    count, found = e.extractor.num_classes, e.fakes.classes
+    wanted = e.reals.classes  # unless it is known, in the extractor's own classes, what was to be there
+    for side, names in ((e.fakes, e.pictures.label_names), (e.reals, e.reals_set.label_names)):
+        if side.labels is not None and tuple(names or ()) == e.extractor.label_names:
+            wanted = side.labels
+            break
 
     def apart(weights: torch.Tensor | None = None) -> float:
-        return histogram_distance(e.fakes.classes, wanted, count, weights)
+        return histogram_distance(found, wanted, count, weights)
 
     return {
-        f"modes of {count} ({e.extractor.name})": Estimate(mode_count(e.fakes.classes, count)),
+        f"modes of {count} ({e.extractor.name})": Estimate(mode_count(found, count)),
         f"class histogram distance ({e.extractor.name})": Estimate(apart(), e.error(apart), 0, 1),
     }
 
 
 def discrepancy(e: Evaluation) -> Scores:
-    both = e.reals.features, e.fakes.features
+    both = e.mixed(e.reals.features), e.mixed(e.fakes.features)
     return {
         e.called("MMD²"): Estimate(mmd(*both)),
         f"p of equal distributions ({e.extractor.name})": Estimate(permutation_test(*both, seed=e.seed)),
@@ -187,22 +197,39 @@ def judge(e: Evaluation) -> Scores:
 
 # --------------------------------------------------------------------------------------------------- what they need
 
+
+def _enough_of_each(e: Evaluation) -> bool:
+    """Whether both sides have the same classes, by name, and LEAST_IMAGES of each that is real."""
+    ours, theirs = e.reals_set, e.pictures
+    if ours.labels is None or theirs.labels is None or set(ours.label_names) != set(theirs.label_names):
+        return False
+    counts = np.bincount(ours.labels, minlength=len(ours.label_names))
+    scored = np.bincount(theirs.labels, minlength=len(theirs.label_names))
+    matched = [(counts[index], scored[theirs.label_names.index(name)]) for index, name in enumerate(ours.label_names)]
+    return all(min(pair) >= LEAST_IMAGES for pair in matched if pair[0])
+
+
+def _judgeable(e: Evaluation) -> bool:
+    """Whether the discriminator can be told of held-out images what it was told of those it learnt from."""
+    held_out, config = e.held_out_set, e.pipe.generator.config
+    return (held_out.labels is not None or not config["num_classes"]) and (
+        held_out.maps is not None or not config.get("semantic_classes")
+    )
+
+
 NEEDS: dict[str, Callable[[Evaluation], bool]] = {
     "an extractor that recognises classes": lambda e: e.extractor.num_classes is not None,
-    "a conditional model of as many classes as the extractor recognises": lambda e: (
-        e.pictures.labels is not None and _classes(e) == e.extractor.num_classes
+    "classes that are, by name, those the extractor recognises": lambda e: (
+        e.pictures.labels is not None and tuple(e.pictures.label_names) == e.extractor.label_names
     ),
-    "labels on both sides": lambda e: e.pictures.labels is not None and e.reals_set.labels is not None,
+    f"the same classes on both sides, and {LEAST_IMAGES} images of each": _enough_of_each,
     "a model": lambda e: e.pipe is not None,
     "a discriminator": lambda e: e.pipe is not None and e.pipe.discriminator is not None,
     "held-out real images (the data's test split, or held_out=)": lambda e: e.held_out_set is not None,
+    "labels, or maps, of the held-out images": _judgeable,
     "two images at least": lambda e: e.pictures.count > 1,
 }
-CLASSIFIER, CLASSES, LABELS, MODEL, DISCRIMINATOR, HELD_OUT, TWO = NEEDS
-
-
-def _classes(e: Evaluation) -> int:
-    return len(e.reals_set.label_names or ()) if e.pipe is None else len(e.pipe.label_names or ())
+CLASSIFIER, CLASSES, LABELS, MODEL, DISCRIMINATOR, HELD_OUT, TOLD, TWO = NEEDS
 
 
 @dataclass(frozen=True)
@@ -232,5 +259,5 @@ SCORES = {
         "share of images nearer to a training image than 1 in 1,000 unseen ones", memorised, (HELD_OUT,)
     ),
     "ppl": Score("perceptual path length, full path (Karras et al. 2019)", path_length, (MODEL, TWO)),
-    "auc": Score("how often the discriminator tells held-out real images", judge, (DISCRIMINATOR, HELD_OUT)),
+    "auc": Score("how often the discriminator tells held-out real images", judge, (DISCRIMINATOR, HELD_OUT, TOLD)),
 }

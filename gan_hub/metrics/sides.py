@@ -5,8 +5,9 @@ Shapes: N images, H, W, C channels; F features, K classes of the extractor.
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,15 +17,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
+import gan_hub
 from gan_hub.data import ImageSet
 from gan_hub.data.kept import root
-from gan_hub.images import from_uint8
+from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import LoadError, read_bytes, sha256
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.team import Team
 from gan_hub.pipeline import GANPipeline
 
-PART = 500  # images that are measured, kept and shared out together
+PART = 500  # images that are measured, kept and shared out together,
+PART_BYTES = 64_000_000  # or fewer, where they are large
 MAX_PART_BYTES = 1_000_000_000
 VERSION = 1  # of what measuring means: raised when a change of it would change a feature
 
@@ -48,14 +51,25 @@ class Pictures:
 
     count: int
     rows: Callable[[int, int], np.ndarray]
+    shape: tuple[int, int, int]  # height, width, channels
     labels: np.ndarray | None
+    label_names: list[str] | None
     identity: dict[str, object]
+
+    @property
+    def part(self) -> int:
+        """Images of a part: it depends on their size alone, as parts that are kept are found again by it."""
+        return min(PART, max(1, PART_BYTES // math.prod(self.shape)))
 
     @classmethod
     def of_set(cls, images: ImageSet) -> "Pictures":
         """The images of a data set, in their order."""
-        identity = {"images": images.fingerprint()}
-        return cls(len(images), lambda start, stop: np.asarray(images.images[start:stop]), images.labels, identity)
+
+        def rows(start: int, stop: int) -> np.ndarray:
+            return np.asarray(images.images[start:stop])
+
+        shape, identity = tuple(images.images.shape[1:]), {"images": images.fingerprint()}
+        return cls(len(images), rows, shape, images.labels, images.label_names, identity)
 
     @classmethod
     def of_model(
@@ -80,7 +94,9 @@ class Pictures:
         identity = {"weights": weights_sha256(pipe), "seed": seed, "batch_size": batch_size}
         if maps is not None:
             identity["maps"] = sha256(np.ascontiguousarray(maps).tobytes())
-        return cls(count, rows, labels, identity)
+        identity |= {"device": pipe.device.type, "dtype": str(pipe.generator.dtype)}
+        shape = (*height_width(pipe.generator.config["resolution"]), pipe.generator.config["channels"])
+        return cls(count, rows, shape, labels, pipe.label_names, identity)
 
 
 def weights_sha256(pipe: GANPipeline) -> str:
@@ -107,18 +123,16 @@ def measure(
     `progress` is told how many images are done, as they are.
     """
     team = team or Team()
-    shelf = Shelf(pictures.identity, extractor) if keep else None
-    sizes = [stop - start for start, stop in _parts(pictures.count)]
+    shelf = Shelf(pictures, extractor) if keep else None
+    parts = [(start, min(start + pictures.part, pictures.count)) for start in range(0, pictures.count, pictures.part)]
+    sizes = [stop - start for start, stop in parts]
     features, logits = {}, {}
-    for number, (start, stop) in enumerate(_parts(pictures.count)):
+    for number, (start, stop) in enumerate(parts):
         if number not in team.mine(len(sizes)):
             continue
         found = shelf.read(number, stop - start) if shelf else None
         if found is None:
-            outputs = extractor.outputs(from_uint8(pictures.rows(start, stop)))
-            found = {"features": outputs.features}
-            if outputs.logits is not None:
-                found["logits"] = outputs.logits
+            found = _outputs(pictures.rows(start, stop), extractor)
             if shelf:
                 shelf.write(number, found)
         features[number] = found["features"]
@@ -130,8 +144,14 @@ def measure(
     return Side(team.gathered(features, sizes), team.gathered(logits, sizes) if has_logits else None, labels)
 
 
-def _parts(count: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + PART, count)) for start in range(0, count, PART))
+def _outputs(images: np.ndarray, extractor: Extractor) -> dict[str, torch.Tensor]:
+    """Features, and logits where there are any, of uint8 images; no more of them at a time are floats than must be."""
+    block = extractor.network.block
+    blocks = [extractor.outputs(from_uint8(images[start : start + block])) for start in range(0, len(images), block)]
+    found = {"features": torch.cat([outputs.features for outputs in blocks])}
+    if extractor.num_classes is not None:
+        found["logits"] = torch.cat([outputs.logits for outputs in blocks])
+    return found
 
 
 class Shelf:
@@ -141,10 +161,11 @@ class Shelf:
     be deleted at any time.
     """
 
-    def __init__(self, identity: dict[str, object], extractor: Extractor):
+    def __init__(self, pictures: Pictures, extractor: Extractor):
         question = {
-            "version": VERSION, "part": PART, "extractor": extractor.name, "weights": extractor.sha256,
-            "resize": extractor.resize, **identity,
+            "version": [VERSION, gan_hub.__version__, torch.__version__], "part": pictures.part, "shape": pictures.shape,
+            "extractor": [extractor.name, extractor.sha256, extractor.resize, extractor.device.type],
+            "count": pictures.count, "pictures": pictures.identity,
         }  # fmt: skip
         self.folder = root("features") / hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:24]
 

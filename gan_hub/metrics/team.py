@@ -1,15 +1,19 @@
 """The processes that measure one score together: who does which part, and how the parts come together exactly."""
 
 import os
+from datetime import timedelta
 
 import torch
+
+PATIENCE = timedelta(hours=2)  # for a process that has more of its parts to measure than the others
 
 
 class Team:
     """This process alone, or, with `together`, all that `accelerate launch` or torchrun started.
 
     Work is cut into numbered parts that do not depend on how many processes there are, and results are brought together
-    in the order of the parts: the number that comes out is the same for any number of processes, bit for bit.
+    in the order of the parts: on equal devices the number that comes out is the same for any number of processes, bit for
+    bit.
     """
 
     def __init__(self, together: bool = False):
@@ -18,13 +22,18 @@ class Team:
             from accelerate import PartialState  # seconds of import that one process alone does not pay
 
             asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-            state = PartialState(cpu=asked or not torch.accelerator.is_available())
+            state = PartialState(cpu=asked or not torch.accelerator.is_available(), timeout=PATIENCE)
             self.rank, self.size, self.device = state.process_index, state.num_processes, state.device
 
     @property
     def first(self) -> bool:
         """Whether this is the process that prints and writes."""
         return self.rank == 0
+
+    def place(self, device: str | torch.device | None) -> str | torch.device | None:
+        """`device` for this process: of several that are to use the same kind, each has its own."""
+        shared = device is None or torch.device(device).type == self.device.type
+        return self.device if self.size > 1 and shared else device
 
     def mine(self, parts: int) -> range:
         """The numbers of this process's parts."""

@@ -43,6 +43,7 @@ class Data:
     held_out: ImageSet
     real_samples: ImageSet | None
     example_maps: int = MAX_EXAMPLES
+    left_out: int = 0  # images of the data's train split that are not in `train`
 
     @property
     def names(self) -> dict[str, object]:
@@ -65,6 +66,7 @@ class Data:
 def load_data(config: TrainConfig) -> Data:
     """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
     train, shipped = _load(config, config.data, "train"), None
+    whole = len(train)
     if config.real_samples:
         shipped = load_real_samples(config, train.label_names)
         train = without(train, shipped)
@@ -81,7 +83,7 @@ def load_data(config: TrainConfig) -> Data:
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
-    return Data(train, held_out, shipped, config.example_maps)
+    return Data(train, held_out, shipped, config.example_maps, whole - len(train))
 
 
 def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:

@@ -23,7 +23,7 @@ from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.checkpoints import replace_folder
 from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
-from gan_hub.training.run import Run
+from gan_hub.training.run import SCORED_TOGETHER, Run
 
 SHOWN_SCORES = 10  # of the curve, in the card
 
@@ -46,7 +46,7 @@ def export_run(run: Run, folder: Path) -> None:
     best = run.best.best if config.publish == "best" else None
     pipeline = GANPipeline(*run.players.published(best and best.weights), **run.data.names)
     if pipeline.discriminator is not None:
-        pipeline.calibration = calibrate(pipeline, run.data.held_out, config.seed)
+        pipeline.calibration = calibrate(pipeline, run.data.held_out, run.final_seed)
     report = run.extractor and run.score(pipeline)
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -124,7 +124,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None) -> CardFacts:
         + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
         seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
-        scored=_scored(config, report, own, measured),
+        scored=_scored(run, pipeline, report, own, measured),
         judge=_judge(calibration, pipeline),
         training=_training(run),
         recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
@@ -138,22 +138,37 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None) -> CardFacts:
     )
 
 
-def _scored(config: TrainConfig, report: Report | None, own: dict[str, float], measured: dict[str, object]) -> Scored:
-    """The numbers of the card; of data that everybody can have, with the command that measures them again."""
+def _scored(
+    run: Run, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
+) -> Scored:
+    """The numbers of the card, with the command that measures them again."""
     if report is None:
         return Scored(own, measured)
-    return Scored(report.scores | own, report.provenance, report.intervals, report.scales, _again(config, report))
+    command = again(run, pipeline, report)
+    return Scored(report.scores | own, report.provenance, report.intervals, report.scales, command)
 
 
-def _again(config: TrainConfig, report: Report) -> str:
-    if config.data not in NAMED:
+def again(run: Run, pipeline: GANPipeline, report: Report) -> str:
+    """The command that measures every number of the card again; "" where there is none that does so exactly.
+
+    That takes data that everybody can have, all of whose training images the run had, and a discriminator: what the card
+    says of a generator that played alone, the command cannot measure.
+    """
+    config = run.config
+    if config.data not in NAMED or run.data.left_out or pipeline.calibration is None:
         return ""
-    weights = f" --extractor-weights {_portable_weights(config)}" if config.extractor_weights else ""
-    count, seed = report.provenance["generated_images"], report.provenance["seed"]
-    return (
-        f"gan-hub evaluate {config.name} --data {config.data} --extractor {config.extractor}{weights} "
-        f"--num {count} --seed {seed}"
-    )
+    recognised = any(name.startswith("label accuracy") for name in report.scores)
+    options = {
+        "data": config.data,
+        "extractor": config.extractor,
+        "extractor-weights": _portable_weights(config),
+        "metrics": "fd,accuracy,auc" if recognised else "fd,auc",
+        "num": report.provenance["generated_images"],
+        "seed": report.provenance["seed"],
+        "batch-size": SCORED_TOGETHER,
+    }
+    given = (f"--{name} {value}" for name, value in options.items() if value != "")
+    return f"gan-hub evaluate {config.name} {' '.join(given)}"
 
 
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:

@@ -28,6 +28,7 @@ from gan_hub.training.stopping import Stopped, StopSignal
 CONFIG_NAME = "config.yaml"
 CONSOLE = ("loss/", "accuracy/pairs", "diversity", "score/", "img/s")  # of the log's columns
 WATCH_STEPS = 50  # at most so many steps between two looks of the monitors
+SCORED_TOGETHER = 100  # images drawn at a time for a score: to the last bit, it may depend on it
 
 
 class Alarmed(ValueError):
@@ -47,7 +48,8 @@ class Run:
         self.fingerprint = data.fingerprint()
         self.extractor = None
         if config.extractor != "none":
-            self.extractor = InterruptibleExtractor(config.extractor, config.extractor_weights or None, stop)
+            extractor = InterruptibleExtractor(config.extractor, config.extractor_weights or None, stop)
+            self.extractor = extractor.to(accelerator.device)
         self.report: Report | None = None  # the newest; at the end, that of the last weights
         self.last_step = config.total_steps  # or earlier, when patience ends
         self.sums: dict[str, torch.Tensor] = {}  # metrics since the last look, on the device, and how many of each
@@ -222,16 +224,23 @@ class Run:
     def score(self, published: GANPipeline | None = None) -> Report:
         """The report of the averaged generator against the training images; of `published` weights the one for their card.
 
-        That one has intervals and scales, and where the weights were chosen by score, its seeds are others than those
-        they were chosen by.
+        That one has intervals and scales.
         """
         config, final = self.config, published is not None
         return evaluate(
             published or self.pipeline(), self.data.train, extractor=self.extractor, num_images=config.evaluate_images,
-            seed=config.evaluate_images if final and config.publish == "best" else 0, real=self.reals,
+            seed=self.final_seed if final else 0, real=self.reals,
             held_out=self.data.held_out if final else None, replicates=REPLICATES if final else 0, scales=final,
-            batch_size=100, data_name=public_name(config.data),
+            batch_size=SCORED_TOGETHER, data_name=public_name(config.data),
         )  # fmt: skip
+
+    @property
+    def final_seed(self) -> int:
+        """The seed of what the card says, the judge's AUC included: one command measures all of it again.
+
+        Where the weights were chosen by score, they are judged by other images than those they were chosen by.
+        """
+        return self.config.evaluate_images if self.config.publish == "best" else 0
 
     @cached_property
     def reals(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 
 from gan_hub.data import ImageSet
 from gan_hub.data.image_set import Rows
-from gan_hub.images import from_uint8, to_pil, to_uint8
+from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
 from gan_hub.metrics import evaluate, sides
 from gan_hub.metrics.evaluation import real_moments
 from gan_hub.metrics.features import Extractor
@@ -69,7 +70,7 @@ def test_every_score_can_be_asked_for_and_bears_the_extractors_name(reals, digit
         replicates=5,
     )
     assert {name for name in found.scores if "digits" not in name} == {"discriminator AUC (held out)"}
-    without = {"modes of 10 (digits)", "MMD²-digits", "p of equal distributions (digits)", "KID-digits"}
+    without = {"modes of 10 (digits)", "MMD²-digits", "p of equal distributions (digits)"}
     without |= {"recall-digits", "coverage-digits"}
     assert found.scores.keys() - found.intervals.keys() == without
     assert all(np.isfinite(value) for value in found.scores.values())
@@ -96,13 +97,52 @@ def test_two_folders_of_pictures_need_no_model_and_may_be_dirty(reals, digits, t
         (tmp_path / name / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
         Image.new("RGB", (90, 60), "red").save(tmp_path / name / "large.jpg")
     found = evaluate(tmp_path / "ours", str(tmp_path / "theirs"), extractor="digits", replicates=0)
+    with Image.open(tmp_path / "ours" / "large.jpg") as large:
+        extra = np.asarray(fit_pil(large, 28, 1))[None, :, :, None]
+    clean = [ImageSet(np.concatenate([chosen, extra])) for chosen in (reals.images[:100], reals.images[100:200])]
+    plainly = evaluate(*clean, extractor="digits", replicates=0)
+    assert found.scores["FD-digits"] == pytest.approx(plainly.scores["FD-digits"], rel=1e-6)
+    for split in ("train", "test"):  # both are scored, where a folder has splits
+        shutil.copytree(tmp_path / "ours", tmp_path / "split" / split)
+    assert evaluate(tmp_path / "split", reals, extractor="digits", replicates=0).provenance["generated_images"] == 202
     assert found.provenance["generated_images"] == found.provenance["real_images"] == 101
-    assert (found.subject, found.provenance["data"]) == ("ours", "theirs") and found.provenance["dtype"] == "images"
+    assert (found.subject, found.provenance["data"], found.provenance["dtype"]) == ("ours", "theirs", None)
     back = evaluate(tmp_path / "theirs", str(tmp_path / "ours"), extractor="digits", replicates=0)
     assert back.scores["FD-digits"] == pytest.approx(found.scores["FD-digits"], rel=1e-9)
     zipped = tmp_path / "ours.npz"
     np.savez(zipped, images=reals.images[:100], labels=reals.labels[:100])
     assert evaluate(zipped, reals, extractor="digits", replicates=0).provenance["generated_images"] == 100
+
+
+def test_no_score_depends_on_the_order_of_a_set_that_is_sorted_by_class(reals, digits):
+    in_order = reals.take(np.argsort(reals.labels, kind="stable"))
+    mixed = reals.take(np.random.default_rng(0).permutation(len(reals)))
+    for ours, theirs in ((in_order, mixed), (mixed, in_order)):
+        found = evaluate(ours, theirs, ("is", "mmd", "fd", "pr"), extractor=digits, replicates=0).scores
+        assert found["IS-digits"] > 5 and found["p of equal distributions (digits)"] > 0.5
+        assert abs(found["FD-digits"]) < 1e-8
+
+
+def test_classes_are_compared_by_name_whatever_their_numbers(reals, digits):
+    turned = ImageSet(reals.images, 9 - reals.labels, list("9876543210"))
+    found = evaluate(turned, reals, ("intra-fd", "modes"), extractor=digits, replicates=3)
+    assert found.scores["intra-FD-digits"] < 1e-8 and found.scores["class histogram distance (digits)"] < 0.02
+    with pytest.raises(ValueError, match="metric 'accuracy' needs classes that are, by name,"):
+        evaluate(turned, reals, ("accuracy",), extractor=digits)
+    late = reals.take(np.flatnonzero(reals.labels > 6))
+    late = ImageSet(late.images, late.labels - 7, ["7", "8", "9"])
+    assert evaluate(late, late, ("modes",), extractor=digits).scores["class histogram distance (digits)"] == 0
+
+
+def test_without_resamplings_no_score_has_an_interval(reals, digits):
+    found = evaluate("dcgan-mnist", reals, ("fd", "kid", "is", "pr", "dc", "accuracy"), digits, 30, replicates=0)
+    assert found.intervals == {} and "recall-digits" in found.scores
+
+
+def test_the_judge_is_asked_only_about_images_whose_classes_are_known(reals, digits):
+    nameless = ImageSet(reals.images)
+    with pytest.raises(ValueError, match="metric 'auc' needs labels, or maps, of the held-out images"):
+        evaluate("dcgan-mnist", reals, ("auc",), digits, held_out=nameless)
 
 
 # ------------------------------------------------------------------------------------------------------- provenance
@@ -145,7 +185,7 @@ def test_no_number_is_called_fid_but_inceptions(reals, tiny_pipeline):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
-def test_the_number_does_not_depend_on_the_batch_size(reals, digits, batch_size):
+def test_the_number_does_not_depend_on_how_many_images_a_model_makes_at_a_time(reals, digits, batch_size):
     usual = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, scales=False).scores["FD-digits"]
     found = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, scales=False, batch_size=batch_size)
     assert found.scores["FD-digits"] == pytest.approx(usual, rel=1e-6)
@@ -186,7 +226,7 @@ def test_a_kept_part_that_was_changed_is_measured_anew_and_others_images_are_nev
 ):
     pictures = Pictures.of_set(reals.take(np.arange(40)))
     expected = measure(pictures, digits, keep=True)
-    shelf = Shelf(pictures.identity, digits)
+    shelf = Shelf(pictures, digits)
     kept = sorted(shelf.folder.glob("*.safetensors"))
     assert [path.name[:6] for path in kept] == ["000000", "000001", "000002"]
     data = bytearray(kept[1].read_bytes())
@@ -195,8 +235,10 @@ def test_a_kept_part_that_was_changed_is_measured_anew_and_others_images_are_nev
     kept[2].write_bytes(kept[2].read_bytes()[:100])
     found = measure(pictures, digits, keep=True)
     assert torch.equal(found.features, expected.features) and torch.equal(found.logits, expected.logits)
-    folders = {Shelf(Pictures.of_set(reals.take(np.arange(count))).identity, digits).folder for count in (39, 40)}
-    assert len(folders | {Shelf(pictures.identity, Extractor("fashion")).folder}) == 3
+    folders = {Shelf(Pictures.of_set(reals.take(np.arange(count))), digits).folder for count in (39, 40)}
+    wide, high = (Pictures.of_set(ImageSet(np.zeros((4, *sides, 1), np.uint8))) for sides in ((28, 56), (56, 28)))
+    assert wide.identity == high.identity and Shelf(wide, digits).folder != Shelf(high, digits).folder
+    assert len(folders | {Shelf(pictures, Extractor("fashion")).folder}) == 3
 
 
 def test_models_are_told_apart_by_their_weights_and_seeds(tiny_pipeline, tiny_rgb_pipeline):
@@ -216,10 +258,10 @@ def test_models_are_told_apart_by_their_weights_and_seeds(tiny_pipeline, tiny_rg
 
 
 def test_two_processes_give_the_same_number_as_one(reals, tmp_path):
-    """Through the command line under torchrun: features come together exactly, an odd number of parts among them."""
+    """Through the command line under torchrun: features come together exactly, also where a process has no part."""
     np.savez(tmp_path / "reals.npz", images=reals.images, labels=reals.labels)
     asked = [
-        "evaluate", "dcgan-mnist", "--data", str(tmp_path / "reals.npz"), "--extractor", "digits", "--num-images", "45",
+        "evaluate", "dcgan-mnist", "--data", str(tmp_path / "reals.npz"), "--extractor", "digits", "--num-images", "9",
         "--metrics", "fd,kid,accuracy", "--bootstrap", "10", "--no-cache", "--debug",
     ]  # fmt: skip
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -246,7 +288,12 @@ def test_two_processes_give_the_same_number_as_one(reals, tmp_path):
     [
         ({"metrics": ("fda",)}, "metric 'fda' is not allowed; choose from fid, fd, kid"),
         ({"metrics": ("auc",)}, r"metric 'auc' needs held-out real images \(the data's test split, or held_out=\)"),
-        ({"metrics": ("accuracy",)}, "metric 'accuracy' needs a conditional model of as many classes as the extractor"),
+        (
+            {"metrics": ("accuracy",)},
+            "metric 'accuracy' needs classes that are, by name, those the extractor recognises",
+        ),
+        ({"metrics": ("intra-fd",)}, "metric 'intra-fd' needs the same classes on both sides, and 5 images of each"),
+        ({"replicates": 1}, r"replicates=1 is not allowed; it is 0 \(no intervals\), or 2 and more"),
         ({"num_images": 0}, "num_images=0 is not allowed; it is a whole number from 1"),
         ({"num_real": 257}, "num_real=257 is not allowed; it is a whole number from 1 to 256"),
         ({"extractor": "no"}, "extractor 'no' is not allowed; choose one of digits, fashion"),

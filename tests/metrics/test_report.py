@@ -69,6 +69,14 @@ def test_unlike_reports_are_refused_with_the_difference_unless_forced():
     assert compare(report(), other, force=True)[0].second == 1.3
 
 
+def test_the_same_data_by_another_name_and_images_without_a_model_compare():
+    alike = {"real_sha256": "abc", "data": "mnist"}
+    ours, theirs = report(1.0, **alike), report(1.0, **alike | {"data": "a-copy", "seed": None, "dtype": None})
+    assert differences(ours, theirs) == {} == differences(theirs, ours)
+    assert "real_sha256" in differences(ours, report(1.0, **alike | {"real_sha256": "abd"}))
+    assert "data" in differences(report(1.0, data="mnist"), report(1.0, data="a-copy"))  # of unknown content
+
+
 def test_reports_without_a_score_in_common_are_refused():
     with pytest.raises(ValueError, match="no score is in both reports: FD-digits against FD-fashion"):
         compare(report(), Report({"FD-fashion": 1.0}, PROVENANCE))
