@@ -133,7 +133,7 @@ def _add_scoring(command: argparse.ArgumentParser) -> None:
         "--num-real": (whole(1, 10_000_000), "real images (all)"),
         "--split": (str, "of the data: train or test (train)"),
         "--seed": (whole(0, LARGEST_SEED), "the first image's; image n has seed + n (0)"),
-        "--batch-size": (whole(1, 4096), "images a model makes at a time (1 on a CPU, 64 on an accelerator)"),
+        "--batch-size": (whole(1, 4096), "images a model makes at a time (16 on a CPU, 64 on an accelerator)"),
         "--resolution": (whole(1, 4096), "of two sets of images without a model, to which both are brought"),
         "--bootstrap": (whole(0, 100_000), "resamplings an interval is made of; 0: no intervals (100)"),
         "--device": (str, "cpu, cuda or mps (cpu)"),

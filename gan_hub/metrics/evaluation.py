@@ -22,6 +22,7 @@ from gan_hub.models.abilities import Semantic
 from gan_hub.pipeline import INDEX_NAME, GANPipeline
 
 NUM_IMAGES = 10_000  # of a model, unless another number is asked for
+BATCH = 16, 64  # images a model makes at a time, on a CPU and on an accelerator
 DEFAULT = ("fd", "accuracy")  # what is scored if nothing is said, where it can be
 REPLICATES = 100  # resamplings an interval is made of
 OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets; for others one must be named
@@ -170,7 +171,7 @@ def _drawn(pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int
     if whole(count) is None or count < 1:
         raise ValueError(f"num_images={shown(num_images)} is not allowed; it is a whole number from 1.")
     maps = reals.maps if isinstance(pipe.generator, Semantic) else None
-    return Pictures.of_model(pipe, count, seed, batch_size, maps)
+    return Pictures.of_model(pipe, count, seed, batch_size or BATCH[pipe.device.type != "cpu"], maps)
 
 
 def _shape(extractor: Extractor, resolution, dataset) -> tuple[int | Sequence[int], int]:
