@@ -91,7 +91,8 @@ def test_images_that_are_shipped_are_left_out_of_training(shapes_npz, tmp_path):
     np.savez(shipped, images=everything.images[:40, ..., 0], labels=everything.labels[:40])
     config = TrainConfig(data=str(shapes_npz), real_samples=str(shipped), real_samples_notice="made up")
     data = load_data(config)
-    assert len(data.real_samples) == 40 and len(data.train) == 260
+    assert len(data.real_samples) == 40 and len(data.train) == 260 and data.left_out == 40
+    assert load_data(TrainConfig(data=str(shapes_npz))).left_out == 0
     trained_on = {image.tobytes() for image in data.train.images}
     assert not any(image.tobytes() in trained_on for image in data.real_samples.images)
 
@@ -126,7 +127,7 @@ def test_data_without_a_test_split_keeps_some_back(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (50, 28, 28), dtype=np.uint8)
     np.savez(path, images=images)
     data = load_data(TrainConfig(data=str(path), conditional=False, held_out=1000))
-    assert (len(data.train), len(data.held_out)) == (40, 10)
+    assert (len(data.train), len(data.held_out), data.left_out) == (40, 10, 10)
     assert {i.tobytes() for i in data.train.images} | {i.tobytes() for i in data.held_out.images} == {
         image.tobytes() for image in images
     }
