@@ -15,7 +15,7 @@ from filelock import FileLock
 from benchmarks.created_equal import __main__ as command
 from benchmarks.created_equal import network, study, table
 from benchmarks.created_equal.losses import BASELINE, CONTROLS, LOSSES, OURS, PROTOCOL
-from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, Task, agreed, kimg_within, minutes
+from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, Task, agreed, kimg_within, minutes, scored_within
 from gan_hub.models import ARCHITECTURES, CLASSES
 
 FOLDER = Path(command.__file__).parent
@@ -133,6 +133,37 @@ def test_a_budget_is_filled_with_images_and_never_overrun():
         kimg_within(30, paces, seconds_per_score=5)
 
 
+def test_scores_take_a_quarter_of_a_budget_at_most_or_the_fewest_images():
+    assert [scored_within(seconds, 10, 0.001) for seconds in (401, 399, 101, 39, 1)] == [
+        10_000,
+        5_000,
+        2_500,
+        1_000,
+        1_000,
+    ]
+
+
+def test_a_budget_is_measured_before_anything_is_known_of_its_length(monkeypatch, tmp_path):
+    monkeypatch.setattr(study, "score", lambda *given: {})
+    monkeypatch.setattr(study, "Match", Instant)
+    seconds, each = study.timing(Plan(0.0, "20 minutes", PROTOCOL, NS, ["mnist"], 2), tmp_path)
+    assert len(seconds) == 2 and min(seconds) > 0 <= each
+
+
+class Instant:
+    """Players that take no time; their configuration is built as for a run."""
+
+    def __init__(self, config):
+        assert config.total_kimg > 0
+        self.players = self
+
+    def step(self, step: int) -> None:
+        pass
+
+    def published(self):
+        return None, None
+
+
 @pytest.mark.parametrize(("text", "value"), [("20m", 20), ("1.5h", 90)])
 def test_budgets_are_minutes_or_hours(text, value):
     assert minutes(text) == value
@@ -150,8 +181,8 @@ def never(plan: Plan) -> float:
 
 def test_a_plan_is_measured_once_and_resumed_afterwards(tmp_path):
     asked = Plan(0.0, "20 minutes on 1 process(es)", PROTOCOL, ROWS, ["mnist"], 3)
-    first = agreed(tmp_path, asked, lambda plan: 4.8)
-    assert first.kimg == 4.8
+    first = agreed(tmp_path, asked, lambda plan: dataclasses.replace(plan, kimg=4.8, generated_images=2500))
+    assert (first.kimg, first.generated_images) == (4.8, 2500)
     assert agreed(tmp_path, asked, never) == first
     assert agreed(tmp_path, dataclasses.replace(asked, budget=""), never) == first
 
@@ -170,7 +201,6 @@ def test_rows_data_and_seeds_may_be_added_to_a_plan(tmp_path):
         ({"budget": "full"}, "(budget: 1.6 kimg there, full now)"),
         ({"protocol": PROTOCOL | {"beta1": 0.0}}, "(protocol: "),
         ({"rows": {"NS GAN": {"loss": "hinge"}}}, "(NS GAN: "),
-        ({"generated_images": 50}, "(generated_images: 10000 there, 50 now)"),
     ],
 )
 def test_a_changed_plan_is_refused(tmp_path, changed, said):

@@ -4,13 +4,24 @@ import argparse
 import multiprocessing
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from benchmarks.created_equal import network
 from benchmarks.created_equal.losses import CONTROLS, LOSSES, OURS, PROTOCOL
-from benchmarks.created_equal.plan import FULL_KIMG, PLAN_NAME, Plan, Task, agreed, kimg_within, minutes, read
+from benchmarks.created_equal.plan import (
+    FULL_KIMG,
+    PLAN_NAME,
+    Plan,
+    Task,
+    agreed,
+    kimg_within,
+    minutes,
+    read,
+    scored_within,
+)
 from benchmarks.created_equal.study import EXTRACTOR, rescore, results_of, timing, work
 
 HERE = Path(__file__).parent
@@ -68,13 +79,25 @@ def asked(args: argparse.Namespace) -> Plan:
 def begin(args: argparse.Namespace) -> Plan:
     """The plan to follow, measured where a budget asks for it."""
 
-    def measure(plan: Plan) -> float:
-        seconds, score = timing(plan, args.runs / "timing")
-        return kimg_within(60 * minutes(args.budget) * args.processes, seconds, score)
+    def measure(plan: Plan) -> Plan:
+        torch.set_num_threads(threads_each(args))
+        seconds, seconds_per_image = timing(plan, args.runs / "timing")
+        budget = 60 * minutes(args.budget) * args.processes
+        images = scored_within(budget, len(seconds), seconds_per_image)
+        kimg = kimg_within(budget, seconds, seconds_per_image * images)
+        return replace(plan, kimg=kimg, generated_images=images)
 
     plan = agreed(args.results, asked(args), measure)
-    print(f"a plan of {len(plan.tasks())} runs of {plan.kimg:g} kimg ({plan.budget})", flush=True)
+    print(
+        f"a plan of {len(plan.tasks())} runs of {plan.kimg:g} kimg, each scored by {plan.generated_images:,} images "
+        f"({plan.budget})", flush=True,
+    )  # fmt: skip
     return plan
+
+
+def threads_each(args: argparse.Namespace) -> int:
+    """Of each process, so that together they have no more than there are cores."""
+    return max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // args.processes))
 
 
 def worker(plan: Plan, tasks: list[Task], results: Path, runs: Path, threads: int) -> None:
@@ -86,9 +109,8 @@ def worker(plan: Plan, tasks: list[Task], results: Path, runs: Path, threads: in
 
 def share(plan: Plan, args: argparse.Namespace) -> bool:
     """Lets several processes do the runs that were asked for; whether all of them came to their end."""
-    threads = max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) // args.processes))
     wanted = set(asked(args).tasks())
-    given = plan, [task for task in plan.tasks() if task in wanted], args.results, args.runs, threads
+    given = plan, [task for task in plan.tasks() if task in wanted], args.results, args.runs, threads_each(args)
     if args.processes == 1:
         worker(*given)
         return True

@@ -15,6 +15,7 @@ PLAN_NAME = "plan.json"
 FULL_KIMG = 1200.0  # 20 epochs of 60,000 images
 UNIT = 1600  # images: whole steps of every batch size that divides it
 CHECKPOINT_KIMG = 100.0
+SCORED = (10_000, 5_000, 2_500, 1_000)  # generated images of a score: the paper's number, and what short budgets take
 
 
 class Task(NamedTuple):
@@ -41,7 +42,7 @@ class Plan:
     rows: dict[str, dict]  # name → options over the protocol
     data: list[str]
     seeds: int
-    generated_images: int = 10_000  # a score is made of, against the 10,000 of the test split
+    generated_images: int = SCORED[0]  # a score is made of, against the 10,000 of the test split
 
     def tasks(self) -> list[Task]:
         """All runs in the order of work: a data set after the other, in it a seed after the other, then the rows.
@@ -75,7 +76,13 @@ def kimg_within(seconds: float, seconds_per_kimg: list[float], seconds_per_score
     return min(FULL_KIMG, units * UNIT / 1000)
 
 
-def agreed(results: Path, asked: Plan, measure: Callable[[Plan], float]) -> Plan:
+def scored_within(seconds: float, runs: int, seconds_per_image: float) -> int:
+    """Generated images a score is made of: as many of SCORED as let all scores end in a quarter of the time."""
+    fitting = (images for images in SCORED if 4 * runs * images * seconds_per_image <= seconds)
+    return next(fitting, SCORED[-1])
+
+
+def agreed(results: Path, asked: Plan, measure: Callable[[Plan], Plan]) -> Plan:
     """The plan in `results`, grown by what is asked beyond it; where there is none, the asked one with measured images.
 
     `asked.kimg` 0 is to be measured, `asked.budget` "" leaves the budget to the plan that is there. Rows, data and seeds may
@@ -91,7 +98,7 @@ def agreed(results: Path, asked: Plan, measure: Callable[[Plan], float]) -> Plan
                 f"there is no plan in {results} yet; --budget 20m makes one that fits, --full the whole study."
             )
         else:
-            plan = asked if asked.kimg else replace(asked, kimg=measure(asked))
+            plan = asked if asked.kimg else measure(asked)
         write_json(path, asdict(plan))
     return plan
 
@@ -99,7 +106,7 @@ def agreed(results: Path, asked: Plan, measure: Callable[[Plan], float]) -> Plan
 def grown(plan: Plan, asked: Plan, path: Path) -> Plan:
     """`plan` with the rows, data and seeds of `asked`; raises ValueError where the two contradict each other."""
     pairs = {"budget": (plan.budget, asked.budget or plan.budget), "kimg": (plan.kimg, asked.kimg or plan.kimg)}
-    pairs |= {name: (getattr(plan, name), getattr(asked, name)) for name in ("protocol", "generated_images")}
+    pairs |= {"protocol": (plan.protocol, asked.protocol)}
     pairs |= {row: (plan.rows[row], asked.rows[row]) for row in plan.rows if row in asked.rows}
     for name, (theirs, ours) in pairs.items():
         if theirs != ours:

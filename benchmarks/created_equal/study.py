@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -38,9 +38,8 @@ class Match:
         self.config, self.data, self.accelerator = config, load_data(config), make_accelerator(config)
         self.players = Players(config, self.data.classes, self.accelerator)
         self.batches = Batches(self.data.train, config, self.players.latent_size, self.accelerator)
-        for (
-            descent
-        ) in self.players.descents.values():  # the same Adam in one kernel: a fifth of these large networks' time
+        # The same Adam in one kernel: a fifth of these large networks' time.
+        for descent in self.players.descents.values():
             betas = (config.beta1, config.beta2)
             descent.optimizer = torch.optim.Adam(descent.parameters, betas=betas, fused=True)
 
@@ -95,10 +94,10 @@ def play_out(config: TrainConfig) -> tuple[GANModel, dict]:
 
 
 def score(generator: GANModel, data: str, images: int, metrics: tuple[str, ...] = ("fd",)) -> dict:
-    """The report of a generator against the test split of `data`, in the features of its extractor."""
+    """The report of a generator against the test split of `data`, in the features of its extractor, which are kept."""
     report = evaluate(
         GANPipeline(generator), data, metrics=metrics, extractor=EXTRACTOR[data], num_images=images, seed=0, split="test",
-        replicates=0, scales=False,  # what counts here is how much seeds differ
+        replicates=0, scales=False, keep=True,  # what counts here is how much seeds differ
     )  # fmt: skip
     return report.to_dict()
 
@@ -150,8 +149,8 @@ def work(plan: Plan, tasks: list[Task], results: Path, runs: Path) -> list[Task]
 
 
 def rescore(plan: Plan, results: Path, runs: Path, metrics: tuple[str, ...]) -> int:
-    """Scores every run anew whose generator is still there, with other metrics as well; returns how many."""
-    count = 0
+    """Scores every run anew whose generator is still there, with other metrics beside fd; returns how many."""
+    count, metrics = 0, tuple(dict.fromkeys(("fd", *metrics)))
     for task in plan.tasks():
         path, folder = results / f"{task.slug}.json", runs / task.slug / "generator"
         if not (path.is_file() and folder.is_dir()):
@@ -170,8 +169,9 @@ def results_of(plan: Plan, results: Path) -> dict[Task, dict]:
 
 
 def timing(plan: Plan, runs: Path) -> tuple[list[float], float]:
-    """(seconds a kimg of every run of the plan, seconds a score), from some steps of each row on this machine."""
+    """(seconds a kimg of every run of the plan, seconds a scored image), from some steps of each row on this machine."""
     seconds, generator = {}, None
+    plan = replace(plan, kimg=100.0)  # how long a run is has still to be found
     for row in plan.rows:
         config = plan.config(Task(plan.data[0], row, 0), runs)
         match = Match(config)
@@ -183,7 +183,8 @@ def timing(plan: Plan, runs: Path) -> tuple[list[float], float]:
         seconds[row] = 1000 * (time.monotonic() - began) / (TIMED * config.batch_size)
         generator = match.players.published()[0]
         print(f"{row}: {1000 / seconds[row]:.0f} img/s", flush=True)
+    score(generator, plan.data[0], 2)  # the real images are measured once for all runs
     began = time.monotonic()
     score(generator, plan.data[0], TIMED_IMAGES)
-    each = (time.monotonic() - began) * plan.generated_images / TIMED_IMAGES
+    each = (time.monotonic() - began) / TIMED_IMAGES
     return [seconds[task.row] for task in plan.tasks()], each

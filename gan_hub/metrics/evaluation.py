@@ -230,8 +230,8 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
         "data": data,
         "real_images": len(e.reals_set),
         "real_split": split,
-        "real_sha256": e.reals_set.fingerprint(),
-        "held_out_sha256": e.held_out_set.fingerprint() if e.held_out_set is not None else None,
+        "real_sha256": ImageSet(e.reals_set.images).fingerprint(),  # of pixels alone, whatever labels came with them
+        "held_out_sha256": ImageSet(e.held_out_set.images).fingerprint() if e.held_out_set is not None else None,
         "generated_images": e.pictures.count,
         "seed": None if e.pipe is None else e.seed,
         "dtype": None if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
