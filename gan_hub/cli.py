@@ -340,18 +340,14 @@ def evaluate(given: argparse.Namespace) -> None:
 
 def _table(found) -> str:
     """A report for a terminal: a line a score, then what it was measured with."""
+    from gan_hub.hub.cards import in_words
+
     width = max(map(len, (*found.scores, *found.scales)))
+    between = {name: "  ({:.4g} to {:.4g})".format(*ends) for name, ends in found.intervals.items()}
     lines = [
-        f"{name:{width}}  {value:.4g}"
-        + ("  ({:.4g} to {:.4g})".format(*found.intervals[name]) if name in found.intervals else "")
-        for name, value in found.scores.items()
+        f"{name:{width}}  {value:.4g}{between.get(name, '')}" for name, value in (found.scores | found.scales).items()
     ]
-    lines += [f"{name:{width}}  {value:.4g}" for name, value in found.scales.items()]
-    return (
-        "\n".join(lines)
-        + "\n"
-        + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.provenance.items())
-    )
+    return "\n".join([*lines, in_words(found.provenance)])
 
 
 def _again(given: argparse.Namespace, folder: Path) -> str:

@@ -64,6 +64,11 @@ accelerate launch train.py {recipe}
 """
 
 
+def in_words(provenance: dict[str, object]) -> str:
+    """What a number was measured with, in one line; what does not apply is left out."""
+    return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in provenance.items() if value is not None)
+
+
 def written(value: float) -> str:
     """A number for a card: three decimals, or two digits of what is smaller; a count as it is."""
     if isinstance(value, int):
@@ -85,7 +90,7 @@ class Scored:
         """The text under "Scores"."""
         rows = [f"| **{name}** | **{written(value)}** | {self._between(name)} |" for name, value in self.scores.items()]
         rows += [f"| {name} | {written(value)} | |" for name, value in self.scales.items()]
-        said = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.provenance.items())
+        said = in_words(self.provenance)
         text = "\n".join(["| measure | value | 95 % interval |", "|---|---|---|", *rows])
         text += f"\n\nMeasured with: {said}."
         if "FID" not in self.scores:
