@@ -119,6 +119,11 @@ def _what_with(metrics, extractor, weights, dataset) -> tuple[list[str], Extract
         raise ValueError(
             f"fid is a distance in the features of inception, and no other is called so; with {extractor.name!r} ask for fd."
         )
+    if "fid" in names and not extractor.is_fid_inception:
+        raise ValueError(
+            "fid is measured with the Inception of 2015, and these weights are not known to be it (docs/metrics.md says how "
+            "they can be); ask for fd, which is then called FD-inception."
+        )
     return list(dict.fromkeys("fd" if name == "fid" else name for name in names)), extractor
 
 

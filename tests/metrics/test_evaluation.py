@@ -177,6 +177,10 @@ def test_no_number_is_called_fid_but_inceptions(reals, tiny_pipeline):
         ValueError, match="fid is a distance in the features of inception, and no other .* 'digits' ask"
     ):
         evaluate(tiny_pipeline, reals, ("fid",), extractor="digits")
+    another = Extractor("digits")
+    another.name = "inception"  # of whatever weights
+    with pytest.raises(ValueError, match="these weights are not known to be it .* called FD-inception"):
+        evaluate(tiny_pipeline, reals, ("fid",), extractor=another)
     with pytest.raises(ValueError, match="extractor 'inception' needs weights"):
         evaluate(tiny_pipeline, reals, ("fid",))
 
