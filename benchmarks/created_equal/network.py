@@ -106,7 +106,7 @@ class InfoGANDiscriminator(GANModel):
             return self.layers(images).squeeze(1)  # (N,)
 
 
-class InfoGANAutoencoder(Autoencoding, GANModel):
+class InfoGANAutoencoder(Autoencoding):
     """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction. 1.07 M.
 
     The study's discriminator for BEGAN: the convolutions of the others around a code of 64 numbers, and without their
@@ -141,14 +141,6 @@ class InfoGANAutoencoder(Autoencoding, GANModel):
     def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, C, H, W) in [-1, 1] → what the autoencoder makes of them, in the same shape and range."""
         return torch.tanh(self.layers(images))
-
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
-    ) -> torch.Tensor:
-        self.need_labels(labels)
-        with precision(images.device, force_fp32):
-            error = (images - self.reconstruct(images)).abs()  # (N, C, H, W)
-            return -error.mean((1, 2, 3), dtype=torch.promote_types(error.dtype, torch.float32))  # (N,)
 
 
 def init_weights(module: nn.Module) -> None:

@@ -45,11 +45,20 @@ class Growing:
         return double(small, self.levels - stage)
 
 
-class Autoencoding:
+class Autoencoding(GANModel):
     """Discriminators that reconstruct images, and whose score is minus the error: what the loss began is played with.
 
     A subclass has `reconstruct`, images (N, C, H, W) → the same shape (Berthelot et al. 2017, section 3.1).
     """
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
+    ) -> torch.Tensor:
+        """−L(x) of section 3.1 with η = 1, per image and per number of it; at most 0, larger where it looks more real."""
+        self.need_labels(labels)
+        with precision(images.device, force_fp32):
+            error = (images - self.reconstruct(images)).abs()  # (N, C, H, W)
+            return -error.mean((1, 2, 3), dtype=torch.promote_types(error.dtype, torch.float32))  # (N,)
 
 
 class StyleBased(GANModel):

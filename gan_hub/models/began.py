@@ -98,7 +98,7 @@ class BEGANGenerator(GANModel):
             return torch.tanh(self.decoder(z))  # (N, C, H, W)
 
 
-class BEGANDiscriminator(Autoencoding, GANModel):
+class BEGANDiscriminator(Autoencoding):
     """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction."""
 
     @register_checked
@@ -117,12 +117,3 @@ class BEGANDiscriminator(Autoencoding, GANModel):
     def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, C, H, W) in [-1, 1] → what the autoencoder makes of them, in the same shape, about that range."""
         return self.decoder(self.encoder(images))
-
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
-    ) -> torch.Tensor:
-        """−L(x) of section 3.1 with η = 1, per image and per number of it; at most 0, larger where it looks more real."""
-        self.need_labels(labels)
-        with precision(images.device, force_fp32):
-            error = (images - self.reconstruct(images)).abs()  # (N, C, H, W)
-            return -error.mean((1, 2, 3), dtype=torch.promote_types(error.dtype, torch.float32))  # (N,)

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from gan_hub.hub.places import download_file
 from gan_hub.loading import PICKLE_SUFFIXES, LoadError, read_weights, shown
 from gan_hub.metrics.features import BUNDLED
+from gan_hub.metrics.networks.network import header
 from gan_hub.style_transfer.features import (
     FIRES,
     SQUEEZENETS,
@@ -144,15 +144,7 @@ def read_features(path: Path) -> FeatureNetwork:
 
 def recognise(path: Path) -> Layout:
     """The layout whose tensor names are nearest to the file's; read_weights then names the first that differs."""
-    if path.name.endswith(PICKLE_SUFFIXES):
-        raise LoadError(f"{path}: a pickle, which can run code; only .safetensors files are ever loaded.")
-    if not os.path.isfile(path):
-        raise LoadError(f"{path}: not found, or not a regular file.")
-    try:
-        with safe_open(path, "pt") as file:
-            names = set(file.keys())
-    except (SafetensorError, OSError, ValueError) as error:
-        raise LoadError(f"{path}: not a safetensors file ({shown(str(error))}).") from error
+    names, _ = header(path)
     layout = min(LAYOUTS, key=lambda layout: len(names ^ (layout.names.keys() | layout.head_shapes.keys())))
     if names.isdisjoint(layout.names):
         known = "; ".join(layout.title for layout in LAYOUTS)
