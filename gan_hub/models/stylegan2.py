@@ -56,6 +56,9 @@ class Resample(nn.Module):
 
     def halve(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, H/2, W/2): the filter, then every second pixel."""
+        # In bf16 on a CPU the gradient of the strided form takes 5 to 20 times as long.
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu":
+            return self.blur(x, padding=1)[:, :, ::2, ::2]
         return self.blur(x, padding=1, stride=2)
 
 

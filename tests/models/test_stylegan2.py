@@ -230,6 +230,18 @@ def test_the_filter_is_the_papers_with_one_pixel_spread_as_it_says():
 # ------------------------------------------------------------------------------------------ rows of w
 
 
+def test_halving_in_bfloat16_and_its_gradient_are_those_of_float32():
+    images = {torch.float32: torch.randn(2, 3, 8, 12)}
+    images[torch.bfloat16] = images[torch.float32].bfloat16()
+    halves, gradients = {}, {}
+    for dtype, x in images.items():
+        halves[dtype] = Resample().halve(x.requires_grad_())
+        (halves[dtype] * torch.arange(24).view(4, 6)).sum().backward()
+        gradients[dtype] = x.grad
+    for found in (halves, gradients):
+        torch.testing.assert_close(found[torch.bfloat16].float(), found[torch.float32], rtol=0.02, atol=0.02)
+
+
 def test_every_row_of_ws_is_heard():
     model = generator().eval()
     ws = model.map(torch.randn(1, 6))
