@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.data import NAMED, ImageSet, NoSuchSplit, hold_out, load_images, without
+from gan_hub.data.load import Named
 from tests.made_files import bad_files, encoded, picture, write, zipped
 
 GOOD = {f"{name}/{seed}.png": encoded(picture(seed)) for seed, name in enumerate(("b", "a", "c", "a", "b"))}
@@ -440,15 +441,18 @@ def test_a_known_name_is_looked_for_below_the_data_folder_first(tmp_path, monkey
         load_images("mnist", 28, 1)
 
 
-def test_every_known_name_has_a_place_on_the_hub_and_different_labels():
+def test_every_known_name_is_drawn_or_has_a_place_on_the_hub_and_different_labels():
     for name, place in NAMED.items():
-        assert "/" in place.hub_id and len(set(place.label_names)) == len(place.label_names) == 10, name
+        if place.drawn is None:
+            assert "/" in place.hub_id and len(set(place.label_names)) == len(place.label_names) == 10, name
+        else:
+            assert place == Named(drawn=place.drawn), name  # nowhere to be looked for, and no labels
 
 
 @pytest.mark.parametrize("source", ["no-such-thing", "/no/such/folder", "", "a b/c", "x" * 100])
 def test_an_unknown_source_is_refused_with_what_is_known(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="known names: mnist, fashion-mnist|no usable image"):
+    with pytest.raises(ValueError, match="known names: mnist, fashion-mnist, avatars|no usable image"):
         load_images(source, 28, 1)
 
 

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,11 +27,18 @@ FOLDER_VARIABLE = "GAN_HUB_DATA"  # a folder with one sub-folder a named data se
 
 @dataclass(frozen=True)
 class Named:
-    """A data set known by name: where to look on this machine, then on the Hub."""
+    """A data set known by name: where to look on this machine, then on the Hub; or how it is drawn."""
 
-    places: tuple[str, ...]
-    hub_id: str
-    label_names: tuple[str, ...]
+    places: tuple[str, ...] = ()
+    hub_id: str | None = None  # None where it is drawn
+    label_names: tuple[str, ...] | None = None
+    drawn: Callable[[str], Listing] | None = None  # split → its images, which are looked for nowhere
+
+
+def _avatars(split: str) -> Listing:
+    from gan_hub.data import avatars  # not above: `python -m gan_hub.data.avatars` would find itself imported already
+
+    return avatars.listing(split)
 
 
 NAMED = {
@@ -41,6 +48,7 @@ NAMED = {
         "zalando-datasets/fashion_mnist",
         ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     ),
+    "avatars": Named(drawn=_avatars),
 }
 
 
@@ -56,13 +64,14 @@ def load_images(
 ) -> ImageSet:
     """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 to 4 `channels`.
 
-    `source` is a known name (mnist, fashion-mnist), a folder of images (class sub-folders become labels), a .zip of the
-    same, a .parquet file or a folder of them, a folder with idx files, an .npz (x_train, y_train, x_test, y_test, or
-    images, labels), or a Hub data set id. How a picture of another size or kind becomes an image, `images.fit_pil`
-    says; docs/data.md has all of it as tables. `limit` takes the first so many files or rows.
+    `source` is a known name (mnist, fashion-mnist, avatars), a folder of images (class sub-folders become labels), a
+    .zip of the same, a .parquet file or a folder of them, a folder with idx files, an .npz (x_train, y_train, x_test,
+    y_test, or images, labels), or a Hub data set id. How a picture of another size or kind becomes an image,
+    `images.fit_pil` says; docs/data.md has all of it as tables. `limit` takes the first so many files or rows.
 
-    Files that cannot be used are skipped and counted; with `strict`, they are an error. Above `memory_bytes`, and for a
-    Hub data set, the decoded images are kept on the disk (kept.py), and above it they also stay there (`ImageSet`).
+    Files that cannot be used are skipped and counted; with `strict`, they are an error. Above `memory_bytes`, for a Hub
+    data set and for one that is drawn, the decoded images are kept on the disk (kept.py), and above it they also stay
+    there (`ImageSet`).
     Raises ValueError where nothing usable is found, NoSuchSplit where only the split is missing.
     """
     size = height_width(resolution)
@@ -70,11 +79,10 @@ def load_images(
         raise ValueError(f"split {split!r} is not allowed; choose train or test.")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ValueError(f"limit {limit!r} is not allowed; it is a whole number from 1, or None.")
-    names = None
-    if source in NAMED:
-        names = list(NAMED[source].label_names)
+    known = NAMED.get(source, Named())
+    if source in NAMED and known.drawn is None:
         source = _find_named(source)
-    listing = _listing(source, split)
+    listing = known.drawn(split) if known.drawn is not None else _listing(source, split)
     row_bytes = size[0] * size[1] * channels
     if listing.keep or min(listing.count, limit or math.inf) * row_bytes > memory_bytes:
         images, labels, own_names, unusable = kept(source, listing, size, channels, split, limit)
@@ -87,7 +95,7 @@ def load_images(
         raise ValueError(f"data {source!r}: no usable image in it. {found.report()}")
     if None not in labels:
         found.labels = np.array(labels, dtype=np.int64)
-        found.label_names = _label_names(source, found.labels, own_names, names)
+        found.label_names = _label_names(source, found.labels, own_names, known.label_names)
     return found
 
 
@@ -143,13 +151,13 @@ def _in_memory(listing: Listing, size: tuple[int, int], channels: int, limit: in
     return images[: len(labels)], labels, names, unusable
 
 
-def _label_names(source: str, labels: np.ndarray, own: list[str] | None, known: list[str] | None) -> list[str]:
+def _label_names(source: str, labels: np.ndarray, own: list[str] | None, known: Sequence[str] | None) -> list[str]:
     """One name a class: the source's own, else the known set's, else numbers. Raises ValueError where a label has none."""
     names, classes = own or known, int(labels.max()) + 1
     most = len(names) if names else MAX_CLASSES
     if classes > most:
         raise ValueError(f"data {source!r}: label {classes - 1} is in it, but there are at most {most} classes.")
-    return names or [str(label) for label in range(classes)]
+    return list(names) if names else [str(label) for label in range(classes)]
 
 
 def _find_named(name: str) -> str:
