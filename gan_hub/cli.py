@@ -81,8 +81,8 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--debug", action="store_true", help="show tracebacks")
         return added
 
-    command("list", "the bundled models with data, size and scores")
-    command("info", "what a model is made of, and how good its discriminator judges").add_argument(
+    command("list", "the bundled models: network, data, size, score and how well their discriminators judge")
+    command("info", "what a model is made of, its scores, and how well its discriminator judges").add_argument(
         "model", metavar="MODEL", help=MODEL_HELP
     )
 
@@ -248,18 +248,38 @@ def written(path: Path) -> Iterator[Path]:
 
 def list_(given: argparse.Namespace) -> None:
     from gan_hub.hub.zoo import list_models
-    from gan_hub.images import height_width
 
     models = list_models()
-    for model in models:
-        height, width = height_width(model.resolution)
-        scores = ", ".join(f"{name} {value:g}" for name, value in model.scores.items())
-        print(f"{model.name}  {model.dataset}, {width} × {height}, {model.megabytes:g} MB; {scores}")
     if not models:
         print("no models at hand: they lie in model_cards/ of a source checkout; others load by their Hub id.")
+        return
+    rows = [("model", "network", "data", "pixels", "MB", "score", "AUC"), *map(_row, models)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _row(model) -> tuple[str, ...]:
+    """A bundled model in the columns of `list`: MB are of float32 weights, AUC is its discriminator's against it."""
+    from gan_hub.hub.cards import written
+    from gan_hub.images import height_width
+
+    height, width = height_width(model.resolution)
+    told = "from maps" if model.from_maps else f"{len(model.label_names)} classes" if model.label_names else ""
+    return (
+        model.name,
+        f"{model.architecture}, {told}" if told else model.architecture,
+        model.dataset,
+        f"{width} × {height} {'grey' if model.channels < 3 else 'RGB'}",
+        f"{model.megabytes:.1f}",
+        "–" if model.score is None else f"{model.score[0]} {written(model.score[1])}",
+        "–" if model.auc is None else f"{model.auc:.3f}",
+    )
 
 
 def info(given: argparse.Namespace) -> None:
+    from gan_hub.hub.places import bundled
+    from gan_hub.hub.zoo import describe
     from gan_hub.images import height_width
 
     pipe = _load(given.model)
@@ -276,6 +296,10 @@ def info(given: argparse.Namespace) -> None:
     judge = pipe.calibration
     if judge is not None:
         print(f"judge: held-out AUC {judge.auc:.3f}, calibration error {judge.error:.3f}, {judge.images:,} images")
+    if given.model in bundled():  # nobody vouches for the card of another
+        known = describe(given.model, bundled()[given.model])
+        told = ", ".join(f"{name} {value:g}" for name, value in known.scores.items())
+        print(f"scores against {known.dataset}, as its card states them: {told}")
     print(f"files: {pipe.name_or_path}")
 
 

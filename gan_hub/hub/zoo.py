@@ -7,7 +7,10 @@ from huggingface_hub import ModelCard
 
 from gan_hub.hub.cards import CARD_NAME
 from gan_hub.hub.places import bundled
-from gan_hub.loading import read_json
+from gan_hub.images import height_width
+from gan_hub.loading import WEIGHTS_NAME, read_json
+
+JUDGE_NAME = "judge.json"
 
 
 @dataclass(frozen=True)
@@ -20,23 +23,48 @@ class ModelInfo:
     label_names: list[str] | None
     megabytes: float  # of the generator's float32 weights
     scores: dict[str, float]
+    architecture: str = "unknown"  # as its class is called: "DCGAN", "StyleGAN2"
+    channels: int = 1  # 1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity
+    from_maps: bool = False  # whether it draws from maps of semantic classes
+    auc: float | None = None  # held out, of its discriminator against it; None where it has no judge
+
+    @property
+    def score(self) -> tuple[str, float] | None:
+        """(name, value) of the score to compare it by: its Fréchet distance, else its first; None where it has none."""
+        own = [(name, value) for name, value in self.scores.items() if "AUC" not in name]
+        return next((each for each in own if each[0].startswith(("FD-", "FID"))), own[0] if own else None)
 
 
 def list_models() -> list[ModelInfo]:
-    """The bundled models with data set, size and scores as their cards state them; reads no weights."""
-    return [describe(name, folder) for name, folder in bundled().items()]
+    """The bundled models with data set, size and scores as their cards state them; reads no weights.
+
+    From small to large images, those of one data set together, the best of them first.
+    """
+    return sorted((describe(name, folder) for name, folder in bundled().items()), key=_place)
 
 
 def describe(name: str, folder: Path) -> ModelInfo:
-    """One model folder, from its config.json and the metadata of its card."""
+    """One model folder, from its configs and, where it has one, the metadata of its card."""
     summary = read_json(folder / "config.json")
-    card = ModelCard.load(folder / CARD_NAME).data
-    results = card.eval_results or []
+    network = read_json(folder / "generator" / "config.json")
+    card, judge = folder / CARD_NAME, folder / JUDGE_NAME
+    results = (ModelCard.load(card).data.eval_results if card.is_file() else None) or []
     return ModelInfo(
         name=name,
         dataset=results[0].dataset_name if results else "unknown",
         resolution=summary["resolution"],
         label_names=summary["label_names"],
-        megabytes=round((folder / "generator" / "diffusion_pytorch_model.safetensors").stat().st_size / 1e6, 2),
+        megabytes=round((folder / "generator" / f"{WEIGHTS_NAME}.safetensors").stat().st_size / 1e6, 2),
         scores={result.metric_name: result.metric_value for result in results},
+        architecture=str(network.get("_class_name", "unknown")).removesuffix("Generator"),
+        channels=summary["channels"],
+        from_maps="semantic_names" in summary,
+        auc=read_json(judge)["auc"] if judge.is_file() else None,
     )
+
+
+def _place(model: ModelInfo) -> tuple:
+    """What the list is sorted by. A score says more of the same data only, and is the better the smaller."""
+    height, width = height_width(model.resolution)
+    score_name, value = model.score or ("~", 0.0)  # ~ is behind every letter
+    return height * width, model.channels, model.dataset, score_name, value, model.name
