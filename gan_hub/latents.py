@@ -27,6 +27,17 @@ def check_seeds(seeds: Sequence[int]) -> list[int]:
     return checked
 
 
+def spell(numbers: Sequence[int]) -> str:
+    """[0, 1, 2, 3, 14] → "0-3, 14": a list of seeds in words."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+
+
 def whole(value: object) -> int | None:
     """A Python, numpy or torch whole number as an int; None for anything else, bools and 3.0 included."""
     if isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) is torch.bool:

@@ -50,6 +50,11 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
 
 def read_json(path: Path) -> dict:
     """A JSON object from `path`: UTF-8, no duplicate keys, no NaN or Infinity. Raises LoadError."""
+    return parse_json(path, read_bytes(path, MAX_JSON_BYTES))
+
+
+def parse_json(path: Path, data: bytes) -> dict:
+    """`read_json` of bytes that are at hand; errors name `path` as where they come from."""
 
     def refuse_constant(name: str):
         raise ValueError(f"{name} is not a JSON number")
@@ -60,7 +65,6 @@ def read_json(path: Path) -> dict:
             raise ValueError(f"duplicate key {shown(next(k for k in keys if keys.count(k) > 1))}")
         return dict(pairs)
 
-    data = read_bytes(path, MAX_JSON_BYTES)
     try:
         value = json.loads(data.decode("utf-8"), parse_constant=refuse_constant, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:

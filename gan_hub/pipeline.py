@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -24,8 +24,10 @@ from PIL import Image
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
 
+from gan_hub import concepts as directions
 from gan_hub import latents as latent_space
 from gan_hub import segmentations as semantic_maps
+from gan_hub.concepts import Concept
 from gan_hub.hub.places import resolve
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
 from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
@@ -49,7 +51,7 @@ class GANOutput:
     """What a pipeline made: images in the asked type, and what makes them again."""
 
     images: list[Image.Image] | torch.Tensor | np.ndarray
-    latents: torch.Tensor  # (N, Z) float32 on the CPU, before truncation
+    latents: torch.Tensor  # (N, Z) float32 on the CPU, before truncation, and before concepts moved them
     labels: list[int] | None  # class index of each image; None for an unconditional model
     seeds: list[int] | None  # None where the latents were given
     segmentations: torch.Tensor | None = None  # (N, H, W) uint8, the map of each image; None for a model without maps
@@ -115,10 +117,12 @@ class GANPipeline(DiffusionPipeline):
         calibration: Calibration | None = None,
         segmentations: torch.Tensor | np.ndarray | None = None,
         semantic_names: Sequence[str] | None = None,
+        concepts: Mapping[str, Concept] | Iterable[Concept] = (),
     ):
         """`label_names` has one name a class. A model that draws from maps of semantic classes brings examples of them,
         `segmentations`, whole numbers (M, H, W), M from 1 to 64; `semantic_names` has one name a semantic class (never
-        `label_names`, which are classes of whole images). Raises ValueError where the parts do not fit each other.
+        `label_names`, which are classes of whole images). `concepts` are named directions of the latents, by which
+        images can be changed (`gan_hub.concepts`). Raises ValueError where the parts do not fit each other.
         """
         super().__init__()
         self.register_modules(generator=generator, discriminator=discriminator)
@@ -134,6 +138,7 @@ class GANPipeline(DiffusionPipeline):
         self.label_names = list(label_names) if label_names else None
         self.calibration = calibration
         self._keep_maps(segmentations, semantic_names)
+        self.concepts = directions.by_name(concepts, self._latent_sizes)
 
     def _keep_maps(self, segmentations, semantic_names: Sequence[str] | None) -> None:
         config, classes = self.generator.config, self.generator.config.get("semantic_classes", 0)
@@ -199,6 +204,7 @@ class GANPipeline(DiffusionPipeline):
             pipeline = cls(**components, **names, calibration=calibration, segmentations=examples)
         except ValueError as error:
             raise LoadError(f"{folder}: {error}") from error
+        pipeline.concepts = directions.read(folder, pipeline._latent_sizes, manifest)
         pipeline.register_to_config(_name_or_path=str(folder))
         return pipeline
 
@@ -228,6 +234,8 @@ class GANPipeline(DiffusionPipeline):
             (folder / JUDGE_NAME).unlink(missing_ok=True)
         if self.segmentations is None:
             (folder / semantic_maps.FILE_NAME).unlink(missing_ok=True)
+        if not self.concepts:
+            (folder / directions.FILE_NAME).unlink(missing_ok=True)
         Manifest.write(folder, sorted({*names, *(name for name in kept if (folder / name).is_file())}))
         if push:
             self._upload(folder, repo_id or folder.name, **kwargs)
@@ -277,6 +285,8 @@ class GANPipeline(DiffusionPipeline):
             Calibration.read(folder / JUDGE_NAME)  # what cannot be loaded again is not saved
         if self.segmentations is not None:
             semantic_maps.write(folder, self.segmentations)
+        if self.concepts:
+            directions.write(folder, directions.by_name(self.concepts, self._latent_sizes))
         if variant is None:
             out = self(seeds=REFERENCE_SEEDS, output_type="np")
             save_file(
@@ -317,6 +327,12 @@ class GANPipeline(DiffusionPipeline):
     def latent_size(self) -> int:
         return self.generator.config["latent_size"]
 
+    @property
+    def _latent_sizes(self) -> dict[str, int]:
+        """How long a latent is in each space that a concept of this model may be a direction of."""
+        styles = {"w": len(self.generator.w_avg)} if isinstance(self.generator, StyleBased) else {}
+        return {"z": self.latent_size, **styles}
+
     def sample_latents(self, seeds: Sequence[int]) -> torch.Tensor:
         """z of shape (N, Z), float32 on the CPU; row i depends on `seeds[i]` alone."""
         return latent_space.sample(seeds, self.latent_size)
@@ -334,6 +350,7 @@ class GANPipeline(DiffusionPipeline):
         output_type: str = "pil",
         batch_size: int | None = None,
         segmentation: torch.Tensor | np.ndarray | Image.Image | Sequence[Image.Image] | None = None,
+        concepts: Mapping[str, float] | None = None,
     ) -> GANOutput:
         """Images of `seeds`, of own `latents` (N, Z), or `num_images` of seed, seed + 1, … (random without `seed`).
 
@@ -345,18 +362,23 @@ class GANPipeline(DiffusionPipeline):
         the last bit with the size of the batch, and 64 on an accelerator, where they may.
         `segmentation`: of a model that draws from maps, the semantic class of each pixel: whole numbers (H, W) for all
         images or (N, H, W), or pictures of mode L or P. Where none is given, each latent takes one of the model's examples.
+        `concepts`: strengths by name, as in {"thickness": 1.0}: each image is moved along those of the model's `concepts`,
+        in z before truncation, in w after it; its class and its map stay as they were.
         Raises ValueError, in one sentence, for anything that is not allowed.
         """
         _check_output_type(output_type)
         seeds, z = self._latents(seeds, latents, num_images, seed)
         indices, maps = self._label_indices(labels, z), self._maps(segmentation, z)
-        styled = isinstance(self.generator, StyleBased) and latent_space.check_psi(truncation) != 1
-        truncated = z if styled else latent_space.truncate(z, truncation)
+        moves = directions.moves(directions.by_name(self.concepts, self._latent_sizes), concepts)
+        moved = z + moves["z"] if "z" in moves else z
+        styled = isinstance(self.generator, StyleBased) and (latent_space.check_psi(truncation) != 1 or "w" in moves)
+        truncated = moved if styled else latent_space.truncate(moved, truncation)
 
         def draw(generator: GANModel, *batch: torch.Tensor) -> torch.Tensor:
             if not styled:
                 return generator(*batch)
-            return generator.synthesize(generator.map(*batch, truncation=truncation))
+            ws = generator.map(*batch, truncation=truncation)
+            return generator.synthesize(ws + moves["w"].to(ws) if "w" in moves else ws)
 
         images = self._drawn(draw, self._batches(batch_size, truncated, indices if maps is None else maps))
         labels = None if indices is None else indices.tolist()

@@ -23,6 +23,7 @@ LEVELS = {
     "data": 1,
     "real_samples": 1,
     "segmentations": 1,
+    "concepts": 1,
     "models": 2,
     "pipeline": 3,
     "metrics": 4,

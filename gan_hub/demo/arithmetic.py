@@ -13,7 +13,7 @@ from gan_hub.demo.inputs import OWN, answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE, first_map
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid, save_png
-from gan_hub.latents import arithmetic, neighbours
+from gan_hub.latents import arithmetic, neighbours, spell
 
 GROUPS = ("A", "B", "C")
 FIRST_POOL, FIRST_GROUPS = "0-23", ("0-2", "3-5", "6-8")
@@ -66,7 +66,7 @@ def _equation(model, texts, exemplar_label, label, request):
     images = pipe(
         latents=torch.stack([*around[:4], z, *around[4:]]), labels=result_class, segmentation=first_map(drawn[0])
     ).images
-    files = _files(model, images, dict(zip(GROUPS, map(inputs.spell, groups))), result_class)
+    files = _files(model, images, dict(zip(GROUPS, map(spell, groups))), result_class)
     alt = " ".join(filter(None, ("A − B + C", result_class)))
     tiles = "".join(pictures.img(image, alt, "middle" if place == 4 else "") for place, image in enumerate(images))
     return _html(parts, f'<div class="nine">{tiles}</div>'), *files
@@ -161,7 +161,7 @@ def click(
     texts = [a, b, c]
     group = inputs.seeds(texts[place], 0, MOST_EXEMPLARS)
     group = [other for other in group if other != seed] if seed in group else [*group, seed]
-    texts[place] = inputs.spell(group)
+    texts[place] = spell(group)
     inputs.seeds(texts[place], 0, MOST_EXEMPLARS)
     return *texts, gr.update(value=_captioned(files, seeds, tuple(texts)), selected_index=None)
 
@@ -171,7 +171,7 @@ def surprise(seeds: str, request: gr.Request | None = None):
     """Three groups of three, drawn from the pool without repetition."""
     numbers = inputs.seeds(seeds, len(GROUPS) * SURPRISE_EACH, MOST_POOL)
     secrets.SystemRandom().shuffle(numbers)
-    return [inputs.spell(sorted(numbers[start::3][:SURPRISE_EACH])) for start in range(3)]
+    return [spell(sorted(numbers[start::3][:SURPRISE_EACH])) for start in range(3)]
 
 
 def clear():
@@ -183,7 +183,7 @@ def new_pool() -> str:
     """Seeds of a new pool, in a row."""
     count = len(inputs.seeds(FIRST_POOL))
     first = secrets.randbelow(1_000_000)
-    return inputs.spell(range(first, first + count))
+    return spell(range(first, first + count))
 
 
 @answering

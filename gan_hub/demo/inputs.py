@@ -83,17 +83,6 @@ def seeds(value: object, least: int = 1, most: int = 64) -> list[int]:
     return [seed for numbers in ranges for seed in numbers]
 
 
-def spell(numbers: Sequence[int]) -> str:
-    """[0, 1, 2, 3, 14] → "0-3, 14": what `seeds` reads back as the same list."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
-
-
 def number(value: object, least: float, most: float, name: str) -> float:
     """A finite number in least … most; switches (True is 1 in Python) and texts are none."""
     valid = isinstance(value, (int, float)) and not isinstance(value, bool)

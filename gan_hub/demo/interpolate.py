@@ -7,7 +7,7 @@ from gan_hub.demo.inputs import OWN, answering
 from gan_hub.demo.models import ON_MODEL, first_map
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid, save_animation, save_png
-from gan_hub.latents import INTERPOLATIONS, interpolate
+from gan_hub.latents import INTERPOLATIONS, interpolate, spell
 
 FIRST_SEEDS, MOST_SEEDS = "3, 14, 15", 16
 FIRST_FRAMES, LEAST_FRAMES, MOST_FRAMES = 48, 2, 120
@@ -49,7 +49,7 @@ def walk(
     animation = folder / f"{pictures.file_name(model, 'walk', *numbers[:4])}.webp"
     strip = animation.with_suffix(".png")
     save_animation([pictures.enlarge(image, SHOWN_SIDE) for image in images], animation, SECONDS_PER_FRAME)
-    save_png(grid(images, COLUMNS), strip, model=model, seeds=inputs.spell(numbers), mode=path_kind, label=name)
+    save_png(grid(images, COLUMNS), strip, model=model, seeds=spell(numbers), mode=path_kind, label=name)
     stops = " → ".join(map(str, [*numbers, *numbers[: int(closed)]]))
     status = say(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")
     return str(animation), str(strip), status, str(animation), str(strip)

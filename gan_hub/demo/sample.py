@@ -14,6 +14,7 @@ from gan_hub.demo.inputs import OWN, answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid, save_png
+from gan_hub.latents import spell
 
 FIRST_SEEDS, FIRST_TRUNCATION = "0-15", 1.0
 MOST = 64  # pictures at a time
@@ -60,7 +61,7 @@ def sample(model: str, seeds: str, label: str, truncation: float, request: gr.Re
         path = folder / f"{pictures.file_name(model, f'{position:02d}', 'seed', seed, class_name or '').strip('-')}.png"
         save_png(image, path, model=model, seed=seed, label=class_name, truncation=psi)
         shown.append((str(path), caption))
-    save_png(grid(out.images, 8), folder / "grid.png", model=model, seeds=inputs.spell(numbers), truncation=psi)
+    save_png(grid(out.images, 8), folder / "grid.png", model=model, seeds=spell(numbers), truncation=psi)
 
     count = say(request, "drawn_1" if len(numbers) == 1 else "drawn_n", count=len(numbers))
     status = " · ".join([count, *([name] if name else []), f"{say(request, 'truncation')} {psi:g}"])
@@ -76,7 +77,7 @@ def _zip(folder: Path, model: str) -> Path:
 
 
 def _link(model: str, numbers: list[int], label: str | None, truncation: float) -> str:
-    values = {"model": model, "seeds": inputs.spell(numbers).replace(" ", ""), "truncation": f"{truncation:g}"}
+    values = {"model": model, "seeds": spell(numbers).replace(" ", ""), "truncation": f"{truncation:g}"}
     return "?" + urlencode(values | ({"label": label} if label else {}), safe=",")
 
 
@@ -87,7 +88,7 @@ def new_seeds(seeds: str) -> str:
     except inputs.BadInput:
         count = 16
     first = secrets.randbelow(REROLL_BELOW - count)
-    return inputs.spell(range(first, first + count))
+    return spell(range(first, first + count))
 
 
 @answering
@@ -116,7 +117,7 @@ def from_link(request: gr.Request):
     model = query["model"] if query.get("model") in models.choices() else models.default()
     values = {"seeds": FIRST_SEEDS, "label": OWN, "truncation": FIRST_TRUNCATION}
     checks = {
-        "seeds": lambda text: inputs.spell(inputs.seeds(text, most=MOST)),
+        "seeds": lambda text: spell(inputs.seeds(text, most=MOST)),
         "label": lambda text: inputs.label(text, models.labels(model)) or OWN,
         "truncation": lambda text: inputs.number(_float(text), 0, 1, say(request, "truncation")),
     }

@@ -65,7 +65,8 @@ def download_file(repo_id: str, name: str, **download) -> Path:
 
 def _download(repo_id: str, components: tuple[str, ...], variant: str | None = None, **download) -> Path:
     weights = f"{WEIGHTS_NAME}.{variant}.safetensors" if variant else f"{WEIGHTS_NAME}.safetensors"
-    patterns = ["*.json", "README.md", "reference.safetensors", "segmentations.safetensors", "real_samples.*"]
+    beside = [f"{name}.safetensors" for name in ("reference", "segmentations", "concepts")]
+    patterns = ["*.json", "README.md", *beside, "real_samples.*"]
     needed = [f"{component}/{file}" for component in components for file in ("config.json", weights)]
     # "*" also matches "/": without this line every component's config would be fetched, wanted or not.
     ignored = [f"{component}/*" for component in {"generator", "discriminator"} - set(components)]

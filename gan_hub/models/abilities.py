@@ -61,7 +61,15 @@ class Autoencoding(GANModel):
             return -error.mean((1, 2, 3), dtype=torch.promote_types(error.dtype, torch.float32))  # (N,)
 
 
-class StyleBased(GANModel):
+class Factorable:
+    """Generators whose latent meets linear maps first, from whose weights directions can be read (metrics/directions.py)."""
+
+    def latent_weights(self) -> torch.Tensor:
+        """Those weights (O, Z), a row for each number that they give; in a `StyleBased` network (O, W), of w."""
+        raise NotImplementedError
+
+
+class StyleBased(Factorable, GANModel):
     """Generators that `map` z to w, one row a layer, and `synthesize` from it (Karras et al. 2019, section 2).
 
     A subclass has `mapping`, a network (z (N, Z), labels (N,) or None) → w (N, W); the buffer `w_avg` (W,), the mean of
@@ -94,6 +102,11 @@ class StyleBased(GANModel):
             return ws
         drawn = self.w_avg.lerp(ws[:, :cutoff], truncation)
         return drawn if cutoff is None else torch.cat([drawn, ws[:, cutoff:]], 1)
+
+    def latent_weights(self) -> torch.Tensor:
+        """Of the affine maps from w to the styles of each layer: what a subclass calls `affine`."""
+        affines = [getattr(module, "affine", None) for module in self.modules()]
+        return torch.cat([affine.weight for affine in affines if affine is not None])
 
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded; `noise` overrides the config's."""

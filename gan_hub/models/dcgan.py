@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gan_hub.images import height_width
+from gan_hub.models.abilities import Factorable
 from gan_hub.models.fields import Channels, Choice, Classes, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import Grid, MinibatchStddev, spectral
 from gan_hub.models.modeling import GANModel, precision, register_checked
@@ -72,7 +73,7 @@ class ConditionalNorm(nn.Module):
         return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
 
-class DCGANGenerator(GANModel):
+class DCGANGenerator(Factorable, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double until the image is there."""
 
     @register_checked
@@ -98,6 +99,9 @@ class DCGANGenerator(GANModel):
             )
         )
         self.apply(init_weights)
+
+    def latent_weights(self) -> torch.Tensor:
+        return self.project.weight
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
         self.need_labels(labels)

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.images import height_width
+from gan_hub.models.abilities import Factorable
 from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution
 from gan_hub.models.layers import Perceptron
 from gan_hub.models.modeling import GANModel, precision, register_checked
@@ -44,7 +45,7 @@ def with_class(x: torch.Tensor, labels: torch.Tensor | None, num_classes: int) -
     return torch.cat([x, functional.one_hot(labels, num_classes).to(x.dtype)], 1)
 
 
-class MLPGenerator(GANModel):
+class MLPGenerator(Factorable, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: hidden layers of rectified units, then every pixel."""
 
     @register_checked
@@ -60,6 +61,9 @@ class MLPGenerator(GANModel):
         super().__init__()
         self.shape = (channels, *height_width(resolution))
         self.layers = Perceptron([latent_size + num_classes, *[hidden_size] * hidden_layers, math.prod(self.shape)])
+
+    def latent_weights(self) -> torch.Tensor:
+        return self.layers[0].weight[:, : self.config["latent_size"]]  # a class's numbers come after z's
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
         self.need_labels(labels)

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import MultiScale
+from gan_hub.models.abilities import Factorable, MultiScale
 from gan_hub.models.fields import Channels, Classes, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     EqualisedConvolution,
@@ -98,7 +98,7 @@ class SynthesisBlock(nn.Module):
         return x
 
 
-class MSGGANGenerator(MultiScale, GANModel):
+class MSGGANGenerator(Factorable, MultiScale, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]; with `scales` a list of them, coarse to fine.
 
     A class has an embedding of the size of z, which is joined to it (Mirza & Osindero 2014). With `pixel_norm`, so are
@@ -130,6 +130,11 @@ class MSGGANGenerator(MultiScale, GANModel):
         self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1.0) for width in features)
         for layer in self.to_rgb:
             nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+
+    def latent_weights(self) -> torch.Tensor:
+        return (
+            self.blocks[0].first.weight[: self.config["latent_size"]].flatten(1).t()
+        )  # a class's numbers come after z's
 
     def forward(
         self,

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import Growing, fade
+from gan_hub.models.abilities import Factorable, Growing, fade
 from gan_hub.models.fields import Channels, Classes, Integer, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     Bounded,
@@ -79,7 +79,7 @@ class NormalisedBlock(Block):
         return x
 
 
-class ProGANGenerator(Growing, GANModel):
+class ProGANGenerator(Factorable, Growing, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: a start of h × w, then doubled as often as `level` says.
 
     With classes, the label's unit vector (K,) is appended to z, as the authors' program does, but times √Z after z has
@@ -107,6 +107,9 @@ class ProGANGenerator(Growing, GANModel):
         self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1) for width in features)
         for layer in self.to_rgb:
             nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+
+    def latent_weights(self) -> torch.Tensor:
+        return self.start.weight[: self.config["latent_size"]].flatten(1).t()  # a class's numbers come after z's
 
     def unbounded(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Images (N, C, H, W) of any numbers, mostly in [-1, 1]: the paper's, whose last layer is linear.

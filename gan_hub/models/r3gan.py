@@ -19,6 +19,7 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import nn
 
+from gan_hub.models.abilities import Factorable
 from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import Grid, doublings, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
@@ -210,7 +211,7 @@ class Analysis(nn.Module):
         return x.squeeze(1) if self.embed is None else (x * self.embed(labels)).sum(1)  # (N,)
 
 
-class R3GANGenerator(GANModel):
+class R3GANGenerator(Factorable, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1].
 
     With `tanh` false, images in training mode are the network's own numbers, as in the paper; in eval mode, clipped.
@@ -236,6 +237,9 @@ class R3GANGenerator(GANModel):
         self.layers = Synthesis(
             stages, doublings(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
         )
+
+    def latent_weights(self) -> torch.Tensor:
+        return self.layers.project.weight[:, : self.config["latent_size"]]  # a class's numbers come after z's
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
         self.need_labels(labels)

@@ -6,6 +6,7 @@ import pytest
 from gan_hub.demo import inputs
 from gan_hub.demo.inputs import BadInput
 from gan_hub.demo.texts import TEXTS
+from gan_hub.latents import spell
 from gan_hub.loading import LoadError
 
 NAN, INF = float("nan"), float("inf")
@@ -26,7 +27,7 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_seeds_are_read_from_numbers_and_ranges(text, expected):
     assert inputs.seeds(text) == expected
-    assert inputs.seeds(inputs.spell(expected)) == expected
+    assert inputs.seeds(spell(expected)) == expected
 
 
 @pytest.mark.parametrize(
