@@ -52,7 +52,7 @@ def test_glasses_and_beards_have_their_shares_and_everything_else_is_equally_fre
     for field in fields(avatars.Attributes):
         found = Counter(getattr(face, field.name) for face in faces)
         del found["none"]
-        assert 3 <= len(found) <= 5, field.name
+        assert set(found) == set(avatars.VALUES[field.name]) - {"none"} and 3 <= len(found) <= 5, field.name
         assert max(found.values()) < 1.25 * min(found.values()), field.name
 
 

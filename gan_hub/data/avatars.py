@@ -47,6 +47,21 @@ BEARDS = ("full", "goatee", "moustache")
 CLOTHES = ("crew", "collar", "stripes")
 GLASSES_SHARE, BEARD_SHARE = 0.4, 0.3
 
+# Each attribute's values, in the order in which a classifier may number them.
+VALUES = {
+    "background": tuple(BACKGROUNDS),
+    "skin": tuple(SKINS),
+    "hair": HAIRS,
+    "hair_colour": tuple(HAIR_COLOURS),
+    "eyes": EYES,
+    "brows": BROWS,
+    "mouth": MOUTHS,
+    "glasses": ("none", *GLASSES),
+    "beard": ("none", *BEARDS),
+    "clothes": CLOTHES,
+    "clothes_colour": tuple(CLOTHES_COLOURS),
+}
+
 Colour = str | tuple[int, int, int, int]  # the last of the four is opacity
 Point = tuple[float, float]
 
