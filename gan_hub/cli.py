@@ -22,6 +22,7 @@ EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
   gan-hub list
   gan-hub sample dcgan-fashion-mnist --seeds 0-15 --label sneaker --out grid.png
   gan-hub interpolate dcgan-mnist --seeds 1,5,9 --label 7 --out walk.webp
+  gan-hub concepts my-gan --find brightness,sefa --picture concepts.png
   gan-hub evaluate dcgan-mnist --data mnist --metrics fd,kid,pr --out scores.json
   gan-hub style-transfer photo.jpg painting.jpg out.png --features timm/vgg19.tv_in1k"""
 MODEL_HELP = "a bundled model (see `gan-hub list`), a folder, or a Hub id"
@@ -92,12 +93,22 @@ def parser() -> argparse.ArgumentParser:
     sample.add_argument("--columns", type=whole(1, MOST_IMAGES), help="of the grid; by default as square as can be")
     sample.add_argument("--scale", type=whole(1, 64), default=1, help="whole pixels for one, without smoothing (1)")
 
+    sample.add_argument(
+        "--concept",
+        type=strength,
+        action="append",
+        default=[],
+        metavar="NAME=STRENGTH",
+        help='moves the images along a concept of the model, as in "thickness=1.5"; may be given several times',
+    )
+
     walk = command("interpolate", "walk through the latents of some seeds, as an animation")
     _add_model(walk, least_seeds=2)
     walk.add_argument("--out", type=animation, required=True, metavar="FILE.webp|gif")
     walk.add_argument("--frames", type=whole(2, MOST_IMAGES), default=60, help="of the whole walk, 20 a second (60)")
     walk.add_argument("--scale", type=whole(1, 64), default=1, help="whole pixels for one, without smoothing (1)")
 
+    _add_concepts(command("concepts", "a model's named directions with their measured effects; finds and names them"))
     _add_scoring(command("evaluate", "score a model, or a folder of images, against a data set"))
     two = command("compare", "two reports of `evaluate`, side by side; refused where they were not measured alike")
     two.add_argument("first", type=Path, metavar="FIRST.json")
@@ -117,6 +128,28 @@ def _add_model(command: argparse.ArgumentParser, least_seeds: int) -> None:
         "--label", help="name or index of a class; by default a seed's own, on a walk the first seed's"
     )
     command.add_argument("--truncation", type=float, default=1.0, help="1 (none) … 0 (the mean)")
+
+
+def _add_concepts(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; a folder is changed in place without --out")
+    command.add_argument(
+        "--find",
+        type=listed,
+        default=[],
+        help="comma-separated: thickness, slant, … (docs/concepts.md has all), pca, sefa",
+    )
+    command.add_argument("--count", type=whole(1, 16), default=4, help="concepts that pca and sefa find each (4)")
+    command.add_argument("--seeds", type=seeds(30), default="0-1999", help="that concepts are found with (0-1999)")
+    command.add_argument(
+        "--held-out", type=seeds(1), default="10000-10255", help="that effects are measured with (10000-10255)"
+    )
+    command.add_argument(
+        "--name", type=renaming, action="append", default=[], metavar="OLD=NEW", help='as in "pca 1=bright fur"'
+    )
+    command.add_argument("--drop", type=listed, default=[], help="names of concepts to leave out, comma-separated")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="another folder of this model, or one to be made")
+    command.add_argument("--picture", type=picture, metavar="FILE.png", help="rows of seeds, strengths from -2 to 2")
+    command.add_argument("--scale", type=whole(1, 64), default=1, help="of the picture: whole pixels for one (1)")
 
 
 def _add_scoring(command: argparse.ArgumentParser) -> None:
@@ -195,6 +228,27 @@ def seeds(least: int):
         return [seed for numbers in ranges for seed in numbers]
 
     return read
+
+
+def listed(text: str) -> list[str]:
+    """A reader of "a,b c" → ["a", "b c"]."""
+    return [piece.strip() for piece in text.split(",") if piece.strip()]
+
+
+def renaming(text: str) -> tuple[str, str]:
+    """A reader of "pca 1=bright fur" → ("pca 1", "bright fur")."""
+    old, found, new = (part.strip() for part in text.partition("="))
+    if not old or not found or not new:
+        raise argparse.ArgumentTypeError(f'{text[:40]!r} is not allowed; two names, as in "pca 1=bright fur"')
+    return old, new
+
+
+def strength(text: str) -> tuple[str, float]:
+    """A reader of "thickness=1.5" → ("thickness", 1.5)."""
+    name, _, number = (part.strip() for part in text.partition("="))
+    if not name or not re.fullmatch(r"[-+]?[0-9]{1,3}(\.[0-9]{1,6})?", number, re.ASCII):
+        raise argparse.ArgumentTypeError(f'{text[:40]!r} is not allowed; a name and a number, as in "thickness=1.5"')
+    return name, float(number)
 
 
 def whole(least: int, most: int):
@@ -307,9 +361,11 @@ def sample(given: argparse.Namespace) -> None:
     from gan_hub.images import grid, save_png
 
     pipe = _load(given.model)
-    images = pipe(given.seeds, labels=_label(given, pipe), truncation=given.truncation).images
+    concepts = dict(given.concept)
+    images = pipe(given.seeds, labels=_label(given, pipe), truncation=given.truncation, concepts=concepts).images
     sheet = grid(images, given.columns or math.ceil(math.sqrt(len(images))), scale=given.scale)
     told = {name: getattr(given, name) for name in ("model", "label", "truncation")}
+    told["concepts"] = ", ".join(f"{name}={value:g}" for name, value in concepts.items()) or None
     with written(given.out) as scratch:
         save_png(sheet, scratch, seeds=",".join(map(str, given.seeds)), **told)
     print(f"{given.out}: {len(images)} images")
@@ -333,6 +389,88 @@ def interpolate(given: argparse.Namespace) -> None:
     with written(given.out) as scratch:
         save_animation([image.resize(size, Image.Resampling.NEAREST) for image in images], scratch)
     print(f"{given.out}: {len(images)} frames")
+
+
+def concepts(given: argparse.Namespace) -> None:
+    from gan_hub.concepts import put
+    from gan_hub.images import save_png
+    from gan_hub.metrics.directions import look
+
+    pipe = _load(given.model)
+    changing = bool(given.find or given.name or given.drop)
+    folder = _folder_of_concepts(given, pipe) if changing else None  # before minutes of work
+    found = _found(given, pipe)
+    kept = [concept for name, concept in pipe.concepts.items() if name not in {each.name for each in found}]
+    pipe.concepts = _renamed([*kept, *found], given.name, given.drop)
+    if folder is not None and folder.exists():
+        put(folder, pipe.concepts)
+    elif folder is not None:
+        pipe.save_pretrained(folder)
+    shown = list(pipe.concepts.values())
+    print("\n".join(_told(concept) for concept in shown) or f"{given.model} has no concepts; --find finds some.")
+    if given.picture is not None and shown:
+        sheet = look(pipe, shown, range(4), [step / 2 for step in range(-4, 5)], given.scale)
+        with written(given.picture) as scratch:
+            save_png(sheet, scratch, model=given.model, concepts=", ".join(pipe.concepts), seeds="0-3")
+        print(f"{given.picture}: four rows a concept, in this order; strengths from -2 to 2 by halves")
+    if folder is not None:
+        print(f"{folder}: {len(shown)} concepts")
+
+
+def _folder_of_concepts(given: argparse.Namespace, pipe) -> Path:
+    """The folder to be written: --out, or MODEL where it is a folder. Raises ValueError for that of another model."""
+    from gan_hub.loading import Manifest
+
+    if given.out is None and not os.path.isdir(given.model):
+        raise ValueError(f"{given.model} is no folder that could be changed; give --out FOLDER.")
+    folder = given.out or Path(given.model)
+    if folder.exists():
+        ours, theirs = (
+            {name: entry for name, entry in Manifest(Path(place)).files.items() if name.startswith("generator/")}
+            for place in (pipe.name_or_path, folder)
+        )
+        if not any(theirs.get(name) == entry for name, entry in ours.items() if name.endswith(".safetensors")):
+            raise ValueError(f"{folder} holds another model than {given.model}.")
+    return folder
+
+
+def _found(given: argparse.Namespace, pipe) -> list:
+    """The concepts that --find asks for."""
+    from gan_hub.metrics import directions
+
+    unknown = [how for how in given.find if how not in (*directions.MEASURES, "pca", "sefa")]
+    if unknown:
+        raise ValueError(f"--find {unknown[0]} is not known; choose among {', '.join(directions.MEASURES)}, pca, sefa.")
+    found = []
+    for how in given.find:
+        print(f"{how} …", file=sys.stderr)
+        if how in ("pca", "sefa"):
+            found += directions.by_components(pipe, how, given.count, given.seeds, given.held_out)
+        else:
+            found.append(directions.by_measure(pipe, how, given.seeds, given.held_out))
+    return found
+
+
+def _renamed(concepts: list, names: list[tuple[str, str]], left_out: list[str]) -> dict:
+    """Name → concept, under their new names and without those left out. Raises ValueError for a name that none has."""
+    for wanted in (*(old for old, _ in names), *left_out):
+        if wanted not in {concept.name for concept in concepts}:
+            raise ValueError(
+                f"no concept is called {wanted!r}; there are {', '.join(c.name for c in concepts) or 'none'}."
+            )
+    new = dict(names)
+    concepts = [each.renamed(new.get(each.name, each.name)) for each in concepts if each.name not in left_out]
+    if len({concept.name for concept in concepts}) < len(concepts):
+        raise ValueError("two concepts would have one name.")
+    return {concept.name: concept for concept in concepts}
+
+
+def _told(concept) -> str:
+    exemplars = [", ".join(map(str, seeds)) for seeds in (concept.with_it, concept.without_it)]
+    return (
+        f"{concept.name}: {concept.effect.told()}\n  {concept.found}\n  seeds with it: {exemplars[0]}\n"
+        f"  seeds without it: {exemplars[1]}"
+    )
 
 
 def evaluate(given: argparse.Namespace) -> None:
@@ -426,6 +564,7 @@ COMMANDS = {
     "info": info,
     "sample": sample,
     "interpolate": interpolate,
+    "concepts": concepts,
     "evaluate": evaluate,
     "compare": compare,
     "style-transfer": style_transfer,
