@@ -1,0 +1,243 @@
+"""Fills the tables of README.md and docs/zoo.md from the folders of model_cards/: `python benchmarks/zoo_table.py`.
+
+What each model is for, the goal it was made with and why a goal was missed stand here, once; every number comes from
+scores.json and judge.json. tests/test_zoo.py holds both documents against the same functions.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_hub.hub.cards import SCORES_NAME, written
+from gan_hub.hub.places import bundled
+from gan_hub.hub.zoo import JUDGE_NAME, ModelInfo, list_models
+from gan_hub.images import height_width
+from gan_hub.loading import read_json, write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- zoo: written by benchmarks/zoo_table.py -->", "<!-- zoo: end -->"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a model was made to reach: a score of scores.json on one side of a limit, or words alone."""
+
+    said: str
+    score: str = ""  # "" where no score can tell; then `found` does
+    limit: float | None = None
+    against: str = ""  # the model whose same score is the limit
+    at_least: bool = False
+    found: str = ""  # of a goal without a score: what was seen or measured elsewhere, and where
+    met: bool | None = None  # of a goal without a score; None: nobody has looked yet
+    why: str = ""  # it was missed; told only where it was
+
+    def verdict(self, scores: dict[str, float], others: dict[str, float]) -> bool | None:
+        """Whether the goal is met; None where a number that it takes was not measured."""
+        if not self.score:
+            return self.met
+        value, limit = scores.get(self.score), others.get(self.score) if self.against else self.limit
+        if value is None or limit is None:
+            return None
+        return value >= limit if self.at_least else value <= limit
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """One row of the plan: what a model is for, and the goals it was made with."""
+
+    what_for: str
+    goals: tuple[Goal, ...]
+    absent: str = "still to be trained"  # why it is not in the zoo, while it is not
+
+
+def _histogram(extractor: str) -> Goal:
+    return Goal("class histogram off by ≤ 10 %", f"class histogram distance ({extractor})", 0.1)
+
+
+SINGLE_SCALE = "no worse than the same networks at a single scale, at equal images"
+
+PLAN = {
+    "dcgan-mnist": Purpose(
+        "the lessons' first example: ten digits to ask for",
+        (
+            Goal("the digit asked for is recognised in ≥ 97 %", "label accuracy (digits)", 0.97, at_least=True),
+            _histogram("digits"),
+        ),
+    ),
+    "dcgan-fashion-mnist": Purpose(
+        "the fast default of the page",
+        (
+            Goal("FD-fashion ≤ 1.0", "FD-fashion", 1.0),
+            Goal(
+                "FD-fashion ≤ 0.5 (stretch)",
+                "FD-fashion",
+                0.5,
+                why="In training it was 0.54 at 700 and 0.58 at 800 kimg: it wavers above the stretch.",
+            ),
+            _histogram("fashion"),
+        ),
+    ),
+    "mlp-mnist": Purpose(
+        "where it all began: the two perceptrons of 2014, beside the convolutions",
+        (Goal("all ten digits", "modes of 10 (digits)", 10, at_least=True),),
+    ),
+    "progan-fashion-mnist": Purpose("growing, side by side with multi-scale gradients", (Goal(SINGLE_SCALE),)),
+    "msg-gan-fashion-mnist": Purpose("multi-scale gradients, side by side with growing", (Goal(SINGLE_SCALE),)),
+    "stylegan2-cats-64": Purpose(
+        "photographs for the game; style mixing and truncation",
+        (
+            Goal("FD-mobilenet-v2 ≤ 150", "FD-mobilenet-v2", 150),
+            Goal("FD-mobilenet-v2 ≤ 80 (stretch)", "FD-mobilenet-v2", 80),
+            Goal("photographs that make a player hesitate"),
+        ),
+    ),
+    "r3gan-cats-64": Purpose(
+        "the modern baseline against StyleGAN2 on equal images",
+        (Goal("as good as stylegan2-cats-64, or better", "FD-mobilenet-v2", against="stylegan2-cats-64"),),
+    ),
+    "stylegan2-avatars-64": Purpose(
+        "the lessons' figure: with glasses − without + other = other with glasses",
+        (
+            Goal("attribute arithmetic right in ≥ 80 % of 200 trials", "attribute arithmetic", 0.8, at_least=True),
+            Goal("by a classifier that is ≥ 98 % accurate", "attribute classifier", 0.98, at_least=True),
+        ),
+    ),
+    "stylegan-emoji-64": Purpose("a cheerful second look", (Goal("varied, no copies by the memorisation check"),)),
+    "spade-facades": Purpose("paint a map, get a house", (Goal("readable façades; the map is respected"),)),
+    "r3gan-cifar10-32": Purpose(
+        "the set everybody compares on",
+        (
+            Goal("FD-resnet56 and FD-mobilenet at most half of the DCGAN recipe's after the same GPU minutes"),
+            Goal(
+                "the class asked for is recognised in ≥ 85 %",
+                "label accuracy (resnet56-cifar10)",
+                0.85,
+                at_least=True,
+            ),
+        ),
+        absent="needs a CUDA GPU, and was not run on one",
+    ),
+}
+
+
+# --------------------------------------------------------------------------------------------- tables
+
+
+def overview(prefix: str) -> str:
+    """The README's table: what each bundled model draws and how good it is. `prefix` leads to model_cards/."""
+    rows = [
+        "| model | draws | network | measured against its data | judge's AUC |",
+        "|---|---|---|---|---|",
+    ]
+    for model in list_models():
+        told = read_scores(model.name)
+        auc = "–" if model.auc is None else f"{model.auc:.3f}"
+        link = f"[`{model.name}`]({prefix}model_cards/{model.name}/README.md)"
+        rows.append(f"| {link} | {_draws(model)} | {model.architecture} | {_measured(model, told)} | {auc} |")
+    return "\n".join(rows)
+
+
+def goals(prefix: str) -> str:
+    """The table of docs/zoo.md, a row a goal, and below it each model in words. `prefix` leads to model_cards/."""
+    rows = ["| model | goal | measured | met |", "|---|---|---|---|"]
+    for name, purpose in PLAN.items():
+        for first, goal in enumerate(purpose.goals):
+            shown = "" if first else f"[`{name}`](#{name})" if name in bundled() else f"`{name}`"
+            rows.append(f"| {shown} | {goal.said} | {' | '.join(reached(name, goal))} |")
+    sections = [_words(model, prefix) for model in list_models() if model.name in PLAN]
+    absent = [f"`{name}` ({purpose.absent})" for name, purpose in PLAN.items() if name not in bundled()]
+    told = [f"Planned, and not in the zoo: {', '.join(absent)}."] if absent else []
+    return "\n\n".join(["\n".join(rows), *told, *sections])
+
+
+def reached(name: str, goal: Goal) -> tuple[str, str]:
+    """(what was measured, whether that meets the goal), in words for the table."""
+    if name not in bundled():
+        return "not in the zoo yet", "–"
+    scores = read_scores(name)["scores"]
+    others = read_scores(goal.against)["scores"] if goal.against in bundled() else {}
+    met = {True: "yes", False: "no", None: "not measured"}[goal.verdict(scores, others)]
+    if not goal.score or goal.score not in scores:
+        return goal.found or "–", met
+    said = _value(goal.score, scores[goal.score])
+    low_high = read_scores(name).get("intervals", {}).get(goal.score)
+    said += f" ({' to '.join(_value(goal.score, end) for end in low_high)})" if low_high else ""
+    return said + (f"; there {_value(goal.score, others[goal.score])}" if goal.score in others else ""), met
+
+
+def missed(name: str) -> list[Goal]:
+    """The goals that a bundled model was measured at and did not meet."""
+    return [goal for goal in PLAN[name].goals if reached(name, goal)[1] == "no"]
+
+
+def read_scores(name: str) -> dict:
+    """scores.json of a bundled model; without scores where a run had no extractor."""
+    path = bundled()[name] / SCORES_NAME
+    return read_json(path) if path.is_file() else {"scores": {}}
+
+
+def _draws(model: ModelInfo) -> str:
+    height, width = height_width(model.resolution)
+    kind = "from maps" if model.from_maps else f"{len(model.label_names)} classes" if model.label_names else ""
+    colour = "grey" if model.channels < 3 else "RGB"
+    return f"{model.dataset}, {width} × {height} {colour}" + (f", {kind}" if kind else "")
+
+
+def _measured(model: ModelInfo, told: dict) -> str:
+    """The Fréchet distance beside that of real images and of noise, and the share of classes that were recognised."""
+    if model.score is None:
+        return "–"
+    name, _ = model.score
+    words = f"{name} {_value(name, told['scores'][name])}"
+    scales = told.get("scales", {})
+    beside = [
+        f"{said} {_value(name, value)}"
+        for said, sign in (("real images", "real images"), ("noise", "noise"))
+        for key, value in scales.items()
+        if key.startswith(f"{name} of ") and sign in key
+    ]
+    words += f" ({', '.join(beside)})" if beside else ""
+    asked = [value for key, value in told["scores"].items() if key.startswith("label accuracy")]
+    return words + "".join(f"; class recognised in {100 * value:.1f} %" for value in asked)
+
+
+def _value(name: str, value: float) -> str:
+    """Shares in per cent, large distances in whole numbers, others as cards have them."""
+    if name.startswith(("label accuracy", "class histogram", "attribute")):
+        return f"{100 * value:.1f} %"
+    return f"{value:.0f}" if value >= 100 else written(value)
+
+
+def _words(model: ModelInfo, prefix: str) -> str:
+    """The section of one model: what it is for, how large, how well judged, and why a goal was missed."""
+    name = model.name
+    told = f"For: {PLAN[name].what_for}. Network: {model.architecture}, {model.megabytes:.1f} MB in fp32. Draws: {_draws(model)}."
+    if model.auc is not None:
+        error = read_json(bundled()[name] / JUDGE_NAME)["error"]
+        told += f" Judge: held-out AUC {model.auc:.3f}, its probabilities off by {100 * error:.1f} percentage points."
+    lines = [told]
+    lines += [f"**Missed:** {goal.said}. {goal.why}" for goal in missed(name)]
+    lines.append(f"[Its card]({prefix}model_cards/{name}/README.md): data, licence, training, every score.")
+    return f"## {name}\n\n" + "\n\n".join(lines)
+
+
+def filled(text: str, table: str) -> str:
+    """A document with what stands between the two comments replaced. Raises ValueError where they are not there once."""
+    pattern = re.compile(re.escape(BEGIN) + r"\n.*?" + re.escape(END), re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ValueError(f"the document needs the comments {BEGIN} and {END}, once.")
+    return pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", text)
+
+
+DOCUMENTS = {"README.md": lambda: overview(""), "docs/zoo.md": lambda: goals("../")}
+
+
+def main() -> None:
+    for name, table in DOCUMENTS.items():
+        path = ROOT / name
+        write_text(path, filled(path.read_text(encoding="utf-8"), table()))
+        print(f"{name}: its table is what the model folders say")
+
+
+if __name__ == "__main__":
+    main()
