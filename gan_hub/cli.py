@@ -14,6 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -474,8 +475,10 @@ def _told(concept) -> str:
 
 
 def evaluate(given: argparse.Namespace) -> None:
-    from gan_hub.hub.cards import CARD_NAME, Scored, put_scores
+    from gan_hub.hub.cards import CARD_NAME, Scored, update_card
+    from gan_hub.hub.lint import lint
     from gan_hub.hub.places import resolve
+    from gan_hub.metrics.copies import COUNT
     from gan_hub.metrics.evaluation import evaluate as score
     from gan_hub.metrics.team import Team
 
@@ -485,19 +488,92 @@ def evaluate(given: argparse.Namespace) -> None:
     if "metrics" in options:
         options["metrics"] = options["metrics"].replace(" ", "").split(",")
     folder = resolve(given.model, ()) if given.card else None  # before hours of work
-    found = score(given.model, given.data, keep=not given.no_cache, together=True, progress=True, **options)
+    options |= _as_trained(given)
+    at_risk = COUNT if given.card else 0
+    found = score(
+        given.model, given.data, keep=not given.no_cache, together=True, progress=True, at_risk=at_risk, **options
+    )
     if not Team(together=True).first:
         return
     print(f"{given.model} against {given.data}\n{_table(found)}")
     if given.out is not None:
         found.write(given.out)
     if folder is not None:
-        put_scores(
-            folder,
-            Scored(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder)),
-            found.provenance["data"],
-        )
+        scored = Scored(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder))
+        update_card(folder, scored, found.provenance["data"], _sections(given, folder, found))
         print(f"{folder / CARD_NAME}: its scores are these now")
+        for sentence in lint(folder):
+            print(f"before it is published: {sentence}")
+
+
+def _recipe(folder: Path):
+    """The configuration of the run that made a model; None where the folder does not tell, or not this release."""
+    from gan_hub.training.config import TrainConfig, read_recipe
+
+    try:
+        return TrainConfig(**read_recipe(folder / "recipe.yaml"))
+    except ValueError:
+        return None
+
+
+def _is_its(data: str, config) -> bool:
+    """Whether data, as far as their name tells, are those of the recipe: the same name, or files that only some have."""
+    from gan_hub.training.config import public_name
+
+    return public_name(data) == config.data
+
+
+def _as_trained(given: argparse.Namespace) -> dict[str, object]:
+    """What the run behind a model folder had put aside of data without a test split; {} where nothing is told of it.
+
+    Only then can held-out images be told from those that were trained on, once the run is over.
+    """
+    from gan_hub.data import NoSuchSplit, load_images
+    from gan_hub.hub.places import bundled
+
+    folder = bundled().get(given.model) or Path(given.model)
+    config = _recipe(folder)
+    if (
+        config is None
+        or config.takes_maps
+        or not _is_its(given.data, config)
+        or getattr(given, "split", "train") != "train"
+    ):
+        return {}
+    try:
+        load_images(given.data, config.resolution, config.channels, "test", limit=1)
+        return {}
+    except NoSuchSplit:
+        from gan_hub.training.batches import load_data
+
+    shipped = str(folder) if (folder / "real_samples.json").is_file() else ""
+    notice = config.real_samples_notice or "in the folder"
+    data = load_data(replace(config, data=given.data, real_samples=shipped, real_samples_notice=notice))
+    return {"held_out": data.held_out, "trained": data.train}
+
+
+def _sections(given: argparse.Namespace, folder: Path, found) -> dict[str, str]:
+    """The sections of a card that say more than the scores: measured again, or as the recipe in the folder has them."""
+    from gan_hub.hub.cards import (
+        CONCEPTS_SECTION,
+        COPIES_SECTION,
+        GOALS_SECTION,
+        MISUSE_SECTION,
+        NOT_FOR,
+        concepts_section,
+    )
+    from gan_hub.pipeline import GANPipeline
+
+    config = _recipe(folder)
+    shown = config is not None and config.pictures_may_be_shown and _is_its(given.data, config)
+    concepts = GANPipeline.from_pretrained(folder, discriminator=None).concepts
+    told = {
+        GOALS_SECTION: config.goals.strip() if config else "",
+        COPIES_SECTION: found.at_risk.write(folder, shown) if found.at_risk else "",
+        CONCEPTS_SECTION: concepts_section(concepts.values()),
+        MISUSE_SECTION: config.not_for.strip() if config and config.not_for.strip() else NOT_FOR,
+    }
+    return {heading: text for heading, text in told.items() if text}
 
 
 def _table(found) -> str:

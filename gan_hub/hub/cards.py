@@ -1,17 +1,30 @@
-"""Model cards: written from what a run measured, refused while a field is empty; new scores replace old ones."""
+"""Model cards: written from what a run measured, refused while a field is empty; what is measured anew replaces the old.
+
+What a card must have before it is published, lint.py says.
+"""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from PIL import Image
 
+from gan_hub.images import grid, save_png
 from gan_hub.loading import write_json, write_text
 
-CARD_NAME, SCORES_NAME = "README.md", "scores.json"
-_PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
+CARD_NAME, SCORES_NAME, MEMORISED_NAME = "README.md", "scores.json", "memorised.png"
+PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
+UNDESCRIBED = "Nobody has described these samples yet; look at the grid above."
+NOT_FOR = (
+    "Not for showing, imitating or identifying real people, nor for deceiving anybody about what is real; not as evidence "
+    "of anything; not for medical, forensic or other decisions about people; not as training or test data of a system, such "
+    "as one that reads writing, whose mistakes could harm somebody. Its images are made up, and a label says what was asked "
+    "for, not what is seen."
+)
 
-TEMPLATE = """---
+HEAD = """---
 {front_matter}
 ---
 
@@ -22,46 +35,39 @@ TEMPLATE = """---
 ![Samples]({samples})
 
 *{caption}*
-
-## Use
-
-```python
+"""
+USE = """```python
 from gan_hub import GANPipeline
 
 pipe = GANPipeline.from_pretrained("{name}")  # or the folder this file lies in, or its Hub id
 pipe(seeds=[7]{example_label}).images[0].save("sample.png")
 ```
 
-The same seed gives the same image in any batch.{judging}
-
-## What a person sees
-
-{seen}
-
-## Scores
-
-{scores}
-
-## The discriminator as a judge
-
-{judge}
-
-## Training
-
-{training}
+The same seed gives the same image in any batch.{judging}"""
+TRAINING = """{training}
 
 The recipe is `recipe.yaml`, the training log `log.jsonl`, the curves `plot.png`. Again, with one command:
 
 ```
 accelerate launch train.py {recipe}
-```
-
-## Data, licence, limits
-
-{data}
-
-{limits}
-"""
+```"""
+# The sections of a card in their order, each with whether every published card has it.
+USE_SECTION, SEEN_SECTION = "Use", "What a person sees, and what is wrong with it"
+SCORES_SECTION, GOALS_SECTION, JUDGE_SECTION = "Scores", "Goals", "The discriminator as a judge"
+COPIES_SECTION, CONCEPTS_SECTION, TRAINING_SECTION = "Memorisation", "Concepts", "Training"
+DATA_SECTION, MISUSE_SECTION = "Data, licence, limits", "What it must not be used for"
+SECTIONS = {
+    USE_SECTION: True,
+    SEEN_SECTION: True,
+    SCORES_SECTION: True,
+    GOALS_SECTION: False,
+    JUDGE_SECTION: True,
+    COPIES_SECTION: True,
+    CONCEPTS_SECTION: False,
+    TRAINING_SECTION: True,
+    DATA_SECTION: True,
+    MISUSE_SECTION: True,
+}
 
 
 def in_words(provenance: dict[str, object]) -> str:
@@ -114,7 +120,7 @@ class Scored:
                 dataset_name=dataset_name,
                 metric_type=re.sub(r"[^\w-]+", "-", name.lower()).strip("-"),
                 metric_name=name,
-                metric_value=float(f"{value:.4g}"),
+                metric_value=float(written(value)),  # as in the table
             )
             for name, value in self.scores.items()
         ]
@@ -128,6 +134,71 @@ class Scored:
             "scales": self.scales,
             "provenance": self.provenance,
         } | told
+
+
+@dataclass(frozen=True)
+class AtRisk:
+    """The generated images of a model that come nearest to a training image, and how near unseen real images come."""
+
+    features: str  # what distances are measured in
+    seeds: list[int]  # of those images, the nearest first
+    distances: list[float]
+    typical: float  # the median distance of held-out real images to the nearest training image
+    threshold: float  # nearer come only `nearer` of the held-out images
+    nearer: int  # held-out images at the threshold or below it
+    copied: int  # searched images there
+    searched: int
+    first_seed: int
+    trained: int  # training images
+    held_out: int
+    pairs: list[Image.Image]  # each generated image, then its nearest training image
+
+    def write(self, folder: Path, shown: bool) -> str:
+        """The text under "Memorisation", and beside the card its picture where the training images may be `shown`.
+
+        Where they may not, there is no picture, and none of earlier is left.
+        """
+        if not shown:
+            (folder / MEMORISED_NAME).unlink(missing_ok=True)
+            return f"{self._said()} The training images may not be shown; these are the distances:\n\n{self._table()}"
+        save_png(grid(self.pairs, columns=8, scale=2 if self.pairs[0].width < 64 else 1), folder / MEMORISED_NAME)
+        text = f"{self._said()}\n\n![Generated images, each with its nearest training image]({MEMORISED_NAME})\n\n"
+        pairs = ", ".join(f"{seed} ({written(distance)})" for seed, distance in zip(self.seeds, self.distances))
+        return f"{text}*Four pairs a row, the nearest first: left generated, right trained on. Seeds (distances): {pairs}.*"
+
+    def _said(self) -> str:
+        """All of it in words. Both counts are noisy, of few events: twice their joint standard deviation is chance."""
+        last, chance = self.first_seed + self.searched - 1, self.nearer / self.held_out
+        expected = chance * self.searched
+        noise = (expected + expected**2 / self.nearer) ** 0.5
+        verdict = "more than chance explains" if self.copied > expected + 2 * noise else "no more than chance explains"
+        return (
+            f"Of {self.searched:,} generated images (seeds {self.first_seed} to {last}), these {len(self.seeds)} come nearest to "
+            f"one of the {self.trained:,} training images, by Euclidean distance in {self.features}. For scale: of "
+            f"{self.held_out:,} real images that were held out, half come nearer than {written(self.typical)}, and "
+            f"{100 * chance:.2g} % as near as {written(self.threshold)} or nearer. So do {self.copied} of the generated ones; "
+            f"of a model that copies nothing, {expected:.3g} would be expected. That is {verdict}."
+        )
+
+    def _table(self, columns: int = 4) -> str:
+        cells = [f"{seed} | {written(distance)}" for seed, distance in zip(self.seeds, self.distances)]
+        rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+        head = ["| " + " | ".join(["seed | distance"] * columns) + " |", "|" + "---|" * (2 * columns)]
+        return "\n".join(head + ["| " + " | ".join(row + [" | "] * (columns - len(row))) + " |" for row in rows])
+
+
+def concepts_section(concepts: Iterable) -> str:
+    """The text under "Concepts", a row for each concept of a pipeline (`gan_hub.concepts`); "" where there is none."""
+    rows = []
+    for concept in concepts:
+        effect = f"{concept.effect.told()} ({concept.effect.seeds})" if concept.effect else "not measured"
+        rows.append(f"| `{concept.name}` | {concept.found} | {effect} |")
+    head = "Named directions of the latents; `pipe.concepts` has them, with the seeds of their exemplars."
+    return (
+        "\n".join([f"{head}\n", "| concept | found by | measured effect (seeds) |", "|---|---|---|", *rows])
+        if rows
+        else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -146,10 +217,30 @@ class CardFacts:
     seen: str
     scored: "Scored"
     judge: str
+    memorisation: str
     training: str
     recipe: str
     data: str
-    limits: str
+    not_for: str = NOT_FOR
+    goals: str = ""
+    concepts: str = ""
+
+    def sections(self, judges: bool) -> dict[str, str]:
+        """Heading → text, in the order of SECTIONS; `judges` is whether the model has a discriminator."""
+        example_label = f', labels="{self.example_label}"' if self.example_label else ""
+        texts = {
+            USE_SECTION: USE.format(name=self.name, example_label=example_label, judging=JUDGING if judges else ""),
+            SEEN_SECTION: self.seen,
+            SCORES_SECTION: self.scored.section(),
+            GOALS_SECTION: self.goals,
+            JUDGE_SECTION: self.judge,
+            COPIES_SECTION: self.memorisation,
+            CONCEPTS_SECTION: self.concepts,
+            TRAINING_SECTION: TRAINING.format(training=self.training, recipe=self.recipe),
+            DATA_SECTION: self.data,
+            MISUSE_SECTION: self.not_for,
+        }
+        return {name: text for name, text in texts.items() if text or SECTIONS[name]}
 
 
 JUDGING = " `pipe.judge(images, labels)` says how real the discriminator takes them to be."
@@ -160,55 +251,73 @@ def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
 
     `judges` is whether the model has a discriminator, and so something to judge with.
     """
-    text = TEMPLATE.format(
-        front_matter=_front_matter(facts).to_yaml(),
-        scores=facts.scored.section(),
-        judging=JUDGING if judges else "",
-        example_label=f', labels="{facts.example_label}"' if facts.example_label else "",
-        **{name: getattr(facts, name) for name in _PLAIN},
-    )
+    head = {name: getattr(facts, name) for name in ("name", "summary", "samples", "caption")}
+    text = HEAD.format(front_matter=_front_matter(facts).to_yaml(), **head)
+    text += "".join(f"\n## {name}\n\n{content.strip()}\n" for name, content in facts.sections(judges).items())
     check_card(text)
     path = folder / CARD_NAME
     path.write_text(text, encoding="utf-8")
     return path
 
 
-_PLAIN = ("name", "summary", "samples", "caption", "seen", "judge", "training", "recipe", "data", "limits")
-
-
 def check_card(text: str) -> None:
-    """The lint every published card passes: parsable metadata, the fields the Hub shows, no gap and no placeholder."""
+    """What no card may lack, however it came to be: parsable metadata, the fields the Hub shows, no gap, no placeholder.
+
+    Raises ValueError naming the first one.
+    """
     data = ModelCard(text).data.to_dict()
     for key in ("license", "library_name", "pipeline_tag", "model-index"):
         if not data.get(key):
             raise ValueError(f"card: {key!r} is missing from its metadata.")
     body = text.split("---", 2)[2]
-    found = _PLACEHOLDERS.search(re.sub(r"```.*?```", "", body, flags=re.DOTALL))
+    found = PLACEHOLDERS.search(re.sub(r"```.*?```", "", body, flags=re.DOTALL))
     if found:
         raise ValueError(f"card: unfilled placeholder {found.group()!r}.")
-    for heading, content in re.findall(r"^## (.+)\n+((?:(?!^## ).*\n?)*)", body, flags=re.MULTILINE):
-        if not content.strip():
+    for heading, content in sections(text).items():
+        if not content:
             raise ValueError(f"card: the section {heading!r} is empty.")
 
 
-def put_scores(folder: Path, scored: Scored, data: str) -> None:
-    """Writes scores.json and the card of a model folder anew with other scores, against `data`; all else of the card stays.
+def sections(text: str) -> dict[str, str]:
+    """Heading → text of a card's sections, in their order."""
+    body = text.split("---", 2)[2]
+    found = re.findall(r"^## (.+)\n+((?:(?!^## ).*\n?)*)", body, flags=re.MULTILINE)
+    return {heading: content.strip() for heading, content in found}
 
+
+def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] | None = None) -> None:
+    """Writes scores.json and the card of a model folder anew with other scores, against `data`.
+
+    `others`, heading → text, are sections that are replaced, or put where they belong; all else of the card stays.
     Raises ValueError, and changes nothing, where the card has no metadata or no section "Scores".
     """
     path = folder / CARD_NAME
     card = ModelCard.load(path)
     old = card.data.eval_results
-    pattern = re.compile(r"(?<=^## Scores\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
-    if not old or not pattern.search(card.text):
+    if not old or SCORES_SECTION not in sections(card.content):
         raise ValueError(f"{path}: no scores in it that could be replaced.")
     same = old[0].dataset_name == data
     card.data.eval_results = scored.results(data, old[0].dataset_type if same else data)
-    body = pattern.sub(lambda _: scored.section() + "\n\n", card.text)
+    body = card.text
+    for heading, content in ((others or {}) | {SCORES_SECTION: scored.section()}).items():
+        body = _with_section(body, heading, content.strip())
     text = f"---\n{card.data.to_yaml()}\n---\n{body}"
     check_card(text)
     write_text(path, text)
     write_json(folder / SCORES_NAME, scored.to_dict())
+
+
+def _with_section(body: str, heading: str, content: str) -> str:
+    """A card's body with a section of that content: in the place of the one it has, else where SECTIONS has it."""
+    section = f"## {heading}\n\n{content}\n\n"
+    there = re.compile(rf"^## {re.escape(heading)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    order = list(SECTIONS)
+    if not there.search(body):
+        following = "|".join(map(re.escape, order[order.index(heading) + 1 :]))
+        there = re.compile(rf"(?=^## (?:{following})$)" if following else r"\Z", re.MULTILINE)
+        body = body if there.search(body) and following else body.rstrip() + "\n\n"
+        there = there if following and there.search(body) else re.compile(r"\Z")
+    return there.sub(lambda _: section, body, count=1).rstrip() + "\n"
 
 
 def _front_matter(facts: CardFacts) -> ModelCardData:

@@ -12,6 +12,7 @@ import gan_hub
 from gan_hub.data import ImageSet, NoSuchSplit, load_images, load_pairs
 from gan_hub.latents import check_seeds, whole
 from gan_hub.loading import shown
+from gan_hub.metrics.copies import nearest_copies
 from gan_hub.metrics.features import BUNDLED, Extractor, load_extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.metrics.report import Estimate, Report
@@ -50,6 +51,8 @@ def evaluate(
     progress: bool = False,
     scales: bool = True,
     data_name: str = "images",
+    trained: ImageSet | None = None,
+    at_risk: int = 0,
 ) -> Report:
     """Scores a model's images of the seeds `seed`, seed + 1, …, or a set of images, against those of `dataset`, all in uint8.
 
@@ -65,6 +68,9 @@ def evaluate(
     goes on where it was; `together` shares the work among the processes of an `accelerate launch`. Neither changes a
     number. `real` may bring `real_moments` along.
 
+    `at_risk` so many scored images that come nearest to a training image are shown in the report, where there are held-out
+    ones to say how near that is. Where the model was not trained on all of the real images, `trained` are those it was.
+
     Raises ValueError in a sentence for what is not allowed, LoadError for a model or weights that cannot be had.
     """
     names, extractor = _what_with(metrics, extractor, weights, dataset)
@@ -76,18 +82,22 @@ def evaluate(
     _place(pipe, extractor, team.place(device))
     reals = _reals(dataset, pipe, images, split)
     scales = scales and (not names or "fd" in names)
-    if held_out is None and split == "train" and (scales or any(HELD_OUT in SCORES[name].needs for name in names)):
+    sought = scales or at_risk or any(HELD_OUT in SCORES[name].needs for name in names)
+    if held_out is None and split == "train" and sought:
         held_out = _other_split(dataset, reals)
     reals = _some(reals, num_real, seed, "num_real")
     if pipe is None:
         pictures = Pictures.of_set(_some(images, num_images, seed, "num_images"))
     else:
         pictures = _drawn(pipe, num_images, seed, batch_size, reals)
-    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, progress and team.first)
+    said = progress and team.first
+    e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, said, trained)
     if real is not None:
         e.real_moments = real
     title = data_name if isinstance(dataset, ImageSet) else Path(dataset).name if os.path.exists(dataset) else dataset
-    return Report.of(_estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}, subject)
+    estimates, provenance, pictured = _estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}
+    copies = nearest_copies(e, at_risk) if at_risk and e.held_out_set is not None else None
+    return Report.of(estimates, provenance, pictured, subject, copies)
 
 
 def _estimates(e: Evaluation, names: list[str]) -> dict[str, Estimate]:

@@ -31,6 +31,8 @@ class Memorisation(NamedTuple):
     nearest: torch.Tensor  # (M,) int64, that image's row
     threshold: float  # nearer to the training set come only so many real images that were not trained on
     copied: torch.Tensor  # (M,) bool: at the threshold or below it
+    nearer: int  # how many of the held-out images are there
+    typical: float  # the median distance of held-out images
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> PrecisionRecall:
@@ -93,8 +95,9 @@ def memorisation(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
         )
     distances, nearest = nearest_neighbour(fake, train)
     fresh = nearest_neighbour(held_out, train)[0].sort().values
-    threshold = fresh[max(0, int(share * len(fresh)) - 1)].item()
-    return Memorisation(distances, nearest, threshold, distances <= threshold)
+    nearer = max(1, int(share * len(fresh)))
+    threshold = fresh[nearer - 1].item()
+    return Memorisation(distances, nearest, threshold, distances <= threshold, nearer, fresh.median().item())
 
 
 def nearest_neighbour(features: torch.Tensor, others: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from gan_hub.hub.cards import AtRisk
 from gan_hub.loading import LoadError, read_json, shown, write_json
 
 SURE = 1.96  # standard errors to either side of a score: an interval of 95 %
@@ -24,7 +25,8 @@ class Estimate(NamedTuple):
 class Report:
     """Scores by name, their 95 % intervals (low, high) and their provenance: the number means nothing without it.
 
-    `subject` is what was scored; `scales` holds the same measures of things that everybody can picture.
+    `subject` is what was scored; `scales` holds the same measures of things that everybody can picture. `at_risk`, where
+    it was asked for, is for the model's card, and no part of the file.
     """
 
     scores: dict[str, float]
@@ -32,16 +34,20 @@ class Report:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     scales: dict[str, float] = field(default_factory=dict)
     subject: str = ""
+    at_risk: AtRisk | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, estimates: dict[str, Estimate], provenance: dict, scales: dict, subject: str) -> "Report":
+    def of(
+        cls, estimates: dict[str, Estimate], provenance: dict, scales: dict, subject: str, at_risk: AtRisk | None = None
+    ) -> "Report":
         """The report of estimates by name."""
         intervals = {
             name: (max(value - SURE * error, least), min(value + SURE * error, most))
             for name, (value, error, least, most) in estimates.items()
             if error is not None and math.isfinite(error)
         }
-        return cls({name: each.value for name, each in estimates.items()}, provenance, intervals, scales, subject)
+        scores = {name: each.value for name, each in estimates.items()}
+        return cls(scores, provenance, intervals, scales, subject, at_risk)
 
     def to_dict(self) -> dict:
         intervals = {name: list(ends) for name, ends in self.intervals.items()}

@@ -20,7 +20,7 @@ from gan_hub.metrics.classes import LEAST_IMAGES, histogram_distance, inception_
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import Moments, ResampledFrechet, frechet_distance, moments
 from gan_hub.metrics.kernels import kid, kid_error, mmd, permutation_test
-from gan_hub.metrics.neighbours import density_coverage, memorisation, precision_recall
+from gan_hub.metrics.neighbours import Memorisation, density_coverage, memorisation, precision_recall
 from gan_hub.metrics.path_length import perceptual_path_length
 from gan_hub.metrics.report import Estimate
 from gan_hub.metrics.sides import Pictures, Side, measure
@@ -44,6 +44,7 @@ class Evaluation:
     team: Team | None = None
     keep: bool = False
     shown: bool = False
+    trained_set: ImageSet | None = None  # the part of `reals_set` that the model was trained on; None: all of it
 
     @cached_property
     def reals(self) -> Side:
@@ -60,6 +61,20 @@ class Evaluation:
     @cached_property
     def real_moments(self) -> Moments:
         return moments(self.reals.features)
+
+    @cached_property
+    def trained_rows(self) -> torch.Tensor:
+        """The rows of the real images that the model was trained on, int64: known by their bytes."""
+        if self.trained_set is None:
+            return torch.arange(len(self.reals_set))
+        known = {image.tobytes() for image in self.trained_set.images}
+        there = [image.tobytes() in known for image in self.reals_set.images]
+        return torch.tensor(there).nonzero().flatten()
+
+    @cached_property
+    def copies(self) -> Memorisation:
+        """How near the scored images come to those that were trained on; `nearest` is a row of `trained_rows`."""
+        return memorisation(self.fakes.features, self.reals.features[self.trained_rows], self.held_out.features)
 
     def _measured(self, what: str, pictures: Pictures) -> Side:
         hidden = None if self.shown else True  # None: where nobody sits at a terminal
@@ -176,8 +191,7 @@ def discrepancy(e: Evaluation) -> Scores:
 
 
 def memorised(e: Evaluation) -> Scores:
-    found = memorisation(e.fakes.features, e.reals.features, e.held_out.features)
-    return {e.called("memorised"): e.mean(found.copied)}
+    return {e.called("memorised"): e.mean(e.copies.copied)}
 
 
 def path_length(e: Evaluation) -> Scores:

@@ -124,7 +124,10 @@ class TrainConfig:
     )
     real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
     real_samples_notice: str = option("", "origin and licence of the shipped images")
-    seen: str = option("", "what a person saw in the sample grid, for the card")
+    pictures_may_be_shown: bool = option(False, "the licence lets the card show training images beside generated ones")
+    seen: str = option("", "what a person saw in the sample grid, and what is wrong in it, for the card")
+    goals: str = option("", "what the model was to reach, what it did, and why not, for the card (Markdown)")
+    not_for: str = option("", "what the model must not be used for, for the card; by default what holds of any GAN")
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -423,10 +426,15 @@ OF_TWO = (
 FREE_OPTIONS = {
     "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
     "extractor_weights", "evaluate_images", "publish", "patience_kimg", "license", "data_license", "real_samples",
-    "real_samples_notice", "seen", "data", "strict_data", "trackers", "alarms", "timelapse_frames", "example_maps",
+    "real_samples_notice", "pictures_may_be_shown", "seen", "goals", "not_for", "data", "strict_data", "trackers", "alarms",
+    "timelapse_frames", "example_maps",
 }  # fmt: skip
 # What a recipe says about its own images and about the model it made of them.
-ABOUT_THE_DATA = {"data_license", "real_samples", "real_samples_notice", "seen"}
+ABOUT_THE_DATA = {
+    "data_license", "real_samples", "real_samples_notice", "pictures_may_be_shown", "seen", "goals", "not_for",
+}  # fmt: skip
+# Of these, the ones that look at a finished model.
+ABOUT_THE_MODEL = {"seen", "goals"}
 # Options that change no weight of the run and yet decide which of its weights the model has.
 CHOOSING = {"publish", "patience_kimg"}
 
@@ -439,7 +447,7 @@ def merge(recipe: dict, flags: dict) -> dict:
     options = recipe | flags
     dropped = ABOUT_THE_DATA if flags.get("data", recipe.get("data")) != recipe.get("data") else set()
     if flags.keys() - (FREE_OPTIONS - CHOOSING) - {"name"}:
-        dropped = dropped | {"seen"}
+        dropped = dropped | ABOUT_THE_MODEL
     return {name: value for name, value in options.items() if name in flags or name not in dropped}
 
 

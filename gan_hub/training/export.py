@@ -12,20 +12,34 @@ import torch
 import gan_hub
 from gan_hub import real_samples
 from gan_hub.data import NAMED, ImageSet
-from gan_hub.hub.cards import SCORES_NAME, CardFacts, Scored, write_card
+from gan_hub.hub.cards import (
+    NOT_FOR,
+    SCORES_NAME,
+    UNDESCRIBED,
+    AtRisk,
+    CardFacts,
+    Scored,
+    write_card,
+)
+from gan_hub.hub.lint import lint
 from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import write_json
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
+from gan_hub.metrics.copies import nearest_copies_in_pixels
 from gan_hub.metrics.evaluation import Report
 from gan_hub.metrics.features import BY_FILE
+from gan_hub.metrics.sides import Pictures
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.checkpoints import replace_folder
 from gan_hub.training.config import TrainConfig, public_name
+from gan_hub.training.cost import flops_per_image
+from gan_hub.training.cost import in_words as cost_in_words
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
 from gan_hub.training.run import SCORED_TOGETHER, Run
 
 SHOWN_SCORES = 10  # of the curve, in the card
+SEARCHED_PIXELS = 1000  # generated images whose pixels are searched for copies, in a run that draws none for a score
 
 
 def finish(run: Run) -> Path:
@@ -61,11 +75,22 @@ def export_run(run: Run, folder: Path) -> None:
         chosen = run.data.real_samples
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
-    told = facts(run, pipeline, report)
+    told = facts(run, pipeline, report, copies(run, pipeline, report).write(fresh, config.pictures_may_be_shown))
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
     write_card(fresh, told, judges=pipeline.discriminator is not None)
+    for sentence in lint(fresh):
+        run.accelerator.print(f"before it is published: {sentence}")
     replace_folder(fresh, folder)
+
+
+def copies(run: Run, pipeline: GANPipeline, report: Report | None) -> AtRisk:
+    """The images nearest to a training image: of the scored ones, or, in a run without an extractor, by pixels."""
+    if report is not None:
+        return report.at_risk
+    train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_PIXELS)
+    pictures = Pictures.of_model(pipeline, count, run.final_seed, SCORED_TOGETHER, train.maps)
+    return nearest_copies_in_pixels(pictures, train, held_out, run.final_seed)
 
 
 def portable(config: TrainConfig) -> TrainConfig:
@@ -99,8 +124,8 @@ def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
     return moment_matching_generator(fakes.cpu(), from_uint8(chosen.images), both).item()
 
 
-def facts(run: Run, pipeline: GANPipeline, report: Report | None) -> CardFacts:
-    """What the card says, from the run's own numbers."""
+def facts(run: Run, pipeline: GANPipeline, report: Report | None, memorisation: str) -> CardFacts:
+    """What the card says, from the run's own numbers; `memorisation` as `AtRisk.write` tells it."""
     config, calibration = run.config, pipeline.calibration
     if calibration is None:
         own = {"root MMD² (held out)": held_out_discrepancy(pipeline, run.data.held_out)}
@@ -123,19 +148,23 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None) -> CardFacts:
         + (", each right of its map" if pipeline.segmentations is not None else "")
         + (f", one column a class: {', '.join(pipeline.label_names)}." if pipeline.label_names else "."),
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
-        seen=config.seen or "Nobody has described these samples yet; look at the grid above.",
+        seen=config.seen or UNDESCRIBED,
         scored=_scored(run, pipeline, report, own, measured),
         judge=_judge(calibration, pipeline),
+        memorisation=memorisation,
         training=_training(run),
         recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
-        data=_data(config, dataset),
-        limits="The images are small and show what the training set shows, its gaps and habits included."
-        + (
-            " The judge knows this generator only: it was fitted on its images, and says little about those of others."
-            if calibration
-            else ""
-        ),
+        data=_data(config, dataset) + "\n\n" + _limits(calibration),
+        not_for=config.not_for.strip() or NOT_FOR,
+        goals=config.goals.strip(),
+        concepts="",  # they are found afterwards, in the finished model; `gan-hub evaluate --card` tells of them
     )
+
+
+def _limits(calibration: Calibration | None) -> str:
+    judge = " The judge knows this generator only: it was fitted on its images, and says little about those of others."
+    shown = "The images are small and show what the training set shows, its gaps and habits included."
+    return shown + (judge if calibration else "")
 
 
 def _scored(
@@ -208,7 +237,7 @@ def _training(run: Run) -> str:
         f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
         f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.accelerator.num_processes} "
         f"process(es) on {hardware(run.accelerator.device)}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
-        f"accelerate {accelerate.__version__}. {watched}"
+        f"accelerate {accelerate.__version__}. {watched}\n\n{_cost(run)}"
         + _course(run)
         + (
             f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})"
@@ -216,6 +245,12 @@ def _training(run: Run) -> str:
             else ""
         )
     )
+
+
+def _cost(run: Run) -> str:
+    """What it costs elsewhere: its arithmetic, and what follows of it for a GPU; what it was measured on is said before."""
+    images = run.last_step * run.config.batch_size
+    return cost_in_words(images * flops_per_image(run.config, run.data.classes, run.data.train))
 
 
 def _course(run: Run) -> str:

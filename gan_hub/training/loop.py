@@ -15,24 +15,15 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
 from gan_hub.loading import LoadError
-from gan_hub.training.batches import (
-    MIXING_DISCRIMINATOR,
-    MIXING_GENERATOR,
-    NOISE_DISCRIMINATOR,
-    NOISE_GENERATOR,
-    VIEW_DISCRIMINATOR,
-    VIEW_GENERATOR,
-    Batches,
-    load_data,
-)
+from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.best import PREFIX
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
 from gan_hub.training.config import FREE_OPTIONS, TrainConfig, modern
 from gan_hub.training.export import finish
 from gan_hub.training.players import Players
 from gan_hub.training.run import Run
-from gan_hub.training.steps import discriminator_step, generator_step, matching_step
 from gan_hub.training.stopping import Stopped, StopSignal
+from gan_hub.training.turns import play
 
 SHARDING = {
     "DeepSpeed": "ACCELERATE_USE_DEEPSPEED",
@@ -85,42 +76,6 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                 if step + 1 == run.last_step:  # earlier than it was at the start, when patience has ended
                     break
         return finish(run)  # no signal is waited for any more: the last step is saved, --resume would export again
-
-
-def play(players: Players, config: TrainConfig, batches: Batches, step: int) -> dict[str, torch.Tensor]:
-    """One turn of the game (Goodfellow et al. 2014, Algorithm 1): k updates of the discriminator, one of the generator.
-
-    Every update has images and noise of its own, unless fakes are shared. Returns the metrics of the last updates.
-    """
-    batches.seed_layers(step)
-    if players.discriminator is None:
-        return match(players, config, batches, step)
-    k = config.discriminator_steps
-    penalise = step % config.penalty_interval == 0
-    stretch = config.path_length_weight > 0 and step % config.path_length_interval == 0
-
-    for turn in range(step * k, (step + 1) * k):
-        reals, labels = batches.reals(turn)
-        drawn = batches.noise(turn, NOISE_DISCRIMINATOR), batches.mixing(turn, MIXING_DISCRIMINATOR)
-        fakes, latents = players.fakes(*drawn, labels, graph=config.share_fakes, stretch=stretch)
-        reals, view = players.alike(reals), batches.view(turn, VIEW_DISCRIMINATOR, step, players.controls.augment_p)
-        metrics = discriminator_step(players, config, reals, fakes, labels, view, penalise)
-    players.adjust(step, metrics)
-
-    if not config.share_fakes:
-        labels = labels if config.pairs_matter else batches.labels(step)  # a pair is of one class
-        drawn = batches.noise(step, NOISE_GENERATOR), batches.mixing(step, MIXING_GENERATOR)
-        fakes, latents = players.fakes(*drawn, labels, graph=True, stretch=stretch)
-    view = batches.view(step, VIEW_GENERATOR, step, players.controls.augment_p)
-    metrics |= generator_step(players, config, reals, fakes, labels, view, latents)
-    return metrics | players.weight_norms()
-
-
-def match(players: Players, config: TrainConfig, batches: Batches, step: int) -> dict[str, torch.Tensor]:
-    """A turn of a generator that plays alone: one update, on fakes with the labels of the reals they are to match."""
-    reals, labels = batches.reals(step)
-    fakes, _ = players.fakes(batches.noise(step, NOISE_GENERATOR), None, labels, graph=True)
-    return matching_step(players, config, reals, fakes, labels) | players.weight_norms()
 
 
 def _agree(accelerator: Accelerator, start: int, fingerprint: str) -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
+from gan_hub.metrics.copies import COUNT as COPIES_SHOWN
 from gan_hub.metrics.evaluation import REPLICATES, Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor, Outputs
 from gan_hub.pipeline import GANPipeline
@@ -231,7 +232,7 @@ class Run:
             published or self.pipeline(), self.data.train, extractor=self.extractor, num_images=config.evaluate_images,
             seed=self.final_seed if final else 0, real=self.reals,
             held_out=self.data.held_out if final else None, replicates=REPLICATES if final else 0, scales=final,
-            batch_size=SCORED_TOGETHER, data_name=public_name(config.data),
+            batch_size=SCORED_TOGETHER, data_name=public_name(config.data), at_risk=COPIES_SHOWN if final else 0,
         )  # fmt: skip
 
     @property

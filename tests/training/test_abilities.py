@@ -9,7 +9,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from gan_hub.losses import feature_matching, path_length_penalty
-from gan_hub.training import loop
+from gan_hub.training import loop, turns
 from gan_hub.training.batches import MIXING_DISCRIMINATOR, MIXING_GENERATOR, Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
@@ -161,8 +161,8 @@ def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game,
 
 def test_a_discriminator_of_many_scales_is_shown_every_scale_of_the_fakes_and_penalised_at_each(game, monkeypatch):
     players, batches, config = game(**MSG_GAN, r2_gamma=1.0, penalty_interval=1)
-    shown, real_step = [], loop.discriminator_step
-    monkeypatch.setattr(loop, "discriminator_step", lambda *args: shown.append(args[2:4]) or real_step(*args))
+    shown, real_step = [], turns.discriminator_step
+    monkeypatch.setattr(turns, "discriminator_step", lambda *args: shown.append(args[2:4]) or real_step(*args))
     metrics = loop.play(players, config, batches, 0)
     for images in shown[0]:
         assert [tuple(scale.shape) for scale in images] == [(16, 1, 7, 7), (16, 1, 14, 14), (16, 1, 28, 28)]
@@ -198,9 +198,9 @@ def test_an_image_and_its_map_are_mirrored_together(game, pairs_folder):
 def test_a_generator_of_maps_is_matched_with_the_features_of_the_real_images_of_the_same_maps(game, pairs_folder):
     players, batches, config = game(**SPADE, data=pairs_folder, held_out=12)
     assert config.pairs_matter
-    seen, real_step = [], loop.generator_step
+    seen, real_step = [], turns.generator_step
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "generator_step", lambda *args: seen.append(args) or real_step(*args))
+        patch.setattr(turns, "generator_step", lambda *args: seen.append(args) or real_step(*args))
         metrics = loop.play(players, config, batches, 3)
     expected, maps = batches.reals(3)
     assert torch.equal(seen[0][2], expected) and torch.equal(seen[0][4], maps)

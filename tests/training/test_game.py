@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from gan_hub.training import loop
+from gan_hub.training import loop, turns
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches
 
 
@@ -62,8 +62,8 @@ def test_shared_fakes_are_drawn_once_and_teach_both_players(game):
 def test_a_relativistic_generator_is_shown_the_pairs_of_the_discriminators_step(game, monkeypatch):
     players, batches, config = game(loss="relativistic")
     seen = []
-    real_step = loop.generator_step
-    monkeypatch.setattr(loop, "generator_step", lambda *args: seen.append(args) or real_step(*args))
+    real_step = turns.generator_step
+    monkeypatch.setattr(turns, "generator_step", lambda *args: seen.append(args) or real_step(*args))
     loop.play(players, config, batches, 5)
     _, _, reals, _, labels, _, _ = seen[0]
     expected, classes = batches.reals(5)

@@ -11,7 +11,7 @@ from gan_hub.hub.cards import check_card
 from gan_hub.losses import mmd2
 from gan_hub.models.layers import Perceptron
 from gan_hub.pipeline import GANPipeline
-from gan_hub.training import loop
+from gan_hub.training import loop, turns
 from gan_hub.training.batches import Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import OF_TWO, TrainConfig
@@ -101,8 +101,8 @@ def test_a_generator_that_plays_alone_comes_nearer_to_the_data(game, conditional
 
 def test_its_fakes_have_the_labels_of_the_reals_that_they_are_compared_with(game, monkeypatch):
     players, batches, config = game(ALONE)
-    seen, step = [], loop.matching_step
-    monkeypatch.setattr(loop, "matching_step", lambda *given: seen.append(given) or step(*given))
+    seen, step = [], turns.matching_step
+    monkeypatch.setattr(turns, "matching_step", lambda *given: seen.append(given) or step(*given))
     loop.play(players, config, batches, 3)
     _, _, reals, fakes, labels = seen[0]
     expected, classes = batches.reals(3)

@@ -1,0 +1,167 @@
+"""What a card must have before its model is published: `lint(folder)` lists, in sentences, what is missing or not so."""
+
+import re
+from pathlib import Path
+
+from huggingface_hub import ModelCard
+
+from gan_hub.hub.cards import (
+    CARD_NAME,
+    COPIES_SECTION,
+    JUDGE_SECTION,
+    MEMORISED_NAME,
+    SCORES_NAME,
+    SCORES_SECTION,
+    SECTIONS,
+    TRAINING_SECTION,
+    UNDESCRIBED,
+    check_card,
+    in_words,
+    sections,
+    written,
+)
+from gan_hub.loading import LoadError, read_bytes, read_json
+
+# Without these a score means nothing.
+PROVENANCE = (
+    "extractor", "extractor_sha256", "size", "resize", "data", "real_images", "real_split", "real_sha256",
+    "generated_images", "seed", "dtype", "gan_hub",
+)  # fmt: skip
+# What the section on training answers: question → how an answer looks.
+ANSWERS = {
+    "how many images were seen": r"\d[\d,.]* thousand images",
+    "the seed": r"seed \d+",
+    "how many minutes it took": r"\d+ minutes",
+    "on what hardware": r"process\(es\) on \S+",
+    "which versions made it": r"gan_hub \S+, torch \S+, accelerate \S+",
+    "what it costs on a GPU": r"[PT]FLOP",
+}
+MACHINE_PATH = re.compile(r"(?<![\w./:~<-])(?:~|/[A-Za-z][\w.-]*)/[\w./-]+")
+MAX_CARD_BYTES = 1_000_000
+
+
+def lint(folder: Path) -> list[str]:
+    """What is wrong with the card of a model folder, a sentence each; empty where it may be published.
+
+    Everything is held against the other files of the folder, nothing is run: `examples` gives what can be.
+    """
+    try:
+        text = read_bytes(folder / CARD_NAME, MAX_CARD_BYTES).decode("utf-8")
+        check_card(text)
+    except ValueError as error:  # LoadError, and bytes that are no text, among them
+        return [str(error)]
+    found = sections(text)
+    missing = [
+        f"section {heading!r} is missing." for heading, needed in SECTIONS.items() if needed and heading not in found
+    ]
+    return [
+        *missing,
+        *_gaps(text),
+        *_wrong_scores(folder, text, found.get(SCORES_SECTION, "")),
+        *_wrong_judge(folder, found.get(JUDGE_SECTION, "")),
+        *_wrong_copies(folder, found.get(COPIES_SECTION, "")),
+        *_wrong_training(found.get(TRAINING_SECTION, "")),
+        *_wrong_examples(folder, text),
+    ]
+
+
+def examples(text: str) -> list[tuple[str, str]]:
+    """(language, code) of every block of code in a card; the language of a command line is ""."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def table(section: str) -> dict[str, float]:
+    """Name → value of the scores (in bold) of the section "Scores"."""
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \| \*\*(\S+?)\*\* \|", section, flags=re.MULTILINE)
+    return {name: float(value) for name, value in rows}
+
+
+def _gaps(text: str) -> list[str]:
+    """Words that stand in for others, pictures and paths that nobody else has."""
+    wrong = (
+        [f"it says {UNDESCRIBED!r}: look at the samples, and say in the recipe what is seen."]
+        if UNDESCRIBED in text
+        else []
+    )
+    return wrong + [
+        f"{path!r} is a path of one machine." for path in MACHINE_PATH.findall(re.sub(r"https?://\S+", "", text))
+    ]
+
+
+def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
+    """The table against the metadata, scores.json and their provenance."""
+    try:
+        measured = read_json(folder / SCORES_NAME)
+        scores, provenance = dict(measured["scores"]), dict(measured["provenance"])
+        said = {name: float(written(value)) for name, value in scores.items()}
+    except (LoadError, KeyError, TypeError, ValueError) as error:
+        return [f"{SCORES_NAME} has no scores with provenance ({error})."]
+    results = {result.metric_name: result.metric_value for result in ModelCard(text).data.eval_results or []}
+    shown = table(section)
+    wrong = [] if shown else ["there is no table of scores."]
+    for other, values in ((f"{SCORES_NAME}", said), ("the metadata", results)):
+        for name in sorted(shown.keys() | values.keys()):
+            if shown.get(name) != values.get(name):
+                wrong.append(f"{name} is {shown.get(name)} in the table and {values.get(name)} in {other}.")
+    wrong += [f"scores without provenance: {key!r} is not stated." for key in PROVENANCE if provenance.get(key) is None]
+    if in_words(provenance) not in section:
+        wrong.append(f"the provenance in {SCORES_NAME} is not what stands below the table.")
+    return wrong
+
+
+def _wrong_judge(folder: Path, section: str) -> list[str]:
+    """AUC and calibration as in judge.json, and a judge that can be fooled."""
+    if not (folder / "judge.json").is_file():
+        return [] if not (folder / "discriminator").is_dir() else ["its discriminator has no judge.json."]
+    judge = read_json(folder / "judge.json")
+    wrong = []
+    for what, said in (
+        ("AUC", f"**{judge['auc']:.3f}**"),
+        ("calibration error", f"{100 * judge['error']:.1f} percentage points"),
+    ):
+        if said not in section:
+            wrong.append(f"the judge's {what} ({said.strip('*')}) is not in {JUDGE_SECTION!r}.")
+    if f"{judge['auc']:.3f}" == "1.000":
+        wrong.append("the judge's AUC is 1.000: it cannot be fooled, so the generator is weak.")
+    return wrong
+
+
+def _wrong_copies(folder: Path, section: str) -> list[str]:
+    """Sixteen images at risk, in the picture or in the table; and no picture that the section does not show."""
+    pictured = f"({MEMORISED_NAME})" in section
+    wrong = [] if pictured == (folder / MEMORISED_NAME).is_file() else [
+        f"{MEMORISED_NAME} is {'missing' if pictured else 'there, but not in the card'}."
+    ]  # fmt: skip
+    counted = re.search(r"these (\d+) come nearest", section)
+    if not counted or int(counted[1]) < 16:
+        wrong.append("the sixteen samples most at risk are not told of.")
+    return wrong
+
+
+def _wrong_training(section: str) -> list[str]:
+    return [f"{question} is not said." for question, answer in ANSWERS.items() if not re.search(answer, section)]
+
+
+def _wrong_examples(folder: Path, text: str) -> list[str]:
+    """Pictures and files that are linked or named, and blocks of code: Python that parses, commands of this project."""
+    wrong = []
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(
+        r"`([\w-]+\.(?:yaml|jsonl|png|json))`", text
+    ):
+        if not (folder / target).is_file():
+            wrong.append(f"{target} is not in the folder.")
+    found = examples(text)
+    if not any(language == "python" for language, _ in found):
+        wrong.append("there is no example in Python.")
+    for language, code in found:
+        if language == "python":
+            try:
+                compile(code, CARD_NAME, "exec")
+            except SyntaxError as error:
+                wrong.append(f"an example in Python does not parse ({error}).")
+        else:
+            lines = [
+                line for line in code.splitlines() if not line.startswith(("gan-hub ", "accelerate launch train.py "))
+            ]
+            wrong += [f"{line!r} is no command of this project." for line in lines]
+    return wrong
