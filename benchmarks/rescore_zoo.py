@@ -25,9 +25,15 @@ def main(names: list[str]) -> int:
         if "command" not in card:
             print(f"{name}: its card has no command that measures it again; its data are not to be had by a name")
             continue
+        command = shlex.split(card["command"])
+        absent = [word for word in command if word.startswith("your-") and not Path(word).exists()]
+        if absent:
+            checksum = card["provenance"]["extractor_sha256"]
+            print(f"{name}: put the extractor's weights (sha256 {checksum}) here as {absent[0]}, to measure it again")
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch) / "again.json"
-            code = cli.main([*shlex.split(card["command"])[1:], "--out", str(out)])
+            code = cli.main([*command[1:], "--out", str(out)])
             if code:
                 return code
             again = read_json(out)["scores"]

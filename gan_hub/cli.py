@@ -589,9 +589,15 @@ def _table(found) -> str:
 
 
 def _again(given: argparse.Namespace, folder: Path) -> str:
-    """The command that measures the same scores, for the card of the model in `folder`; "" for files that only we have."""
-    if os.path.exists(given.data) or os.path.exists(getattr(given, "extractor_weights", "")):
+    """The command that measures the same scores, for the card of the model in `folder`; "" for data that only we have.
+
+    In place of an extractor's file there are words that its owner can replace: the provenance has its checksum.
+    """
+    if os.path.exists(given.data):
         return ""
+    given = argparse.Namespace(**vars(given))
+    if os.path.exists(getattr(given, "extractor_weights", "")):
+        given.extractor_weights = f"your-{getattr(given, 'extractor', 'inception').replace('/', '-')}.safetensors"
     names = ("metrics", "extractor", "extractor_weights", "num", "num_real", "split", "seed", "batch_size", "bootstrap")
     options = [(f"--{name.replace('_', '-')}", str(getattr(given, name))) for name in names if name in given]
     words = ["gan-hub", "evaluate", folder.name, "--data", given.data, *itertools.chain(*options)]
