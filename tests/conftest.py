@@ -18,6 +18,7 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+from gan_hub.concepts import Concept, Effect  # noqa: E402
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator  # noqa: E402
 from gan_hub.pipeline import Calibration, GANPipeline  # noqa: E402
 
@@ -48,6 +49,13 @@ def make_pipeline(num_classes: int, resolution: int, channels: int, seed: int = 
         label_names=LABEL_NAMES[:num_classes] or None,
         calibration=Calibration(scale=0.8, bias=-0.2, auc=0.7, error=0.05, images=100),
     )
+
+
+def made_concept(name: str, size: int, seed: int = 0, space: str = "z") -> Concept:
+    """A random direction of so many numbers, with made-up exemplars and a made-up effect."""
+    direction = torch.randn(size, generator=torch.Generator().manual_seed(seed))
+    effect = Effect("ink", (-1, 0, 1), (0.25, 0.5, 0.625), deviation=0.125, right=0.75, seeds="100-199", images=100)
+    return Concept(name, direction, space, (1, 2, 3), (4, 5, 6, 2**32 - 1), "made up", effect)
 
 
 @pytest.fixture(scope="session")

@@ -174,6 +174,16 @@ def surprise(seeds: str, request: gr.Request | None = None):
     return [spell(sorted(numbers[start::3][:SURPRISE_EACH])) for start in range(3)]
 
 
+@answering
+def fill(model: str, concept: str, a: str, b: str, request: gr.Request | None = None):
+    """Groups A and B of a concept: exemplars that show it, and exemplars that do not. Without one they stay."""
+    known = models.concepts(model)
+    name = inputs.concept(concept, list(known))
+    if name is None:
+        return a, b
+    return tuple(spell(sorted(seeds[:MOST_EXEMPLARS])) for seeds in (known[name].with_it, known[name].without_it))
+
+
 def clear():
     """Three empty groups."""
     return "", "", ""
@@ -195,7 +205,8 @@ def open_tab(model, seeds, pool_label, a, b, c, label, request: gr.Request | Non
     kept = label if isinstance(label, str) and label in names else OWN
     updates = models.label_update(names, "own", pool_kept), models.label_update(names, "group_own", kept)
     pool, files = show_pool(model, seeds, pool_kept, a, b, c, request)
-    return *updates, pool, files, *preview(model, a, b, c, pool_kept, kept, request)
+    concept = models.concept_update(list(models.concepts(model)))
+    return *updates, pool, files, *preview(model, a, b, c, pool_kept, kept, request), concept
 
 
 def build(model: gr.Dropdown):
@@ -208,6 +219,12 @@ def build(model: gr.Dropdown):
             with gr.Row():
                 surprise_me = gr.Button(t("surprise"), min_width=110)
                 empty = gr.Button(t("clear"), min_width=110)
+            concept = models.concept_picker(
+                list(models.concepts(models.default())),
+                label=t("fill_concept"),
+                info=t("fill_concept_info"),
+                elem_id="fill-concept",
+            )
             pool_label = models.label_picker(names, "own", label=t("pool_label"))
             pool_seeds = gr.Textbox(FIRST_POOL, label=t("pool_seeds"), max_length=inputs.LONGEST_TEXT)
             fresh = gr.Button(t("new_pool"))
@@ -256,8 +273,12 @@ def build(model: gr.Dropdown):
 
     clicked = pool.select(click, [active, *groups, pool_seeds, files], [*groups, pool], **quiet, **ON_MODEL)
     clicked.success(preview, given, made, **quiet, **ON_MODEL)
-    for button, handler, takes in ((surprise_me, surprise, [pool_seeds]), (empty, clear, [])):
-        changed = button.click(handler, takes, groups, **quiet)
+    changes = [
+        surprise_me.click(surprise, [pool_seeds], groups, **quiet),
+        empty.click(clear, [], groups, **quiet),
+        concept.input(fill, [model, concept, a, b], [a, b], **quiet, **ON_MODEL),
+    ]
+    for changed in changes:
         changed.success(show_pool, pool_given, pool_made, **quiet, **ON_MODEL).success(
             preview, given, made, **quiet, **ON_MODEL
         )
@@ -270,4 +291,4 @@ def build(model: gr.Dropdown):
     gr.on([pool_seeds.submit, pool_label.input], show_pool, pool_given, pool_made, **PRIVATE, **ON_MODEL).success(
         preview, given, made, **quiet, **ON_MODEL
     )
-    return open_tab, [model, pool_seeds, pool_label, *groups, label], [pool_label, label, *pool_made, *made]
+    return open_tab, [model, pool_seeds, pool_label, *groups, label], [pool_label, label, *pool_made, *made, concept]

@@ -18,6 +18,7 @@ from gan_hub.latents import MAX_SEED
 from gan_hub.loading import LoadError
 
 OWN = "own"  # the class choice that leaves the class to the seed
+NONE = "none"  # the choice of no concept
 LONGEST_TEXT = 1000  # characters; 64 seeds of ten digits with commas need 768
 _ITEM = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?", re.ASCII)  # "7" or "0-15"
 
@@ -105,6 +106,15 @@ def label(value: object, label_names: Sequence[str] | None) -> str | None:
         return None
     if not isinstance(value, str) or value not in (label_names or ()):
         raise BadInput("bad_label", allowed=", ".join((label_names or [])[:20]) or "–")
+    return value
+
+
+def concept(value: object, names: Sequence[str]) -> str | None:
+    """The name of a concept, or None for none of them."""
+    if value is None or value == NONE or value == "":
+        return None
+    if not isinstance(value, str) or value not in names:
+        raise BadInput("bad_concept", allowed=", ".join(names) or "–")
     return value
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 import torch
 
+from gan_hub.concepts import Concept
 from gan_hub.demo import inputs
 from gan_hub.demo.texts import say, t
 from gan_hub.hub.places import bundled
@@ -81,6 +82,27 @@ def label_update(names: Sequence[str], own: str, current: object) -> dict:
     """A class picker after a change of model: the new names, and the old choice where it still is one."""
     value = current if isinstance(current, str) and current in names else inputs.OWN
     return gr.update(choices=label_choices(names, own), value=value, visible=bool(names))
+
+
+def concepts(name: str | None) -> dict[str, Concept]:
+    """The concepts of a model by their names; none for most."""
+    return load(name).concepts if name else {}
+
+
+def concept_picker(names: Sequence[str], **options) -> gr.Dropdown:
+    """A picker of a concept, or of none; hidden where the model has no concepts. Not checked, as `label_picker`."""
+    choices_ = concept_choices(names)
+    return gr.Dropdown(choices_, value=inputs.NONE, visible=bool(names), allow_custom_value=True, **options)
+
+
+def concept_choices(names: Sequence[str]) -> list[tuple[object, str]]:
+    return [(t("no_concept"), inputs.NONE), *((name, name) for name in names)]
+
+
+def concept_update(names: Sequence[str], current: object = inputs.NONE) -> dict:
+    """A picker of a concept after a change of model; the old choice stays where it still is one."""
+    value = current if isinstance(current, str) and current in names else inputs.NONE
+    return gr.update(choices=concept_choices(names), value=value, visible=bool(names))
 
 
 def describe(name: str, request: gr.Request | None = None) -> str:

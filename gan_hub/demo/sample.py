@@ -10,21 +10,29 @@ import gradio as gr
 from PIL import Image
 
 from gan_hub.demo import inputs, models, pictures
-from gan_hub.demo.inputs import OWN, answering
+from gan_hub.demo.inputs import NONE, OWN, answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t
 from gan_hub.images import grid, save_png
 from gan_hub.latents import spell
 
-FIRST_SEEDS, FIRST_TRUNCATION = "0-15", 1.0
+FIRST_SEEDS, FIRST_TRUNCATION, FIRST_STRENGTH = "0-15", 1.0, 1.0
+MOST_STRENGTH = 2  # beyond, pictures fall apart
 MOST = 64  # pictures at a time
-LINK_KEYS = ("model", "seeds", "label", "truncation")  # the parameters of a link that reproduces a gallery
+LINK_KEYS = (
+    "model",
+    "seeds",
+    "label",
+    "truncation",
+    "concept",
+    "strength",
+)  # the parameters of a link that reproduces a gallery
 REROLL_BELOW = 1_000_000  # new seeds stay short enough to read out
 
 # The server does not know the address a visitor sees (proxies, Spaces); the browser does, and shows it in its own bar.
 ABSOLUTE_LINK = """(link) => {
     const target = new URL(link, location.href), here = new URL(location.href);
-    for (const key of ["model", "seeds", "label", "truncation"]) {
+    for (const key of ["model", "seeds", "label", "truncation", "concept", "strength"]) {
         here.searchParams.delete(key);
         if (target.searchParams.has(key)) here.searchParams.set(key, target.searchParams.get(key));
     }
@@ -36,7 +44,15 @@ Shown = list[tuple[str, str]]  # (file, caption) of each picture in the gallery;
 
 
 @answering
-def sample(model: str, seeds: str, label: str, truncation: float, request: gr.Request | None = None):
+def sample(
+    model: str,
+    seeds: str,
+    label: str,
+    truncation: float,
+    concept: str = NONE,
+    strength: float = FIRST_STRENGTH,
+    request: gr.Request | None = None,
+):
     """Draws one picture a seed. The same seed gives the same picture, in any selection and on any day.
 
     Args:
@@ -44,6 +60,8 @@ def sample(model: str, seeds: str, label: str, truncation: float, request: gr.Re
         seeds: whole numbers and ranges, for example "0-15" or "3, 14, 15"; at most 64
         label: the name of a class, or "own" for each seed's own
         truncation: 1 for full variety, less for more typical pictures, 0 for the average
+        concept: a concept of the model that all pictures are moved along, or "none"
+        strength: how far, from -2 to 2; below 0 to its opposite
 
     Returns:
         the gallery (PNG, original size), a sentence, the parameters of a link to it, a zip of everything
@@ -52,20 +70,26 @@ def sample(model: str, seeds: str, label: str, truncation: float, request: gr.Re
     psi = inputs.number(truncation, 0, 1, say(request, "truncation"))
     pipe = models.load(model)
     name = inputs.label(label, pipe.label_names)
-    out = pipe(seeds=numbers, labels=name, truncation=psi)
+    moved_by = inputs.concept(concept, list(pipe.concepts))
+    amount = inputs.number(strength, -MOST_STRENGTH, MOST_STRENGTH, say(request, "strength"))
+    concepts = {moved_by: amount} if moved_by else {}
+    out = pipe(seeds=numbers, labels=name, truncation=psi, concepts=concepts)
+    told = {"truncation": psi, "concept": f"{moved_by}={amount:g}" if moved_by else None}
     drawn = [None] * len(numbers) if out.labels is None else [pipe.label_names[index] for index in out.labels]
 
     folder, shown = pictures.fresh_folder(), []
     for position, (image, seed, class_name) in enumerate(zip(out.images, numbers, drawn)):
         caption = say(request, "seed_n", seed=seed) + (f" · {class_name}" if class_name else "")
         path = folder / f"{pictures.file_name(model, f'{position:02d}', 'seed', seed, class_name or '').strip('-')}.png"
-        save_png(image, path, model=model, seed=seed, label=class_name, truncation=psi)
+        save_png(image, path, model=model, seed=seed, label=class_name, **told)
         shown.append((str(path), caption))
-    save_png(grid(out.images, 8), folder / "grid.png", model=model, seeds=spell(numbers), truncation=psi)
+    save_png(grid(out.images, 8), folder / "grid.png", model=model, seeds=spell(numbers), **told)
 
     count = say(request, "drawn_1" if len(numbers) == 1 else "drawn_n", count=len(numbers))
-    status = " · ".join([count, *([name] if name else []), f"{say(request, 'truncation')} {psi:g}"])
-    return shown, status, _link(model, numbers, name, psi), str(_zip(folder, model)), shown
+    status = [count, *([name] if name else []), f"{say(request, 'truncation')} {psi:g}"]
+    status += [f"{name} {amount:g}".replace("-", "−") for name, amount in concepts.items()]
+    link = _link(model, numbers, name, psi, moved_by, amount)
+    return shown, " · ".join(status), link, str(_zip(folder, model)), shown
 
 
 def _zip(folder: Path, model: str) -> Path:
@@ -76,9 +100,13 @@ def _zip(folder: Path, model: str) -> Path:
     return archive
 
 
-def _link(model: str, numbers: list[int], label: str | None, truncation: float) -> str:
+def _link(
+    model: str, numbers: list[int], label: str | None, truncation: float, concept: str | None, strength: float
+) -> str:
     values = {"model": model, "seeds": spell(numbers).replace(" ", ""), "truncation": f"{truncation:g}"}
-    return "?" + urlencode(values | ({"label": label} if label else {}), safe=",")
+    values |= {"label": label} if label else {}
+    values |= {"concept": concept, "strength": f"{strength:g}"} if concept else {}
+    return "?" + urlencode(values, safe=",")
 
 
 def new_seeds(seeds: str) -> str:
@@ -112,14 +140,17 @@ def _chosen(shown: Shown, position: int):
 
 
 def from_link(request: gr.Request):
-    """model, seeds, class and truncation as a link says; what it does not say, or says wrongly, stays at its default."""
+    """What the form is filled with, as a link says; what it does not say, or says wrongly, stays at its default."""
     query = {key: request.query_params.get(key) for key in LINK_KEYS if request.query_params.get(key)}
     model = query["model"] if query.get("model") in models.choices() else models.default()
     values = {"seeds": FIRST_SEEDS, "label": OWN, "truncation": FIRST_TRUNCATION}
+    values |= {"concept": NONE, "strength": FIRST_STRENGTH}
     checks = {
         "seeds": lambda text: spell(inputs.seeds(text, most=MOST)),
         "label": lambda text: inputs.label(text, models.labels(model)) or OWN,
         "truncation": lambda text: inputs.number(_float(text), 0, 1, say(request, "truncation")),
+        "concept": lambda text: inputs.concept(text, list(models.concepts(model))) or NONE,
+        "strength": lambda text: inputs.number(_float(text), -MOST_STRENGTH, MOST_STRENGTH, say(request, "strength")),
     }
     try:
         models.load(query.get("model", model))
@@ -128,7 +159,8 @@ def from_link(request: gr.Request):
     except inputs.BadInput as error:
         gr.Warning(html.escape(say(request, error.key, **error.values)), title=say(request, "check"))
     label = models.label_update(models.labels(model), "own", values["label"])
-    return model, values["seeds"], label, values["truncation"]
+    pickers = _concept_updates(model, values["concept"], values["strength"])
+    return model, values["seeds"], label, values["truncation"], *pickers
 
 
 def _float(text: str) -> float | None:
@@ -139,11 +171,28 @@ def _float(text: str) -> float | None:
 
 
 @answering
-def open_tab(model: str, seeds: str, label: str, truncation: float, request: gr.Request | None = None):
-    """The gallery of a model that was just chosen, with the class picker made to fit it."""
+def open_tab(
+    model: str,
+    seeds: str,
+    label: str,
+    truncation: float,
+    concept: str = NONE,
+    strength: float = FIRST_STRENGTH,
+    request: gr.Request | None = None,
+):
+    """The gallery of a model that was just chosen, with the pickers of class and concept made to fit it."""
     names = models.labels(model)
     kept = label if isinstance(label, str) and label in names else OWN
-    return models.label_update(names, "own", kept), *sample(model, seeds, kept, truncation, request)
+    updates = _concept_updates(model, concept, strength)
+    moved_by = updates[0]["value"]
+    drawn = sample(model, seeds, kept, truncation, moved_by, strength, request)
+    return models.label_update(names, "own", kept), *drawn, *updates
+
+
+def _concept_updates(model: str, concept: object, strength: object) -> tuple[dict, dict]:
+    """Picker and slider of a model's concepts, both hidden where it has none."""
+    names = list(models.concepts(model))
+    return models.concept_update(names, concept), gr.update(value=strength, visible=bool(names))
 
 
 def build(model: gr.Dropdown):
@@ -161,6 +210,18 @@ def build(model: gr.Dropdown):
             label = models.label_picker(models.labels(models.default()), "own", label=t("class"))
             truncation = gr.Slider(
                 0, 1, FIRST_TRUNCATION, step=0.05, label=t("truncation"), info=t("truncation_info"), buttons=[]
+            )
+            names = list(models.concepts(models.default()))
+            concept = models.concept_picker(names, label=t("concept"), info=t("concept_info"), elem_id="sample-concept")
+            strength = gr.Slider(
+                -MOST_STRENGTH,
+                MOST_STRENGTH,
+                FIRST_STRENGTH,
+                step=0.1,
+                label=t("strength"),
+                visible=bool(names),
+                buttons=[],
+                elem_id="sample-strength",
             )
             with gr.Row():
                 generate = gr.Button(t("generate"), variant="primary", min_width=100)
@@ -189,9 +250,10 @@ def build(model: gr.Dropdown):
                     link = gr.Textbox(label=t("link"), interactive=False, buttons=["copy"], elem_id="sample-link")
     shown = gr.State([])
 
-    given, made = [model, seeds, label, truncation], [gallery, status, link, download_all, shown]
+    form = [seeds, label, truncation, concept, strength]
+    given, made = [model, *form], [gallery, status, link, download_all, shown]
     gr.on(
-        [generate.click, seeds.submit, label.input, truncation.release],
+        [generate.click, seeds.submit, label.input, truncation.release, concept.input, strength.release],
         sample,
         given,
         made,
@@ -206,4 +268,4 @@ def build(model: gr.Dropdown):
     shown.change(choose_first, shown, [chosen, download_one], show_progress="hidden", **PRIVATE)
     gallery.select(choose, shown, [chosen, download_one], show_progress="hidden", **PRIVATE)
     link.change(None, link, link, js=ABSOLUTE_LINK, **PRIVATE)
-    return (open_tab, given, [label, *made]), [seeds, label, truncation]
+    return (open_tab, given, [label, *made, concept, strength]), form

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.demo import models
-from tests.conftest import LABEL_NAMES, make_pipeline
+from tests.conftest import LABEL_NAMES, made_concept, make_pipeline
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
 INSTALL = "install it: apt-get install -y chromium"
@@ -36,9 +36,11 @@ def write_real_samples(folder: Path, channels: int = 1, **changes) -> Path:
 
 @pytest.fixture(scope="session")
 def playable(tmp_path_factory) -> Path:
-    """A folder with a conditional model that has a discriminator, real samples and a card."""
+    """A folder with a conditional model that has a discriminator, two concepts, real samples and a card."""
     folder = tmp_path_factory.mktemp("playable") / "tiny-playable"
-    make_pipeline(3, 28, 1, seed=5).save_pretrained(folder)
+    pipe = make_pipeline(3, 28, 1, seed=5)
+    pipe.concepts = {name: made_concept(name, 8, number) for number, name in enumerate(("thick", "leaning over"))}
+    pipe.save_pretrained(folder)
     (folder / "README.md").write_text(
         "---\nlicense: mit\n---\n\n# Tiny\n\n![Samples](https://elsewhere.example/a.png)\n\nFor <b>tests</b> only.\n"
     )

@@ -21,7 +21,7 @@ def test_three_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {"/sample", "/interpolate", "/arithmetic"}
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
-    assert names["/sample"] == ["model", "seeds", "label", "truncation"]
+    assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
     assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
     assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label"]
     assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
@@ -34,6 +34,11 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         with Image.open(item["image"]) as received:
             assert received.format == "PNG" and (np.asarray(received) == np.asarray(image)).all()
     assert status.startswith("2 pictures") and link.startswith("?model=") and archive.endswith(".zip")
+
+    moved = client.predict(playable.name, "3", "star", 1.0, "thick", 1.5, api_name="/sample")[0]
+    with Image.open(moved[0]["image"]) as received:
+        expected = pipe(seeds=[3], labels="star", concepts={"thick": 1.5}).images[0]
+        assert (np.asarray(received) == np.asarray(expected)).all()
 
     walk = client.predict(playable.name, "1, 2", "slerp", 4, "own", True, api_name="/interpolate")
     with Image.open(walk[3]) as film:
@@ -52,6 +57,8 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         ("/sample", ("1" * 5000, "own", 1.0)),
         ("/sample", (None, None, 1.0)),
         ("/sample", ("1", "own", NAN)),
+        ("/sample", ("1", "own", 1.0, "glasses", 1.0)),
+        ("/sample", ("1", "own", 1.0, "thick", 99.0)),
         ("/interpolate", ("1", "slerp", 5, "own", True)),
         ("/interpolate", ("1, 2", "slerp", 2.5, "own", True)),
         ("/interpolate", ("1, 2", "slerp", NAN, "own", True)),

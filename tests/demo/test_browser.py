@@ -156,6 +156,25 @@ def test_arithmetic(visit):
     page.wait_for_function("document.querySelectorAll('#equation .few img').length == 9")
 
 
+def test_a_concept_fills_two_groups_and_moves_the_samples_where_the_model_has_some(browser, server, playable):
+    tab = Tab(browser, server, playable.name)
+    page = tab.page
+    page.locator("#sample-concept input").click()
+    page.get_by_role("option", name="leaning over").click()
+    page.wait_for_function("location.search.includes('concept=leaning')")
+    assert page.locator("#sample-strength").is_visible()
+    page.wait_for_timeout(300)  # so that the screenshot has the new pictures
+    tab.shoot("sample-concept")
+    tab.open("arithmetic")
+    page.locator("#fill-concept input").click()
+    page.get_by_role("option", name="thick").click()
+    page.wait_for_function("document.querySelectorAll('#equation .few img').length == 10")
+    expect_text(page, "#pool", "4 B")
+    tab.shoot("arithmetic-concept")
+    assert not tab.wrong and not page.evaluate(LEAKS)
+    tab.context.close()
+
+
 def test_game_with_keys_and_buttons_and_a_score_of_its_own(visit):
     tab, other = visit(), visit()
     page = tab.open("game")

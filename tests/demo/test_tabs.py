@@ -68,21 +68,45 @@ def test_answers_come_in_the_visitors_language(offered):
     assert say(request("pt-PT"), "drawn_n", count=2) == "2 imagens"
 
 
+def test_sample_moves_the_pictures_along_a_concept_and_says_so(offered):
+    gallery, status, link, *_ = sample.sample(offered, "3, 14", "star", 0.5, "leaning over", -1.5)
+    expected = models.load(offered)(seeds=[3, 14], labels="star", truncation=0.5, concepts={"leaning over": -1.5})
+    for (path, _), image in zip(gallery, expected.images):
+        assert (pixels(path) == np.asarray(image)).all()
+    assert Image.open(gallery[0][0]).text["concept"] == "leaning over=-1.5"
+    assert status == "2 pictures · star · Truncation 0.5 · leaning over −1.5"
+    assert link.endswith("&label=star&concept=leaning+over&strength=-1.5")
+
+
 def test_a_link_fills_in_the_form(offered):
-    link = {"model": offered, "seeds": "3,14", "label": "star", "truncation": "0.5"}
-    model, seeds, label, truncation = sample.from_link(SimpleNamespace(query_params=link, headers={}))
+    link = {
+        "model": offered,
+        "seeds": "3,14",
+        "label": "star",
+        "truncation": "0.5",
+        "concept": "thick",
+        "strength": "-2",
+    }
+    model, seeds, label, truncation, concept, strength = sample.from_link(
+        SimpleNamespace(query_params=link, headers={})
+    )
     assert (model, seeds, label["value"], truncation) == (offered, "3, 14", "star", 0.5)
+    assert (concept["value"], strength["value"], strength["visible"]) == ("thick", -2, True)
 
 
 @pytest.mark.parametrize(
     "link",
     [{"seeds": "x"}, {"seeds": "0-99999"}, {"label": "nobody"}, {"truncation": "nan"}, {"truncation": "x"}]
-    + [{"model": "../../etc"}, {"truncation": "1e400"}, {"seeds": "<script>alert(1)</script>"}],
+    + [{"model": "../../etc"}, {"truncation": "1e400"}, {"seeds": "<script>alert(1)</script>"}]
+    + [{"concept": "nothing"}, {"concept": "thick", "strength": "3"}, {"strength": "nan"}],
     ids=str,
 )
 def test_a_bad_link_opens_the_usual_page(offered, link):
-    model, seeds, label, truncation = sample.from_link(SimpleNamespace(query_params=link, headers={}))
-    assert (model, seeds, label["value"], truncation) == (offered, "0-15", "own", 1.0)
+    model, seeds, label, truncation, concept, strength = sample.from_link(
+        SimpleNamespace(query_params=link, headers={})
+    )
+    assert (model, seeds, label["value"], truncation, strength["value"]) == (offered, "0-15", "own", 1.0, 1.0)
+    assert concept["value"] == ("thick" if link.get("concept") == "thick" else "none")
 
 
 def test_new_seeds_are_as_many_as_before():
@@ -190,6 +214,12 @@ def test_a_surprise_fills_three_different_groups_of_three():
         arithmetic.surprise("0-3")
 
 
+def test_a_concept_fills_the_groups_a_and_b_with_its_exemplars(offered):
+    assert arithmetic.fill(offered, "thick", "7", "8") == ("1-3", "4-6, 4294967295")
+    assert arithmetic.fill(offered, "none", "7", "8") == ("7", "8")
+    assert arithmetic.preview(offered, *arithmetic.fill(offered, "thick", "", ""), "9", "own", "own")[1] is not None
+
+
 # ------------------------------------------------------------------------------------------- bad inputs
 
 BAD = [
@@ -197,6 +227,9 @@ BAD = [
     *[(sample.sample, SAMPLE, {"label": value}) for value in BAD_LABELS],
     *[(sample.sample, SAMPLE, {"truncation": value}) for value in (NAN, None, "1", True, -0.1, 1.1, [1])],
     *[(sample.sample, SAMPLE, {"model": value}) for value in BAD_MODELS],
+    *[(sample.sample, SAMPLE, {"concept": value}) for value in ("glasses", 1, True, NAN, ["thick"], {"thick": 1})],
+    *[(sample.sample, SAMPLE, {"strength": value}) for value in (NAN, None, "1", True, -2.1, 2.1, [1])],
+    *[(arithmetic.fill, {"concept": "thick", "a": "", "b": ""}, {"concept": value}) for value in ("x", 1, ["thick"])],
     *[(interpolate.walk, WALK, {"seeds": value}) for value in ["5", "0-16", *BAD_SEEDS]],
     *[(interpolate.walk, WALK, {"mode": value}) for value in ("spline", None, 1, ["slerp"])],
     *[(interpolate.walk, WALK, {"frames": value}) for value in (NAN, None, 1, 121, 2.5, "3", True, [3])],
@@ -232,12 +265,21 @@ def test_the_good_inputs_beside_the_bad_ones_are_good(offered):
 
 def test_every_tab_follows_a_change_of_model(offered_rgb):
     """Choices of the former model's classes are dropped, and the pickers hidden, where the new one has none."""
-    picker, gallery, *_ = sample.open_tab(offered_rgb, "0-3", "star", 1.0)
+    picker, gallery, *_, concept, strength = sample.open_tab(offered_rgb, "0-3", "star", 1.0, "thick", 1.5)
     assert not picker["visible"] and picker["value"] == "own" and len(gallery) == 4
+    assert (concept["visible"], concept["value"], strength["visible"]) == (False, "none", False)
     picker, animation, *_ = interpolate.open_tab(offered_rgb, "1, 2", "slerp", 3, "star", True)
     assert not picker["visible"] and Path(animation).is_file()
-    first, second, pool, *_ = arithmetic.open_tab(offered_rgb, "0-3", "star", "0", "1", "2", "star")
-    assert not first["visible"] and not second["visible"] and len(pool["value"]) == 4
+    first, second, pool, *_, concept = arithmetic.open_tab(offered_rgb, "0-3", "star", "0", "1", "2", "star")
+    assert not first["visible"] and not second["visible"] and len(pool["value"]) == 4 and not concept["visible"]
+
+
+def test_a_models_concepts_are_offered_and_a_choice_that_still_exists_is_kept(offered):
+    *_, concept, strength = sample.open_tab(offered, "0", "own", 1.0, "thick", -0.5)
+    assert (concept["visible"], concept["value"], strength["value"], strength["visible"]) == (True, "thick", -0.5, True)
+    assert [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
+    *_, concept = arithmetic.open_tab(offered, "0-3", "own", "0", "1", "2", "own")
+    assert concept["visible"] and [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
 
 
 def test_class_pickers_keep_a_choice_that_still_exists(offered):

@@ -58,10 +58,19 @@ def test_a_variant_is_pushed_and_loaded_without_the_other_weights(hub, client, p
 
 
 def test_only_what_is_needed_is_downloaded(hub, client, published, tmp_path):
-    published.commit({"README.md": b"card", "training/log.csv": b"x" * 1000, "optimizer.bin": b"no", "big.mp4": b"no"})
+    published.commit(
+        {
+            "README.md": b"card",
+            "concepts.safetensors": b"",
+            "training/log.csv": b"x" * 1000,
+            "optimizer.bin": b"no",
+            "big.mp4": b"no",
+        }
+    )
     client(act.load, "me/my-gan", cache_dir=tmp_path)
     assert set(hub.downloads()) == {
         "README.md",
+        "concepts.safetensors",
         "config.json",
         "discriminator/config.json",
         "discriminator/diffusion_pytorch_model.safetensors",
