@@ -1,13 +1,15 @@
 """What the documents say of options and files is so."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
-from gan_hub import cli
+from gan_hub import GANPipeline, cli
 from gan_hub.losses import ADVERSARIAL
+from gan_hub.metrics.appearance import MEASURES
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor
 from gan_hub.metrics.scores import SCORES
 from gan_hub.models import ARCHITECTURES, CLASSES
@@ -18,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 
 
 def rows(heading: str, document: str = TRAINING) -> list[list[str]]:
@@ -120,3 +123,22 @@ def test_the_commands_that_score_are_commands():
     assert len(lines) > 2
     for line in lines:
         assert cli.parser().parse_args(line.split()[1:]).command in ("evaluate", "compare"), line
+
+
+def test_each_measure_has_its_row_and_the_concepts_commands_are_commands():
+    assert [row[0].strip("`") for row in rows("Measures", CONCEPTS)] == list(MEASURES)
+    lines = re.findall(r"^gan-hub .*$", CONCEPTS, re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        assert cli.parser().parse_args(shlex.split(line)[1:]).command in ("concepts", "sample"), line
+
+
+def test_the_example_of_a_classifiers_concept_runs(tiny_model_copy, monkeypatch):
+    monkeypatch.chdir(tiny_model_copy.parent)
+    code = re.findall(r"```python\n(.*?)```", CONCEPTS, re.DOTALL)[1]
+    code = code.replace("my-gan", tiny_model_copy.name).replace("range(2000)", "range(60)").replace("10_256", "10_008")
+    code = code.replace("> 0.5", "> scores.median()")
+    exec(
+        compile(code, "concepts.md", "exec"), {"probability": MEASURES["symmetry"].of}
+    )  # our own text, beside this test
+    assert GANPipeline.from_pretrained(tiny_model_copy).concepts["glasses"].effect.images == 8
