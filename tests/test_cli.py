@@ -189,6 +189,15 @@ def test_the_command_in_a_card_is_one_that_a_shell_understands():
     )
 
 
+def test_the_command_in_a_card_names_an_extractors_file_in_words_and_never_by_its_path(tmp_path):
+    (tmp_path / "net.safetensors").touch()
+    own = ["--extractor", "mobilenet-v2", "--extractor-weights", str(tmp_path / "net.safetensors")]
+    given = cli.parser().parse_args(["evaluate", "dcgan-mnist", "--data", "mnist", *own])
+    assert cli._again(given, bundled()["dcgan-mnist"]) == (
+        "gan-hub evaluate dcgan-mnist --data mnist --extractor mobilenet-v2 --extractor-weights your-mobilenet-v2.safetensors"
+    )
+
+
 def test_sample_draws_the_images_of_the_seeds_in_a_grid_that_tells_how_it_was_made(run, tiny_model, tmp_path):
     code, out, err = run("sample", tiny_model, "--seeds", "0-3,7", "--label", "star", "--out", "grid.png")
     assert (code, out, err) == (0, "grid.png: 5 images\n", "")

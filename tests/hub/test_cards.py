@@ -1,12 +1,16 @@
 """Cards: what they are written from, what the lint refuses, and what of them is replaced when a model is measured anew."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from gan_hub import cli
+from gan_hub.concepts import Concept, Effect
 from gan_hub.hub.cards import (
     COPIES_SECTION,
     MEMORISED_NAME,
@@ -18,11 +22,16 @@ from gan_hub.hub.cards import (
     AtRisk,
     CardFacts,
     Scored,
+    concepts_section,
     sections,
     update_card,
     write_card,
 )
 from gan_hub.hub.lint import PROVENANCE, examples, lint
+from gan_hub.hub.places import bundled
+from gan_hub.training.config import TrainConfig, read_recipe
+
+ROOT = Path(__file__).parents[2]
 
 AT_RISK = AtRisk(
     features="the features of digits",
@@ -183,3 +192,26 @@ def test_a_card_of_release_0_1_0_gets_the_sections_it_had_not(folder):
     order = list(sections(path.read_text()))
     assert order.index(COPIES_SECTION) == order.index("Training") - 1 and order[-1] == MISUSE_SECTION
     assert lint(folder) == ["section 'What a person sees, and what is wrong with it' is missing."]
+
+
+def test_concepts_stand_in_a_card_with_how_they_were_found_and_what_they_do():
+    effect = Effect("thickness (pixels)", (-1, 0, 1), (1.9, 2.4, 2.9), 0.3, 0.97, "10000-10255", 256)
+    concept = Concept("thickness", torch.ones(4), "z", (1, 2, 3), (4, 5, 6), "by a measure of ink", effect)
+    assert concepts_section([concept]).splitlines()[-1] == (
+        f"| `thickness` | by a measure of ink | {effect.told()} (10000-10255) |"
+    )
+    assert concepts_section([]) == ""
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_every_command_of_a_bundled_card_is_understood_and_its_recipe_is_there(name):
+    lines = [line for language, code in examples((bundled()[name] / "README.md").read_text()) if not language
+             for line in code.splitlines()]  # fmt: skip
+    assert lines
+    for program, *words in map(shlex.split, lines):
+        if program == "gan-hub":
+            assert cli.parser().parse_args(words).model == name
+        else:
+            assert [program, *words[:2]] == ["accelerate", "launch", "train.py"] and len(words) == 3
+            path = bundled()[name] / words[2] if words[2] == "recipe.yaml" else ROOT / words[2]
+            assert TrainConfig(**read_recipe(path)).name == name
