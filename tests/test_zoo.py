@@ -23,7 +23,7 @@ from gan_hub.loading import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
 from gan_hub.metrics.features import BUNDLED, Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.models.abilities import Semantic
-from gan_hub.training.config import TrainConfig, public_name, read_recipe
+from gan_hub.training.config import CHOOSING, FREE_OPTIONS, TrainConfig, public_name, read_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = bundled()
@@ -38,13 +38,6 @@ COMPLETE = {
     ),
 }
 LARGEST_GENERATOR = 16_000_000  # bytes in fp16; larger ones go to the Hub only
-
-# Options that say where a run lies, what it shows and what its card tells: the weights are the same with others.
-BOOKKEEPING = {
-    *("output", "data", "device", "trackers", "alarms", "log_kimg", "sample_kimg", "timelapse_frames"),
-    *("checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "evaluate_images", "extractor", "extractor_weights"),
-    *("strict_data", "license", "data_license", "example_maps", "real_samples", "real_samples_notice", "seen"),
-}
 
 
 def recipe(name: str) -> TrainConfig:
@@ -132,7 +125,7 @@ def test_the_published_recipe_is_a_valid_configuration_with_no_path_of_any_machi
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_recipe_in_the_repository_is_the_one_that_the_published_weights_were_made_by(name):
     ours, published = TrainConfig(**read_recipe(ROOT / "recipes" / f"{name}.yaml")), recipe(name)
-    options = asdict(ours).keys() - BOOKKEEPING
+    options = asdict(ours).keys() - (FREE_OPTIONS - CHOOSING)  # those that the published weights hang on
     assert {option: getattr(ours, option) for option in options} == {
         option: getattr(published, option) for option in options
     }
