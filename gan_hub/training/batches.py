@@ -44,6 +44,7 @@ class Data:
     real_samples: ImageSet | None
     example_maps: int = MAX_EXAMPLES
     left_out: int = 0  # images of the data's train split that are not in `train`
+    notice: str = ""  # origin and licence of `real_samples`
 
     @property
     def names(self) -> dict[str, object]:
@@ -65,10 +66,11 @@ class Data:
 
 def load_data(config: TrainConfig) -> Data:
     """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
-    train, shipped = _load(config, config.data, "train"), None
+    train, shipped, notice = _load(config, config.data, "train"), None, config.real_samples_notice.strip()
     whole = len(train)
     if config.real_samples:
-        shipped = load_real_samples(config, train.label_names)
+        shipped, own_notice = load_real_samples(config, train.label_names)
+        notice = notice or own_notice
         train = without(train, shipped)
     try:
         held_out = _load(config, config.data, "test")
@@ -83,7 +85,7 @@ def load_data(config: TrainConfig) -> Data:
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
-    return Data(train, held_out, shipped, config.example_maps, whole - len(train))
+    return Data(train, held_out, shipped, config.example_maps, whole - len(train), notice)
 
 
 def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
@@ -105,21 +107,23 @@ def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
     return images
 
 
-def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> ImageSet:
-    """The images to ship: those in a published model's folder, or 256 drawn from any data source's test (else train) split."""
+def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tuple[ImageSet, str]:
+    """The images to ship, and their own notice: a published model's, or 256 drawn from a data source's test (else train)
+    split, which has none.
+    """
     folder, size, channels = Path(config.real_samples), config.resolution, config.channels
     height, width = height_width(size)
     if (folder / real_samples.TABLE_NAME).is_file():
         published = real_samples.read(folder, size, channels, len(label_names) if label_names else None)
         labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
         pixels = np.stack([np.asarray(image).reshape(height, width, channels) for image in published.images])
-        return ImageSet(pixels, labels, label_names)
+        return ImageSet(pixels, labels, label_names), published.notice
     try:
         source = _load(config, config.real_samples, "test")
     except NoSuchSplit:
         source = _load(config, config.real_samples, "train")
     order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
-    return source.take(order[:REAL_SAMPLES].sort().values.numpy())
+    return source.take(order[:REAL_SAMPLES].sort().values.numpy()), ""
 
 
 class Batches:

@@ -22,6 +22,7 @@ from gan_hub.models.layers import doublings
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
 OPTIMIZERS = ("adam", "sgd")
+PUBLISHED = "model_cards/"  # of a checkout: models whose real images another recipe may ship again
 
 
 def option(default, help: str, choices=None, low=None, high=None):
@@ -123,7 +124,9 @@ class TrainConfig:
         64, "SPADE: held-out maps that go into the model's folder, and where it goes", low=1, high=64
     )
     real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
-    real_samples_notice: str = option("", "origin and licence of the shipped images")
+    real_samples_notice: str = option(
+        "", "origin and licence of the shipped images; those of model_cards/… bring theirs"
+    )
     pictures_may_be_shown: bool = option(False, "the licence lets the card show training images beside generated ones")
     seen: str = option("", "what a person saw in the sample grid, and what is wrong in it, for the card")
     goals: str = option("", "what the model was to reach, what it did, and why not, for the card (Markdown)")
@@ -141,7 +144,8 @@ class TrainConfig:
         for name in ("license", "data"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name}='' is not allowed; {FIELDS[name].metadata['help']}.")
-        if self.real_samples and not self.real_samples_notice.strip():
+        of_a_model = self.real_samples.startswith(PUBLISHED)  # whose notice comes with them
+        if self.real_samples and not of_a_model and not self.real_samples_notice.strip():
             raise ValueError(
                 "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
             )

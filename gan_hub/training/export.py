@@ -32,7 +32,7 @@ from gan_hub.metrics.features import BY_FILE
 from gan_hub.metrics.sides import Pictures
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.checkpoints import replace_folder
-from gan_hub.training.config import TrainConfig, public_name
+from gan_hub.training.config import PUBLISHED, TrainConfig, public_name
 from gan_hub.training.cost import flops_per_image
 from gan_hub.training.cost import in_words as cost_in_words
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
@@ -74,7 +74,7 @@ def export_run(run: Run, folder: Path) -> None:
     if run.data.real_samples is not None:
         chosen = run.data.real_samples
         labels = None if chosen.labels is None else chosen.labels.tolist()
-        real_samples.write(fresh, chosen.images, labels, config.real_samples_notice.strip())
+        real_samples.write(fresh, chosen.images, labels, run.data.notice)
     told = facts(run, pipeline, report, copies(run, pipeline, report).write(fresh, config.pictures_may_be_shown))
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
@@ -101,7 +101,7 @@ def portable(config: TrainConfig) -> TrainConfig:
         output="runs",
         data=public_name(data),
         extractor_weights=_portable_weights(config),
-        real_samples=shipped if shipped in NAMED or shipped.startswith("model_cards/") else "",
+        real_samples=shipped if shipped in NAMED or shipped.startswith(PUBLISHED) else "",
     )
 
 
@@ -154,7 +154,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, memorisation: 
         memorisation=memorisation,
         training=_training(run),
         recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
-        data=_data(config, dataset) + "\n\n" + _limits(calibration),
+        data=_data(config, dataset, run.data.notice) + "\n\n" + _limits(calibration),
         not_for=config.not_for.strip() or NOT_FOR,
         goals=config.goals.strip(),
         concepts="",  # they are found afterwards, in the finished model; `gan-hub evaluate --card` tells of them
@@ -299,12 +299,12 @@ def hardware(device: torch.device) -> str:
     return f"{model} ({torch.get_num_threads()} thread(s))"
 
 
-def _data(config: TrainConfig, dataset: str) -> str:
+def _data(config: TrainConfig, dataset: str, notice: str) -> str:
     text = f"Trained on {dataset}" + (f", licence {config.data_license}." if config.data_license else ".")
     text += f" The weights are published under {config.license}."
     if config.real_samples:
-        notice = config.real_samples_notice.strip().splitlines()[0]
-        text += f" `real_samples.png` holds real images for the game that neither player was trained on: {notice}"
+        text += " `real_samples.png` holds real images for the game that neither player was trained on: "
+        text += notice.splitlines()[0]
     if config.takes_maps:
         text += f" `segmentations.safetensors` holds up to {config.example_maps} maps of the data that were held out."
     return text

@@ -101,9 +101,18 @@ def test_a_published_models_own_images_are_left_out_as_well(shapes_npz, tmp_path
     everything = load_images(str(shapes_npz), 28, 1)
     real_samples.write(tmp_path, everything.images[:20], everything.labels[:20].tolist(), "made up", columns=8)
     data = load_data(TrainConfig(data=str(shapes_npz), real_samples=str(tmp_path), real_samples_notice="made up"))
+    assert data.notice == "made up"
     assert np.array_equal(data.real_samples.images, everything.images[:20])
     assert np.array_equal(data.real_samples.labels, everything.labels[:20])
     assert np.array_equal(data.train.images, everything.images[20:])
+
+
+def test_a_published_models_images_bring_their_notice_along(shapes_npz, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    published = tmp_path / "model_cards" / "first"
+    published.mkdir(parents=True)
+    real_samples.write(published, load_images(str(shapes_npz), 28, 1).images[:20], [0] * 20, "theirs, CC0")
+    assert load_data(TrainConfig(data=str(shapes_npz), real_samples="model_cards/first")).notice == "theirs, CC0"
 
 
 def test_images_to_ship_with_other_classes_are_refused(shapes_npz, tmp_path):
