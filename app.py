@@ -58,9 +58,10 @@ def compose() -> gr.Blocks:
         with gr.Accordion(t("about"), open=False):
             card = gr.Markdown()
 
-        # A link is read first, so that every tab opens with the model it names.
+        # A link is read first, so that every tab opens with the model it names. Then the line that says what model it is:
+        # the tabs wait in one queue, and the last of them would leave the old model's name beside the new one's pictures.
         arrived = page.load(sample.from_link, None, [model, *linked], show_progress="hidden", **PRIVATE, **ON_MODEL)
-        for handler, inputs, outputs in (*openings, (about, [model], [line, card])):
+        for handler, inputs, outputs in ((about, [model], [line, card]), *openings):
             for event in (arrived.then, model.input):
                 event(handler, inputs, outputs, show_progress="hidden", **PRIVATE, **ON_MODEL)
     page.queue(max_size=64)

@@ -112,6 +112,14 @@ def test_every_model_call_waits_in_the_same_line(server):
     assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
 
 
+def test_what_model_it_is_stands_there_before_its_pictures_are_drawn(server):
+    """At the page's opening and after a change of model alike; both wait in one queue, in this order."""
+    order = [event.fn for event in server.page.fns.values()]
+    about = [place for place, handler in enumerate(order) if handler is server.app.about]
+    tabs = [place for place, handler in enumerate(order) if handler in (sample.open_tab, game.open_tab)]
+    assert len(about) == 2 and len(tabs) == 4 and max(about) < min(tabs)
+
+
 def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
     monkeypatch.setattr(models, "choices", dict)
     page = server.app.compose()
