@@ -8,13 +8,15 @@ that these stand in the documents.
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from gan_hub import GANPipeline
 from gan_hub.images import grid
-from gan_hub.segmentations import as_pictures
+from gan_hub.loading import MANIFEST_NAME, Manifest
+from gan_hub.segmentations import FILE_NAME, as_pictures, write
 
 BACKGROUND, FACADE, WINDOW, DOOR, CORNICE, SILL, BALCONY, BLIND, DECO, MOLDING, PILLAR, SHOP = range(12)
 SIDE, HOUSES, COLUMNS = 64, 30, 10
@@ -77,13 +79,23 @@ def style_kept(pipe: GANPipeline, drawn: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("picture")
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("picture", nargs="?")
+    parser.add_argument("--maps", type=Path, metavar="FOLDER", help="draw the maps into this folder, without any model")
     given = parser.parse_args()
-    pipe = GANPipeline.from_pretrained(given.model)
+    if (given.picture is None) == (given.maps is None):
+        parser.error("either MODEL and PICTURE are given, or --maps FOLDER.")
     rng = np.random.default_rng(0)
     drawn, spots = zip(*(house(rng) for _ in range(HOUSES)))
     drawn = np.stack(drawn)
+    if given.maps:
+        if (given.maps / MANIFEST_NAME).exists():
+            parser.error(f"--maps {given.maps} already has a {MANIFEST_NAME}, which would forget its other files.")
+        given.maps.mkdir(parents=True, exist_ok=True)
+        write(given.maps, torch.from_numpy(drawn))
+        Manifest.write(given.maps, [FILE_NAME])
+        return
+    pipe = GANPipeline.from_pretrained(given.model)
     out = pipe(seeds=range(HOUSES), segmentation=drawn)
     pairs = zip(as_pictures(out.segmentations), out.images)
     grid([picture for pair in pairs for picture in pair], COLUMNS).save(given.picture)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_hub import real_samples
+from gan_hub import real_samples, segmentations
 from gan_hub.augment import View, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, load_pairs, without
 from gan_hub.images import from_uint8, height_width
-from gan_hub.segmentations import MAX_EXAMPLES
+from gan_hub.loading import Manifest
 from gan_hub.training.config import FIELDS, TrainConfig
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
@@ -42,16 +42,17 @@ class Data:
     train: ImageSet
     held_out: ImageSet
     real_samples: ImageSet | None
-    example_maps: int = MAX_EXAMPLES
+    example_maps: torch.Tensor | np.ndarray | None = None  # uint8 (M, H, W), of a model that draws from maps
     left_out: int = 0  # images of the data's train split that are not in `train`
     notice: str = ""  # origin and licence of `real_samples`
 
     @property
     def names(self) -> dict[str, object]:
         """What a pipeline of this run knows besides its players: the classes' names; of maps also examples, held-out ones."""
-        known = {"label_names": self.train.label_names, "semantic_names": self.train.map_names}
-        return known | {
-            "segmentations": None if self.held_out.maps is None else self.held_out.maps[: self.example_maps]
+        return {
+            "label_names": self.train.label_names,
+            "semantic_names": self.train.map_names,
+            "segmentations": self.example_maps,
         }
 
     @property
@@ -85,7 +86,15 @@ def load_data(config: TrainConfig) -> Data:
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
-    return Data(train, held_out, shipped, config.example_maps, whole - len(train), notice)
+    return Data(train, held_out, shipped, example_maps(config, held_out), whole - len(train), notice)
+
+
+def example_maps(config: TrainConfig, held_out: ImageSet) -> torch.Tensor | np.ndarray | None:
+    """The maps (M, H, W) that go into the model's folder: the first held-out ones, or those of `shipped_maps`' model."""
+    if not config.shipped_maps:
+        return None if held_out.maps is None else held_out.maps[: config.example_maps]
+    folder, classes = Path(config.shipped_maps), len(held_out.map_names)
+    return segmentations.read(folder, config.resolution, classes, Manifest(folder))
 
 
 def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:

@@ -22,7 +22,7 @@ from gan_hub.models.layers import doublings
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
 OPTIMIZERS = ("adam", "sgd")
-PUBLISHED = "model_cards/"  # of a checkout: models whose real images another recipe may ship again
+PUBLISHED = "model_cards/"  # of a checkout: models whose real images or maps another recipe may ship again
 
 
 def option(default, help: str, choices=None, low=None, high=None):
@@ -122,6 +122,9 @@ class TrainConfig:
     data_license: str = option("", "licence of the images, for the card")
     example_maps: int = option(
         64, "SPADE: held-out maps that go into the model's folder, and where it goes", low=1, high=64
+    )
+    shipped_maps: str = option(
+        "", "SPADE: model_cards/<model> whose example maps go there instead, as where held-out ones may not"
     )
     real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
     real_samples_notice: str = option(
@@ -306,6 +309,12 @@ class TrainConfig:
                 f"{self.architecture!r}, whose data are pairs of images and maps; choose false and ''."
             )
 
+        if self.shipped_maps and not (self.takes_maps and self.shipped_maps.startswith(PUBLISHED)):
+            raise ValueError(
+                f"shipped_maps={self.shipped_maps!r} is not allowed with architecture={self.architecture!r}; it is a folder "
+                f"{PUBLISHED}<model> and goes with an architecture that draws from maps."
+            )
+
     def _check_network(self, option: str) -> None:
         """The arguments of one network against its class, which is not built for it."""
         network, given = getattr(ARCHITECTURES[self.architecture], option), getattr(self, option)
@@ -431,7 +440,7 @@ FREE_OPTIONS = {
     "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
     "extractor_weights", "evaluate_images", "publish", "patience_kimg", "license", "data_license", "real_samples",
     "real_samples_notice", "pictures_may_be_shown", "seen", "goals", "not_for", "data", "strict_data", "trackers", "alarms",
-    "timelapse_frames", "example_maps",
+    "timelapse_frames", "example_maps", "shipped_maps",
 }  # fmt: skip
 # What a recipe says about its own images and about the model it made of them.
 ABOUT_THE_DATA = {

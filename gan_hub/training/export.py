@@ -306,5 +306,7 @@ def _data(config: TrainConfig, dataset: str, notice: str) -> str:
         text += " `real_samples.png` holds real images for the game that neither player was trained on: "
         text += notice.splitlines()[0]
     if config.takes_maps:
-        text += f" `segmentations.safetensors` holds up to {config.example_maps} maps of the data that were held out."
+        held_out = f"up to {config.example_maps} maps of the data that were held out"
+        whose = f"the example maps of {config.shipped_maps}, none of the data's" if config.shipped_maps else held_out
+        text += f" `segmentations.safetensors` holds {whose}."
     return text

@@ -117,7 +117,7 @@ class Timelapse:
 
     def add(self, step: int, pipeline: GANPipeline) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS)
+        sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS, with_maps=False)  # which stay the same from start to end
         sheet.save(self.folder / f"{step * self.batch_size:012d}.png")
 
     def write(self, path: Path) -> bool:
@@ -142,8 +142,11 @@ def read_log(path: Path) -> list[dict]:
     return lines
 
 
-def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10) -> Image.Image:
-    """Always the same latents (seeds 0, 1, …); with classes, one column a class; with maps, each left of its image."""
+def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_maps: bool = True) -> Image.Image:
+    """Always the same latents (seeds 0, 1, …); with classes, one column a class; with maps, each left of its image.
+
+    Without the maps of a model that draws from them, half as many columns show the same images.
+    """
     names = pipeline.label_names
     if names is not None:
         columns = min(len(names), 20)
@@ -151,7 +154,9 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10) -> Imag
     pictures_each = 1 if pipeline.segmentations is None else 2
     out = pipeline(seeds=range(rows * columns // pictures_each), labels=labels)
     pictures = out.images
-    if out.segmentations is not None:
+    if out.segmentations is not None and not with_maps:
+        columns //= pictures_each
+    elif out.segmentations is not None:
         maps = (picture.convert(out.images[0].mode) for picture in as_pictures(out.segmentations))
         pictures = [picture for pair in zip(maps, out.images) for picture in pair]
     return grid(

@@ -1,6 +1,7 @@
 """The trainer and what only some architectures can do: growing, mixed styles, path length in w, many scales, maps."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,12 +9,16 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from gan_hub import GANPipeline, segmentations
+from gan_hub.loading import Manifest
 from gan_hub.losses import feature_matching, path_length_penalty
+from gan_hub.models.spade import SPADEGenerator
 from gan_hub.training import loop, turns
-from gan_hub.training.batches import MIXING_DISCRIMINATOR, MIXING_GENERATOR, Batches
+from gan_hub.training.batches import MIXING_DISCRIMINATOR, MIXING_GENERATOR, Batches, load_data
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.players import TENSOR_FILES
+from gan_hub.training.records import sample_grid
 from tests.training.test_exact import newest, train
 
 TINY = {"latent_size": 8, "base_channels": 2, "max_channels": 4}
@@ -234,8 +239,6 @@ def test_a_run_on_pairs_resumes_bit_for_bit(small_options, pairs_folder):
 
 
 def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pairs_folder):
-    from gan_hub import GANPipeline
-
     AcceleratorState._reset_state(reset_partial_state=True)
     options = small_options | SPADE | {"data": pairs_folder, "held_out": 12, "trackers": "none", "total_kimg": 0.064}
     options |= {"decay_kimg": 0.0, "checkpoint_kimg": 1.0, "flip": True, "example_maps": 5}
@@ -247,6 +250,31 @@ def test_a_run_on_pairs_ends_in_a_model_that_draws_from_maps(small_options, pair
     assert pipe.calibration is not None and pipe(seeds=[0]).images[0].size == (28, 28)
     one, other = (pipe(seeds=[0], segmentation=np.full((28, 28), c), output_type="pt").images for c in (0, 2))
     assert not torch.equal(one, other)
+
+
+def test_maps_that_may_not_be_shipped_are_replaced_by_a_published_models_and_no_time_lapse_shows_any(
+    small_options, pairs_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    folder, made = Path("model_cards", "houses"), torch.arange(28 * 28, dtype=torch.uint8).view(1, 28, 28) % 2
+    folder.mkdir(parents=True)
+    segmentations.write(folder, made)
+    Manifest.write(folder, [segmentations.FILE_NAME])
+    options = small_options | SPADE | {"data": pairs_folder, "held_out": 12, "shipped_maps": str(folder)}
+    assert torch.equal(load_data(TrainConfig(**options)).example_maps, made)
+
+    network = SPADEGenerator(resolution=28, channels=3, semantic_classes=2, base_channels=4, max_channels=4)
+    pipe = GANPipeline(network, segmentations=made)
+    whole, images = sample_grid(pipe, 2, 4), sample_grid(pipe, 2, 4, with_maps=False)
+    tile, gap = 2 * 28, 2
+    for row in range(2):
+        for column in range(2):
+            spots = [(place * (tile + gap), row * (tile + gap)) for place in (2 * column + 1, column)]
+            theirs, ours = (
+                sheet.crop((x, y, x + tile, y + tile)).tobytes() for sheet, (x, y) in zip((whole, images), spots)
+            )
+            assert theirs == ours
+    assert images.width == 2 * (tile + gap) - gap
 
 
 # ------------------------------------------------------------------------------------------------ refusals

@@ -34,6 +34,7 @@ def test_every_recipe_is_a_valid_configuration_named_like_its_file(path):
         ("data", "", "data=''"),
         ("decay_kimg", 5000.0, "at most total_kimg"),
         ("real_samples", "mnist", "real_samples_notice=''"),
+        ("shipped_maps", "model_cards/houses", "an architecture that draws from maps"),
         ("label_smoothing", 0.6, "it is 0.5 or less"),
         ("ada_target", 1.5, "it is 1 or less"),
         ("resolution", "64", "of type int or list"),
