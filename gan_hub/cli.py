@@ -157,7 +157,7 @@ def _add_scoring(command: argparse.ArgumentParser) -> None:
     """The defaults stand in `evaluate` alone: an option that is not given is not passed on."""
     command.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; or images: a folder, .zip, .npz, .parquet")
     command.add_argument(
-        "--data", required=True, help="mnist, fashion-mnist, a folder, .zip, .npz, or a Hub data set id"
+        "--data", required=True, help="mnist, fashion-mnist, avatars, a folder, .zip, .npz, or a Hub data set id"
     )
     options = {
         "--metrics": (str, "comma-separated: fid, fd, kid, is, pr, dc, …; docs/metrics.md has all (fd, accuracy)"),
