@@ -61,7 +61,7 @@ def test_only_what_is_needed_is_downloaded(hub, client, published, tmp_path):
     published.commit(
         {
             "README.md": b"card",
-            "concepts.safetensors": b"",
+            "concepts.safetensors": b"not in the manifest",
             "training/log.csv": b"x" * 1000,
             "optimizer.bin": b"no",
             "big.mp4": b"no",
