@@ -119,12 +119,23 @@ PLAN = {
         (Goal("as good as stylegan2-cats-64, or better", "FD-mobilenet-v2", against="stylegan2-cats-64"),),
         absent=NEEDS_GPU,
     ),
-    "stylegan2-avatars-64": Purpose(
+    "stylegan2-avatars-32": Purpose(
         "the lessons' figure: with glasses − without + other = other with glasses",
         (
-            Goal("attribute arithmetic right in ≥ 80 % of 200 trials", "attribute arithmetic", 0.8, at_least=True),
-            Goal("by a classifier that is ≥ 98 % accurate", "attribute classifier", 0.98, at_least=True),
+            Goal(
+                "attribute arithmetic right in ≥ 80 % of 200 trials, by a classifier that is ≥ 98 % accurate",
+                found="35.0 % (28.7 % to 41.8 %); single exemplars 23.0 %, nothing added 2.5 %; the classifier 99.9 % "
+                "(glasses) and 100 % (hair, skin, background)",
+                met=False,
+                why="Glasses appeared in 60.5 %, the other attribute stayed in 62.5 %: a narrow network of 16 CPU minutes draws "
+                "too smudged to keep small attributes apart. benchmarks/avatar_arithmetic.py measures it.",
+            ),
         ),
+    ),
+    "stylegan2-avatars-64": Purpose(
+        "the same at 64 × 64",
+        (Goal("attribute arithmetic right in ≥ 80 % of 200 trials"),),
+        absent="run once to its end on a CPU: the judge told every fake, AUC 1.000, so that it is not published",
     ),
     "stylegan-emoji-64": Purpose(
         "a cheerful second look", (Goal("varied, no copies by the memorisation check"),), absent=NEEDS_GPU
