@@ -35,7 +35,7 @@ def test_the_dry_run_prints_everything_and_does_nothing(tmp_path):
     options = yaml.safe_load(options)
     assert options["batch_size"] == 32 and options["loss"] == "non_saturating" and options["beta2"] == 0.99
     assert sizes.startswith(
-        "generator 698,113 parameters, discriminator 436,417; 10 classes; 25,000 steps of 32 images"
+        "generator 698,113 parameters, discriminator 436,417; 10 classes; 31,250 steps of 32 images"
     )
     assert not (tmp_path / "runs").exists()
 

@@ -17,9 +17,9 @@ from benchmarks import zoo_strip, zoo_table
 from gan_hub import GANPipeline, cli, list_models, real_samples
 from gan_hub.data import NAMED
 from gan_hub.hub.cards import written
-from gan_hub.hub.lint import lint
+from gan_hub.hub.lint import examples, lint
 from gan_hub.hub.places import bundled
-from gan_hub.images import from_uint8
+from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
 from gan_hub.metrics.features import BUNDLED, Extractor
 from gan_hub.metrics.report import Report
@@ -111,6 +111,17 @@ def test_the_card_passes_the_lint_and_states_the_measured_numbers(name):
     for value in [*scores["scores"].values(), judge["auc"]]:
         assert written(value) in card
     assert f"{100 * judge['error']:.1f} percentage points" in card
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_cards_example_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for language, code in examples((FOLDERS[name] / "README.md").read_text()):
+        if language == "python":
+            exec(compile(code, name, "exec"), {})  # our own text, committed beside this test
+    with Image.open(tmp_path / "sample.png") as drawn:
+        height, width = height_width(pipeline(name).generator.config["resolution"])
+        assert drawn.size == (width, height)
 
 
 @pytest.mark.parametrize("name", FOLDERS)

@@ -85,8 +85,8 @@ def export_run(run: Run, folder: Path) -> None:
 
 
 def copies(run: Run, pipeline: GANPipeline, report: Report | None) -> AtRisk:
-    """The images nearest to a training image: of the scored ones, or, in a run without an extractor, by pixels."""
-    if report is not None:
+    """The images nearest to a training image: of the scored ones, or, where no score looked for them, by pixels."""
+    if report is not None and report.at_risk is not None:
         return report.at_risk
     train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_PIXELS)
     pictures = Pictures.of_model(pipeline, count, run.final_seed, SCORED_TOGETHER, train.maps)

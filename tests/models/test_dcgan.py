@@ -16,7 +16,7 @@ from gan_hub.losses import r1_penalty
 from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, grids, widths
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcgan.safetensors"
-PUBLISHED = sorted((Path(__file__).resolve().parents[2] / "model_cards").glob("*/discriminator"))
+PUBLISHED = sorted((Path(__file__).resolve().parents[2] / "model_cards").glob("dcgan-*/discriminator"))
 SIZES = (8, 12, 20, 28, 32, 36, 64, 100, 128, [28, 32], [36, 24], [8, 132], [136, 12])
 SHAPES = [(resolution, channels) for resolution in SIZES for channels in (1, 3)]
 
