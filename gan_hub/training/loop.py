@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,11 @@ SHARDING = {
     "FSDP": "ACCELERATE_USE_FSDP",
     "Megatron-LM": "ACCELERATE_USE_MEGATRON_LM",
 }
+CPU = getattr(torch.cpu, "get_capabilities", dict)()  # "architecture", "avx512_bf16", …; older torch does not tell
+EMULATED = (
+    "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, 5 to 20 times slower than fp32; "
+    "--precision fp32 makes much the same model."
+)
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
@@ -45,6 +50,8 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")
     _make_folder(config)
     accelerator = make_accelerator(config)
+    if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
+        accelerator.print(EMULATED)
     if resume and not list_checkpoints(checkpoints):
         accelerator.print(f"nothing to resume in {checkpoints}: starting anew.")
         resume = False
@@ -134,6 +141,11 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
             f"batch_size={config.batch_size} is not divisible by the {accelerator.num_processes} processes of this run."
         )
     return accelerator
+
+
+def emulates_bf16(cpu: Mapping[str, object]) -> bool:
+    """Whether a CPU of these capabilities, as torch names them, computes bf16 by other arithmetic; only known of x86."""
+    return cpu.get("architecture") == "x86_64" and not (cpu.get("avx512_bf16") or cpu.get("amx_bf16"))
 
 
 def _refuse_what_a_gan_cannot_use() -> None:

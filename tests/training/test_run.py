@@ -39,6 +39,30 @@ def test_a_run_in_either_precision_publishes_float32_weights_that_moved(small_op
     assert GANPipeline.from_pretrained(folder, variant="fp16")(seeds=[1]).images
 
 
+X86 = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
+
+
+@pytest.mark.parametrize(
+    "cpu, emulated",
+    [
+        (X86, True),
+        (X86 | {"avx512_bf16": True}, False),
+        (X86 | {"amx_bf16": True}, False),
+        ({"architecture": "aarch64"}, False),  # nobody has measured it
+        ({}, False),  # a torch that does not tell
+    ],
+)
+def test_only_an_x86_cpu_without_its_instructions_is_said_to_emulate_bf16(cpu, emulated):
+    assert loop.emulates_bf16(cpu) == emulated
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_a_run_in_bf16_says_where_the_cpu_has_no_arithmetic_for_it(small_options, monkeypatch, capsys, precision):
+    monkeypatch.setattr(loop, "CPU", X86)
+    loop.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
+    assert ("--precision fp32" in capsys.readouterr().out) == (precision == "bf16")
+
+
 NAN = float("nan")
 
 
