@@ -3,8 +3,10 @@
 Each test takes every folder for what it is: with classes or without, from maps, with real images or without.
 """
 
+import argparse
 import functools
 import math
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +26,16 @@ from gan_hub.loading import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
 from gan_hub.metrics.features import BUNDLED, Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.models.abilities import Semantic
-from gan_hub.training.config import CHOOSING, FREE_OPTIONS, TrainConfig, public_name, read_recipe
+from gan_hub.training.config import (
+    CHOOSING,
+    FREE_OPTIONS,
+    TrainConfig,
+    add_flags,
+    merge,
+    parse_flag,
+    public_name,
+    read_recipe,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = bundled()
@@ -243,7 +254,30 @@ def test_a_goal_is_met_on_its_side_of_the_limit_or_of_another_models_score():
     assert [most.verdict({"FD": value}, {}) for value in (1.9, 2.0, 2.1)] == [True, True, False]
     assert [least.verdict({"accuracy": value}, {}) for value in (0.89, 0.9)] == [False, True]
     assert [rival.verdict({"FD": value}, {"FD": 5.0}) for value in (4.0, 6.0)] == [True, False]
+    half = zoo_table.Goal("", "FD", against="other", share=0.5)
+    assert [half.verdict({"FD": value}, {"FD": 5.0}) for value in (2.5, 2.6)] == [True, False]
     assert most.verdict({"KID": 1.0}, {}) is rival.verdict({"FD": 1.0}, {}) is None and seen.verdict({}, {}) is False
+
+
+@pytest.mark.parametrize("path", sorted(zoo_table.CONTROLS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_control_says_how_it_was_run_and_was_scored_as_what_is_held_against_it(path):
+    control = read_json(path)
+    launch, command = control["run"].split(" ", 3)[:3], shlex.split(control["run"])[3:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recipe", type=Path)
+    add_flags(parser)
+    flags = vars(parser.parse_args(command))
+    options = read_recipe(ROOT / flags.pop("recipe"))
+    config = TrainConfig(**merge(options, {name: parse_flag(name, text) for name, text in flags.items()}))
+    assert launch == ["accelerate", "launch", "train.py"] and config.name == path.stem
+    assert control["cpu_minutes"] > 0 and path.stem not in FOLDERS
+    rivals = [
+        name for name, purpose in zoo_table.PLAN.items() for goal in purpose.goals if goal.against == path.stem
+    ] + [goal.against for goal in getattr(zoo_table.PLAN.get(path.stem), "goals", ()) if goal.against]
+    assert rivals
+    for name in rivals:
+        theirs = read_json(FOLDERS[name] / "scores.json")["provenance"]
+        assert control["provenance"] == theirs, f"{name} was not scored alike"
 
 
 def test_the_strip_shows_each_models_first_images_in_the_order_of_the_list():

@@ -101,7 +101,7 @@ def portable(config: TrainConfig) -> TrainConfig:
         output="runs",
         data=public_name(data),
         extractor_weights=_portable_weights(config),
-        real_samples=shipped if shipped in NAMED or shipped.startswith(PUBLISHED) else "",
+        real_samples=public_name(shipped) if shipped and not shipped.startswith(PUBLISHED) else shipped,
     )
 
 

@@ -14,7 +14,7 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.training import loop, run
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.export import again
+from gan_hub.training.export import again, portable
 
 
 @pytest.fixture
@@ -85,3 +85,17 @@ def test_the_extractor_is_on_the_runs_device_before_anything_goes_through_it(sma
     monkeypatch.setattr(loop, "finish", lambda run: None)
     loop.train(TrainConfig(**small_options | SCORED))
     assert placed[:2] == [torch.device("cpu"), "measured"]
+
+
+@pytest.mark.parametrize(
+    "given, published",
+    [
+        ("/home/me/emoji.zip", "your-data"),
+        ("mnist", "mnist"),
+        ("someone/emoji", "someone/emoji"),
+        ("model_cards/dcgan-mnist", "model_cards/dcgan-mnist"),
+        ("", ""),
+    ],
+)
+def test_the_published_recipe_says_that_there_were_real_images_and_not_where_they_lay(given, published):
+    assert portable(TrainConfig(real_samples=given, real_samples_notice="made up, CC0")).real_samples == published
