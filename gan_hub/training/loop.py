@@ -32,8 +32,8 @@ SHARDING = {
 }
 CPU = getattr(torch.cpu, "get_capabilities", dict)()  # "architecture", "avx512_bf16", …; older torch does not tell
 EMULATED = (
-    "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, 5 to 20 times slower than fp32; "
-    "--precision fp32 makes much the same model."
+    "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, many times slower than fp32; "
+    "choose --precision fp32 here."
 )
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
 
