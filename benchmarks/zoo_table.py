@@ -99,8 +99,8 @@ PLAN = {
                 "FD-fashion",
                 against="progan-single-scale",
                 why="It is about as good, and worse by little more than chance explains, with one training run each (the "
-                "control's in fp32): grown by 25 kimg a step, it had its full size for 140 of the 240 kimg only. What growing saves, small images, is "
-                "cheap at 28 × 28 anyway.",
+                "control's in fp32): grown by 25 kimg a step, it had its full size for 140 of the 240 kimg only. What "
+                "growing saves, small images, is cheap at 28 × 28 anyway.",
             ),
         ),
     ),
