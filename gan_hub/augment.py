@@ -194,8 +194,9 @@ def _ada_colour(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> 
 
 
 def _affine(a, b, c, d) -> torch.Tensor:
-    """(x, y) → (a x + b y, c x + d y) as (n, 2, 3), from numbers (n,) or the same one for all."""
-    a, b, c, d = torch.broadcast_tensors(*(torch.as_tensor(v, dtype=a.dtype, device=a.device) for v in (a, b, c, d)))
+    """(x, y) → (a x + b y, c x + d y) as (n, 2, 3), from numbers (n,), `a` at least; of the others one may do for all."""
+    # A number would be copied to the device, which then waits; filled there, it need not.
+    a, b, c, d = (v if isinstance(v, torch.Tensor) else torch.full_like(a, v) for v in (a, b, c, d))
     return torch.stack([a, b, torch.zeros_like(a), c, d, torch.zeros_like(a)], 1).view(-1, 2, 3)
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from gan_hub.models.abilities import Factorable
+from gan_hub.models.convolution import grouped
 from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import Grid, doublings, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
@@ -82,7 +83,8 @@ class Residual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         branch = nn.functional.leaky_relu(self.expand(x), SLOPE, inplace=True)  # (N, expansion · F, H, W)
-        branch = nn.functional.leaky_relu(self.mix(branch), SLOPE, inplace=True)
+        mixed = grouped(branch, self.mix.weight, self.mix.bias, padding=1, groups=self.mix.groups)
+        branch = nn.functional.leaky_relu(mixed, SLOPE, inplace=True)
         return x + self.reduce(branch)  # (N, F, H, W)
 
 
@@ -99,18 +101,18 @@ class Smooth(nn.Module):
 
     def up(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, 2H, 2W), as bright as before: of four numbers the kernel meets, three are zeros."""
-        return self.filtered(nn.functional.conv_transpose2d, x, 4 * self.kernel)
+        return self.filtered(x, 4 * self.kernel, transposed=True)
 
     def down(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, 2H, 2W) → (N, F, H, W)."""
-        return self.filtered(nn.functional.conv2d, x, self.kernel)
+        return self.filtered(x, self.kernel)
 
-    def filtered(self, convolution, x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    def filtered(self, x: torch.Tensor, kernel: torch.Tensor, transposed: bool = False) -> torch.Tensor:
         """x through a strided convolution with the same kernel for each feature map."""
         exact, maps = torch.promote_types(x.dtype, torch.float32), x.shape[1]
         with precision(x.device, force_fp32=True):
             weight = kernel.to(exact).expand(maps, 1, 4, 4)
-            return convolution(x.to(exact), weight, stride=2, padding=1, groups=maps).to(x.dtype)
+            return grouped(x.to(exact), weight, stride=2, padding=1, groups=maps, transposed=transposed).to(x.dtype)
 
 
 class Upsample(Smooth):
@@ -207,7 +209,8 @@ class Analysis(nn.Module):
         x = self.stages[0](self.from_image(images))  # (N, F, H, W)
         for down, stage in zip(self.downs, self.stages[1:]):
             x = stage(down(x))  # (N, F', H/2, W/2)
-        x = self.score(self.basis(x).flatten(1))  # (N, E), or (N, 1)
+        x = grouped(x, self.basis.weight, groups=self.basis.groups).flatten(1)  # (N, F')
+        x = self.score(x)  # (N, E), or (N, 1)
         return x.squeeze(1) if self.embed is None else (x * self.embed(labels)).sum(1)  # (N,)
 
 

@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.models.abilities import Growing, StyleBased, fade
+from gan_hub.models.convolution import grouped
 from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import (
     EPSILON,
@@ -67,7 +68,7 @@ class Blur(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
-        return functional.conv2d(x, kernel, padding=1, groups=x.shape[1])
+        return grouped(x, kernel, padding=1, groups=x.shape[1])
 
 
 class Mapping(nn.Module):

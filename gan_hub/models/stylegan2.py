@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from gan_hub.models import winograd
 from gan_hub.models.abilities import StyleBased
+from gan_hub.models.convolution import grouped
 from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import EPSILON, Grid, MinibatchStddev, doublings, second_moment_one, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
@@ -48,11 +49,11 @@ class Resample(nn.Module):
 
     def blur(self, x: torch.Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> torch.Tensor:
         """(N, F, H, W) → (N, F, (H + 2 padding − 4) / stride + 1, likewise), times `gain`."""
-        return functional.conv2d(x, self.kernels(x, gain), stride=stride, padding=padding, groups=x.shape[1])
+        return grouped(x, self.kernels(x, gain), stride=stride, padding=padding, groups=x.shape[1])
 
     def double(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, 2H, 2W): zeros between the pixels, then the filter, times 4 for the zeros."""
-        return functional.conv_transpose2d(x, self.kernels(x, gain=4), stride=2, padding=1, groups=x.shape[1])
+        return grouped(x, self.kernels(x, gain=4), stride=2, padding=1, groups=x.shape[1], transposed=True)
 
     def halve(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, H/2, W/2): the filter, then every second pixel."""

@@ -22,6 +22,7 @@ from gan_hub.models.layers import doublings
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu")
 OPTIMIZERS = ("adam", "sgd")
+INITIAL_PLAYERS = ("both", "generator")
 PUBLISHED = "model_cards/"  # of a checkout: models whose real images or maps another recipe may ship again
 
 
@@ -45,6 +46,10 @@ class TrainConfig:
     conditional: bool = option(True, "use the data's labels")
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class")
+    initial: str = option("", "a model whose weights both players start from: a folder, a bundled name, or a Hub id")
+    initial_players: str = option(
+        "both", "which of them start from there, or the generator alone", choices=INITIAL_PLAYERS
+    )
 
     loss: str = option("non_saturating", "adversarial, or mmd of gmmn", choices=(*ADVERSARIAL, *MATCHING))
     label_smoothing: float = option(0.0, "one-sided: reals are called real with 1 minus this", low=0, high=0.5)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import conv_flop_count, flop_registry
 
 from gan_hub.data import ImageSet
 from gan_hub.training.batches import Batches
@@ -22,7 +22,8 @@ GPU_FLOPS = (
 class Operations(TorchDispatchMode):
     """Inside, every multiplication and every addition of matrix products and convolutions is counted, in `count`.
 
-    torch's own FlopCounterMode has the same formulas, and fails at a gradient of a gradient, which penalties need.
+    torch's own FlopCounterMode fails at a gradient of a gradient, which penalties need. Its formulas are these but for the
+    weights' gradient of a convolution in groups, which it counts once too often for each group.
     """
 
     def __init__(self):
@@ -32,9 +33,16 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         result = operator(*args, **(kwargs or {}))
         formula = flop_registry.get(operator._overloadpacket)
-        if formula is not None:
+        if operator is torch.ops.aten.convolution_backward.default:
+            self.count += _of_gradients(*args)
+        elif formula is not None:
             self.count += formula(*args, **(kwargs or {}), out_val=result)
         return result
+
+
+def _of_gradients(gradient, x, weight, _bias, _stride, _padding, _dilation, transposed, _more, _groups, wanted) -> int:
+    """Operations of a convolution's gradients: each that is wanted, image's or weights', has those of the convolution."""
+    return conv_flop_count(x.shape, weight.shape, gradient.shape, transposed) * sum(wanted[:2])
 
 
 class OneProcess:

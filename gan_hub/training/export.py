@@ -59,9 +59,12 @@ def export_run(run: Run, folder: Path) -> None:
     config = run.config
     best = run.best.best if config.publish == "best" else None
     pipeline = GANPipeline(*run.players.published(best and best.weights), **run.data.names)
+    pipeline.to(run.accelerator.device)  # thousands of images are drawn for the judge and the scores
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, run.final_seed)
     report = run.extractor and run.score(pipeline)
+    at_risk = copies(run, pipeline, report)
+    pipeline.to("cpu")  # whose images the reference is made of
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
     pipeline.save_pretrained(fresh)
@@ -75,7 +78,7 @@ def export_run(run: Run, folder: Path) -> None:
         chosen = run.data.real_samples
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, run.data.notice)
-    told = facts(run, pipeline, report, copies(run, pipeline, report).write(fresh, config.pictures_may_be_shown))
+    told = facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown))
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
     write_card(fresh, told, judges=pipeline.discriminator is not None)
@@ -101,6 +104,7 @@ def portable(config: TrainConfig) -> TrainConfig:
         output="runs",
         data=public_name(data),
         extractor_weights=_portable_weights(config),
+        initial="your-model" if config.initial and Path(config.initial).is_dir() else config.initial,
         real_samples=public_name(shipped) if shipped and not shipped.startswith(PUBLISHED) else shipped,
     )
 

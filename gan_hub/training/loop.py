@@ -61,6 +61,8 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         players = Players(config, data.classes, accelerator)
         batches = Batches(data.train, config, players.latent_size, accelerator)
         past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
+        if config.initial and not resume:
+            players.start_from(config.initial, config.initial_players)
         start = past.get("step", 0)
         _agree(accelerator, start, data.fingerprint())
         players.grow(start * config.batch_size)

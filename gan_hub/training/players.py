@@ -12,6 +12,7 @@ from gan_hub.loading import LoadError
 from gan_hub.losses import began_balance
 from gan_hub.models import ARCHITECTURES, GANModel
 from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
+from gan_hub.pipeline import GANPipeline
 from gan_hub.training.checkpoints import load_optimizer, optimizer_tensors
 from gan_hub.training.config import TrainConfig
 
@@ -211,6 +212,28 @@ class Players:
         if self.config.grow_kimg > 0:
             for network in (*self.networks.values(), self.ema.model):
                 network.grow(self.config.level(images_seen))
+
+    def start_from(self, source: str, which: str) -> None:
+        """Gives the generator and its average, or "both" players, the weights of a published model, to go on from there.
+
+        Raises ValueError where a network of it is missing or is another than ours.
+        """
+        model = GANPipeline.from_pretrained(source)
+        for name, ours in self.networks.items():
+            if which not in ("both", name):
+                continue
+            theirs = getattr(model, name)
+            if theirs is None:
+                raise ValueError(f"initial={source!r} is not allowed; that model has no {name}.")
+            there, here = ({"class": type(network).__name__} | dict(network.config) for network in (theirs, ours))
+            for key in here:
+                if there.get(key) != here[key] and not key.startswith("_"):
+                    raise ValueError(
+                        f"initial={source!r} is not allowed; the {key} of its {name} is {there.get(key)!r}, this run's "
+                        f"is {here[key]!r}."
+                    )
+            ours.load_state_dict(theirs.state_dict())
+        self.ema.model.load_state_dict(model.generator.state_dict())
 
     def published(self, weights: dict[str, dict[str, torch.Tensor]] | None = None) -> tuple[GANModel, GANModel | None]:
         """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode.

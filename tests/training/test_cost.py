@@ -52,6 +52,14 @@ def test_a_convolution_counts_its_gradients_too():
     assert operations.count == 2 * (2 * 16 * 8 * 27) * 2  # forward and the weights' gradient; images want none
 
 
+@pytest.mark.parametrize("groups", [1, 3, 6])
+def test_a_convolution_in_groups_counts_each_gradient_as_often_as_itself(groups):
+    layer, images = torch.nn.Conv2d(6, 12, 3, padding=1, groups=groups), torch.ones(2, 6, 4, 4, requires_grad=True)
+    with Operations() as operations:
+        layer(images).sum().backward()
+    assert operations.count == 3 * 2 * (2 * 16 * 12 * 9 * 6 // groups)
+
+
 def test_the_estimate_says_what_it_assumes():
     assert "3.6 PFLOP" in in_words(3.6e15) and "at least 6 minutes" in in_words(3.6e15)
     assert "an estimate and no measurement" in in_words(1e12) and "0.1 seconds" in in_words(1e12)
