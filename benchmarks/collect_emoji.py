@@ -1,4 +1,4 @@
-"""Emoji to train on: `python benchmarks/collect_emoji.py PACKAGE OUT.zip`, the data of recipes/stylegan-emoji-64.yaml.
+"""Emoji to train on: `python benchmarks/collect_emoji.py PACKAGE OUT.zip`, the data of recipes/r3gan-emoji-64.yaml.
 
 PACKAGE is the unpacked npm package `emoji-datasource-google` 16.0.0 (`npm pack emoji-datasource-google@16.0.0` and `tar
 xzf` fetch it): 3,786 pictures of Noto Emoji, 64 × 64 with opacity, Apache-2.0. Every twelfth emoji goes into the test

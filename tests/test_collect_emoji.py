@@ -1,4 +1,4 @@
-"""The emoji that stylegan-emoji-64 is trained on: which go into which split."""
+"""The emoji that r3gan-emoji-64 is trained on: which go into which split."""
 
 import json
 import sys
