@@ -18,6 +18,7 @@ from gan_hub.pipeline import GANOutput, GANPipeline
 
 FAVOURITE = "dcgan-fashion-mnist"
 VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled zoo; `app.py --model` and Spaces set it
+SHOWN_NAMES = 8  # of the models, where another was asked for: the picker has all of them
 CARD_LENGTH = 4000  # characters of the card that the page shows
 
 # Every event that touches a model waits in one line: torch shares the cores, and one visitor's burst is no one's crash.
@@ -45,7 +46,8 @@ def load(name: object) -> GANPipeline:
     """The pipeline of an offered model. Raises BadInput for another name, LoadError for a damaged model."""
     offered = choices()
     if not isinstance(name, str) or name not in offered:
-        raise inputs.BadInput("bad_model", allowed=", ".join(offered))
+        some = [*offered][:SHOWN_NAMES] + ["…"] * (len(offered) > SHOWN_NAMES)
+        raise inputs.BadInput("bad_model", allowed=", ".join(some))
     return _load(offered[name])
 
 
