@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gan_hub.atomic import write_text
 from gan_hub.hub.cards import SCORES_NAME, written
 from gan_hub.hub.places import bundled
 from gan_hub.hub.zoo import JUDGE_NAME, ModelInfo, list_models
 from gan_hub.images import height_width
-from gan_hub.loading import read_json, write_text
+from gan_hub.loading import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTROLS = ROOT / "benchmarks" / "controls"

@@ -5,7 +5,6 @@ one command needs, so that --help is quick.
 """
 
 import argparse
-import contextlib
 import itertools
 import math
 import os
@@ -13,10 +12,12 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+from gan_hub.atomic import atomic_file
 
 EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
 
@@ -287,17 +288,6 @@ def _output(text: str, endings: tuple[str, ...]) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, which takes its place once everything is written, and leaves nothing else."""
-    scratch = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield scratch
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
 # ----------------------------------------------------------------------------------------------------------- commands
 
 
@@ -367,7 +357,7 @@ def sample(given: argparse.Namespace) -> None:
     sheet = grid(images, given.columns or math.ceil(math.sqrt(len(images))), scale=given.scale)
     told = {name: getattr(given, name) for name in ("model", "label", "truncation")}
     told["concepts"] = ", ".join(f"{name}={value:g}" for name, value in concepts.items()) or None
-    with written(given.out) as scratch:
+    with atomic_file(given.out) as scratch:
         save_png(sheet, scratch, seeds=",".join(map(str, given.seeds)), **told)
     print(f"{given.out}: {len(images)} images")
 
@@ -387,7 +377,7 @@ def interpolate(given: argparse.Namespace) -> None:
     }
     images = pipe(latents=latents, truncation=given.truncation, **told).images
     size = (images[0].width * given.scale, images[0].height * given.scale)
-    with written(given.out) as scratch:
+    with atomic_file(given.out) as scratch:
         save_animation([image.resize(size, Image.Resampling.NEAREST) for image in images], scratch)
     print(f"{given.out}: {len(images)} frames")
 
@@ -411,7 +401,7 @@ def concepts(given: argparse.Namespace) -> None:
     print("\n".join(_told(concept) for concept in shown) or f"{given.model} has no concepts; --find finds some.")
     if given.picture is not None and shown:
         sheet = look(pipe, shown, range(4), [step / 2 for step in range(-4, 5)], given.scale)
-        with written(given.picture) as scratch:
+        with atomic_file(given.picture) as scratch:
             save_png(sheet, scratch, model=given.model, concepts=", ".join(pipe.concepts), seeds="0-3")
         print(f"{given.picture}: four rows a concept, in this order; strengths from -2 to 2 by halves")
     if folder is not None:
@@ -636,7 +626,7 @@ def style_transfer(given: argparse.Namespace) -> None:
 
     result = transfer(content, style, features=network, progress=progress, **settings)
     told = {"features": result.features, "content": given.content.name, "style": given.style.name} | settings
-    with written(given.out) as scratch:
+    with atomic_file(given.out) as scratch:
         save_png(result.image, scratch, **told)
     print(f"{given.out}: {result.image.width} × {result.image.height}, total loss {result.history[-1].total:.4g}")
 

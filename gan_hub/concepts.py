@@ -5,7 +5,6 @@ Shapes: D is the size of a latent: Z in the space "z", W in the space "w". Direc
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
+from gan_hub.atomic import write_bytes
 from gan_hub.latents import check_seeds
 from gan_hub.loading import MANIFEST_NAME, LoadError, Manifest, parse_json, read_bytes, sha256, shown, write_json
 
@@ -170,12 +170,7 @@ def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
     if data is None:
         (folder / FILE_NAME).unlink(missing_ok=True)
         return
-    fresh = folder / f".{FILE_NAME}.{os.getpid()}"
-    try:
-        fresh.write_bytes(data)
-        os.replace(fresh, folder / FILE_NAME)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_bytes(folder / FILE_NAME, data)
     listed = others | {FILE_NAME: {"sha256": sha256(data), "size": len(data)}}
     write_json(folder / MANIFEST_NAME, {"files": dict(sorted(listed.items()))})
 

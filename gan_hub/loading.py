@@ -4,12 +4,16 @@ import hashlib
 import json
 import os
 import re
+import reprlib
 import stat
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load as parse_safetensors
+
+from gan_hub.atomic import write_text
 
 MAX_JSON_BYTES = 1_000_000
 MAX_HEADER_BYTES = 8_000_000  # about 80,000 tensors; the header is parsed before anything else is read
@@ -26,9 +30,17 @@ class LoadError(ValueError):
     """A model that is damaged, incomplete, unknown or unreachable. The message names the file and the field."""
 
 
+_ABRIDGED = reprlib.Repr()
+_ABRIDGED.maxlevel, _ABRIDGED.maxother, _ABRIDGED.maxstring, _ABRIDGED.maxlong = 3, 200, 200, 200
+_ABRIDGED.maxlist = _ABRIDGED.maxtuple = _ABRIDGED.maxdict = _ABRIDGED.maxset = 20
+
+
 def shown(value: object, limit: int = 60) -> str:
-    """`repr` of a value from outside, cut so that a hostile one cannot flood a message."""
-    text = repr(value)
+    """`repr` of a value from outside, cut so that a hostile one can neither flood a message nor take long to spell."""
+    try:
+        text = repr(value[: limit + 1]) if isinstance(value, (str, bytes)) else _ABRIDGED.repr(value)
+    except ValueError:  # an int of more digits than Python spells
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= limit else text[:limit] + "…"
 
 
@@ -60,9 +72,9 @@ def parse_json(path: Path, data: bytes) -> dict:
         raise ValueError(f"{name} is not a JSON number")
 
     def unique(pairs: list[tuple[str, object]]) -> dict:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) != len(keys):
-            raise ValueError(f"duplicate key {shown(next(k for k in keys if keys.count(k) > 1))}")
+        counts = Counter(key for key, _ in pairs)
+        if len(counts) != len(pairs):
+            raise ValueError(f"duplicate key {shown(next(key for key, count in counts.items() if count > 1))}")
         return dict(pairs)
 
     try:
@@ -77,16 +89,6 @@ def parse_json(path: Path, data: bytes) -> dict:
 def write_json(path: Path, value: dict) -> None:
     """The inverse of `read_json`: indented, sorted as given, ends in a newline. The file is there whole, or as it was."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a small text file, in UTF-8, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def sha256(data: bytes) -> str:

@@ -392,20 +392,6 @@ def test_debug_shows_where_it_failed(run, tmp_path):
         run("info", "../nowhere", "--debug")
 
 
-def test_a_file_is_whole_or_not_there(tmp_path):
-    out = tmp_path / "grid.png"
-    out.write_bytes(b"old")
-    with pytest.raises(OSError, match="disk full"), cli.written(out) as scratch:
-        assert scratch.parent == out.parent and scratch.suffix == ".png"
-        scratch.write_bytes(b"ha")
-        raise OSError("disk full")
-    assert present(tmp_path) == {"grid.png"} and out.read_bytes() == b"old"
-    with cli.written(out) as scratch:
-        scratch.write_bytes(b"new")
-        assert out.read_bytes() == b"old"
-    assert present(tmp_path) == {"grid.png"} and out.read_bytes() == b"new"
-
-
 def test_the_help_and_the_defaults_it_names_need_no_torch():
     code = """
 import sys

@@ -11,8 +11,9 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image
 
+from gan_hub.atomic import write_text
 from gan_hub.images import grid, save_png
-from gan_hub.loading import write_json, write_text
+from gan_hub.loading import write_json
 
 CARD_NAME, SCORES_NAME, MEMORISED_NAME = "README.md", "scores.json", "memorised.png"
 PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")

@@ -3,10 +3,10 @@
 Shapes: N images, H, W, C channels; F features, K classes of the extractor.
 """
 
+import contextlib
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
 import gan_hub
+from gan_hub.atomic import write_bytes
 from gan_hub.data import ImageSet
 from gan_hub.data.kept import root
 from gan_hub.images import from_uint8, height_width
@@ -187,10 +188,6 @@ class Shelf:
         """Puts a part on the shelf, whole or not at all. A full disk is no reason to lose a score: it is left out then."""
         data = as_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()})
         path = self.folder / f"{number:06d}-{sha256(data)[:16]}.safetensors"
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(data)
-            os.replace(fresh, path)
-        except OSError:
-            fresh.unlink(missing_ok=True)
+            write_bytes(path, data)

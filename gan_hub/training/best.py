@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
+from gan_hub.atomic import replace_folder
 from gan_hub.loading import write_json
 from gan_hub.metrics.report import Report
 from gan_hub.pipeline import GANPipeline
-from gan_hub.training.checkpoints import replace_folder
 
 BEST_NAME, SCORE_NAME = "best", "score.json"
 PREFIX = "best_"  # of the tensor files that a checkpoint has of the best weights

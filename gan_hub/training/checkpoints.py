@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from gan_hub.atomic import fsync
 from gan_hub.loading import LoadError, Manifest, read_json, write_json
 
 STATE_NAME = "state.json"
@@ -33,7 +34,7 @@ def save_checkpoint(
         if final.exists():  # the same step again, after a resume: the same content, unless the disk lost some of it
             shutil.rmtree(final)
         os.rename(temporary, final)
-        _fsync(folder)
+        fsync(folder)
     except (OSError, SafetensorError) as error:
         size = sum(value.numel() * value.element_size() for content in tensors.values() for value in content.values())
         raise OSError(
@@ -60,7 +61,7 @@ def _write(folder: Path, tensors: dict[str, dict[str, torch.Tensor]], state: dic
     write_json(folder / STATE_NAME, state | {"tensors": {name: sorted(content) for name, content in tensors.items()}})
     Manifest.write(folder, [f"{name}.safetensors" for name in tensors] + [STATE_NAME])
     for path in [*folder.iterdir(), folder]:
-        _fsync(path)
+        fsync(path)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -131,24 +132,6 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Te
     optimizer.load_state_dict(content | {"state": state})
 
 
-def replace_folder(fresh: Path, folder: Path) -> None:
-    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole."""
-    old = folder.with_name(f".{folder.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.rename(folder, old)
-    os.rename(fresh, folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _remove_unfinished(folder: Path) -> None:
     for path in folder.glob(".unfinished-*"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -26,10 +26,16 @@ INITIAL_PLAYERS = ("both", "generator")
 PUBLISHED = "model_cards/"  # of a checkout: models whose real images or maps another recipe may ship again
 
 
-def option(default, help: str, choices=None, low=None, high=None):
-    """A field with its reason or unit, the values allowed, and the smallest and largest one allowed."""
+def option(default, help: str, choices=None, low=None, high=None, about="run", free=False):
+    """A field with its reason or unit, the values allowed, and the smallest and largest one allowed.
+
+    `about`: "run", what is trained and how; "data", a statement about the recipe's own images, and "model", one about
+    the model it made of them, which other people's runs must not repeat. `free`: it changes no weight, so that a run's
+    continuation may have another value.
+    """
     value = {"default_factory": dict} if default == {} else {"default": default}
-    return field(**value, metadata={"help": help, "choices": choices, "low": low, "high": high})
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "about": about, "free": free}
+    return field(**value, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class TrainConfig:
     """A run. The clock counts images (kimg = 1,000 images over all processes), not steps."""
 
     name: str = option("my-gan", "name of the model; the run lies in runs/<name>")
-    data: str = option("mnist", "known name, folder, .zip, .npz, or Hub data set id")
-    output: str = option("runs", "folder of all runs")
+    data: str = option("mnist", "known name, folder, .zip, .npz, or Hub data set id", free=True)
+    output: str = option("runs", "folder of all runs", free=True)
 
     architecture: str = option("dcgan", "which pair of networks", choices=ARCHITECTURES)
     resolution: int | list = option(28, "pixels a side, or [height, width]")
@@ -104,41 +110,62 @@ class TrainConfig:
     compile: bool = option(False, "torch.compile both networks (needs a C++ compiler; minutes at the start)")
     channels_last: bool = option(False, "memory format of the networks; faster with bf16 on CPUs and GPUs")
     tf32: bool = option(False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa")
-    device: str = option("auto", "auto takes a GPU where there is one", choices=DEVICES)
+    device: str = option("auto", "auto takes a GPU where there is one", choices=DEVICES, free=True)
     seed: int = option(0, "of weights, data order and noise", low=0, high=2**63 - 1)
 
-    log_kimg: float = option(5.0, "between lines of the training log", low=0.001)
-    sample_kimg: float = option(50.0, "between sample grids", low=0.001)
-    trackers: str = option("tensorboard", "any of accelerate's trackers, comma-separated; or none")
-    alarms: str = option("warn", "what a monitor's alarm does to the run", choices=("warn", "stop", "off"))
-    timelapse_frames: int = option(24, "pictures of the same latents from start to end, an animation; 0: none", low=0)
-    checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001)
-    keep_checkpoints: int = option(2, "newest checkpoints kept", low=1)
-    evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0)
-    publish: str = option("last", "which averaged weights become the model; best is by score", choices=("last", "best"))
-    patience_kimg: float = option(0.0, "the run ends when no score was better for so long; 0: never", low=0)
-    extractor: str = option("none", f"features of the Fréchet distance: none, {', '.join(EXTRACTORS)}, or a Hub id")
-    extractor_weights: str = option("", "its .safetensors file, or the Hub id of one; digits and fashion have theirs")
-    evaluate_images: int = option(10_000, "generated images a score is made of", low=2)
+    log_kimg: float = option(5.0, "between lines of the training log", low=0.001, free=True)
+    sample_kimg: float = option(50.0, "between sample grids", low=0.001, free=True)
+    trackers: str = option("tensorboard", "any of accelerate's trackers, comma-separated; or none", free=True)
+    alarms: str = option("warn", "what a monitor's alarm does to the run", choices=("warn", "stop", "off"), free=True)
+    timelapse_frames: int = option(
+        24, "pictures of the same latents from start to end, an animation; 0: none", low=0, free=True
+    )
+    checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001, free=True)
+    keep_checkpoints: int = option(2, "newest checkpoints kept", low=1, free=True)
+    evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0, free=True)
+    publish: str = option(
+        "last", "which averaged weights become the model; best is by score", choices=("last", "best"), free=True
+    )
+    patience_kimg: float = option(0.0, "the run ends when no score was better for so long; 0: never", low=0, free=True)
+    extractor: str = option(
+        "none", f"features of the Fréchet distance: none, {', '.join(EXTRACTORS)}, or a Hub id", free=True
+    )
+    extractor_weights: str = option(
+        "", "its .safetensors file, or the Hub id of one; digits and fashion have theirs", free=True
+    )
+    evaluate_images: int = option(10_000, "generated images a score is made of", low=2, free=True)
     held_out: int = option(1000, "images kept from training for the judge where the data has no test split", low=4)
 
-    strict_data: bool = option(False, "a file that cannot be used ends the run instead of being skipped")
-    license: str = option("apache-2.0", "of the published weights (Hub licence id)")
-    data_license: str = option("", "licence of the images, for the card")
+    strict_data: bool = option(False, "a file that cannot be used ends the run instead of being skipped", free=True)
+    license: str = option("apache-2.0", "of the published weights (Hub licence id)", free=True)
+    data_license: str = option("", "licence of the images, for the card", about="data", free=True)
     example_maps: int = option(
-        64, "SPADE: held-out maps that go into the model's folder, and where it goes", low=1, high=64
+        64, "SPADE: held-out maps that go into the model's folder, and where it goes", low=1, high=64, free=True
     )
     shipped_maps: str = option(
-        "", "SPADE: model_cards/<model> whose example maps go there instead, as where held-out ones may not"
+        "", "SPADE: model_cards/<model> whose example maps go there instead, as where held-out ones may not", free=True
     )
-    real_samples: str = option("", "held-out images that may be shipped: any data source, whose test split is taken")
+    real_samples: str = option(
+        "", "held-out images that may be shipped: any data source, whose test split is taken", about="data", free=True
+    )
     real_samples_notice: str = option(
-        "", "origin and licence of the shipped images; those of model_cards/… bring theirs"
+        "", "origin and licence of the shipped images; those of model_cards/… bring theirs", about="data", free=True
     )
-    pictures_may_be_shown: bool = option(False, "the licence lets the card show training images beside generated ones")
-    seen: str = option("", "what a person saw in the sample grid, and what is wrong in it, for the card")
-    goals: str = option("", "what the model was to reach, what it did, and why not, for the card (Markdown)")
-    not_for: str = option("", "what the model must not be used for, for the card; by default what holds of any GAN")
+    pictures_may_be_shown: bool = option(
+        False, "the licence lets the card show training images beside generated ones", about="data", free=True
+    )
+    seen: str = option(
+        "", "what a person saw in the sample grid, and what is wrong in it, for the card", about="model", free=True
+    )
+    goals: str = option(
+        "", "what the model was to reach, what it did, and why not, for the card (Markdown)", about="model", free=True
+    )
+    not_for: str = option(
+        "",
+        "what the model must not be used for, for the card; by default what holds of any GAN",
+        about="data",
+        free=True,
+    )
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -441,18 +468,11 @@ OF_TWO = (
     "instance_noise_kimg", "optimizer_discriminator",
 )  # fmt: skip
 # Options that may differ between a run and its continuation, for they change no weight. (Data are compared by content.)
-FREE_OPTIONS = {
-    "output", "device", "log_kimg", "sample_kimg", "checkpoint_kimg", "keep_checkpoints", "evaluate_kimg", "extractor",
-    "extractor_weights", "evaluate_images", "publish", "patience_kimg", "license", "data_license", "real_samples",
-    "real_samples_notice", "pictures_may_be_shown", "seen", "goals", "not_for", "data", "strict_data", "trackers", "alarms",
-    "timelapse_frames", "example_maps", "shipped_maps",
-}  # fmt: skip
+FREE_OPTIONS = {name for name, spec in FIELDS.items() if spec.metadata["free"]}
 # What a recipe says about its own images and about the model it made of them.
-ABOUT_THE_DATA = {
-    "data_license", "real_samples", "real_samples_notice", "pictures_may_be_shown", "seen", "goals", "not_for",
-}  # fmt: skip
+ABOUT_THE_DATA = {name for name, spec in FIELDS.items() if spec.metadata["about"] in ("data", "model")}
 # Of these, the ones that look at a finished model.
-ABOUT_THE_MODEL = {"seen", "goals"}
+ABOUT_THE_MODEL = {name for name, spec in FIELDS.items() if spec.metadata["about"] == "model"}
 # Options that change no weight of the run and yet decide which of its weights the model has.
 CHOOSING = {"publish", "patience_kimg"}
 

@@ -11,6 +11,7 @@ import torch
 
 import gan_hub
 from gan_hub import real_samples
+from gan_hub.atomic import replace_folder
 from gan_hub.data import NAMED, ImageSet
 from gan_hub.hub.cards import (
     NOT_FOR,
@@ -31,7 +32,6 @@ from gan_hub.metrics.evaluation import Report
 from gan_hub.metrics.features import BY_FILE
 from gan_hub.metrics.sides import Pictures
 from gan_hub.pipeline import Calibration, GANPipeline
-from gan_hub.training.checkpoints import replace_folder
 from gan_hub.training.config import PUBLISHED, TrainConfig, public_name
 from gan_hub.training.cost import flops_per_image
 from gan_hub.training.cost import in_words as cost_in_words

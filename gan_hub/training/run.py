@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from gan_hub.atomic import write_text
 from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
 from gan_hub.metrics.copies import COUNT as COPIES_SHOWN
@@ -79,7 +80,7 @@ class Run:
         """What only the main process has: log, monitors and what they look at, the time-lapse."""
         config, data = self.config, self.data
         self.records = Records(config.run_folder, images)
-        (config.run_folder / CONFIG_NAME).write_text(config.to_yaml(), encoding="utf-8")
+        write_text(config.run_folder / CONFIG_NAME, config.to_yaml())
         self.monitors = Monitors(config.batch_size, alone=self.players.discriminator is None)
         if "monitors" in watched:
             self.monitors.load(watched["monitors"])
