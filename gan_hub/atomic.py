@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,33 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, in UTF-8 with plain newlines on every system, whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder inside `folder`, on the same disk, that is gone at the end; so is `folder` if it was made in vain."""
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
+            yield Path(scratch)
+    finally:
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def move_files(fresh: Path, folder: Path) -> list[str]:
+    """Moves every file in `fresh` to the same place in `folder`; returns the relative names, with / between the parts."""
+    files = sorted(path for path in fresh.rglob("*") if path.is_file())
+    probe = fresh / ".mode"
+    probe.touch()  # safetensors makes files that only their owner may read; these shall be like any other
+    for path in files:
+        shutil.copymode(probe, path)
+        fsync(path)
+        target = folder / path.relative_to(fresh)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    return [path.relative_to(fresh).as_posix() for path in files]
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:

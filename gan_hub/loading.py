@@ -1,5 +1,6 @@
 """Reading a model's files without trusting them: strict JSON, strict safetensors, checksums, one typed error."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -7,7 +8,7 @@ import re
 import reprlib
 import stat
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -28,6 +29,16 @@ VARIANT_DTYPES = {"fp16": ("F16", torch.float16), "bf16": ("BF16", torch.bfloat1
 
 class LoadError(ValueError):
     """A model that is damaged, incomplete, unknown or unreachable. The message names the file and the field."""
+
+
+@contextlib.contextmanager
+def what_cannot_be_loaded_is_not_saved(folder: Path) -> Iterator[None]:
+    """Around loading what was just written to the scratch `folder`: its LoadError becomes a ValueError of who saves."""
+    try:
+        yield
+    except LoadError as error:
+        why = str(error).replace(f"{folder}{os.sep}", "").replace(f"{folder}: ", "")
+        raise ValueError(f"nothing was saved, as it could not be loaded again: {why}") from error
 
 
 _ABRIDGED = reprlib.Repr()

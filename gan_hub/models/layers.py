@@ -59,6 +59,21 @@ def second_moment_one(x: torch.Tensor) -> torch.Tensor:
     return x * (moment + EPSILON).rsqrt().to(x.dtype)
 
 
+class LowPass(nn.Module):
+    """A fixed filter for changes of size: `taps` along either side, summing to 1. Its `kernel` (k, k) is no weight."""
+
+    def __init__(self, taps: Sequence[int]):
+        super().__init__()
+        self.taps = taps
+        self.register_buffer("kernel", None, persistent=False)
+        self.fill_constants()
+
+    def fill_constants(self, device: str | None = None) -> None:
+        """Makes the kernel, anew where the network was made without memory; torch's default device without another."""
+        taps = torch.tensor(self.taps, dtype=torch.float32, device=device) / sum(self.taps)
+        self.kernel = torch.outer(taps, taps)
+
+
 class EqualisedConvolution(nn.Module):
     """k × k convolution (N, I, H, W) → (N, O, H, W) with an equalised learning rate (Karras et al. 2018, section 4.1).
 

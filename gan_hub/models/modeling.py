@@ -1,17 +1,22 @@
 """The strict base class of every generator and discriminator: checked configs, checked weights, no silent repairs."""
 
 import contextlib
+import copy
 import functools
 import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MethodType
 from typing import ClassVar
 
+import numpy as np
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from torch import nn
 
+from gan_hub.atomic import move_files, scratch_folder
 from gan_hub.hub.places import resolve
 from gan_hub.loading import (
     MANIFEST_NAME,
@@ -23,6 +28,7 @@ from gan_hub.loading import (
     read_weights,
     shown,
     weights_path,
+    what_cannot_be_loaded_is_not_saved,
 )
 from gan_hub.models.fields import problem
 
@@ -42,6 +48,7 @@ def register_checked(init):
         private = {name: value for name, value in kwargs.items() if name.startswith("_")}
         given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
         del given["self"]
+        given = {name: plain(value) for name, value in given.items()}
         sentence = problem(init, given, complete=False)
         if sentence:
             raise ValueError(f"{type(self).__name__}: {sentence}")
@@ -98,16 +105,25 @@ class GANModel(ModelMixin, ConfigMixin):
         """`from_pretrained` of a folder that is at hand, its `manifest` already read."""
         folder = root / subfolder if subfolder else root
         config = cls.read_config(folder / cls.config_name)
-        with torch.device("meta"):
-            expected = cls(**config).state_dict()
+        with torch.device("meta"):  # no memory, and no random number is drawn
+            model = cls(**config)
         if manifest is not None:
             name = (folder / cls.config_name).relative_to(root).as_posix()
             manifest.verify(name, read_bytes(root / name, 1_000_000))
+        expected = model.state_dict()
         weights = read_weights(weights_path(folder, variant), expected, variant, manifest)
-        with torch.random.fork_rng(devices=[]):  # the initial weights are overwritten; their draws must not be felt
-            model = cls(**config)
-        model.load_state_dict(weights)  # strict, and copied into float32
-        return model.to(dtype).eval()
+        # Laid out in memory as the network made them: kernels look at the strides, and so does the last bit of an image.
+        filled = {
+            name: torch.empty_like(
+                tensor, device="cpu", dtype=torch.float32 if tensor.is_floating_point() else tensor.dtype
+            ).copy_(weights[name])
+            for name, tensor in expected.items()
+        }
+        model.load_state_dict(filled, assign=True)
+        for module in model.modules():  # buffers that are no weights, and so stand in no file
+            if hasattr(module, "fill_constants"):
+                module.fill_constants("cpu")
+        return model.to("cpu", dtype).eval()
 
     @classmethod
     def read_config(cls, path: Path) -> dict:
@@ -117,7 +133,10 @@ class GANModel(ModelMixin, ConfigMixin):
         if name != cls.__name__:
             raise LoadError(f"{path}: _class_name is {shown(name)}, but {cls.__name__} is to be loaded.")
         values = {**cls.ADDED_KEYS, **{key: value for key, value in config.items() if key not in _OWN_KEYS}}
-        sentence = problem(cls.__init__.__wrapped__, values, complete=True)
+        init = getattr(cls.__init__, "__wrapped__", None)
+        if init is None:
+            raise LoadError(f"{path}: {cls.__name__} has an __init__ without rules for its config (register_checked).")
+        sentence = problem(init, values, complete=True)
         if sentence:
             raise LoadError(f"{path}: {sentence}")
         return values
@@ -135,23 +154,72 @@ class GANModel(ModelMixin, ConfigMixin):
     def save_pretrained(self, save_directory: str | os.PathLike, variant: str | None = None, **kwargs) -> None:
         """Writes config.json and the safetensors file; `variant` "fp16" or "bf16" casts (diffusers itself does not).
 
-        Raises ValueError, before anything is written, for another variant or for weights that are not finite after
-        the cast: what cannot be loaded again is not saved.
+        All of it or nothing: it is loaded again before it is moved to its place. Raises ValueError for another variant,
+        and for what could not be loaded: weights that are not finite after the cast, or not of one dtype that files hold.
         """
+        folder = Path(save_directory)
+        with scratch_folder(folder) as scratch:
+            self.write_files(scratch, variant, **kwargs)
+            with what_cannot_be_loaded_is_not_saved(scratch):
+                type(self).load(scratch, None, variant, torch.float32, None)
+            move_files(scratch, folder)
+
+    def write_files(self, folder: Path, variant: str | None = None, **kwargs) -> None:
+        """`save_pretrained` without a look at the result, for who looks at it together with other files."""
         if not kwargs.get("safe_serialization", True):
             raise ValueError("safe_serialization=False is not allowed: pickles can run code and are never written.")
+        if "max_shard_size" in kwargs:
+            raise ValueError("max_shard_size is not allowed: the weights of one network are one file.")
         if variant is not None and variant not in VARIANT_DTYPES:
             raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
-        saved = self
-        if variant is not None:
-            with torch.random.fork_rng(devices=[]):  # saving must not change what a training run draws next
-                saved = type(self)(**{key: value for key, value in self.config.items() if not key.startswith("_")})
-            saved.load_state_dict(self.state_dict())
-            saved = saved.to(VARIANT_DTYPES[variant][1])
+        saved = self if variant is None else copy.deepcopy(self).to(VARIANT_DTYPES[variant][1])
         for name, tensor in saved.state_dict().items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
-        ModelMixin.save_pretrained(saved, save_directory, variant=variant, **kwargs)
+        # diffusers splits a network of more than 10 GB into files that name each other; ours is one file.
+        ModelMixin.save_pretrained(saved, folder, variant=variant, max_shard_size="1000TB", **kwargs)
+
+
+def plain(value: object) -> object:
+    """A numpy or 0-d tensor number as Python's own, also in a list; anything else is left as it is."""
+    if type(value) is list:
+        return [plain(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0:
+        return value.item()
+    return value
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside `torch.compile`, DataParallel, an average of weights and the like: they hide class and methods."""
+    while not isinstance(network, GANModel):
+        inner = [network._modules.get(name) for name in ("_orig_mod", "module")]
+        if inner == [None, None]:
+            break
+        network = inner[0] or inner[1]
+    return network
+
+
+def evaluating(network: nn.Module) -> nn.Module:
+    """`network` itself where all of it is in eval mode, else a twin in eval mode that shares its parameters and buffers.
+
+    Batch statistics would tie an image to its batch, and sampling would move them. No flag of the network is touched:
+    another thread may be using it. The twin of a wrapped network is that of the network inside.
+    """
+    if not any(module.training for module in network.modules()):
+        return network
+    return _twin(unwrapped(network), {})
+
+
+def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
+    if id(module) in twins:
+        return twins[id(module)]
+    twin = twins[id(module)] = type(module).__new__(type(module))
+    twin.__dict__.update(module.__dict__, training=False, _compiled_call_impl=None)  # what is compiled would train
+    for name, value in module.__dict__.items():  # a forward that was patched, as accelerate does, is still the module's
+        if isinstance(value, MethodType) and value.__self__ is module:
+            twin.__dict__[name] = MethodType(value.__func__, twin)
+    twin._modules = {name: child and _twin(child, twins) for name, child in module._modules.items()}
+    return twin
 
 
 @contextlib.contextmanager

@@ -22,11 +22,12 @@ from torch import nn
 from gan_hub.models.abilities import Factorable
 from gan_hub.models.convolution import grouped
 from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, doublings, widths
+from gan_hub.models.layers import Grid, LowPass, doublings, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Expansion = Annotated[int, Integer(1, 8)]
 
+TAPS = (1, 3, 3, 1)  # of the low-pass filter that goes with every change of size, along either side
 SLOPE = 0.2  # of leaky ReLU below 0
 ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # what keeps a signal's size through it (He et al. 2015, section 2.2)
 LAST_GAIN = 1e-3  # of a residual branch's last convolution; the paper's is 0
@@ -88,16 +89,14 @@ class Residual(nn.Module):
         return x + self.reduce(branch)  # (N, F, H, W)
 
 
-class Smooth(nn.Module):
+class Smooth(LowPass):
     """Twice or half the resolution through [1, 3, 3, 1] along each side (linear interpolation), zeros beyond the edge.
 
     In float32 at least, whatever the precision of the rest: one map at a time is slow in bf16 (on CPUs ten times).
     """
 
     def __init__(self):
-        super().__init__()
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)  # sums to 1
+        super().__init__(TAPS)
 
     def up(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, 2H, 2W), as bright as before: of four numbers the kernel meets, three are zeros."""

@@ -31,6 +31,7 @@ from gan_hub.models.layers import (
     EqualisedConvolution,
     EqualisedLinear,
     Grid,
+    LowPass,
     MinibatchStddev,
     double,
     doublings,
@@ -58,13 +59,11 @@ def with_doubling(weight: torch.Tensor) -> torch.Tensor:
     return 4 * with_halving(weight).flip(2, 3).transpose(0, 1)
 
 
-class Blur(nn.Module):
+class Blur(LowPass):
     """The low-pass filter [1, 2, 1] / 4 along both sides, (N, F, H, W) → (N, F, H, W), with zeros beyond the edge."""
 
     def __init__(self):
-        super().__init__()
-        taps = torch.tensor(TAPS, dtype=torch.float32) / sum(TAPS)
-        self.register_buffer("kernel", taps[:, None] * taps, persistent=False)
+        super().__init__(TAPS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)

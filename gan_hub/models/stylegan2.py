@@ -24,7 +24,7 @@ from gan_hub.models import winograd
 from gan_hub.models.abilities import StyleBased
 from gan_hub.models.convolution import grouped
 from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
-from gan_hub.models.layers import EPSILON, Grid, MinibatchStddev, doublings, second_moment_one, widths
+from gan_hub.models.layers import EPSILON, Grid, LowPass, MinibatchStddev, doublings, second_moment_one, widths
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Noise = Annotated[str, Choice("const", "random", "none")]
@@ -36,13 +36,11 @@ MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
 FIRST_COLOURS = 1 / 16  # deviation of a side's colours at the start; at 1, four in ten pixels start beyond the bound
 
 
-class Resample(nn.Module):
+class Resample(LowPass):
     """The low-pass filter [1, 3, 3, 1] / 8 along both sides, and the doubling and halving that it goes with."""
 
     def __init__(self):
-        super().__init__()
-        taps = torch.tensor(TAPS, dtype=torch.float32) / sum(TAPS)
-        self.register_buffer("kernel", taps[:, None] * taps, persistent=False)
+        super().__init__(TAPS)
 
     def kernels(self, x: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
         return (gain * self.kernel).to(x.dtype).expand(x.shape[1], 1, -1, -1)

@@ -25,8 +25,8 @@ def transforms() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
     def values(size: int) -> torch.Tensor:
         """(6, size): makes a polynomial's coefficients its values at the points; at infinity, its highest one."""
-        powers = torch.tensor(POINTS, dtype=torch.float64)[:, None] ** torch.arange(size)
-        return torch.cat([powers, torch.eye(size, dtype=torch.float64)[-1:]])
+        powers = torch.tensor(POINTS, dtype=torch.float64, device="cpu")[:, None] ** torch.arange(size, device="cpu")
+        return torch.cat([powers, torch.eye(size, dtype=torch.float64, device="cpu")[-1:]])
 
     along_a_side = torch.linalg.inv(values(6)).t(), values(3), values(4).t()
     return tuple(torch.kron(matrix, matrix).float() for matrix in along_a_side)
