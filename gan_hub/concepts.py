@@ -5,6 +5,7 @@ Shapes: D is the size of a latent: Z in the space "z", W in the space "w". Direc
 
 import json
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
 from gan_hub.atomic import write_bytes
-from gan_hub.latents import check_seeds
-from gan_hub.loading import MANIFEST_NAME, LoadError, Manifest, parse_json, read_bytes, sha256, shown, write_json
+from gan_hub.latents import check_seeds, number
+from gan_hub.loading import MANIFEST_NAME, LoadError, Manifest, parse_json, read_bytes, shown
 
 FILE_NAME, METADATA_KEY = "concepts.safetensors", "concepts"
 SPACES = ("z", "w")
@@ -139,13 +140,14 @@ def moves(known: Mapping[str, Concept], asked: Mapping[str, float] | None) -> di
         if name not in known:
             allowed = f"choose among {', '.join(known)}" if known else "this model has none"
             raise ValueError(f"concept {shown(name)} is not known; {allowed}.")
-        if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not abs(strength) <= MAX_STRENGTH:
+        value = number(strength)
+        if value is None or not abs(value) <= MAX_STRENGTH:
             raise ValueError(
                 f"strength {shown(strength)} of concept {name!r} is not allowed; it is a number from "
                 f"-{MAX_STRENGTH} to {MAX_STRENGTH}."
             )
         concept = known[name]
-        found[concept.space] = found.get(concept.space, 0) + float(strength) * concept.direction
+        found[concept.space] = found.get(concept.space, 0) + value * concept.direction
     return found
 
 
@@ -166,23 +168,25 @@ def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
     """
     data = _as_bytes(concepts) if concepts else None
     others = {name: entry for name, entry in Manifest(folder).files.items() if name != FILE_NAME}
-    write_json(folder / MANIFEST_NAME, {"files": others})
+    Manifest.write(folder, [], others)
     if data is None:
         (folder / FILE_NAME).unlink(missing_ok=True)
         return
     write_bytes(folder / FILE_NAME, data)
-    listed = others | {FILE_NAME: {"sha256": sha256(data), "size": len(data)}}
-    write_json(folder / MANIFEST_NAME, {"files": dict(sorted(listed.items()))})
+    Manifest.write(folder, [FILE_NAME], others)
 
 
 def read(folder: Path, sizes: Mapping[str, int], manifest: Manifest) -> dict[str, Concept]:
     """The concepts that a model's manifest lists, none for a model without; `sizes` as for `by_name`.
 
-    Raises LoadError where anything in the file is not as it must be.
+    Raises LoadError where anything in the file is not as it must be. A file that is not listed, as an interrupted `put`
+    leaves it, is not read, and a warning says so.
     """
-    if FILE_NAME not in manifest.files:
-        return {}
     path = folder / FILE_NAME
+    if FILE_NAME not in manifest.files:
+        if path.exists():
+            warnings.warn(f"{path}: not listed in {MANIFEST_NAME}; the model is loaded without concepts.", stacklevel=3)
+        return {}
     data = read_bytes(path, MAX_BYTES)
     manifest.verify(FILE_NAME, data)
     try:

@@ -48,10 +48,24 @@ def whole(value: object) -> int | None:
         return None
 
 
+def number(value: object) -> float | None:
+    """A Python, numpy or 0-d torch real number as a float; None for anything else, bools included."""
+    if whole(value) is not None:
+        return float(value)
+    item = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0 else value
+    return item if isinstance(item, float) else None
+
+
 def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
-    """z ~ N(0, 1) of shape (N, Z), one CPU generator a seed, so that row i depends on `seeds[i]` alone."""
-    rows = [torch.randn(latent_size, generator=torch.Generator().manual_seed(seed)) for seed in check_seeds(seeds)]
-    return torch.stack(rows) if rows else torch.empty(0, latent_size)
+    """z ~ N(0, 1) of shape (N, Z), one CPU generator a seed, so that row i depends on `seeds[i]` alone.
+
+    Float32 on the CPU, whatever torch's default dtype and device are.
+    """
+    seeds = check_seeds(seeds)
+    z, generator = torch.empty(len(seeds), latent_size, dtype=torch.float32, device="cpu"), torch.Generator("cpu")
+    for row, seed in enumerate(seeds):
+        z[row].normal_(generator=generator.manual_seed(seed))
+    return z
 
 
 def lerp(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
@@ -104,17 +118,18 @@ def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> to
     """
     if keyframes.ndim != 2 or len(keyframes) < 2:
         raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
-    if whole(frames) is None or frames < 2:
+    count = whole(frames)
+    if count is None or count < 2:
         raise ValueError(f"frames={frames!r} is not allowed; a walk has a whole number of frames, at least 2.")
     if mode not in INTERPOLATIONS:
         raise ValueError(f"mode {mode!r} is not allowed; choose one of {', '.join(INTERPOLATIONS)}.")
     segments = len(keyframes) - 1
     walk = []
-    for frame in range(frames):
-        segment, rest = divmod(frame * segments, frames - 1)  # whole numbers: keyframes are met without rounding
+    for frame in range(count):
+        segment, rest = divmod(frame * segments, count - 1)  # whole numbers: keyframes are met without rounding
         if segment == segments:
-            segment, rest = segments - 1, frames - 1
-        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], rest / (frames - 1)))
+            segment, rest = segments - 1, count - 1
+        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], rest / (count - 1)))
     return torch.stack(walk)
 
 
@@ -134,8 +149,8 @@ def neighbours(z: torch.Tensor, n: int, radius: float, generator: torch.Generato
 
     Radford et al. 2016, figure 7, where radius = 0.25 surrounds the result of an arithmetic.
     """
-    offsets = torch.rand(n, z.shape[-1], generator=generator, dtype=z.dtype) * 2 - 1
-    return z + radius * offsets
+    offsets = torch.rand(n, z.shape[-1], generator=generator, dtype=z.dtype, device=generator.device) * 2 - 1
+    return z + radius * offsets.to(z.device)
 
 
 def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0) -> torch.Tensor:
@@ -144,15 +159,16 @@ def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0)
     In z the mean is 0, the centre of the prior. Less variety, more typical images.
     Raises ValueError for a psi outside 0 … 1.
     """
-    check_psi(psi)
+    psi = check_psi(psi)
     return z_or_w if psi == 1 else mean + psi * (z_or_w - mean)
 
 
 def check_psi(psi: float) -> float:
-    """`psi` itself; raises ValueError where it is no number from 0 to 1."""
-    if isinstance(psi, bool) or not isinstance(psi, (int, float)) or not 0 <= psi <= 1:
+    """`psi` as a float; raises ValueError where it is no number from 0 to 1."""
+    value = number(psi)
+    if value is None or not 0 <= value <= 1:
         raise ValueError(f"truncation {psi!r} is not allowed; it is a number from 0 (the mean) to 1 (none).")
-    return psi
+    return value
 
 
 def mix_styles(first: torch.Tensor, second: torch.Tensor, crossover: int) -> torch.Tensor:

@@ -8,7 +8,7 @@ import re
 import reprlib
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -154,13 +154,13 @@ class Manifest:
             )
 
     @staticmethod
-    def write(folder: Path, names: list[str]) -> None:
-        """Writes the manifest of the files `names` (relative, with /) of `folder`."""
-        files = {}
-        for name in sorted(names):
+    def write(folder: Path, names: Iterable[str], others: Mapping[str, dict] | None = None) -> None:
+        """Writes the manifest of the files `names` (relative, with /) of `folder`, and of `others`, whose entries are known."""
+        files = dict(others or {})
+        for name in names:
             data = (folder / name).read_bytes()
             files[name] = {"sha256": sha256(data), "size": len(data)}
-        write_json(folder / MANIFEST_NAME, {"files": files})
+        write_json(folder / MANIFEST_NAME, {"files": dict(sorted(files.items()))})
 
 
 # --------------------------------------------------------------------------------------------- weights

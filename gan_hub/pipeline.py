@@ -3,15 +3,14 @@
 Shapes: N images, C channels, H, W, Z latent size. Images are float in [-1, 1] inside.
 """
 
-import contextlib
 import dataclasses
 import json
 import os
+import re
 import secrets
-import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,16 +22,31 @@ from diffusers import __version__ as diffusers_version
 from PIL import Image
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
+from torch import nn
 
 from gan_hub import concepts as directions
 from gan_hub import latents as latent_space
+from gan_hub import real_samples
 from gan_hub import segmentations as semantic_maps
+from gan_hub.atomic import move_files, scratch_folder
 from gan_hub.concepts import Concept
 from gan_hub.hub.places import resolve
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
-from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
+from gan_hub.loading import (
+    MANIFEST_NAME,
+    VARIANT_DTYPES,
+    WEIGHTS_NAME,
+    LoadError,
+    Manifest,
+    read_bytes,
+    read_json,
+    shown,
+    what_cannot_be_loaded_is_not_saved,
+    write_json,
+)
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
 from gan_hub.models.abilities import Semantic, StyleBased
+from gan_hub.models.modeling import evaluating, unwrapped
 
 COMPONENTS = ("generator", "discriminator")
 INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
@@ -42,8 +56,14 @@ INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
     "reference.safetensors",
 )
 REFERENCE_SEEDS = (0, 1, 2, 3)
+LISTED = re.compile(  # what a manifest lists; real_samples.* and concepts may also have come later than the rest
+    rf"model_index\.json|config\.json|judge\.json|(reference|segmentations|concepts)\.safetensors|real_samples\.(json|png)"
+    rf"|({'|'.join(COMPONENTS)})/(config\.json|{WEIGHTS_NAME}(\.({'|'.join(VARIANT_DTYPES)}))?\.safetensors)"
+)
 MAX_IMAGES = 1_000_000  # of one call; they all lie in memory at once
-OUTPUT_TYPES = {"pil": to_pil, "pt": lambda images: images, "np": to_uint8}
+BLOCK, BLOCK_BYTES = 64, 16_000_000  # images, of at most so many bytes, that are converted at a time
+OUTPUT_TYPES = ("pil", "pt", "np")
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -125,7 +145,10 @@ class GANPipeline(DiffusionPipeline):
         images can be changed (`gan_hub.concepts`). Raises ValueError where the parts do not fit each other.
         """
         super().__init__()
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            _check_role(name, network)
         self.register_modules(generator=generator, discriminator=discriminator)
+        generator, discriminator = self._network("generator"), self._network("discriminator")
         classes = generator.config["num_classes"]
         if label_names is None and classes:
             label_names = [str(index) for index in range(classes)]
@@ -141,7 +164,8 @@ class GANPipeline(DiffusionPipeline):
         self.concepts = directions.by_name(concepts, self._latent_sizes)
 
     def _keep_maps(self, segmentations, semantic_names: Sequence[str] | None) -> None:
-        config, classes = self.generator.config, self.generator.config.get("semantic_classes", 0)
+        config = self._network("generator").config
+        classes = config.get("semantic_classes", 0)
         if segmentations is not None and not classes:
             raise ValueError("segmentations are given, but this model does not draw from maps.")
         if semantic_names is None and classes:
@@ -153,6 +177,16 @@ class GANPipeline(DiffusionPipeline):
         if segmentations is not None:
             self.segmentations = semantic_maps.as_examples(segmentations, config["resolution"], classes)
 
+    def _network(self, name: str) -> GANModel | None:
+        """The generator or the discriminator itself, where the pipeline holds it compiled or wrapped otherwise."""
+        network = getattr(self, name)
+        return None if network is None else unwrapped(network)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the generator is."""
+        return self._network("generator").device
+
     # ------------------------------------------------------------------------------------------ files
 
     @classmethod
@@ -161,8 +195,8 @@ class GANPipeline(DiffusionPipeline):
         source: str | os.PathLike,
         *,
         variant: str | None = None,
-        dtype: torch.dtype | None = None,
-        torch_dtype: torch.dtype | None = None,
+        dtype: torch.dtype | str | None = None,
+        torch_dtype: torch.dtype | str | None = None,
         revision: str | None = None,
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
@@ -178,26 +212,28 @@ class GANPipeline(DiffusionPipeline):
         unknown = set(components) - set(COMPONENTS)
         if unknown:
             raise TypeError(f"from_pretrained() got an unexpected argument {sorted(unknown)[0]!r}.")
+        arithmetic = _as_dtype(dtype or torch_dtype or torch.float32)
         wanted = tuple(name for name in COMPONENTS if name not in components)
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         folder = resolve(source, wanted, variant=variant, **download)
 
-        manifest = Manifest(folder)
+        manifest = _read_manifest(folder)
         classes = _read_index(folder / INDEX_NAME)
         for name in wanted:
             components[name] = None
             if name in classes:
-                dtype_ = dtype or torch_dtype or torch.float32
-                components[name] = classes[name].load(folder, name, variant, dtype_, manifest)
+                components[name] = classes[name].load(folder, name, variant, arithmetic, manifest)
         if components["generator"] is None:
             raise LoadError(f"{folder / INDEX_NAME}: no generator in it.")
-        names = _read_summary(folder / SUMMARY_NAME, components["generator"])
+        _check_role("generator", components["generator"])
+        generator = unwrapped(components["generator"])
+        names = _read_summary(folder / SUMMARY_NAME, generator)
         has_judge = JUDGE_NAME in manifest.files or (folder / JUDGE_NAME).exists()
         calibration = Calibration.read(folder / JUDGE_NAME) if has_judge else None
         for name in [INDEX_NAME, SUMMARY_NAME] + [JUDGE_NAME] * has_judge:
             manifest.verify(name, read_bytes(folder / name, 1_000_000))
         examples = None
-        config, file = components["generator"].config, semantic_maps.FILE_NAME
+        config, file = generator.config, semantic_maps.FILE_NAME
         if "semantic_classes" in config and (file in manifest.files or (folder / file).exists()):
             examples = semantic_maps.read(folder, config["resolution"], config["semantic_classes"], manifest)
         try:
@@ -214,29 +250,27 @@ class GANPipeline(DiffusionPipeline):
         With `variant` ("fp16", "bf16") the weights are cast, and join the folder's files where these are this very
         model's. Otherwise the manifest starts afresh: weights of an earlier model that may lie there are no longer
         listed, and will not load. `push_to_hub=True, repo_id=…` uploads the folder afterwards.
+        Raises ValueError where what was written would not load again (weights in float64 or in several dtypes, a class of
+        your own, names that do not fit the classes): then nothing is saved.
         """
         push, repo_id = kwargs.pop("push_to_hub", False), kwargs.pop("repo_id", None)
         if kwargs and not push:
             raise TypeError(f"save_pretrained() got an unexpected argument {sorted(kwargs)[0]!r}.")
         folder = Path(save_directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
-            fresh = Path(scratch)
+        with scratch_folder(folder) as fresh:
             self._write_files(fresh, variant)
-            names = [path.relative_to(fresh).as_posix() for path in fresh.rglob("*") if path.is_file()]
-            kept = Manifest(folder).files if variant and self._lies_in(folder, VARIANT_DTYPES[variant][1]) else {}
-            for name in names:  # safetensors makes files that only their owner may read
-                shutil.copymode(fresh / INDEX_NAME, fresh / name)
-            for name in names:
-                (folder / name).parent.mkdir(exist_ok=True)
-                os.replace(fresh / name, folder / name)
+            # Of the files that are there, those that still are this model's.
+            kept = list(real_samples.NAMES)
+            if variant and self._lies_in(folder, VARIANT_DTYPES[variant][1]):
+                kept += Manifest(folder).files
+            written = move_files(fresh, folder)
         if self.calibration is None:
             (folder / JUDGE_NAME).unlink(missing_ok=True)
         if self.segmentations is None:
             (folder / semantic_maps.FILE_NAME).unlink(missing_ok=True)
         if not self.concepts:
             (folder / directions.FILE_NAME).unlink(missing_ok=True)
-        Manifest.write(folder, sorted({*names, *(name for name in kept if (folder / name).is_file())}))
+        Manifest.write(folder, sorted({*written, *(name for name in kept if (folder / name).is_file())}))
         if push:
             self._upload(folder, repo_id or folder.name, **kwargs)
 
@@ -248,7 +282,7 @@ class GANPipeline(DiffusionPipeline):
             return False
 
         def tensors(pipeline: GANPipeline) -> dict[str, torch.Tensor]:
-            players = {name: getattr(pipeline, name) for name in COMPONENTS if getattr(pipeline, name) is not None}
+            players = {name: pipeline._network(name) for name in COMPONENTS if getattr(pipeline, name) is not None}
             return {f"{p}.{name}": tensor for p in players for name, tensor in players[p].state_dict().items()}
 
         ours, theirs = tensors(self), tensors(other)
@@ -272,30 +306,34 @@ class GANPipeline(DiffusionPipeline):
         return upload(folder, repo_id, **kwargs)
 
     def _write_files(self, folder: Path, variant: str | None) -> None:
+        """All files of the model into an empty folder, in which they are loaded again before anybody relies on them."""
         index = {"_class_name": "GANPipeline", "_diffusers_version": diffusers_version}
         for name in COMPONENTS:
-            component = getattr(self, name)
-            if component is not None:
-                component.save_pretrained(folder / name, variant=variant)
-                index[name] = ["gan_hub", type(component).__name__]
+            network = self._network(name)
+            if network is not None:
+                network.write_files(folder / name, variant)
+                index[name] = ["gan_hub", type(network).__name__]
         write_json(folder / INDEX_NAME, index)
         write_json(folder / SUMMARY_NAME, self._summary())
         if self.calibration is not None:
             write_json(folder / JUDGE_NAME, dataclasses.asdict(self.calibration))
-            Calibration.read(folder / JUDGE_NAME)  # what cannot be loaded again is not saved
         if self.segmentations is not None:
             semantic_maps.write(folder, self.segmentations)
         if self.concepts:
             directions.write(folder, directions.by_name(self.concepts, self._latent_sizes))
-        if variant is None:
-            out = self(seeds=REFERENCE_SEEDS, output_type="np")
-            save_file(
-                {"seeds": torch.tensor(REFERENCE_SEEDS), "images": torch.from_numpy(out.images)},
-                folder / REFERENCE_NAME,
-            )
+        Manifest.write(folder, [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()])
+        with what_cannot_be_loaded_is_not_saved(folder):
+            loaded = GANPipeline.from_pretrained(folder, variant=variant)
+        (folder / MANIFEST_NAME).unlink()
+        if (
+            variant is None
+        ):  # drawn as whoever loads it will draw, whatever dtype, device and wrapping this pipeline has
+            out = loaded(seeds=REFERENCE_SEEDS, output_type="np")
+            seeds = torch.tensor(REFERENCE_SEEDS, device="cpu")
+            save_file({"seeds": seeds, "images": torch.from_numpy(out.images)}, folder / REFERENCE_NAME)
 
     def _summary(self) -> dict:
-        config = self.generator.config
+        config = self._network("generator").config
         shape = {key: config[key] for key in ("resolution", "channels", "latent_size")}
         maps = {"semantic_names": self.semantic_names} if self.semantic_names else {}
         return {"_class_name": "GANPipeline", **shape, "label_names": self.label_names, **maps}
@@ -325,12 +363,13 @@ class GANPipeline(DiffusionPipeline):
 
     @property
     def latent_size(self) -> int:
-        return self.generator.config["latent_size"]
+        return self._network("generator").config["latent_size"]
 
     @property
     def _latent_sizes(self) -> dict[str, int]:
         """How long a latent is in each space that a concept of this model may be a direction of."""
-        styles = {"w": len(self.generator.w_avg)} if isinstance(self.generator, StyleBased) else {}
+        generator = self._network("generator")
+        styles = {"w": len(generator.w_avg)} if isinstance(generator, StyleBased) else {}
         return {"z": self.latent_size, **styles}
 
     def sample_latents(self, seeds: Sequence[int]) -> torch.Tensor:
@@ -364,6 +403,8 @@ class GANPipeline(DiffusionPipeline):
         images or (N, H, W), or pictures of mode L or P. Where none is given, each latent takes one of the model's examples.
         `concepts`: strengths by name, as in {"thickness": 1.0}: each image is moved along those of the model's `concepts`,
         in z before truncation, in w after it; its class and its map stay as they were.
+        The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default; a
+        machine of another kind, or another number of torch's threads, may round a pixel to the next of 256 levels.
         Raises ValueError, in one sentence, for anything that is not allowed.
         """
         _check_output_type(output_type)
@@ -371,27 +412,51 @@ class GANPipeline(DiffusionPipeline):
         indices, maps = self._label_indices(labels, z), self._maps(segmentation, z)
         moves = directions.moves(directions.by_name(self.concepts, self._latent_sizes), concepts)
         moved = z + moves["z"] if "z" in moves else z
-        styled = isinstance(self.generator, StyleBased) and (latent_space.check_psi(truncation) != 1 or "w" in moves)
-        truncated = moved if styled else latent_space.truncate(moved, truncation)
+        psi = latent_space.check_psi(truncation)
+        styled = isinstance(self._network("generator"), StyleBased) and (psi != 1 or "w" in moves)
+        truncated = moved if styled else latent_space.truncate(moved, psi)
 
-        def draw(generator: GANModel, *batch: torch.Tensor) -> torch.Tensor:
+        def draw(generator: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
             if not styled:
                 return generator(*batch)
-            ws = generator.map(*batch, truncation=truncation)
+            generator = unwrapped(generator)
+            ws = generator.map(*batch, truncation=psi)
             return generator.synthesize(ws + moves["w"].to(ws) if "w" in moves else ws)
 
-        images = self._drawn(draw, self._batches(batch_size, truncated, indices if maps is None else maps))
+        images = self._drawn(draw, truncated, indices if maps is None else maps, batch_size, output_type)
         labels = None if indices is None else indices.tolist()
-        return GANOutput(OUTPUT_TYPES[output_type](images), z, labels, seeds, maps)
+        return GANOutput(images, z, labels, seeds, maps)
 
-    def _drawn(self, draw, batches: Iterable[tuple[torch.Tensor, ...]]) -> torch.Tensor:
-        """Images (N, C, H, W) in [-1, 1], float32 on the CPU: what `draw` (generator, latents, …) makes of the batches."""
-        config = self.generator.config
-        images = [torch.empty(0, config["channels"], *height_width(config["resolution"]))]
-        with _evaluating(self.generator) as generator:
-            for latents, *rest in batches:
-                images.append(draw(generator, latents.to(generator.dtype), *rest).clamp(-1, 1).float().cpu())
-        return torch.cat(images)
+    def _drawn(
+        self, draw, latents: torch.Tensor, labels: torch.Tensor | None, batch_size: int | None, output_type: str
+    ) -> list[Image.Image] | torch.Tensor | np.ndarray:
+        """What `draw` (generator, latents, labels) makes of the latents, in the type asked for.
+
+        Block by block, so that many images take little more memory than what is returned.
+        """
+        config = self._network("generator").config
+        (height, width), channels, count = height_width(config["resolution"]), config["channels"], len(latents)
+        size = max(1, min(BLOCK, BLOCK_BYTES // (4 * height * width * channels)))
+        blocks = _joined(self._drawn_batches(draw, latents, labels, batch_size), size)
+        if output_type == "pil":
+            return [image for block in blocks for image in to_pil(block)]
+        if output_type == "np":
+            images, convert = np.empty((count, height, width, channels), np.uint8), to_uint8
+        else:
+            shape = (count, channels, height, width)
+            images, convert = torch.empty(shape, dtype=torch.float32, device="cpu"), lambda block: block
+        start = 0
+        for block in blocks:
+            images[start : start + len(block)] = convert(block)
+            start += len(block)
+        return images
+
+    def _drawn_batches(self, draw, latents, labels, batch_size: int | None) -> Iterator[torch.Tensor]:
+        """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
+        generator, bare = evaluating(self.generator), self._network("generator")
+        dtype = bare.dtype
+        for batch, *rest in _batches(batch_size, latents, labels, bare.device):
+            yield draw(generator, batch.to(dtype), *rest).clamp(-1, 1).float().cpu()
 
     @torch.no_grad()
     def map(
@@ -405,10 +470,10 @@ class GANPipeline(DiffusionPipeline):
         self._need_w()
         z = self._own_latents(z)
         psi, indices = latent_space.check_psi(truncation), self._label_indices(labels, z)
-        ws = [torch.empty(0, self.generator.rows, len(self.generator.w_avg))]
-        with _evaluating(self.generator) as generator:
-            for batch, *rest in self._batches(None, z, indices):
-                ws.append(generator.map(batch.to(generator.dtype), *rest, truncation=psi).float().cpu())
+        generator = unwrapped(evaluating(self.generator))
+        ws = [torch.empty(0, generator.rows, len(generator.w_avg), dtype=torch.float32, device="cpu")]
+        for batch, *rest in _batches(None, z, indices, generator.device):
+            ws.append(generator.map(batch.to(generator.dtype), *rest, truncation=psi).float().cpu())
         return torch.cat(ws)
 
     @torch.no_grad()
@@ -421,18 +486,18 @@ class GANPipeline(DiffusionPipeline):
         """
         _check_output_type(output_type)
         self._need_w()
-        wanted = (self.generator.rows, len(self.generator.w_avg))
-        if not isinstance(w, torch.Tensor) or w.shape[1:] != wanted or not torch.isfinite(w).all():
-            given = tuple(w.shape) if isinstance(w, torch.Tensor) else type(w).__name__
+        generator = self._network("generator")
+        wanted = (generator.rows, len(generator.w_avg))
+        ws = _as_floats(w)
+        if ws is None or ws.ndim != 3 or ws.shape[1:] != wanted or not torch.isfinite(ws).all():
+            given = type(w).__name__ if ws is None else tuple(ws.shape)
             raise ValueError(f"w is a tensor (N, {wanted[0]}, {wanted[1]}) without NaN or Inf, given {given}.")
-        batches = self._batches(batch_size, w.detach().to("cpu", torch.float32), None)
-        return OUTPUT_TYPES[output_type](self._drawn(lambda generator, ws: generator.synthesize(ws), batches))
+        return self._drawn(lambda network, ws: unwrapped(network).synthesize(ws), ws, None, batch_size, output_type)
 
     def _need_w(self) -> None:
-        if not isinstance(self.generator, StyleBased):
-            raise ValueError(
-                f"this model's generator ({type(self.generator).__name__}) has no w; its latents are z alone."
-            )
+        generator = self._network("generator")
+        if not isinstance(generator, StyleBased):
+            raise ValueError(f"this model's generator ({type(generator).__name__}) has no w; its latents are z alone.")
 
     def _latents(self, seeds, latents, num_images, seed) -> tuple[list[int] | None, torch.Tensor]:
         if (seeds is not None) + (latents is not None) + (num_images is not None or seed is not None) > 1:
@@ -440,10 +505,10 @@ class GANPipeline(DiffusionPipeline):
         if latents is not None:
             return None, self._own_latents(latents)
         if seeds is None:
-            count = 1 if num_images is None else num_images
-            if latent_space.whole(count) is None or not 0 <= count <= MAX_IMAGES:
+            count = 1 if num_images is None else latent_space.whole(num_images)
+            if count is None or not 0 <= count <= MAX_IMAGES:
                 raise ValueError(
-                    f"num_images={shown(count)} is not allowed; it is a whole number from 0 to {MAX_IMAGES}."
+                    f"num_images={shown(num_images)} is not allowed; it is a whole number from 0 to {MAX_IMAGES}."
                 )
             if seed is None:
                 first = secrets.randbelow(latent_space.MAX_SEED - count)
@@ -455,12 +520,13 @@ class GANPipeline(DiffusionPipeline):
 
     def _own_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """Given latents (N, Z) as float32 on the CPU; raises ValueError where they are none."""
-        if not isinstance(latents, torch.Tensor) or latents.ndim != 2 or latents.shape[1] != self.latent_size:
-            given = tuple(latents.shape) if isinstance(latents, torch.Tensor) else type(latents).__name__
+        z = _as_floats(latents)
+        if z is None or z.ndim != 2 or z.shape[1] != self.latent_size:
+            given = type(latents).__name__ if z is None else tuple(z.shape)
             raise ValueError(f"latents are a tensor (N, {self.latent_size}), given {given}.")
-        if not torch.isfinite(latents).all():
+        if not torch.isfinite(z).all():
             raise ValueError("latents contain NaN or Inf.")
-        return latents.detach().to("cpu", torch.float32)
+        return z
 
     def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
         """The class, int64 (N,), that each of `latents` (N, Z) takes where none is named; None without classes."""
@@ -473,14 +539,13 @@ class GANPipeline(DiffusionPipeline):
                 raise ValueError(f"labels={shown(labels)}: this model is unconditional and has no labels.")
             return None
         if labels is None:
-            return torch.tensor(
-                [zlib.crc32(row.numpy().tobytes()) % len(self.label_names) for row in z], dtype=torch.long
-            )
+            given = (zlib.crc32(row.tobytes()) % len(self.label_names) for row in z.numpy())
+            return torch.from_numpy(np.fromiter(given, np.int64, len(z)))
         one = isinstance(labels, str) or not isinstance(labels, Iterable) or latent_space.whole(labels) is not None
         given = [labels] * len(z) if one else list(labels)
         if len(given) != len(z):
             raise ValueError(f"{len(given)} labels for {len(z)} images; give one for all, or one an image.")
-        return torch.tensor([self._label_index(label) for label in given], dtype=torch.long)
+        return torch.from_numpy(np.fromiter(map(self._label_index, given), np.int64, len(given)))
 
     def _label_index(self, label: str | int) -> int:
         if isinstance(label, str) and label in self.label_names:
@@ -498,8 +563,9 @@ class GANPipeline(DiffusionPipeline):
 
         Where no map is given, latents take one of the `examples`; images, of whose maps nothing is known, cannot.
         """
-        config = self.generator.config
-        if not isinstance(self.generator, Semantic):
+        generator = self._network("generator")
+        config = generator.config
+        if not isinstance(generator, Semantic):
             if segmentation is not None:
                 raise ValueError("segmentation is given, but this model does not draw from maps.")
             return None
@@ -516,17 +582,6 @@ class GANPipeline(DiffusionPipeline):
                 f"{width}) from 0 to {config['semantic_classes'] - 1}, or the pipeline its segmentations=."
             )
         return semantic_maps.chosen(self.segmentations, images)
-
-    def _batches(self, batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None):
-        """(values, labels) in slices of `batch_size`, on the pipeline's device; labels are left out where there are none."""
-        size = (1 if self.device.type == "cpu" else 64) if batch_size is None else latent_space.whole(batch_size)
-        if size is None or size < 1:
-            raise ValueError(f"batch_size={shown(batch_size)} is not allowed; it is a whole number from 1.")
-        for start in range(0, len(values), size):
-            rows = slice(start, start + size)
-            # Cloned: kernels look at the strides, also of a batch of one, and another layout changes the last bit.
-            batch = values[rows].clone(memory_format=torch.contiguous_format)
-            yield (batch.to(self.device), *([] if labels is None else [labels[rows].to(self.device)]))
 
     # ----------------------------------------------------------------------------------------- judging
 
@@ -547,11 +602,11 @@ class GANPipeline(DiffusionPipeline):
             each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
             return torch.stack(each).amax(0)
         indices, maps = self._label_indices(labels, pixels), self._maps(segmentation, pixels, examples=False)
-        logits = [torch.empty(0)]
-        with _evaluating(self.discriminator) as discriminator:
-            for batch, *rest in self._batches(batch_size, pixels, indices if maps is None else maps):
-                found = discriminator(batch.to(discriminator.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
-                logits.append(found if found.dim() == 1 else found.mean(1))
+        discriminator, bare = evaluating(self.discriminator), self._network("discriminator")
+        logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
+        for batch, *rest in _batches(batch_size, pixels, indices if maps is None else maps, bare.device):
+            scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
+            logits.append(scores if scores.dim() == 1 else scores.mean(1))
         return torch.cat(logits)
 
     def judge(self, images, labels=None, segmentation=None) -> torch.Tensor:
@@ -574,6 +629,9 @@ class GANPipeline(DiffusionPipeline):
         discriminator is taken at its word (scale 1).
         """
         scale, _ = self._scale_and_bias(labels)
+        left, right = self._pixels(left), self._pixels(right)
+        if len(left) != len(right):
+            raise ValueError(f"left has {len(left)} images and right has {len(right)}; a pair is one of each.")
         first, second = (self.discriminate(each, labels, segmentation=segmentation) for each in (left, right))
         return torch.sigmoid(scale * (first - second))
 
@@ -585,26 +643,84 @@ class GANPipeline(DiffusionPipeline):
         return (known.unlabelled_scale, known.unlabelled_bias) if labels is None else (known.scale, known.bias)
 
     def _pixels(self, images) -> torch.Tensor:
-        config = self.generator.config
+        """Images as `discriminate` takes them → float32 (N, C, H, W) in [-1, 1] on the CPU."""
+        config = self._network("generator").config
         (height, width), channels = height_width(config["resolution"]), config["channels"]
-        levels, floats = (height, width, channels), (channels, height, width)
         if isinstance(images, Image.Image):
             images = [images]
         if isinstance(images, (list, tuple)) and all(isinstance(image, Image.Image) for image in images):
             fitted = [np.asarray(fit_pil(image, (height, width), channels)) for image in images]
-            return from_uint8(np.array(fitted, dtype=np.uint8).reshape(len(fitted), *levels))
-        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == levels:
-            return from_uint8(images)
-        shape = getattr(images, "shape", ())
-        if isinstance(images, torch.Tensor) and images.is_floating_point() and shape[1:] == floats:
-            if not (images.abs() <= 1.001).all():  # NaN is not either
-                raise ValueError("float images lie in [-1, 1]; these do not.")
-            return images.detach().cpu().float()
-        given = f"{type(images).__name__} {getattr(images, 'dtype', '')} {tuple(shape)}"
+            return from_uint8(np.array(fitted, dtype=np.uint8).reshape(len(fitted), height, width, channels))
+        array = images.detach().cpu() if isinstance(images, torch.Tensor) else images
+        if isinstance(array, np.ndarray) and array.dtype.kind in "uif":
+            array = torch.from_numpy(np.ascontiguousarray(array))
+        if isinstance(array, torch.Tensor) and array.ndim == 4:
+            if array.dtype == torch.uint8 and array.shape[1:] == (height, width, channels):
+                return from_uint8(array.numpy())
+            if array.is_floating_point() and array.shape[1:] == (channels, height, width):
+                if not (array.abs() <= 1.001).all():  # NaN is not either
+                    raise ValueError("float images lie in [-1, 1]; these do not.")
+                return array.float()
+        given = f"{type(images).__name__} {getattr(images, 'dtype', '')} {tuple(getattr(images, 'shape', ()))}"
         raise ValueError(
             f"images are PIL images, uint8 (N, {height}, {width}, {channels}) or float (N, {channels}, {height}, {width}); "
             f"given {given}."
         )
+
+
+def _batches(
+    batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None, device: torch.device
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """(values, labels) in slices of `batch_size`, on the device; labels are left out where there are none."""
+    size = (1 if device.type == "cpu" else 64) if batch_size is None else latent_space.whole(batch_size)
+    if size is None or size < 1:
+        raise ValueError(f"batch_size={shown(batch_size)} is not allowed; it is a whole number from 1.")
+    for start in range(0, len(values), size):
+        rows = slice(start, start + size)
+        # Cloned: kernels look at the strides, also of a batch of one, and another layout changes the last bit.
+        batch = values[rows].clone(memory_format=torch.contiguous_format)
+        yield (batch.to(device), *([] if labels is None else [labels[rows].to(device)]))
+
+
+def _joined(batches: Iterable[torch.Tensor], size: int) -> Iterator[torch.Tensor]:
+    """Batches of images (n, C, H, W), put together until there are `size` of them or more."""
+    waiting, count = [], 0
+    for batch in batches:
+        waiting, count = [*waiting, batch], count + len(batch)
+        if count >= size:
+            yield torch.cat(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield torch.cat(waiting)
+
+
+def _as_floats(values: object) -> torch.Tensor | None:
+    """Numbers in a tensor or a numpy array as float32 on the CPU; None for anything else."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "uif":
+        values = torch.from_numpy(np.ascontiguousarray(values))
+    return values.detach().to("cpu", torch.float32) if isinstance(values, torch.Tensor) else None
+
+
+def _as_dtype(dtype: torch.dtype | str) -> torch.dtype:
+    """A floating dtype of torch, also by its name; raises ValueError for anything else."""
+    known = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
+    if known not in DTYPES.values():
+        raise ValueError(
+            f"dtype={shown(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
+        )
+    return known
+
+
+def _check_role(name: str, network: object) -> None:
+    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
+    inner = unwrapped(network) if isinstance(network, nn.Module) else network
+    if network is None and name == "discriminator":
+        return
+    if not isinstance(inner, GANModel):
+        raise ValueError(f"{name} is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
+    (other,) = set(COMPONENTS) - {name}
+    if isinstance(inner, tuple(cls for pair in ARCHITECTURES.values() if (cls := getattr(pair, other)) is not None)):
+        raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
 
 
 def _check_output_type(output_type: str) -> None:
@@ -612,14 +728,13 @@ def _check_output_type(output_type: str) -> None:
         raise ValueError(f"output_type {output_type!r} is not allowed; choose one of {', '.join(OUTPUT_TYPES)}.")
 
 
-@contextlib.contextmanager
-def _evaluating(model: GANModel):
-    """The model in eval mode, and back: batch statistics would tie an image to its batch, and sampling would move them."""
-    training = model.training
-    try:
-        yield model.eval()
-    finally:
-        model.train(training)
+def _read_manifest(folder: Path) -> Manifest:
+    """Raises LoadError for a name that is no file of a model: what was meant by it would otherwise be left out quietly."""
+    manifest = Manifest(folder)
+    for name in manifest.files:
+        if not LISTED.fullmatch(name):
+            raise LoadError(f"{manifest.path}: it lists {shown(name)}, which this version of gan_hub does not know.")
+    return manifest
 
 
 def _read_index(path: Path) -> dict[str, type[GANModel]]:

@@ -10,9 +10,18 @@ import numpy as np
 from PIL import Image
 
 from gan_hub.images import MODES, grid, height_width, to_pil
-from gan_hub.loading import LoadError, read_bytes, read_json, shown, write_json
+from gan_hub.loading import (
+    MANIFEST_NAME,
+    MAX_JSON_BYTES,
+    LoadError,
+    Manifest,
+    parse_json,
+    read_bytes,
+    shown,
+    write_json,
+)
 
-PICTURE_NAME, TABLE_NAME = "real_samples.png", "real_samples.json"
+NAMES = PICTURE_NAME, TABLE_NAME = "real_samples.png", "real_samples.json"
 KEYS = ("tile", "columns", "count", "labels", "notice")
 MOST_BYTES, MOST_TILES, LONGEST_NOTICE = 64_000_000, 4096, 2000
 
@@ -27,7 +36,10 @@ class RealSamples:
 
 
 def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: str, columns: int = 16) -> None:
-    """Lays uint8 images (N, H, W, C) out as one lossless mosaic, with the class of each; the inverse of `read`."""
+    """Lays uint8 images (N, H, W, C) out as one lossless mosaic, with the class of each; the inverse of `read`.
+
+    The manifest of the folder, where there is one, lists both files from then on.
+    """
     columns = min(columns, len(images))
     grid(to_pil(images), columns, padding=0).save(folder / PICTURE_NAME, optimize=True)
     table = {
@@ -38,6 +50,8 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: st
         "notice": notice,
     }
     write_json(folder / TABLE_NAME, table)
+    if (folder / MANIFEST_NAME).is_file():
+        Manifest.write(folder, NAMES, Manifest(folder).files)
 
 
 def _tile(height: int, width: int) -> int | list[int]:
@@ -49,15 +63,21 @@ def read(folder: Path, resolution: int | Sequence[int], channels: int, classes: 
     """The real samples in a model's folder, or None where it has none.
 
     Raises LoadError, naming file and field, where table, mosaic and model (`resolution` as in its config, 1 to 4
-    `channels`, 0 or more `classes`, None to ignore the labels) do not fit each other.
+    `channels`, 0 or more `classes`, None to ignore the labels) do not fit each other, or differ from what the folder's
+    manifest says of them. (A manifest from before 0.2 says nothing of them.)
     """
     table, picture = folder / TABLE_NAME, folder / PICTURE_NAME
-    if not table.exists() and not picture.exists():
+    manifest = Manifest(folder) if (folder / MANIFEST_NAME).is_file() else None
+    listed = manifest is not None and any(name in manifest.files for name in NAMES)
+    if not table.exists() and not picture.exists() and not listed:
         return None
+    files = {table: read_bytes(table, MAX_JSON_BYTES), picture: read_bytes(picture, MOST_BYTES)}
+    for path, data in files.items() if listed else ():
+        manifest.verify(path.name, data)
     height, width = height_width(resolution)
-    content = _read_table(table, _tile(height, width), classes)
+    content = _checked_table(table, parse_json(table, files[table]), _tile(height, width), classes)
     count, columns = content["count"], content["columns"]
-    mosaic = _read_mosaic(picture, (columns * width, -(-count // columns) * height), channels)
+    mosaic = _decoded_mosaic(picture, files[picture], (columns * width, -(-count // columns) * height), channels)
     corners = [divmod(index, columns) for index in range(count)]
     images = tuple(
         mosaic.crop((column * width, row * height, (column + 1) * width, (row + 1) * height)) for row, column in corners
@@ -66,8 +86,7 @@ def read(folder: Path, resolution: int | Sequence[int], channels: int, classes: 
     return RealSamples(images, None if labels is None else tuple(labels), content["notice"])
 
 
-def _read_table(path: Path, tile: int | list[int], classes: int | None) -> dict:
-    content = read_json(path)
+def _checked_table(path: Path, content: dict, tile: int | list[int], classes: int | None) -> dict:
     if set(content) != set(KEYS):
         raise LoadError(f"{path}: exactly the keys {', '.join(KEYS)} are expected.")
     # Compared as text, for 28.0 == 28 and True == 1 in Python.
@@ -94,11 +113,11 @@ def _check(path: Path, content: dict, key: str, valid: bool, allowed: str) -> No
         raise LoadError(f"{path}: {key} is {shown(content[key])}; allowed: {allowed}.")
 
 
-def _read_mosaic(path: Path, size: tuple[int, int], channels: int) -> Image.Image:
+def _decoded_mosaic(path: Path, data: bytes, size: tuple[int, int], channels: int) -> Image.Image:
     """Size and mode are compared before a pixel is decoded: a small file can hold a very large picture."""
     mode = MODES[channels]
     try:
-        mosaic = Image.open(io.BytesIO(read_bytes(path, MOST_BYTES)), formats=["PNG"])
+        mosaic = Image.open(io.BytesIO(data), formats=["PNG"])
         if mosaic.size != size or mosaic.mode != mode:
             given = f"{mosaic.width} × {mosaic.height} pixels, mode {mosaic.mode}"
             raise LoadError(f"{path}: {given}; allowed: {size[0]} × {size[1]} pixels, mode {mode}.")

@@ -60,7 +60,7 @@ def as_examples(given: object, resolution: int | Sequence[int], classes: int) ->
 
 def chosen(examples: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
     """The example map (N, H, W) of each latent (N, Z), float32: always the same, so that a latent alone makes one image."""
-    return examples[[zlib.crc32(row.numpy().tobytes()) % len(examples) for row in z]]
+    return examples[[zlib.crc32(row.tobytes()) % len(examples) for row in z.numpy()]]
 
 
 def as_pictures(maps: torch.Tensor) -> list[Image.Image]:

@@ -187,7 +187,7 @@ def test_an_unmeasured_concept_is_not_saved(conditional, tmp_path):
     pipe = GANPipeline(conditional.generator, concepts=[replace(made_concept("thick", 8), effect=None)])
     with pytest.raises(ValueError, match="'thick' has no measured effect"):
         pipe.save_pretrained(tmp_path / "model")
-    assert not list((tmp_path / "model").iterdir())
+    assert not (tmp_path / "model").exists()
 
 
 def rewritten(folder: Path, change) -> None:
@@ -279,9 +279,11 @@ def test_an_interrupted_put_leaves_a_folder_that_loads_and_can_be_put_into_again
     with pytest.raises(OSError, match="no more"):
         put(folder, new)
     monkeypatch.undo()
-    assert list(GANPipeline.from_pretrained(folder).concepts) == (
-        ["thick", "slanted to the right"] if step == 1 else []
-    )
+    if step == 1:
+        assert list(GANPipeline.from_pretrained(folder).concepts) == ["thick", "slanted to the right"]
+    else:
+        with pytest.warns(UserWarning, match="not listed in manifest.json; the model is loaded without concepts"):
+            assert GANPipeline.from_pretrained(folder).concepts == {}
     put(folder, new)
     assert_same(GANPipeline.from_pretrained(folder).concepts, new)
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]

@@ -188,6 +188,23 @@ def spectral(layer: nn.Module) -> nn.Module:
     parametrization = Spectral(layer.weight, rows=int(isinstance(layer, nn.ConvTranspose2d)))
     # Unsafe is what torch calls not to try its forward first: it would be a step of the iteration, also on the meta device.
     parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
+    # torch makes a class for this one layer, which no other process can import, and refuses to pickle it.
+    type(layer).__reduce_ex__ = _as_a_plain_layer
+    return layer
+
+
+def _as_a_plain_layer(layer: nn.Module, protocol: int) -> tuple:
+    """How a layer with a `Spectral` weight travels to another process: as a plain one, and what to divide it by."""
+    weight = layer.parametrizations["weight"]
+    state = layer.__dict__ | {"_parameters": layer._parameters | {"weight": weight.original}, "_modules": {}}
+    return _with_spectral, (type(layer).__bases__[0], state, weight[0])
+
+
+def _with_spectral(kind: type[nn.Module], state: dict, parametrization: Spectral) -> nn.Module:
+    layer = kind.__new__(kind)
+    layer.__dict__.update(state)
+    parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
+    type(layer).__reduce_ex__ = _as_a_plain_layer
     return layer
 
 
