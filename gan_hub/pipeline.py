@@ -187,6 +187,20 @@ class GANPipeline(DiffusionPipeline):
         """Where the generator is."""
         return self._network("generator").device
 
+    def to(self, *args, **kwargs) -> "GANPipeline":
+        """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
+
+        Raises ValueError for a device that is not there, or not known.
+        """
+        try:
+            for name in COMPONENTS:
+                if getattr(self, name) is not None:
+                    getattr(self, name).to(*args, **kwargs)
+        except (RuntimeError, AssertionError) as error:  # torch's own, of a device in a wrong spelling or without a driver
+            given = ", ".join(map(str, [*args, *kwargs.values()]))
+            raise ValueError(f"the pipeline cannot be moved to {given} ({str(error).splitlines()[0]}).") from error
+        return self
+
     # ------------------------------------------------------------------------------------------ files
 
     @classmethod
