@@ -196,7 +196,10 @@ class GANPipeline(DiffusionPipeline):
             for name in COMPONENTS:
                 if getattr(self, name) is not None:
                     getattr(self, name).to(*args, **kwargs)
-        except (RuntimeError, AssertionError) as error:  # torch's own, of a device in a wrong spelling or without a driver
+        except (
+            RuntimeError,
+            AssertionError,
+        ) as error:  # torch's own, of a device in a wrong spelling or without a driver
             given = ", ".join(map(str, [*args, *kwargs.values()]))
             raise ValueError(f"the pipeline cannot be moved to {given} ({str(error).splitlines()[0]}).") from error
         return self

@@ -64,7 +64,7 @@ def read(folder: Path, resolution: int | Sequence[int], channels: int, classes: 
 
     Raises LoadError, naming file and field, where table, mosaic and model (`resolution` as in its config, 1 to 4
     `channels`, 0 or more `classes`, None to ignore the labels) do not fit each other, or differ from what the folder's
-    manifest says of them. (A manifest from before 0.2 says nothing of them.)
+    manifest says of them. (A manifest of release 0.1 says nothing of them.)
     """
     table, picture = folder / TABLE_NAME, folder / PICTURE_NAME
     manifest = Manifest(folder) if (folder / MANIFEST_NAME).is_file() else None

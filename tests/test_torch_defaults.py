@@ -93,7 +93,9 @@ def test_a_model_saved_under_other_defaults_is_the_same_model(tiny_pipeline, odd
         tiny_pipeline.save_pretrained(tmp_path, variant="fp16")
     loaded = GANPipeline.from_pretrained(tmp_path)
     assert loaded.verify_reference() == 0
-    assert torch.equal(loaded(seeds=SEEDS, output_type="pt").images, tiny_pipeline(seeds=SEEDS, output_type="pt").images)
+    assert torch.equal(
+        loaded(seeds=SEEDS, output_type="pt").images, tiny_pipeline(seeds=SEEDS, output_type="pt").images
+    )
 
 
 def test_latents_are_float32_whatever_the_defaults_of_torch(odd_defaults):

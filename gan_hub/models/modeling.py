@@ -172,9 +172,11 @@ class GANModel(ModelMixin, ConfigMixin):
             raise ValueError("max_shard_size is not allowed: the weights of one network are one file.")
         if variant is not None and variant not in VARIANT_DTYPES:
             raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
+        if any(tensor.is_complex() for tensor in self.state_dict().values()):  # of which a cast would leave a half
+            raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
         saved = self if variant is None else copy.deepcopy(self).to(VARIANT_DTYPES[variant][1])
         for name, tensor in saved.state_dict().items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            if not torch.isfinite(tensor).all():
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
         # diffusers splits a network of more than 10 GB into files that name each other; ours is one file.
         ModelMixin.save_pretrained(saved, folder, variant=variant, max_shard_size="1000TB", **kwargs)
