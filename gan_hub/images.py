@@ -61,10 +61,9 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
     that is not below the brightest value is white, else that value, and NaN and what is below 0 are black; what is
     transparent is laid on white where `channels` has no opacity, and what knows no transparency is opaque where it has; an
     animation gives its first frame; CMYK and palettes are converted.
-    Raises TooManyPixels, and OSError for a torn file.
+    Raises TooManyPixels, ValueError for a picture of no pixels, and OSError for a torn file.
     """
-    if image.width * image.height > MAX_PIXELS:
-        raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+    _check_pixels(image)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         array = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
@@ -79,6 +78,14 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
     if image.mode == "LAB":  # which Pillow turns into RGB, but not into L
         image = image.convert("RGB")
     return image.convert(MODES[channels])
+
+
+def _check_pixels(image: Image.Image) -> None:
+    """What is known before a picture is decoded."""
+    if not image.width or not image.height:
+        raise ValueError(f"{image.width} × {image.height} pixels; a picture has at least one.")
+    if image.width * image.height > MAX_PIXELS:
+        raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
 
 
 def has_opacity(channels: int) -> bool:
@@ -103,10 +110,9 @@ def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image
     """A PIL picture whose pixels are class numbers or flat colours, in its own mode: no two of them are ever mixed.
 
     Turned upright, cropped as by `fit_pil`, resized by nearest neighbours; without a `resolution`, turned upright alone.
-    Raises TooManyPixels, and OSError for a torn file.
+    Raises TooManyPixels, ValueError for a picture of no pixels, and OSError for a torn file.
     """
-    if image.width * image.height > MAX_PIXELS:
-        raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+    _check_pixels(image)
     image = ImageOps.exif_transpose(image)
     if resolution is None:
         return image

@@ -150,7 +150,7 @@ def neighbours(z: torch.Tensor, n: int, radius: float, generator: torch.Generato
     Radford et al. 2016, figure 7, where radius = 0.25 surrounds the result of an arithmetic.
     """
     offsets = torch.rand(n, z.shape[-1], generator=generator, dtype=z.dtype, device=generator.device) * 2 - 1
-    return z + radius * offsets.to(z.device)
+    return z + float(radius) * offsets.to(z.device)
 
 
 def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0) -> torch.Tensor:
