@@ -16,8 +16,10 @@ from pathlib import Path
 
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 done, 1 failed, 2 wrong usage, 143 stopped by a signal with its state saved."""
+    from gan_hub.console import print_in_any_encoding
     from gan_hub.training.config import TrainConfig, add_flags, merge, parse_flag, read_recipe
 
+    print_in_any_encoding()
     parser = argparse.ArgumentParser(
         prog="train.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

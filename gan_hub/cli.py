@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gan_hub.atomic import atomic_file
+from gan_hub.console import print_in_any_encoding
 
 EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
 
@@ -41,6 +42,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code. Wrong usage that argparse itself sees leaves through SystemExit(2)."""
+    print_in_any_encoding()
     given = parser().parse_args(arguments)
     try:
         COMMANDS[given.command](given)

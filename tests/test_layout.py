@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Room → level. A room imports only from lower levels; the files of one package may import each other.
 LEVELS = {
     "atomic": 0,
+    "console": 0,
     "loading": 1,
     "images": 0,
     "latents": 0,
