@@ -28,7 +28,7 @@ from gan_hub import concepts as directions
 from gan_hub import latents as latent_space
 from gan_hub import segmentations as semantic_maps
 from gan_hub.concepts import Concept
-from gan_hub.hub.places import resolve
+from gan_hub.hub.places import read_from
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
 from gan_hub.loading import VARIANT_DTYPES, LoadError, Manifest, read_bytes, read_json, shown, write_json
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
@@ -167,12 +167,14 @@ class GANPipeline(DiffusionPipeline):
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
         local_files_only: bool = False,
+        force_download: bool = False,
         **components: GANModel | None,
     ) -> "GANPipeline":
-        """The model `source`: a folder, the name of a bundled model, or a Hub id.
+        """The model `source`: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
 
         `variant` ("fp16", "bf16") picks the weight files, `dtype` the arithmetic (float32). `discriminator=None` loads
-        (and downloads) without it; `generator=` and `discriminator=` may also be networks at hand.
+        (and downloads) without it; `generator=` and `discriminator=` may also be networks at hand. `force_download`
+        fetches all of it from the Hub again; damaged files of a download are fetched again once without it.
         Raises LoadError, a ValueError naming file and field, for whatever is damaged, unknown or unreachable.
         """
         unknown = set(components) - set(COMPONENTS)
@@ -180,15 +182,25 @@ class GANPipeline(DiffusionPipeline):
             raise TypeError(f"from_pretrained() got an unexpected argument {sorted(unknown)[0]!r}.")
         wanted = tuple(name for name in COMPONENTS if name not in components)
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        folder = resolve(source, wanted, variant=variant, **download)
+        download |= {"variant": variant, "force_download": force_download}
+        dtype = dtype or torch_dtype or torch.float32
+        return read_from(
+            source,
+            wanted,
+            lambda folder: cls._read(folder, wanted, variant, dtype, dict(components)),
+            whole=True,
+            **download,
+        )
 
+    @classmethod
+    def _read(cls, folder: Path, wanted: tuple[str, ...], variant: str | None, dtype: torch.dtype, components: dict):
+        """`from_pretrained` of a folder that is at hand; `components` are those that are not `wanted` from it."""
         manifest = Manifest(folder)
         classes = _read_index(folder / INDEX_NAME)
         for name in wanted:
             components[name] = None
             if name in classes:
-                dtype_ = dtype or torch_dtype or torch.float32
-                components[name] = classes[name].load(folder, name, variant, dtype_, manifest)
+                components[name] = classes[name].load(folder, name, variant, dtype, manifest)
         if components["generator"] is None:
             raise LoadError(f"{folder / INDEX_NAME}: no generator in it.")
         names = _read_summary(folder / SUMMARY_NAME, components["generator"])

@@ -18,6 +18,14 @@ def upload(folder: Path, repo_id: str) -> str:
     return upload(folder, repo_id)
 
 
+def upload_files(folder: Path, repo_id: str) -> None:
+    """Uploads a folder as anybody may, whatever is in it."""
+    from huggingface_hub import HfApi
+
+    HfApi().create_repo(repo_id, exist_ok=True)
+    HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
+
+
 def load(source: str, **kwargs) -> dict:
     """What came of loading `source`: every tensor, an image, logits and the seconds it took, or the error."""
     from gan_hub import GANPipeline, LoadError
