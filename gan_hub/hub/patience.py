@@ -27,8 +27,8 @@ class HubIsSilent(OfflineModeIsEnabled):
 def patience(repo_id: str) -> Iterator[None]:
     """Inside, nothing asked about the repository `repo_id` waits longer than SILENCE seconds for the next byte.
 
-    A question that was not answered is asked again for TRIES times as long at most, a download that stops in the middle
-    is taken up again by huggingface_hub five times. What else the process asks of the Hub is left alone.
+    A question without an answer is asked again for TRIES times as long at most; a file that stops in the middle is taken up
+    again five times, by huggingface_hub. What else the process asks of the Hub is left alone.
     """
     client, since = get_session(), {}
 
@@ -43,7 +43,9 @@ def patience(repo_id: str) -> Iterator[None]:
         request.extensions = {**request.extensions, "timeout": shorter}
 
     def answered(response: httpx.Response) -> None:
-        since.pop((response.request.method, str(response.request.url)), None)
+        # A file that has begun may go on after a break, and who is told to come back may: that is no silence.
+        if response.is_error or "/resolve/" in response.request.url.path:
+            since.pop((response.request.method, str(response.request.url)), None)
 
     hooks = {"request": asked, "response": answered}
     with _CHANGING:

@@ -1,5 +1,7 @@
 """What the tests of this folder do in the process that talks to the fake Hub."""
 
+import contextlib
+import io
 import time
 from pathlib import Path
 
@@ -27,18 +29,20 @@ def upload_files(folder: Path, repo_id: str) -> None:
 
 
 def load(source: str, **kwargs) -> dict:
-    """What came of loading `source`: every tensor, an image, logits and the seconds it took, or the error."""
+    """What came of loading `source`: every tensor, an image, logits, the seconds it took and what was said, or the error."""
     from gan_hub import GANPipeline, LoadError
 
-    start = time.monotonic()
+    start, told = time.monotonic(), io.StringIO()
     try:
-        pipe = GANPipeline.from_pretrained(source, **kwargs)
+        with contextlib.redirect_stderr(told):
+            pipe = GANPipeline.from_pretrained(source, **kwargs)
     except LoadError as error:
-        return {"error": str(error), "seconds": time.monotonic() - start}
+        return {"error": str(error), "seconds": time.monotonic() - start, "told": told.getvalue()}
     players = {name: getattr(pipe, name) for name in ("generator", "discriminator")}
     out = pipe(seeds=[1, 2], output_type="np")
     return {
         "seconds": time.monotonic() - start,
+        "told": told.getvalue(),
         "tensors": {f"{p}.{n}": t.numpy() for p, m in players.items() if m for n, t in m.state_dict().items()},
         "images": out.images,
         "logits": None if pipe.discriminator is None else pipe.discriminate(out.images).numpy(),

@@ -34,6 +34,7 @@ class FakeHub:
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
         self._fault, self._times, self._where = None, 0, ""
+        self._released = threading.Event()  # ends the silence of those who got none
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,11 +50,17 @@ class FakeHub:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.fail(None)
         self.server.shutdown()
         self.server.server_close()
 
     def fail(self, fault: str | None, times: int = 10**9, where: str = "") -> None:
-        """The next `times` requests with `where` in their line get `fault`: a status code, corrupt, short, garbage, close."""
+        """The next `times` requests with `where` in their line get `fault`.
+
+        That is a status code, corrupt, short, garbage, close, silent (no answer), or stall (half of one, then silence).
+        """
+        self._released.set()
+        self._released = threading.Event()
         self._fault, self._times, self._where = fault, times, where
 
     def downloads(self) -> list[str]:
@@ -75,6 +82,10 @@ class FakeHub:
         if fault == "close":
             handler.close_connection = True
             handler.connection.close()
+            return
+        if fault == "silent":
+            handler.close_connection = True
+            self._released.wait(120)
             return
         if fault and fault.isdigit():
             return self._send(handler, int(fault), b"")
@@ -98,6 +109,11 @@ class FakeHub:
             content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         if fault == "short":
             content, handler.close_connection = content[: len(content) // 2], True
+        if fault == "stall":
+            handler.close_connection = True
+            handler.wfile.write(content[: len(content) // 2])
+            self._released.wait(120)
+            return
         handler.wfile.write(content)
 
     def _route(self, method: str, path: str, body: bytes) -> tuple[int, bytes, dict]:
