@@ -96,7 +96,12 @@ def parse_json(path: Path, data: bytes) -> dict:
 
 def write_json(path: Path, value: dict) -> None:
     """The inverse of `read_json`: indented, sorted as given, ends in a newline. The file is there whole, or as it was."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, as_json(value))
+
+
+def as_json(value: dict) -> str:
+    """The text that `write_json` writes."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def sha256(data: bytes) -> str:

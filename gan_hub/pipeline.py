@@ -271,11 +271,14 @@ class GANPipeline(DiffusionPipeline):
     def push_to_hub(self, repo_id: str, variant: str | None = None, **kwargs) -> str:
         """Saves and uploads to the Hub repository `repo_id`; returns the commit's address.
 
-        `kwargs`: private, token, commit_message, create_pr. An existing card on the Hub is left alone.
+        `kwargs`: private, token, commit_message, create_pr. Variants of these very weights stay on the Hub and load on,
+        and so do files that no push of a model brings, such as the card; weights of another model go.
         """
         with tempfile.TemporaryDirectory() as scratch:
-            self.save_pretrained(scratch, variant=variant)
-            return self._upload(Path(scratch), repo_id, **kwargs)
+            self.save_pretrained(scratch)  # with a variant, too: what is on the Hub is compared with it
+            if variant is not None:
+                self.save_pretrained(scratch, variant=variant)
+            return self._upload(Path(scratch), repo_id, variant=variant, **kwargs)
 
     @staticmethod
     def _upload(folder: Path, repo_id: str, **kwargs) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -58,7 +59,14 @@ def load_generator(source: str, **kwargs) -> dict:
     return {n: t.numpy() for n, t in DCGANGenerator.from_pretrained(source, **kwargs).state_dict().items()}
 
 
-def save_and_push(folder: Path, target: Path, repo_id: str) -> None:
+def save_and_push(folder: Path, target: Path, repo_id: str, **kwargs) -> None:
     from gan_hub import GANPipeline
 
-    GANPipeline.from_pretrained(folder).save_pretrained(target, push_to_hub=True, repo_id=repo_id)
+    GANPipeline.from_pretrained(folder).save_pretrained(target, push_to_hub=True, repo_id=repo_id, **kwargs)
+
+
+def told_by(function: Callable, *args, **kwargs) -> str:
+    """What `function` prints on stderr."""
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        function(*args, **kwargs)
+    return told.getvalue()
