@@ -66,9 +66,17 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
                 raise LoadError(f"{path}: not a regular file.")
             if status.st_size > max_bytes:
                 raise LoadError(f"{path}: {status.st_size:,} bytes, but at most {max_bytes:,} are allowed here.")
-            return file.read(status.st_size)  # not max_bytes: read() takes that much memory first
+            data = file.read(status.st_size)  # not max_bytes: read() takes that much memory first
     except OSError as error:
         raise LoadError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    if is_lfs_pointer(data):
+        raise LoadError(f"{path}: a Git LFS pointer in place of the file; `git lfs pull` in its repository fetches it.")
+    return data
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether a file begins as the pointers do that Git LFS leaves in place of large files."""
+    return data.startswith(b"version https://git-lfs.github.com/spec/")
 
 
 def read_json(path: Path) -> dict:
@@ -99,7 +107,12 @@ def parse_json(path: Path, data: bytes) -> dict:
 
 def write_json(path: Path, value: dict) -> None:
     """The inverse of `read_json`: indented, sorted as given, ends in a newline. The file is there whole, or as it was."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, as_json(value))
+
+
+def as_json(value: dict) -> str:
+    """The text that `write_json` writes."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def sha256(data: bytes) -> str:
@@ -145,13 +158,24 @@ class Manifest:
         entry = self.files.get(name)
         if entry is None:
             raise LoadError(f"{path}: not listed in {MANIFEST_NAME}.")
-        if len(data) != entry["size"]:
-            raise LoadError(f"{path}: {len(data):,} bytes, but {MANIFEST_NAME} says {entry['size']:,}.")
-        if sha256(data) != entry["sha256"]:
+        if self._lists(entry, data):
+            return
+        if any(self._lists(entry, data.replace(*ends)) for ends in ((b"\r\n", b"\n"), (b"\n", b"\r\n"))):
             raise LoadError(
-                f"{path}: its sha256 differs from {MANIFEST_NAME}. The file is damaged or was changed; "
-                "download it again, or save the model anew if the change is your own."
+                f"{path}: only its line endings differ from {MANIFEST_NAME}, as git changes them where core.autocrlf is "
+                "set. After `git config core.autocrlf false`, delete the file and let `git checkout -- .` bring it back."
             )
+        differs = f"its sha256 differs from {MANIFEST_NAME}"
+        if len(data) != entry["size"]:
+            differs = f"{len(data):,} bytes, but {MANIFEST_NAME} says {entry['size']:,}"
+        raise LoadError(
+            f"{path}: {differs}. The file is damaged or was changed; get it anew from where the folder came from, or save "
+            "the model anew if the change is your own."
+        )
+
+    @staticmethod
+    def _lists(entry: dict, data: bytes) -> bool:
+        return len(data) == entry["size"] and sha256(data) == entry["sha256"]
 
     @staticmethod
     def write(folder: Path, names: Iterable[str], others: Mapping[str, dict] | None = None) -> None:

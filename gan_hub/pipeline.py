@@ -30,7 +30,7 @@ from gan_hub import real_samples
 from gan_hub import segmentations as semantic_maps
 from gan_hub.atomic import move_files, scratch_folder
 from gan_hub.concepts import Concept
-from gan_hub.hub.places import resolve
+from gan_hub.hub.places import read_from
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
 from gan_hub.loading import (
     MANIFEST_NAME,
@@ -218,12 +218,14 @@ class GANPipeline(DiffusionPipeline):
         token: str | bool | None = None,
         cache_dir: str | os.PathLike | None = None,
         local_files_only: bool = False,
+        force_download: bool = False,
         **components: GANModel | None,
     ) -> "GANPipeline":
-        """The model `source`: a folder, the name of a bundled model, or a Hub id.
+        """The model `source`: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
 
         `variant` ("fp16", "bf16") picks the weight files, `dtype` the arithmetic (float32). `discriminator=None` loads
-        (and downloads) without it; `generator=` and `discriminator=` may also be networks at hand.
+        (and downloads) without it; `generator=` and `discriminator=` may also be networks at hand. `force_download`
+        fetches all of it from the Hub again; damaged files of a download are fetched again once without it.
         Raises LoadError, a ValueError naming file and field, for whatever is damaged, unknown or unreachable.
         """
         unknown = set(components) - set(COMPONENTS)
@@ -232,14 +234,24 @@ class GANPipeline(DiffusionPipeline):
         arithmetic = _as_dtype(dtype or torch_dtype or torch.float32)
         wanted = tuple(name for name in COMPONENTS if name not in components)
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        folder = resolve(source, wanted, variant=variant, **download)
+        download |= {"variant": variant, "force_download": force_download}
+        return read_from(
+            source,
+            wanted,
+            lambda folder: cls._read(folder, wanted, variant, arithmetic, dict(components)),
+            whole=True,
+            **download,
+        )
 
+    @classmethod
+    def _read(cls, folder: Path, wanted: tuple[str, ...], variant: str | None, dtype: torch.dtype, components: dict):
+        """`from_pretrained` of a folder that is at hand; `components` are those that are not `wanted` from it."""
         manifest = _read_manifest(folder)
         classes = _read_index(folder / INDEX_NAME)
         for name in wanted:
             components[name] = None
             if name in classes:
-                components[name] = classes[name].load(folder, name, variant, arithmetic, manifest)
+                components[name] = classes[name].load(folder, name, variant, dtype, manifest)
         if components["generator"] is None:
             raise LoadError(f"{folder / INDEX_NAME}: no generator in it.")
         _check_role("generator", components["generator"])
@@ -310,11 +322,14 @@ class GANPipeline(DiffusionPipeline):
     def push_to_hub(self, repo_id: str, variant: str | None = None, **kwargs) -> str:
         """Saves and uploads to the Hub repository `repo_id`; returns the commit's address.
 
-        `kwargs`: private, token, commit_message, create_pr. An existing card on the Hub is left alone.
+        `kwargs`: private, token, commit_message, create_pr. Variants of these very weights stay on the Hub and load on,
+        and so do files that no push of a model brings, such as the card; weights of another model go.
         """
         with tempfile.TemporaryDirectory() as scratch:
-            self.save_pretrained(scratch, variant=variant)
-            return self._upload(Path(scratch), repo_id, **kwargs)
+            self.save_pretrained(scratch)  # with a variant, too: what is on the Hub is compared with it
+            if variant is not None:
+                self.save_pretrained(scratch, variant=variant)
+            return self._upload(Path(scratch), repo_id, variant=variant, **kwargs)
 
     @staticmethod
     def _upload(folder: Path, repo_id: str, **kwargs) -> str:

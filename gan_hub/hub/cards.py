@@ -257,7 +257,7 @@ def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
     text += "".join(f"\n## {name}\n\n{content.strip()}\n" for name, content in facts.sections(judges).items())
     check_card(text)
     path = folder / CARD_NAME
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
 
 

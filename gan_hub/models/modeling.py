@@ -17,7 +17,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import nn
 
 from gan_hub.atomic import move_files, scratch_folder
-from gan_hub.hub.places import resolve
+from gan_hub.hub.places import read_from
 from gan_hub.loading import (
     MANIFEST_NAME,
     VARIANT_DTYPES,
@@ -85,18 +85,19 @@ class GANModel(ModelMixin, ConfigMixin):
         """The network of a folder, a bundled model or a Hub id, in eval mode, float32 unless `dtype` says otherwise.
 
         `variant` ("fp16", "bf16") picks the weight file; `download` is what `hub.places.resolve` takes (revision,
-        token, cache_dir, local_files_only). The global random state is left as it was. Raises LoadError.
+        token, cache_dir, local_files_only, force_download). The global random state is left as it was. Raises LoadError.
         """
         if not use_safetensors:
             raise ValueError("use_safetensors=False is not allowed: pickles can run code and are never loaded.")
         components = (subfolder,) if subfolder else ()
-        root = (
-            resolve(source, components, variant=variant, **download)
-            if download or not os.path.isdir(source)
-            else Path(source)
-        )
-        manifest = Manifest(root) if (root / MANIFEST_NAME).is_file() else None
-        return cls.load(root, subfolder, variant, dtype or torch_dtype or torch.float32, manifest)
+
+        def read(root: Path) -> "GANModel":
+            manifest = Manifest(root) if (root / MANIFEST_NAME).is_file() else None
+            return cls.load(root, subfolder, variant, dtype or torch_dtype or torch.float32, manifest)
+
+        if os.path.isdir(source) and not download:
+            return read(Path(source))
+        return read_from(source, components, read, variant=variant, **download)
 
     @classmethod
     def load(

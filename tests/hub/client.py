@@ -1,6 +1,9 @@
 """What the tests of this folder do in the process that talks to the fake Hub."""
 
+import contextlib
+import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -18,19 +21,29 @@ def upload(folder: Path, repo_id: str) -> str:
     return upload(folder, repo_id)
 
 
+def upload_files(folder: Path, repo_id: str) -> None:
+    """Uploads a folder as anybody may, whatever is in it."""
+    from huggingface_hub import HfApi
+
+    HfApi().create_repo(repo_id, exist_ok=True)
+    HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
+
+
 def load(source: str, **kwargs) -> dict:
-    """What came of loading `source`: every tensor, an image, logits and the seconds it took, or the error."""
+    """What came of loading `source`: every tensor, an image, logits, the seconds it took and what was said, or the error."""
     from gan_hub import GANPipeline, LoadError
 
-    start = time.monotonic()
+    start, told = time.monotonic(), io.StringIO()
     try:
-        pipe = GANPipeline.from_pretrained(source, **kwargs)
+        with contextlib.redirect_stderr(told):
+            pipe = GANPipeline.from_pretrained(source, **kwargs)
     except LoadError as error:
-        return {"error": str(error), "seconds": time.monotonic() - start}
+        return {"error": str(error), "seconds": time.monotonic() - start, "told": told.getvalue()}
     players = {name: getattr(pipe, name) for name in ("generator", "discriminator")}
     out = pipe(seeds=[1, 2], output_type="np")
     return {
         "seconds": time.monotonic() - start,
+        "told": told.getvalue(),
         "tensors": {f"{p}.{n}": t.numpy() for p, m in players.items() if m for n, t in m.state_dict().items()},
         "images": out.images,
         "logits": None if pipe.discriminator is None else pipe.discriminate(out.images).numpy(),
@@ -46,7 +59,14 @@ def load_generator(source: str, **kwargs) -> dict:
     return {n: t.numpy() for n, t in DCGANGenerator.from_pretrained(source, **kwargs).state_dict().items()}
 
 
-def save_and_push(folder: Path, target: Path, repo_id: str) -> None:
+def save_and_push(folder: Path, target: Path, repo_id: str, **kwargs) -> None:
     from gan_hub import GANPipeline
 
-    GANPipeline.from_pretrained(folder).save_pretrained(target, push_to_hub=True, repo_id=repo_id)
+    GANPipeline.from_pretrained(folder).save_pretrained(target, push_to_hub=True, repo_id=repo_id, **kwargs)
+
+
+def told_by(function: Callable, *args, **kwargs) -> str:
+    """What `function` prints on stderr."""
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        function(*args, **kwargs)
+    return told.getvalue()

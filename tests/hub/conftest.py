@@ -36,6 +36,7 @@ def hub(running_hub) -> FakeHub:
     """The fake Hub, empty and in good health."""
     hub, _ = running_hub
     hub.repos.clear(), hub.requests.clear(), hub.tokens.clear(), hub.fail(None)
+    hub.before_commit = None
     yield hub
     hub.fail(None)
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -19,9 +20,11 @@ class Repo:
     gated: bool = False
 
     def commit(self, changes: dict[str, bytes | None], branch: str = "main") -> str:
-        files = {**self.commits.get(self.branches.get(branch), {}), **changes}
-        sha = hashlib.sha1(f"{len(self.commits)} {branch} {sorted(changes)}".encode()).hexdigest()
-        self.commits[sha] = {name: content for name, content in files.items() if content is not None}
+        parent = self.branches.get(branch)
+        files = {**self.commits.get(parent, {}), **changes}
+        files = {name: content for name, content in files.items() if content is not None}
+        sha = hashlib.sha1(repr((parent, len(self.commits), sorted(files.items()))).encode()).hexdigest()
+        self.commits[sha] = files
         self.branches[branch] = sha
         return sha
 
@@ -33,7 +36,9 @@ class FakeHub:
         self.repos: dict[str, Repo] = {}
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
+        self.before_commit: Callable[[], object] | None = None  # what others do at the last moment
         self._fault, self._times, self._where = None, 0, ""
+        self._released = threading.Event()  # ends the silence of those who got none
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,11 +54,17 @@ class FakeHub:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.fail(None)
         self.server.shutdown()
         self.server.server_close()
 
     def fail(self, fault: str | None, times: int = 10**9, where: str = "") -> None:
-        """The next `times` requests with `where` in their line get `fault`: a status code, corrupt, short, garbage, close."""
+        """The next `times` requests with `where` in their line get `fault`.
+
+        That is a status code, corrupt, short, garbage, close, silent (no answer), or stall (half of one, then silence).
+        """
+        self._released.set()
+        self._released = threading.Event()
         self._fault, self._times, self._where = fault, times, where
 
     def downloads(self) -> list[str]:
@@ -75,6 +86,10 @@ class FakeHub:
         if fault == "close":
             handler.close_connection = True
             handler.connection.close()
+            return
+        if fault == "silent":
+            handler.close_connection = True
+            self._released.wait(120)
             return
         if fault and fault.isdigit():
             return self._send(handler, int(fault), b"")
@@ -98,6 +113,11 @@ class FakeHub:
             content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         if fault == "short":
             content, handler.close_connection = content[: len(content) // 2], True
+        if fault == "stall":
+            handler.close_connection = True
+            handler.wfile.write(content[: len(content) // 2])
+            self._released.wait(120)
+            return
         handler.wfile.write(content)
 
     def _route(self, method: str, path: str, body: bytes) -> tuple[int, bytes, dict]:
@@ -132,12 +152,18 @@ class FakeHub:
                 {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]}
             )
         if action == "commit":
-            changes = {}
+            if self.before_commit is not None:
+                self.before_commit()
+            changes, parent = {}, None
             for entry in map(json.loads, body.splitlines()):
+                if entry["key"] == "header":
+                    parent = entry["value"].get("parentCommit")
                 if entry["key"] == "file":
                     changes[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
                 elif entry["key"] == "deletedFile":
                     changes[entry["value"]["path"]] = None
+            if parent is not None and parent != repo.branches.get(revision):
+                return 412, b"A commit has happened since. Please refresh and try again.", {}
             sha = repo.commit(changes, revision)
             url = f"{self.address}/{repo_id}/commit/{sha}"
             return self._json({"commitUrl": url, "commitOid": sha, "pullRequestUrl": None})
@@ -151,7 +177,7 @@ class FakeHub:
                 "_id": "0" * 24,
                 "id": repo_id,
                 "modelId": repo_id,
-                "sha": sha,
+                "sha": sha if sha in repo.commits else None,
                 "siblings": siblings,
                 "private": False,
             }

@@ -3,12 +3,18 @@
 Local folders alone prove little here: a pipeline can work from a folder and fail for everyone who loads it from the Hub.
 """
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import get_session
 
 from gan_hub import GANPipeline
+from gan_hub.hub.patience import SILENCE, patience
 from gan_hub.loading import LoadError
 from tests.hub import client as act
 
@@ -141,6 +147,113 @@ def test_a_corrupted_download_of_the_same_length_is_refused_by_its_checksum(hub,
     assert name in loaded["error"] or "manifest.json" in loaded["error"]
 
 
+def damage(cache: Path, name: str) -> Path:
+    """Changes one byte of a downloaded file, where it lies in the cache; returns its snapshot's path."""
+    (path,) = cache.glob(f"models--me--my-gan/snapshots/*/{name}")
+    data = path.read_bytes()
+    path.resolve().write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
+    return path
+
+
+@pytest.mark.parametrize("name", [GENERATOR, "generator/config.json", "judge.json", "manifest.json"])
+def test_a_damaged_cached_download_is_downloaded_again_once_and_says_so(
+    hub, client, published, tiny_pipeline, tmp_path, name
+):
+    client(act.load, "me/my-gan", cache_dir=tmp_path)
+    damage(tmp_path, name)
+    hub.requests.clear()
+    loaded = client(act.load, "me/my-gan", cache_dir=tmp_path)
+    assert_is(loaded, tiny_pipeline)
+    fetched = {"manifest.json", name}
+    assert set(hub.downloads()) == fetched, "more was fetched than what was damaged"
+    assert loaded["told"] == f"me/my-gan: {name} is damaged in the cache; downloading it again.\n"
+    assert client(act.load, "me/my-gan", cache_dir=tmp_path)["told"] == ""
+
+
+def test_a_damaged_cached_download_without_a_connection_says_what_brings_it_back(hub, client, published, tmp_path):
+    client(act.load, "me/my-gan", cache_dir=tmp_path)
+    path = damage(tmp_path, GENERATOR)
+    cure = f"{path}: damaged in the cache; with a connection, force_download=True downloads it again."
+    assert client(act.load, "me/my-gan", cache_dir=tmp_path, local_files_only=True)["error"] == cure
+    hub.fail("close")
+    assert client(act.load, "me/my-gan", cache_dir=tmp_path)["error"] == cure
+
+
+def test_a_network_alone_also_brings_its_damaged_download_back(hub, client, published, tiny_pipeline, tmp_path):
+    for _ in range(2):
+        loaded = client(act.load_generator, "me/my-gan", subfolder="generator", cache_dir=tmp_path)
+        assert np.array_equal(loaded["project.weight"], tiny_pipeline.generator.project.weight.detach().numpy())
+        damage(tmp_path, GENERATOR)
+
+
+def test_force_download_fetches_everything_again(hub, client, published, tiny_pipeline, tmp_path):
+    client(act.load, "me/my-gan", cache_dir=tmp_path)
+    files = hub.downloads()
+    hub.requests.clear()
+    assert_is(client(act.load, "me/my-gan", cache_dir=tmp_path, force_download=True), tiny_pipeline)
+    assert hub.downloads() == files
+    hub.fail("503")
+    error = client(act.load, "me/my-gan", cache_dir=tmp_path, force_download=True)["error"]
+    assert error.startswith("me/my-gan: download failed"), "an old copy is not what was asked for"
+    error = client(act.load, "me/my-gan", cache_dir=tmp_path, force_download=True, local_files_only=True)["error"]
+    assert error == "me/my-gan: either force_download=True or local_files_only=True, not both."
+
+
+def test_a_repository_that_is_damaged_itself_is_downloaded_twice_and_no_more(hub, client, published, tmp_path):
+    published.commit({GENERATOR: published.commits[published.branches["main"]][GENERATOR][:-1] + b"x"})
+    error = client(act.load, "me/my-gan", cache_dir=tmp_path)["error"]
+    assert error.endswith("It was downloaded anew: me/my-gan itself is damaged on the Hub.")
+    assert hub.downloads().count(GENERATOR) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [("silent", "/revision/"), ("silent", "HEAD"), ("stall", "/tree/"), ("stall", f"/{GENERATOR}")],
+)
+def test_a_hub_that_hangs_is_waited_for_a_bounded_time(hub, client, published, tiny_pipeline, tmp_path, where, fault):
+    hub.fail(fault, where=where)
+    loaded = client(act.load, "me/my-gan", cache_dir=tmp_path)  # `client` itself gives up after two minutes
+    assert loaded["error"].startswith("me/my-gan: ") and "the Hub does not answer" in loaded["error"]
+    hub.fail(None)
+    assert_is(client(act.load, "me/my-gan", cache_dir=tmp_path), tiny_pipeline)
+
+
+def test_with_a_hub_that_hangs_what_was_loaded_before_comes_from_the_cache(
+    hub, client, published, tiny_pipeline, tmp_path
+):
+    client(act.load, "me/my-gan", cache_dir=tmp_path)
+    hub.fail("silent")
+    assert_is(client(act.load, "me/my-gan", cache_dir=tmp_path), tiny_pipeline)
+
+
+def test_a_port_that_accepts_and_is_silent_ends_in_a_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the system accepts for it; nobody ever reads
+        env = os.environ | {
+            "HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}", "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path),
+            "NO_PROXY": "*", "HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+        }  # fmt: skip
+        command = [sys.executable, "-m", "gan_hub.cli", "info", "owner/name"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert "owner/name: not in the cache, and the Hub does not answer. Bundled: dcgan-" in done.stderr
+
+
+def test_the_bound_leaves_other_questions_and_the_client_as_they_were():
+    client = get_session()
+    before = {name: list(hooks) for name, hooks in client.event_hooks.items()}
+    with patience("me/my-gan"):
+        asked = client.event_hooks["request"][-1]
+        for path, limited in {
+            "/api/models/me/my-gan": True,
+            "/api/models/me/my-gan2": False,
+            "/me/my-gan/a": True,
+        }.items():
+            request = client.build_request("GET", f"http://localhost{path}", timeout=None)
+            asked(request)
+            assert (request.extensions["timeout"]["read"] == SILENCE) is limited
+    assert client.event_hooks == before
+
+
 @pytest.mark.parametrize("fault", ["short", "503", "close"])
 def test_half_a_download_is_refused_and_the_next_one_succeeds(hub, client, published, tiny_pipeline, tmp_path, fault):
     hub.fail(fault, where=f"GET /me/my-gan/resolve/{published.branches['main']}/{GENERATOR}")
@@ -173,7 +286,8 @@ def test_a_repository_that_is_no_model_is_refused_by_what_it_lacks(hub, client, 
     published.commit(dict.fromkeys(["manifest.json", "model_index.json"]))
     assert "manifest.json: cannot be read" in client(act.load, "me/my-gan", cache_dir=tmp_path / "a")["error"]
     published.commit({name: None for name in published.commits[published.branches["main"]]} | {"model.pkl": b"x"})
-    assert "manifest.json: cannot be read" in client(act.load, "me/my-gan", cache_dir=tmp_path / "b")["error"]
+    told = "me/my-gan: no model of this library; it holds model.pkl, a pickle, which can run code; it is never loaded."
+    assert client(act.load, "me/my-gan", cache_dir=tmp_path / "b")["error"] == told
     assert not [line for line in hub.requests if "model.pkl" in line]
 
 
