@@ -100,6 +100,14 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_p
     assert not list(tmp_path.rglob("step-*"))
 
 
+def test_what_is_to_be_done_before_publishing_is_said_of_files_that_are_there(small_options, tmp_path, capfd):  # noqa: F811
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_options | {"trackers": "none", "total_kimg": 0.112}))
+    assert main([str(tmp_path / "small.yaml")]) == 0
+    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith("before it is published: ")]
+    paths = [Path(path) for line in said for path in re.findall(rf"{tmp_path}[^ :]+", line)]
+    assert paths and all(path.parent == Path(small_options["output"]) / "small" / "export" for path in paths), said
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, shapes_npz):  # noqa: F811
     """A whole run through `accelerate launch`, on a folder with a few bad files, with images to ship."""

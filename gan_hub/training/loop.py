@@ -147,8 +147,8 @@ def _is_cpu(device: str) -> bool:
         return device == "cpu" or not here
     forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
     if device not in here or forced:
-        built = "" if torch.backends.cuda.is_built() or device != "cuda" else ", built without CUDA,"
-        why = "ACCELERATE_USE_CPU is set" if forced else f"torch {torch.__version__}{built} finds none"
+        built = ", built without CUDA," if device == "cuda" and not torch.backends.cuda.is_built() else ""
+        why = "ACCELERATE_USE_CPU is set" if device in here else f"torch {torch.__version__}{built} finds none"
         raise ValueError(f"device={device!r}: {why}; here are auto, cpu{''.join(f', {name}' for name in here)}.")
     return False
 
@@ -164,7 +164,7 @@ def _refuse_what_a_gan_cannot_use() -> None:
     def set_to(name: str, *off: str) -> bool:
         return os.environ.get(name, "").lower() not in ("", "false", "0", *off)
 
-    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") or _launched_to_accumulate():
+    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") or _asks_to_accumulate(_launched_by()):
         raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
     for name, switch in SHARDING.items():
         if set_to(switch):
@@ -176,19 +176,22 @@ def _refuse_what_a_gan_cannot_use() -> None:
         raise ValueError("accelerate's dynamo_backend would compile penalties as well, which fails; use compile=true.")
 
 
-def _launched_to_accumulate() -> bool:
-    """Whether the command that started this process asks for accumulation: accelerate passes that on to DeepSpeed alone."""
+def _launched_by() -> list[str]:
+    """The words of the command that started this process; none where they may not be looked at."""
     try:
-        command = psutil.Process().parent().cmdline()
-    except (psutil.Error, AttributeError, OSError):  # none that one may look at
-        return False
-    if not any(
-        Path(word).name in ("accelerate", "accelerate-launch", "launch.py", "accelerate.exe") for word in command[:4]
-    ):
+        return psutil.Process().parent().cmdline()
+    except (psutil.Error, AttributeError, OSError):
+        return []
+
+
+def _asks_to_accumulate(command: list[str]) -> bool:
+    """Whether a launcher's command asks for gradient accumulation, which accelerate passes on to DeepSpeed alone."""
+    launchers = {"accelerate", "accelerate.exe", "accelerate-launch", "launch.py"}
+    if not launchers & {Path(word).name for word in command[:4]}:
         return False
     for word, following in zip(command, [*command[1:], ""]):
         flag, _, value = word.partition("=")
-        if flag.replace("-", "_").startswith("__gradient_a"):
+        if flag.replace("-", "_") == "__gradient_accumulation_steps":
             return (value or following) != "1"
     return False
 

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.cost import kinds_of_steps
-from gan_hub.training.loop import make_accelerator
+from gan_hub.training.loop import CPU, EMULATED, emulates_bf16, make_accelerator
 from gan_hub.training.players import Players
 from gan_hub.training.turns import play
 
@@ -20,6 +20,8 @@ MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 def preview(config: TrainConfig) -> None:
     """Prints lines that begin with #; writes nothing. Raises ValueError for what the run itself would refuse at its start."""
     accelerator = make_accelerator(config)
+    if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
+        accelerator.print(f"# {EMULATED}")
     with accelerator.main_process_first():
         data = load_data(config)
     players = Players(config, data.classes, accelerator)

@@ -89,8 +89,8 @@ def flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
     """The options as trackers take them: one level, a network's arguments as generator/latent_size, the rest as text."""
     values = {}
     for name, value in vars(config).items():
-        inside = {f"{name}/{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
-        values |= inside
+        nested = value and isinstance(value, dict)
+        values |= {f"{name}/{key}": part for key, part in value.items()} if nested else {name: value}
     plain = (str, int, float, bool)
     return {
         name: value if isinstance(value, plain) else strict_yaml.dump(value).strip() for name, value in values.items()

@@ -18,6 +18,17 @@ def upload(folder: Path, repo_id: str) -> str:
     return upload(folder, repo_id)
 
 
+def check(repo_id: str, token: str | None) -> str | None:
+    """What a push of a run is told before it trains; None where it may begin."""
+    from gan_hub import LoadError
+    from gan_hub.hub.publishing import check_push
+
+    try:
+        return check_push(repo_id, token)
+    except LoadError as error:
+        return str(error)
+
+
 def load(source: str, **kwargs) -> dict:
     """What came of loading `source`: every tensor, an image, logits and the seconds it took, or the error."""
     from gan_hub import GANPipeline, LoadError
