@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> int:
                 print(config.to_yaml(), flush=True)
             preview(config)
             return 0
+    except KeyboardInterrupt:
+        return 130
     except (ValueError, OSError) as error:
         if debug:
             raise

@@ -4,23 +4,22 @@ import dataclasses
 import difflib
 import math
 import os
-import re
-import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from gan_hub.augment import View, policy_columns
+from gan_hub.augment import View
 from gan_hub.data import NAMED
 from gan_hub.hub.places import bundled
 from gan_hub.loading import shown
 from gan_hub.losses import ADVERSARIAL, MATCHING
-from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
+from gan_hub.metrics.features import BUNDLED, EXTRACTORS
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.abilities import Autoencoding, Growing, MultiScale, Semantic, StyleBased
-from gan_hub.models.fields import problem
+from gan_hub.models.abilities import Growing, Semantic
 from gan_hub.models.layers import doublings
 from gan_hub.training import strict_yaml
+from gan_hub.training.options import Group, default_of, option, type_name, types_of
 from gan_hub.training.other_names import unknown
+from gan_hub.training.rules import check_together
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -28,18 +27,7 @@ OPTIMIZERS = ("adam", "sgd")
 INITIAL_PLAYERS = ("both", "generator")
 MOST_KIMG = 1e9  # a trillion images
 MOST = 2**63 - 1  # of any number, up or down: more is no integer of a tensor
-MAX_NAME_BYTES = 200  # a folder's name may have 255
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"  # of a checkout
-PUBLISHED = "model_cards/"  # of a checkout: models whose real images or maps another recipe may ship again
-
-
-@dataclass(frozen=True)
-class Group:
-    """Options that `--help` shows together. What they are about, where `about` is None, each of them must say itself."""
-
-    title: str
-    about: str | None = "run"
-
 
 RUN = Group("the run and its data")
 NETWORKS = Group("the two networks")
@@ -50,29 +38,6 @@ MACHINE = Group("arithmetic, device, seed")
 RECORDS = Group("log, samples, checkpoints")
 SCORES = Group("scores in training, and which weights become the model")
 CARD = Group("what the card says, and what is shipped beside the weights", about=None)
-
-
-def option(
-    group: Group, default, help: str, *, choices=None, low=None, high=None, about=None, of="", free=False, chooses=False,
-    needs_two=False, stretch=False,
-):  # fmt: skip
-    """A field with its reason or unit, the values allowed, and the smallest and largest one allowed.
-
-    `about`: "run", what is trained and how; "data", what the recipe says or has of its own images, and "model", of the
-    model it made of them: neither is repeated by a run on other images. By default that of the group; a function of
-    the value where it depends on that. `of`: another option, of whose value it speaks, and with which it goes.
-    `free`: it changes no weight, so that a run's continuation may have another value; `chooses`: and yet it decides,
-    by the scores, which weights become the model. `needs_two`: it means nothing without a discriminator. `stretch`: a
-    part of the run's length, which shrinks with it.
-    """
-    if about is None and group.about is None:
-        raise TypeError(f"an option of the group {group.title!r} says what it is about.")
-    value = {"default_factory": dict} if default == {} else {"default": default}
-    metadata = {
-        "group": group, "help": help, "choices": choices, "low": low, "high": high, "about": about or group.about, "of": of,
-        "free": free, "chooses": chooses, "needs_two": needs_two, "stretch": stretch,
-    }  # fmt: skip
-    return field(**value, metadata=metadata)
 
 
 def _about_extractor(name: str) -> str:
@@ -325,215 +290,15 @@ class TrainConfig:
     def __post_init__(self):
         for name, value in vars(self).items():
             self._check(name, value)
-        total, decay = self.total_kimg, self.decay_kimg
-        if decay > total:
-            raise ValueError(f"decay_kimg={decay} is not allowed; it is at most total_kimg, {total}: choose less.")
-        self._check_game()
-        self._check_extractor()
-        self._check_scores()
-        for name in ("license", "data"):
-            if not getattr(self, name).strip():
-                raise ValueError(f"{name}='' is not allowed; {FIELDS[name].metadata['help']}.")
-        of_a_model = self.real_samples.startswith(PUBLISHED)  # whose notice comes with them
-        if self.real_samples and not of_a_model and not self.real_samples_notice.strip():
-            raise ValueError(
-                "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
-            )
-        for option in ("generator", "discriminator"):
-            self._check_network(option)
-        self._check_name()
-
-    def _check_name(self) -> None:
-        """Whether it can be a folder's on any system: a run is moved from one to another, and its model is downloaded."""
-        name = self.name
-        marks = sorted(set(name) & set('/\\ <>:"|?*')) or [mark for mark in name if not mark.isprintable()]
-        if not name or marks or name.startswith((".", "-")) or name.endswith("."):
-            raise ValueError(
-                f'name={shown(name)} is not allowed; a name has no spaces or slashes, none of <>:"|?*, nothing that is not '
-                "printed, no leading dot or dash and no dot at its end."
-            )
-        if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
-            raise ValueError(f"name={shown(name)} is not allowed; it has at most {MAX_NAME_BYTES} bytes in UTF-8.")
-        if re.fullmatch(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", name, re.IGNORECASE):
-            raise ValueError(f"name={shown(name)} is not allowed; Windows keeps it for a device.")
-
-    def _check_game(self) -> None:
-        """Options that are right each by itself and do not go together."""
-        optimizers = {self.optimizer_generator, self.optimizer_discriminator}
-        if self.momentum != FIELDS["momentum"].default and "sgd" not in optimizers:
-            raise ValueError(f"momentum={self.momentum} is not allowed without sgd; Adam's is beta1.")
-        alone = ARCHITECTURES[self.architecture].discriminator is None
-        if alone != (self.loss in MATCHING):
-            raise ValueError(
-                f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss mmd and the "
-                "architecture gmmn, which has no discriminator, go together only."
-            )
-        if alone:
-            self._check_alone()
-            self._check_abilities()
-            return
-        if self.label_smoothing and "real_target" not in ADVERSARIAL[self.loss].options:
-            able = [name for name, game in ADVERSARIAL.items() if "real_target" in game.options]
-            raise ValueError(
-                f"label_smoothing={self.label_smoothing} is not allowed with loss={self.loss!r}, which has no target for "
-                f"reals to smooth; it goes with {', '.join(able)}."
-            )
-        autoencoding = issubclass(ARCHITECTURES[self.architecture].discriminator, Autoencoding)
-        if (self.loss == "began") != autoencoding:
-            raise ValueError(
-                f"loss={self.loss!r} is not allowed with architecture={self.architecture!r}; the loss began and an "
-                "architecture whose discriminator is an autoencoder (began is one) go together only."
-            )
-        try:
-            policy_columns(self.augment_policy)
-        except ValueError as error:
-            raise ValueError(f"augment_policy={self.augment_policy!r} is not allowed; {error}") from error
-        if self.augment == "ada" and ADVERSARIAL[self.loss].threshold is None:
-            able = [name for name, game in ADVERSARIAL.items() if game.threshold is not None]
-            raise ValueError(
-                f"augment='ada' is not allowed with loss={self.loss!r}, whose logits have no sign to steer p by; it goes "
-                f"with {', '.join(able)}. augment='diffaugment' goes with any."
-            )
-        if self.skip_discriminator_below and self.loss in ("wasserstein", "began"):
-            raise ValueError(
-                f"skip_discriminator_below={self.skip_discriminator_below} is not allowed with loss={self.loss!r}, which has "
-                "no value that means a discriminator that has won."
-            )
-        if autoencoding and self.conditional:
-            raise ValueError(
-                f"conditional=True is not allowed with architecture={self.architecture!r}, which has no classes."
-            )
-        self._check_abilities()
-        self._check_images()
-        self._check_turns()
-
-    def _check_extractor(self) -> None:
-        """Whether it is known, takes these images, and has its weights."""
-        name, weights = self.extractor, self.extractor_weights
-        if name not in ("none", *EXTRACTORS) and not re.fullmatch(HUB_ID, name):
-            raise ValueError(
-                f"extractor={name!r} is not allowed; choose one of none, {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
-            )
-        if name in BUNDLED and (self.resolution, self.channels) != (28, 1):
-            others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
-            raise ValueError(
-                f"extractor={name!r} is not allowed with {self.resolution} pixels and {self.channels} channels; it takes 28 "
-                f"pixels and 1 channel. Choose none, or {others}, which take any size."
-            )
-        if name in BY_FILE and not weights:
-            raise ValueError(
-                f"extractor={name!r} needs extractor_weights: a .safetensors file, or the Hub id of a repository with one."
-            )
-        if weights and name in ("none", *BUNDLED):
-            raise ValueError(f"extractor_weights={weights!r} is not allowed with extractor={name!r}, which needs none.")
-
-    def _check_scores(self) -> None:
-        """Options that follow the scores, which must then be measured while the run goes on."""
-        for name, off in (("publish", "last"), ("patience_kimg", 0.0)):
-            given = getattr(self, name)
-            if given != off and (self.extractor == "none" or self.evaluate_kimg == 0):
-                raise ValueError(
-                    f"{name}={given!r} is not allowed with extractor={self.extractor!r} and evaluate_kimg="
-                    f"{self.evaluate_kimg}; it follows scores that are measured in training, so choose both."
-                )
-
-    def _check_turns(self) -> None:
-        """What the two players share in a step, and noise that must end."""
-        if self.instance_noise_kimg > self.total_kimg:
-            raise ValueError(
-                f"instance_noise_kimg={self.instance_noise_kimg} is not allowed; it is at most total_kimg, "
-                f"{self.total_kimg}, or the noise would never end."
-            )
-        if self.share_fakes and self.discriminator_steps > 1:
-            raise ValueError(
-                f"share_fakes=True is not allowed with discriminator_steps={self.discriminator_steps}; each of several "
-                "updates needs fresh fakes."
-            )
-        if bool(self.instance_noise) != bool(self.instance_noise_kimg):
-            raise ValueError(
-                f"instance_noise={self.instance_noise} and instance_noise_kimg={self.instance_noise_kimg} go together: how "
-                "much noise, and when it has fallen to 0."
-            )
-
-    def _check_alone(self) -> None:
-        """Options of a game of two, which would do nothing: only those at their default, or at 0, are let pass."""
-        for name in NEEDING_TWO:
-            if getattr(self, name) not in (_default(FIELDS[name]), 0):
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is not allowed with architecture={self.architecture!r}, which has no "
-                    "discriminator."
-                )
-
-    def _check_abilities(self) -> None:
-        """Options that only some architectures can follow."""
-        generator = ARCHITECTURES[self.architecture].generator
-        for option, ability in (("grow_kimg", Growing), ("mixing", StyleBased), ("feature_matching_weight", Semantic)):
-            if getattr(self, option) and not issubclass(generator, ability):
-                able = [name for name, pair in ARCHITECTURES.items() if issubclass(pair.generator, ability)]
-                raise ValueError(
-                    f"{option}={getattr(self, option)} is not allowed with architecture={self.architecture!r}; it goes with "
-                    f"{', '.join(able)}."
-                )
-        if 2 * self.levels * self.grow_kimg > self.total_kimg:
-            raise ValueError(
-                f"grow_kimg={self.grow_kimg} is not allowed; to grow {self.levels} times takes {2 * self.levels} times that, "
-                f"and total_kimg is {self.total_kimg}."
-            )
-        if self.grow_kimg and self.compile:
-            raise ValueError(
-                f"grow_kimg={self.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
-            )
-        if self.path_length_weight and (self.can_grow or self.takes_maps or issubclass(generator, MultiScale)):
-            raise ValueError(
-                f"path_length_weight={self.path_length_weight} is not allowed with architecture={self.architecture!r}, whose "
-                "images come from more, or at times from less, than one z or w; choose 0."
-            )
-
-    def _check_images(self) -> None:
-        """What cannot be done to images of several scales, or to images that have maps."""
-        if issubclass(ARCHITECTURES[self.architecture].generator, MultiScale):
-            for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
-                if getattr(self, option) != off:
-                    raise ValueError(
-                        f"{option}={getattr(self, option)!r} is not allowed with architecture={self.architecture!r}, whose "
-                        f"images have several scales; choose {off!r}. r1_gamma, r2_gamma and flip go with it."
-                    )
-        if self.takes_maps and self.augment != "none":
-            raise ValueError(
-                f"augment={self.augment!r} is not allowed with architecture={self.architecture!r}: it would move the image and "
-                "leave its map; choose none. flip mirrors both."
-            )
-        if self.takes_maps and (self.conditional or self.real_samples):
-            raise ValueError(
-                f"conditional={self.conditional} and real_samples={self.real_samples!r} are not allowed with architecture="
-                f"{self.architecture!r}, whose data are pairs of images and maps; choose false and ''."
-            )
-
-        if self.shipped_maps and not (self.takes_maps and self.shipped_maps.startswith(PUBLISHED)):
-            raise ValueError(
-                f"shipped_maps={self.shipped_maps!r} is not allowed with architecture={self.architecture!r}; it is a folder "
-                f"{PUBLISHED}<model> and goes with an architecture that draws from maps."
-            )
-
-    def _check_network(self, option: str) -> None:
-        """The arguments of one network against its class, which is not built for it."""
-        network, given = getattr(ARCHITECTURES[self.architecture], option), getattr(self, option)
-        shared = [key for key in given if key in ("resolution", "channels", "num_classes", "semantic_classes")]
-        if network is None:
-            return
-        if shared:
-            raise ValueError(
-                f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, or by the data, not here."
-            )
-        shape = {"resolution": self.resolution, "channels": self.channels}
-        sentence = problem(network.__init__.__wrapped__, shape | given, complete=False)
-        if sentence:
-            raise ValueError(f"{option}: {sentence}")
+        check_together(self)
 
     def _check(self, name: str, value: object) -> None:
         """The type, the size and the choice of one option; a whole number serves where a fraction is wanted."""
         spec = FIELDS[name]
         wanted, choices = spec.type, spec.metadata["choices"]
+        if getattr(value, "shape", None) == ():  # of numpy or torch
+            value = value.item()
+            object.__setattr__(self, name, value)
         low, high = spec.metadata["low"], spec.metadata["high"]
         if type(value) is int and not -MOST <= value <= MOST:
             limit = f"{MOST} or less" if value > 0 else f"{-MOST} or more"
@@ -541,8 +306,8 @@ class TrainConfig:
         if wanted is float and type(value) is int:
             object.__setattr__(self, name, float(value))
             value = float(value)
-        if type(value) not in _types(wanted):
-            raise ValueError(f"{name}={shown(value, 200)} is not allowed; it is a value of type {_shown(wanted)}.")
+        if type(value) not in types_of(wanted):
+            raise ValueError(f"{name}={shown(value, 200)} is not allowed; it is a value of type {type_name(wanted)}.")
         if choices is not None and value not in choices:
             raise ValueError(f"{name}={shown(value)} is not allowed; choose one of {', '.join(choices)}.")
         if isinstance(value, float) and not math.isfinite(value):
@@ -627,19 +392,10 @@ def modern(options: dict) -> dict:
     return {ALIASES.get(name, name): value for name, value in options.items()}
 
 
-def _types(wanted) -> tuple[type, ...]:
-    return typing.get_args(wanted) or (wanted,)
-
-
-def _shown(wanted) -> str:
-    return " or ".join(kind.__name__ for kind in _types(wanted))
-
-
 def _options(mark: str) -> set[str]:
     return {name for name, spec in FIELDS.items() if spec.metadata[mark]}
 
 
-NEEDING_TWO = [name for name in FIELDS if FIELDS[name].metadata["needs_two"]]
 # Options that may differ between a run and its continuation, for they change no weight. (Data are compared by content.)
 FREE_OPTIONS = _options("free")
 # Options that change no weight of the run and yet decide which of its weights the model has.
@@ -681,7 +437,7 @@ def _not_taken_over(recipe: dict, flags: dict) -> list[str]:
     of_others = {"data", "model"} if _other_data(recipe, flags) else set()
     if flags.keys() - (FREE_OPTIONS - CHOOSING) - {"name"}:
         of_others.add("model")
-    said = [name for name in recipe if name not in flags and recipe[name] != _default(FIELDS[name])]
+    said = [name for name in recipe if name not in flags and recipe[name] != default_of(FIELDS[name])]
     gone = []
     for name in said:
         about, owner = FIELDS[name].metadata["about"], FIELDS[name].metadata["of"]
@@ -766,16 +522,14 @@ def typed(name: str, value: object) -> object:
     wanted = FIELDS[name].type
     if wanted is bool and isinstance(value, str):
         return {"yes": True, "on": True, "no": False, "off": False}.get(value.lower(), value)
+    if wanted is int and isinstance(value, float) and value.is_integer():  # 1e3
+        return int(value)
     if wanted is float and isinstance(value, str):
         try:
             return float(value)
         except ValueError:
             return value
     return value
-
-
-def _default(spec: dataclasses.Field) -> object:
-    return spec.default if spec.default is not dataclasses.MISSING else spec.default_factory()
 
 
 def public_name(data: str) -> str:

@@ -32,10 +32,11 @@ from gan_hub.metrics.evaluation import Report
 from gan_hub.metrics.features import BY_FILE
 from gan_hub.metrics.sides import Pictures
 from gan_hub.pipeline import Calibration, GANPipeline
-from gan_hub.training.config import PUBLISHED, TrainConfig, public_name, recipe_of
+from gan_hub.training.config import TrainConfig, public_name, recipe_of
 from gan_hub.training.cost import flops_per_image
 from gan_hub.training.cost import in_words as cost_in_words
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
+from gan_hub.training.rules import PUBLISHED
 from gan_hub.training.run import SCORED_TOGETHER, Run
 
 SHOWN_SCORES = 10  # of the curve, in the card

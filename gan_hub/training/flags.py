@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from gan_hub.training import strict_yaml
-from gan_hub.training.config import ALIASES, FIELDS, _default, _shown, _types, typed
+from gan_hub.training.config import ALIASES, FIELDS, typed
+from gan_hub.training.options import default_of, type_name, types_of
 from gan_hub.training.other_names import unknown
 
 USAGE = "train.py RECIPE [--dry-run] [--resume] [--push-to-hub OWNER/NAME] [--OPTION VALUE …]"
@@ -50,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     groups = {group: parser.add_argument_group(group.title) for group in groups}
     for name, spec in FIELDS.items():
         group = groups[spec.metadata["group"]]
-        settings = {"dest": name, "default": argparse.SUPPRESS, "metavar": _shown(spec.type).replace(" or ", "|")}
+        settings = {"dest": name, "default": argparse.SUPPRESS, "metavar": type_name(spec.type).replace(" or ", "|")}
         if spec.type is bool:
             settings |= {"nargs": "?", "const": "true"}
         group.add_argument(f"--{name}", help=_help(spec), **settings)
@@ -59,7 +60,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _help(spec: dataclasses.Field) -> str:
-    choices, default = spec.metadata["choices"], _default(spec)
+    choices, default = spec.metadata["choices"], default_of(spec)
     allowed = f" ({', '.join(choices)})" if choices else ""
     return f"{spec.metadata['help']}{allowed} [{default}]".replace("%", "%%")
 
@@ -82,6 +83,6 @@ def parse_flag(name: str, text: str) -> object:
         value = text
     if wanted is float and type(value) is int:
         value = float(value)
-    if type(value) not in _types(wanted):
-        raise ValueError(f"--{name} {text!r} is not allowed; it is a value of type {_shown(wanted)}.")
+    if type(value) not in types_of(wanted):
+        raise ValueError(f"--{name} {text!r} is not allowed; it is a value of type {type_name(wanted)}.")
     return value

@@ -186,7 +186,7 @@ def _launched_by() -> list[str]:
 
 def _asks_to_accumulate(command: list[str]) -> bool:
     """Whether a launcher's command asks for gradient accumulation, which accelerate passes on to DeepSpeed alone."""
-    launchers = {"accelerate", "accelerate.exe", "accelerate-launch", "launch.py"}
+    launchers = {"accelerate", "accelerate.exe", "accelerate-launch", "launch.py", "accelerate.commands.launch"}
     if not launchers & {Path(word).name for word in command[:4]}:
         return False
     for word, following in zip(command, [*command[1:], ""]):

@@ -5,7 +5,9 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from gan_hub.training.config import ALIASES, CARD, FIELDS, TrainConfig, merge, option, read_recipe, recipe_of, remarks
@@ -133,6 +135,16 @@ def test_whole_numbers_serve_where_fractions_are_wanted():
     assert TrainConfig(total_kimg=3).total_kimg == 3.0
 
 
+def test_numbers_of_numpy_and_torch_are_numbers():
+    config = TrainConfig(
+        total_kimg=np.float32(3), batch_size=np.int64(8), r1_gamma=torch.tensor(0.25), flip=np.bool_(True)
+    )
+    assert (config.total_kimg, config.batch_size, config.r1_gamma, config.flip) == (3.0, 8, 0.25, True)
+    assert TrainConfig(**yaml.safe_load(config.to_yaml())) == config
+    with pytest.raises(ValueError, match="batch_size=.* is not allowed; it is a value of type int"):
+        TrainConfig(batch_size=np.ones(3))
+
+
 def test_an_unknown_recipe_key_is_named(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("learning_rate: 0.1\n")
@@ -167,6 +179,7 @@ def test_a_recipe_that_is_no_list_of_options_is_refused(tmp_path, text):
     [
         ("learning_rate_generator", "5e-4", 5e-4),
         ("total_kimg", "3", 3.0),
+        ("evaluate_images", "1e4", 10_000),
         ("batch_size", "32", 32),
         ("conditional", "false", False),
         ("generator", "{latent_size: 8}", {"latent_size": 8}),

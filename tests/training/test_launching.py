@@ -40,7 +40,7 @@ def test_a_device_that_is_there_is_taken_unless_the_launcher_was_told_otherwise(
     [
         ("python /bin/accelerate launch --gradient_accumulation_steps 4 train.py x.yaml", True),
         ("python /bin/accelerate-launch --gradient-accumulation-steps=4 train.py x.yaml", True),
-        ("python -m accelerate.commands.launch.py --gradient_accumulation_steps auto train.py", False),
+        ("python -m accelerate.commands.launch --gradient_accumulation_steps auto train.py", True),
         ("python /lib/accelerate/commands/launch.py --gradient_accumulation_steps auto train.py", True),
         ("python /bin/accelerate launch --gradient_accumulation_steps 1 train.py", False),
         ("python /bin/accelerate launch train.py x.yaml", False),
