@@ -37,7 +37,7 @@ def test_the_dry_run_looks_at_the_data_says_how_long_it_takes_and_does_nothing(t
     assert options["batch_size"] == 32 and options["loss"] == "non_saturating" and options["beta2"] == 0.99
     remark, *_, sizes, images, minutes = [line for line in done.stdout.splitlines() if line.startswith("# ")]
     assert remark.startswith(
-        "# recipes/dcgan-fashion-mnist.yaml: not taken over, for the recipe says it of its own images: "
+        "# recipes/dcgan-fashion-mnist.yaml: not taken over, for it is of the recipe's own images or model: "
     )
     assert "data_license, extractor, seen, goals" in remark and options["extractor"] == "none"
     assert re.match(
@@ -59,6 +59,21 @@ def test_what_the_dry_run_says_of_the_data_is_what_the_run_would_say(capfd, tmp_
         assert main(arguments) == 2
         out, error = capfd.readouterr()
         assert said in error and len(error.splitlines()) == 1 and yaml.safe_load(out)["data"] == str(tmp_path / data)
+
+
+def test_the_dry_run_looks_for_the_models_that_the_run_begins_and_scores_with(small_options, tmp_path, capfd):  # noqa: F811
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_options | {"trackers": "none"}))
+    for flags, said in (
+        (["--initial", str(tmp_path)], "not a model folder"),
+        (
+            ["--extractor", "mobilenet-v2", "--extractor_weights", str(tmp_path / "none.safetensors")],
+            "none.safetensors",
+        ),
+    ):
+        AcceleratorState._reset_state(reset_partial_state=True)
+        assert main([str(tmp_path / "small.yaml"), "--dry-run", *flags]) == 2
+        error = capfd.readouterr().err
+        assert said in error and len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -417,8 +417,7 @@ def remarks(recipe: dict, flags: dict) -> list[str]:
     gone, fitted = _not_taken_over(recipe, flags), _fitted(recipe, flags)
     said = []
     if gone:
-        of = "images" if _other_data(recipe, flags) else "model"
-        said.append(f"not taken over, for the recipe says it of its own {of}: {', '.join(gone)}.")
+        said.append(f"not taken over, for it is of the recipe's own images or model: {', '.join(gone)}.")
     if fitted:
         values = ", ".join(f"{name} {value:g} (the recipe's is {recipe[name]:g})" for name, value in fitted.items())
         said.append(

@@ -164,7 +164,7 @@ def _refuse_what_a_gan_cannot_use() -> None:
     def set_to(name: str, *off: str) -> bool:
         return os.environ.get(name, "").lower() not in ("", "false", "0", *off)
 
-    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") or _asks_to_accumulate(_launched_by()):
+    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") or any(map(_asks_to_accumulate, _ancestors())):
         raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
     for name, switch in SHARDING.items():
         if set_to(switch):
@@ -176,12 +176,11 @@ def _refuse_what_a_gan_cannot_use() -> None:
         raise ValueError("accelerate's dynamo_backend would compile penalties as well, which fails; use compile=true.")
 
 
-def _launched_by() -> list[str]:
-    """The words of the command that started this process; none where they may not be looked at."""
-    try:
-        return psutil.Process().parent().cmdline()
-    except (psutil.Error, AttributeError, OSError):
-        return []
+def _ancestors() -> Iterator[list[str]]:
+    """The words of the commands that this process was started by, as far as they may be looked at."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for process in psutil.Process().parents():
+            yield process.cmdline()
 
 
 def _asks_to_accumulate(command: list[str]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from accelerate import Accelerator
 
+from gan_hub.metrics.features import Extractor
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.cost import kinds_of_steps
@@ -18,13 +19,20 @@ MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 
 
 def preview(config: TrainConfig) -> None:
-    """Prints lines that begin with #; writes nothing. Raises ValueError for what the run itself would refuse at its start."""
+    """Prints lines that begin with #; writes nothing.
+
+    Raises ValueError for options, data, models and logins that the run would refuse.
+    """
     accelerator = make_accelerator(config)
     if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
         accelerator.print(f"# {EMULATED}")
     with accelerator.main_process_first():
         data = load_data(config)
     players = Players(config, data.classes, accelerator)
+    if config.initial:
+        players.start_from(config.initial, config.initial_players)
+    if config.extractor != "none":
+        Extractor(config.extractor, config.extractor_weights or None)
     batches = Batches(data.train, config, players.latent_size, accelerator)
     sizes = [sum(p.numel() for p in network.parameters()) for network in players.networks.values()]
     accelerator.print(
