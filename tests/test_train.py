@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline
 from gan_hub.hub.cards import check_card
-from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
+from tests.training.conftest import fresh_accelerate, shapes_npz, small_options  # noqa: F401  (fixtures)
 from train import main
 
 ROOT = Path(__file__).parents[1]
@@ -26,24 +27,65 @@ def train(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_the_dry_run_prints_everything_and_does_nothing(tmp_path):
+def test_the_dry_run_looks_at_the_data_says_how_long_it_takes_and_does_nothing(tmp_path, shapes_npz):  # noqa: F811
     done = train(
-        "recipes/dcgan-fashion-mnist.yaml", "--dry-run", "--output", str(tmp_path / "runs"), "--batch-size", "32"
+        *("recipes/dcgan-fashion-mnist.yaml", "--dry-run", "--output", str(tmp_path / "runs"), "--batch-size", "32"),
+        *("--data", str(shapes_npz), "--precision", "fp32"),
     )
     assert done.returncode == 0, done.stderr
-    options, sizes = done.stdout.rsplit("\n# ", 1)
-    options = yaml.safe_load(options)
+    options = yaml.safe_load(done.stdout)  # all else is a comment
     assert options["batch_size"] == 32 and options["loss"] == "non_saturating" and options["beta2"] == 0.99
-    assert sizes.startswith(
-        "generator 698,113 parameters, discriminator 436,417; 10 classes; 31,250 steps of 32 images"
+    remark, *_, sizes, images, minutes = [line for line in done.stdout.splitlines() if line.startswith("# ")]
+    assert remark.startswith(
+        "# recipes/dcgan-fashion-mnist.yaml: not taken over, for it is of the recipe's own images or model: "
+    )
+    assert "data_license, extractor, seen, goals" in remark and options["extractor"] == "none"
+    assert re.match(
+        r"# generator 69\d,\d+ parameters, discriminator 43\d,\d+; 3 classes; 31,250 steps of 32 images$", sizes
+    )
+    assert images.startswith("# training on 300 images of 28 × 28 × 1") and images.endswith("Held out: 100.")
+    assert re.match(
+        r"# About \S+ minutes, measured on a few steps just now: \S+ images a second with 1 process", minutes
     )
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_the_dry_run_says_of_the_data_is_what_the_run_would_say(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "empty").mkdir()
+    for data, said in (("nowhere", "no such folder"), ("empty", "empty")):
+        AcceleratorState._reset_state(reset_partial_state=True)
+        arguments = ["recipes/own-images.yaml", "--dry-run", "--precision", "fp32", "--data", str(tmp_path / data)]
+        assert main(arguments) == 2
+        out, error = capfd.readouterr()
+        assert said in error and len(error.splitlines()) == 1 and yaml.safe_load(out)["data"] == str(tmp_path / data)
+
+
+def test_the_dry_run_looks_for_the_models_that_the_run_begins_and_scores_with(small_options, tmp_path, capfd):  # noqa: F811
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_options | {"trackers": "none"}))
+    for flags, said in (
+        (["--initial", str(tmp_path)], "not a model folder"),
+        (
+            ["--extractor", "mobilenet-v2", "--extractor_weights", str(tmp_path / "none.safetensors")],
+            "none.safetensors",
+        ),
+    ):
+        AcceleratorState._reset_state(reset_partial_state=True)
+        assert main([str(tmp_path / "small.yaml"), "--dry-run", *flags]) == 2
+        error = capfd.readouterr().err
+        assert said in error and len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["recipes/no-such.yaml"], 2, "recipe recipes/no-such.yaml: cannot be read"),
+        (
+            ["recipes/dcgan-mnist.yaml", "--device", "gpu"],
+            2,
+            "device='gpu' is not allowed; choose one of auto, cpu, cuda, mps",
+        ),
+        (["recipes/dcgan-mnist.yaml", "--name", "a\nb"], 2, "name='a\\nb' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--batch_size", "many"], 2, "--batch_size 'many' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "loss='magic' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{depth: 3}}"], 2, "config key 'depth' is unknown"),
@@ -71,6 +113,14 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_p
     error = capfd.readouterr().err
     assert said in error and len(error.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("step-*"))
+
+
+def test_what_is_to_be_done_before_publishing_is_said_of_files_that_are_there(small_options, tmp_path, capfd):  # noqa: F811
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_options | {"trackers": "none", "total_kimg": 0.112}))
+    assert main([str(tmp_path / "small.yaml")]) == 0
+    said = [line for line in capfd.readouterr().out.splitlines() if line.startswith("before it is published: ")]
+    paths = [Path(path) for line in said for path in re.findall(rf"{tmp_path}[^ :]+", line)]
+    assert paths and all(path.parent == Path(small_options["output"]) / "small" / "export" for path in paths), said
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +175,7 @@ def test_the_run_leaves_log_samples_plot_tensorboard_and_checkpoints(finished):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines if "loss/generator" in line] == [96, 192, 288, 320]
     assert [line["images"] for line in lines if "score/FD-digits" in line] == [160, 320]
-    assert sorted(path.name for path in (run / "samples").iterdir()) == ["kimg-000000.png"]
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["000000000160.png", "000000000320.png"]
     assert (run / "plot.png").stat().st_size > 5000 and list((run / "tensorboard").glob("**/events.*"))
     assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step-000000010", "step-000000020"]
 

@@ -30,12 +30,11 @@ from gan_hub.training.config import (
     CHOOSING,
     FREE_OPTIONS,
     TrainConfig,
-    add_flags,
     merge,
-    parse_flag,
     public_name,
     read_recipe,
 )
+from gan_hub.training.flags import add_flags, parse_flag
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = bundled()

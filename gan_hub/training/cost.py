@@ -80,17 +80,22 @@ def flops_per_image(config: TrainConfig, classes: int, images: ImageSet) -> floa
 
 def _mean_over_steps(players: Players, config: TrainConfig, batches: Batches) -> float:
     """Operations of a step, each kind of step played once."""
-    intervals = config.penalty_interval, config.path_length_interval
-    steps = range(math.lcm(*intervals))
-    kinds: dict[tuple[bool, bool], list[int]] = {}
-    for step in steps:
-        kinds.setdefault(tuple(step % interval == 0 for interval in intervals), []).append(step)
-    total = 0.0
-    for same in kinds.values():
+    kinds, total = kinds_of_steps(config), 0.0
+    for same in kinds:
         with Operations() as operations:
             play(players, config, batches, same[0])
         total += operations.count * len(same)
-    return total / len(steps)
+    return total / sum(map(len, kinds))
+
+
+def kinds_of_steps(config: TrainConfig) -> list[list[int]]:
+    """The numbers of the steps that do the same, as the penalties come and go, over as many as it takes until all is anew."""
+    intervals = [config.penalty_interval] if config.penalties else []
+    intervals += [config.path_length_interval] if config.path_length_weight else []
+    kinds: dict[tuple[bool, ...], list[int]] = {}
+    for step in range(math.lcm(*intervals)):
+        kinds.setdefault(tuple(step % interval == 0 for interval in intervals), []).append(step)
+    return list(kinds.values())
 
 
 def in_words(flops: float) -> str:

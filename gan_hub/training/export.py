@@ -32,10 +32,11 @@ from gan_hub.metrics.evaluation import Report
 from gan_hub.metrics.features import BY_FILE
 from gan_hub.metrics.sides import Pictures
 from gan_hub.pipeline import Calibration, GANPipeline
-from gan_hub.training.config import PUBLISHED, TrainConfig, public_name
+from gan_hub.training.config import TrainConfig, public_name, recipe_of
 from gan_hub.training.cost import flops_per_image
 from gan_hub.training.cost import in_words as cost_in_words
 from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
+from gan_hub.training.rules import PUBLISHED
 from gan_hub.training.run import SCORED_TOGETHER, Run
 
 SHOWN_SCORES = 10  # of the curve, in the card
@@ -82,9 +83,9 @@ def export_run(run: Run, folder: Path) -> None:
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
     write_card(fresh, told, judges=pipeline.discriminator is not None)
-    for sentence in lint(fresh):
-        run.accelerator.print(f"before it is published: {sentence}")
     replace_folder(fresh, folder)
+    for sentence in lint(folder):
+        run.accelerator.print(f"before it is published: {sentence}")
 
 
 def copies(run: Run, pipeline: GANPipeline, report: Report | None) -> AtRisk:
@@ -157,7 +158,7 @@ def facts(run: Run, pipeline: GANPipeline, report: Report | None, memorisation: 
         judge=_judge(calibration, pipeline),
         memorisation=memorisation,
         training=_training(run),
-        recipe=f"recipes/{config.name}.yaml" if (Path("recipes") / f"{config.name}.yaml").is_file() else "recipe.yaml",
+        recipe=recipe_of(config),
         data=_data(config, dataset, run.data.notice) + "\n\n" + _limits(calibration),
         not_for=config.not_for.strip() or NOT_FOR,
         goals=config.goals.strip(),

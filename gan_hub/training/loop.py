@@ -9,12 +9,13 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
+import psutil  # accelerate needs it
 import torch
 from accelerate import Accelerator
-from accelerate.tracking import get_available_trackers
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
 from gan_hub.loading import LoadError
+from gan_hub.training import trackers
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.best import PREFIX
 from gan_hub.training.checkpoints import list_checkpoints, load_newest
@@ -112,14 +113,8 @@ def _make_folder(config: TrainConfig) -> None:
 def make_accelerator(config: TrainConfig) -> Accelerator:
     """Devices, processes and precision; raises ValueError for what would silently train something else."""
     _refuse_what_a_gan_cannot_use()
-    available = {str(tracker) for tracker in get_available_trackers()}
-    for name in config.tracker_names:
-        if name not in available:
-            raise ValueError(
-                f"trackers={config.trackers!r}: {name!r} is not installed or not one of accelerate's; here are none, "
-                f"{', '.join(sorted(available))}."
-            )
-    cpu = config.device == "cpu" or not torch.accelerator.is_available()
+    trackers.check(config)
+    cpu = _is_cpu(config.device)
     if cpu:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # without it, torchrun's processes would each train alone on a CPU
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
@@ -127,7 +122,7 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
         cpu=cpu,
         mixed_precision=ACCELERATE_PRECISION[config.precision],
         log_with=config.tracker_names or None,
-        project_dir=config.run_folder,
+        project_config=trackers.folders(config),
         kwargs_handlers=[
             # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024);
             # what is saved and averaged is rank 0's. A network that can grow has colour layers for every level.
@@ -145,6 +140,19 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
+def _is_cpu(device: str) -> bool:
+    """Whether a run is on the CPU; raises ValueError where the device it asks for is not there."""
+    here = [torch.accelerator.current_accelerator().type] if torch.accelerator.is_available() else []
+    if device in ("auto", "cpu"):
+        return device == "cpu" or not here
+    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    if device not in here or forced:
+        built = ", built without CUDA," if device == "cuda" and not torch.backends.cuda.is_built() else ""
+        why = "ACCELERATE_USE_CPU is set" if device in here else f"torch {torch.__version__}{built} finds none"
+        raise ValueError(f"device={device!r}: {why}; here are auto, cpu{''.join(f', {name}' for name in here)}.")
+    return False
+
+
 def emulates_bf16(cpu: Mapping[str, object]) -> bool:
     """Whether a CPU of these capabilities, as torch names them, computes bf16 by other arithmetic; only known of x86."""
     return cpu.get("architecture") == "x86_64" and not (cpu.get("avx512_bf16") or cpu.get("amx_bf16"))
@@ -156,7 +164,7 @@ def _refuse_what_a_gan_cannot_use() -> None:
     def set_to(name: str, *off: str) -> bool:
         return os.environ.get(name, "").lower() not in ("", "false", "0", *off)
 
-    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1"):
+    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") or any(map(_asks_to_accumulate, _ancestors())):
         raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
     for name, switch in SHARDING.items():
         if set_to(switch):
@@ -166,6 +174,25 @@ def _refuse_what_a_gan_cannot_use() -> None:
             )
     if set_to("ACCELERATE_DYNAMO_BACKEND", "no"):
         raise ValueError("accelerate's dynamo_backend would compile penalties as well, which fails; use compile=true.")
+
+
+def _ancestors() -> Iterator[list[str]]:
+    """The words of the commands that this process was started by, as far as they may be looked at."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for process in psutil.Process().parents():
+            yield process.cmdline()
+
+
+def _asks_to_accumulate(command: list[str]) -> bool:
+    """Whether a launcher's command asks for gradient accumulation, which accelerate passes on to DeepSpeed alone."""
+    launchers = {"accelerate", "accelerate.exe", "accelerate-launch", "launch.py", "accelerate.commands.launch"}
+    if not launchers & {Path(word).name for word in command[:4]}:
+        return False
+    for word, following in zip(command, [*command[1:], ""]):
+        flag, _, value = word.partition("=")
+        if flag.replace("-", "_") == "__gradient_accumulation_steps":
+            return (value or following) != "1"
+    return False
 
 
 @contextlib.contextmanager

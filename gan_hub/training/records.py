@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -85,6 +87,45 @@ class Records:
             ):
                 axes.set_yscale("log")
         figure.savefig(self.folder / PLOT_NAME, dpi=110)
+
+
+class Lines:
+    """The progress of a run on a console that is no terminal: a line for each of the log, and one where it was long silent."""
+
+    SILENCE = 30.0  # seconds
+
+    def __init__(self, total_images: int, images: int, clock: Callable[[], float] = time.monotonic):
+        self.total, self.first, self.images, self.clock = total_images, images, images, clock
+        self.began = self.told = clock()
+        self.paused: float | None = None  # since when
+
+    def step(self, images: int) -> None:
+        """Heard after each step: a line, if the last one is long ago."""
+        self.images = images
+        self.remind()
+
+    def write(self, images: int, words: str) -> None:
+        self.images, self.told = images, self.clock()
+        parts = f"{images / 1000:9.1f} kimg", words, self._left()
+        print("  ".join(part for part in parts if part), flush=True)
+
+    def remind(self, words: str = "") -> None:
+        """A line, if the last one is long ago."""
+        if self.clock() - self.told >= self.SILENCE:
+            self.write(self.images, words)
+
+    def pause(self) -> None:
+        """From now on until `go_on`, time is not that of steps."""
+        self.paused = self.clock()
+
+    def go_on(self) -> None:
+        if self.paused is not None:
+            self.began, self.paused = self.began + self.clock() - self.paused, None
+
+    def _left(self) -> str:
+        """The time to the end at the pace of this stint's steps."""
+        spent, made = (self.paused or self.clock()) - self.began, self.images - self.first
+        return f"ETA {(self.total - self.images) * spent / made / 60:.0f} min" if made > 0 else ""
 
 
 class Timelapse:

@@ -1,22 +1,22 @@
 """What happens beside the two players' game: log, samples, alarms, scores, checkpoints, the clock. Only rank 0 writes."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
 from gan_hub.atomic import write_text
-from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
 from gan_hub.metrics.copies import COUNT as COPIES_SHOWN
 from gan_hub.metrics.evaluation import REPLICATES, Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor, Outputs
 from gan_hub.pipeline import GANPipeline
+from gan_hub.training import trackers
 from gan_hub.training.batches import Data
 from gan_hub.training.best import BEST_NAME, BestSoFar
 from gan_hub.training.checkpoints import save_checkpoint
@@ -24,7 +24,7 @@ from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.measures import Change, Diversity, Memorising, peak_memory_gb
 from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import Players
-from gan_hub.training.records import SAMPLES_NAME, Records, Timelapse, sample_grid
+from gan_hub.training.records import SAMPLES_NAME, Lines, Records, Timelapse, sample_grid
 from gan_hub.training.stopping import Stopped, StopSignal
 
 CONFIG_NAME = "config.yaml"
@@ -50,7 +50,9 @@ class Run:
         self.fingerprint = data.fingerprint()
         self.extractor = None
         if config.extractor != "none":
-            extractor = InterruptibleExtractor(config.extractor, config.extractor_weights or None, stop)
+            extractor = InterruptibleExtractor(
+                config.extractor, config.extractor_weights or None, stop, self._still_scoring
+            )
             self.extractor = extractor.to(accelerator.device)
         self.report: Report | None = None  # the newest; at the end, that of the last weights
         self.last_step = config.total_steps  # or earlier, when patience ends
@@ -62,8 +64,7 @@ class Run:
         self.latest: dict[str, float] = watched.get("latest", {})
         self.score_due: bool = watched.get("score_due", False)  # a signal came while a score was measured
         images = start * config.batch_size
-        tensorboard = {"tensorboard": {"purge_step": images}} if "tensorboard" in config.tracker_names else {}
-        accelerator.init_trackers("tensorboard" if tensorboard else config.name, init_kwargs=tensorboard)
+        trackers.start(accelerator, config, images)
         if accelerator.is_main_process:
             self._open_books(images, watched, past.get("best_weights", {}))
         self.bar = tqdm(
@@ -71,6 +72,7 @@ class Run:
             disable=None if accelerator.is_main_process else True,
         )  # fmt: skip
         self.last_time, self.last_images = self.began, images
+        self.lines = Lines(config.total_steps * config.batch_size, images)  # of a console that is no terminal
         accelerator.print(self.headline())
         if self.score_due and accelerator.is_main_process:
             self._score(images)
@@ -151,6 +153,8 @@ class Run:
             self._watch(images, sampled)
         if not self.accelerator.is_main_process:
             return
+        if self.bar.disable:
+            self.lines.step(images)
         if logged:
             self._log(images)
         if sampled:
@@ -252,17 +256,24 @@ class Run:
     def _score(self, images: int) -> None:
         """Measures, writes down, and keeps the weights where no score was better."""
         began = time.monotonic()
+        self.lines.pause()
         try:
             self.report = self.score()
         except Stopped:
             self.score_due = True
             return  # the loop asks the signal itself, after this step
         self.score_due = False
+        self.lines.go_on()
         self._write(images, {f"score/{name}": value for name, value in self.report.scores.items()})
         grown = self.config.grow_kimg == 0 or self.config.level(images) == self.config.levels
         if grown and self.best.consider(images, self.report, self.players.published_weights):
             self.best.write(self.best_pipeline)
         self.last_time += time.monotonic() - began  # img/s is the training's
+
+    def _still_scoring(self) -> None:
+        """Heard between two blocks of images of a score, which may take minutes."""
+        if self.bar.disable and self.accelerator.is_main_process:
+            self.lines.remind("measuring a score")
 
     def _lose_patience(self, step: int) -> None:
         """Makes this the last step, on all processes together, where no better score has come for `patience_kimg`."""
@@ -289,10 +300,8 @@ class Run:
         self.accelerator.log(values, step=images)
         self.records.write(images, values)
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in values.items() if name.startswith(CONSOLE))
-        if self.bar.disable:  # no terminal: a line instead of a bar
-            left = (self.config.total_steps * self.config.batch_size - images) / max(values.get("img/s", 0), 1e-9)
-            eta = f"  ETA {left / 60:.0f} min" if "img/s" in values else ""
-            print(f"{images / 1000:9.1f} kimg  {numbers}{eta}", flush=True)
+        if self.bar.disable:
+            self.lines.write(images, numbers)
         else:
             self.bar.set_postfix_str(numbers[:60])
 
@@ -300,11 +309,9 @@ class Run:
         sheet = sample_grid(self.pipeline())
         folder = self.config.run_folder / "samples"
         folder.mkdir(parents=True, exist_ok=True)
-        sheet.save(folder / f"kimg-{images // 1000:06d}.png")
+        sheet.save(folder / f"{images:012d}.png")
         sheet.save(self.config.run_folder / SAMPLES_NAME)
-        if "tensorboard" in self.config.tracker_names:
-            writer = self.accelerator.get_tracker("tensorboard").writer
-            writer.add_image("samples", np.asarray(normalise_pil(sheet, 3)), images, dataformats="HWC")
+        trackers.log_grid(self.accelerator, sheet, images)
         if images < self.last_step * self.config.batch_size:  # after the last step it is drawn for the export
             self.records.plot()
 
@@ -338,12 +345,13 @@ class Run:
 class InterruptibleExtractor(Extractor):
     """An extractor that a SIGTERM stops between two blocks of images: a score may take longer than one may wait."""
 
-    def __init__(self, name: str, weights: str | None, stop: StopSignal):
+    def __init__(self, name: str, weights: str | None, stop: StopSignal, between: Callable[[], None]):
         super().__init__(name, weights)
-        self.stop = stop
+        self.stop, self.between = stop, between
 
     def outputs_of_block(self, images: torch.Tensor) -> Outputs:
         """As of `Extractor`; raises Stopped after a signal."""
         if self.stop.received():
             raise Stopped("stopped while a score was measured; --resume goes on.")
+        self.between()
         return super().outputs_of_block(images)

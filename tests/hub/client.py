@@ -29,6 +29,17 @@ def upload_files(folder: Path, repo_id: str) -> None:
     HfApi().upload_folder(repo_id=repo_id, folder_path=folder)
 
 
+def check(repo_id: str, token: str | None) -> str | None:
+    """What a push of a run is told before it trains; None where it may begin."""
+    from gan_hub import LoadError
+    from gan_hub.hub.access import check_push
+
+    try:
+        return check_push(repo_id, token)
+    except LoadError as error:
+        return str(error)
+
+
 def load(source: str, **kwargs) -> dict:
     """What came of loading `source`: every tensor, an image, logits, the seconds it took and what was said, or the error."""
     from gan_hub import GANPipeline, LoadError

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.records import Records, Timelapse, read_log
+from gan_hub.training.records import Lines, Records, Timelapse, read_log
 from tests.training.test_exact import train
 
 
@@ -60,7 +60,7 @@ def test_any_tracker_of_accelerate_serves_by_name(small_options):
 
     config = TrainConfig(**small_options | {"trackers": "tensorboard", "total_kimg": 0.2})
     train(config)
-    (events,) = config.run_folder.glob("tensorboard/**/events.*")
+    (events,) = config.run_folder.glob("tensorboard/*/events.*")
     accumulator = EventAccumulator(str(events.parent)).Reload()
     logged = {key for line in read_log(config.run_folder / "log.jsonl") for key in line} - {"images"}
     assert logged <= set(accumulator.Tags()["scalars"]) and "gradient/generator" in logged
@@ -71,3 +71,46 @@ def test_any_tracker_of_accelerate_serves_by_name(small_options):
     train(silent)
     assert not list(silent.run_folder.glob("**/events.*"))
     assert [json.loads(line) for line in (silent.run_folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_off_a_terminal_there_is_a_line_at_least_every_30_seconds_with_the_time_left(capsys):
+    now = [0.0]
+    lines = Lines(total_images=6000, images=1000, clock=lambda: now[0])
+
+    def at(seconds: float, images: int) -> str:
+        now[0] = seconds
+        lines.step(images)
+        return capsys.readouterr().out
+
+    assert at(29, 1100) == ""
+    assert at(30, 1200) == "      1.2 kimg  ETA 12 min\n"  # 200 images in 30 seconds, 4,800 to go
+    assert at(59, 1300) == ""
+    lines.write(1300, "loss/generator 0.7")
+    assert capsys.readouterr().out.startswith("      1.3 kimg  loss/generator 0.7  ETA ")
+    assert at(88, 1400) == "", "the line of the log counts as one"
+    assert at(89, 1500) == "      1.5 kimg  ETA 13 min\n"
+
+
+def test_while_a_score_is_measured_the_lines_go_on_and_the_steps_pace_is_kept(capsys):
+    now = [0.0]
+    lines = Lines(total_images=2000, images=0, clock=lambda: now[0])
+    now[0] = 10.0
+    lines.step(1000)
+    lines.pause()
+    now[0] = 45.0
+    lines.remind("measuring a score")
+    assert capsys.readouterr().out == "      1.0 kimg  measuring a score  ETA 0 min\n"
+    now[0] = 610.0
+    lines.go_on()
+    lines.write(1000, "score/FD 3")
+    assert capsys.readouterr().out == "      1.0 kimg  score/FD 3  ETA 0 min\n"  # 10 seconds, not 610
+
+
+def test_a_run_off_a_terminal_prints_lines_by_the_clock_and_in_its_scores(small_options, capsys, monkeypatch):
+    monkeypatch.setattr(Lines, "SILENCE", 0.0)
+    scored = {"extractor": "digits", "evaluate_images": 40, "evaluate_kimg": 0.192}
+    config = TrainConfig(**small_options | scored | {"trackers": "none", "log_kimg": 9.0})
+    train(config)
+    out = capsys.readouterr().out
+    lines = [line for line in out.splitlines() if " kimg  " in line]
+    assert len([line for line in lines if "ETA" in line]) >= 24 and "measuring a score" in out
