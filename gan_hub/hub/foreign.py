@@ -49,7 +49,7 @@ def of_file(path: Path) -> str:
 def of_folder(folder: Path, names: Collection[str] | None = None) -> str | None:
     """What a folder is that is no model, to follow its name and a colon; None for a model, damaged or not.
 
-    `names` are the files of the repository that it was downloaded from, where only some of them were.
+    `names` are the files of the repository that it was downloaded from, where it was; only some of them were.
     """
     if _is_model(folder):
         return None

@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import httpx
 
 from gan_hub.hub import foreign
@@ -63,7 +64,8 @@ def read_from(
     try:
         return read(folder)
     except LoadError as error:
-        instead = foreign.of_folder(folder, model and _names_on_hub(model, folder, **download)) if whole else None
+        names = [file.path for file in _files_on_hub(model, folder, **download)] if model else None
+        instead = foreign.of_folder(folder, names) if whole else None
         if instead is not None:
             raise LoadError(f"{model.repo_id if model else folder}: {instead}.") from error
         damaged = _damaged(folder)
@@ -82,10 +84,17 @@ def read_from(
 
 
 def download_file(repo_id: str, name: str, **download) -> Path:
-    """One file of a Hub repository; nothing else of it is fetched. `download` and errors as in `resolve`."""
-    path = _snapshot(repo_id, [name], **download, allow_patterns=[name]) / name
+    """One file of a Hub repository; nothing else of it is fetched. `download` and errors as in `resolve`.
+
+    Where the cache holds it in another size than the Hub, it is downloaded once more.
+    """
+    folder = _snapshot(repo_id, [name], **download, allow_patterns=[name])
+    path, model = folder / name, HubModel(repo_id, None)
     if not os.path.isfile(path):
         raise LoadError(f"{repo_id}: no {name} in it.")
+    sizes = {file.path: file.size for file in _files_on_hub(model, folder, **download)}
+    if path.stat().st_size != sizes.get(name, path.stat().st_size):
+        _download_again(model, folder, [name], **download)
     return path
 
 
@@ -200,12 +209,12 @@ def _download(repo_id: str, components: tuple[str, ...], variant: str | None = N
     return _snapshot(repo_id, needed, **download, allow_patterns=patterns + needed, ignore_patterns=ignored)
 
 
-def _names_on_hub(model: HubModel, folder: Path, cache_dir: str | os.PathLike | None = None, **_) -> list[str] | None:
-    """All files of the repository, of whose snapshot `folder` has some; None where the cache does not tell."""
+def _files_on_hub(model: HubModel, folder: Path, cache_dir: str | os.PathLike | None = None, **_) -> list[RepoFile]:
+    """All files of the repository, of whose snapshot `folder` has some; none where the cache does not tell."""
     try:
-        return [file.path for file in get_cached_repo_tree(model.repo_id, revision=folder.name, cache_dir=cache_dir)]
+        return get_cached_repo_tree(model.repo_id, revision=folder.name, cache_dir=cache_dir)
     except CachedRepoTreeNotFoundError:
-        return None
+        return []
 
 
 def _snapshot(repo_id: str, needed: list[str], **download) -> Path:

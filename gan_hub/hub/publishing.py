@@ -29,10 +29,9 @@ from gan_hub.loading import (
 
 WEIGHTS = re.compile(rf"(generator|discriminator)/{WEIGHTS_NAME}(?:\.(\w+))?\.safetensors")
 REFERENCE_NAME = "reference.safetensors"
+CONFIGS = {"generator/config.json", "discriminator/config.json"}
 # What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
-PARTS = {"judge.json", "concepts.safetensors", "segmentations.safetensors", "generator/config.json"} | {
-    "discriminator/config.json"
-}
+PARTS = {"judge.json", "concepts.safetensors", "segmentations.safetensors", *CONFIGS}
 SHOWN = {REFERENCE_NAME, "scores.json", "real_samples.png", "real_samples.json"}
 TRIES = 3  # where others push to the same repository meanwhile
 
@@ -62,7 +61,7 @@ def upload(
     try:
         with patience("api/repos/create"):
             repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        for left in reversed(range(TRIES)):
+        for _ in range(TRIES):
             there = _Repository.look(api, repo_id)
             try:
                 commit = api.create_commit(
@@ -74,8 +73,9 @@ def upload(
                 )
                 return commit.commit_url
             except HfHubHTTPError as error:
-                if error.response.status_code != 412 or not left:
+                if error.response.status_code != 412:
                     raise
+        raise LoadError(f"{repo_id}: others push to it, {TRIES} times in a row; nothing was changed, so push again.")
     except (HfHubHTTPError, HFValidationError, OSError, httpx.HTTPError) as error:
         why = "the Hub does not answer" if is_silence(error) else shown(str(error), 200)
         raise LoadError(f"{repo_id}: upload failed ({why}).") from error
@@ -141,7 +141,7 @@ class _Repository:
         entries = kept | {name: push.manifest.files[name] for name in push.names if name in push.manifest.files}
         manifest = as_json({"files": dict(sorted((name, entry) for name, entry in entries.items() if entry))})
         left_behind = {name for name in self.names if name in PARTS | SHOWN or WEIGHTS.fullmatch(name)}
-        left_behind |= self.names & (listed or {}).keys() - {CARD_NAME}
+        left_behind |= self.names & (listed or {}).keys() - {CARD_NAME, MANIFEST_NAME}
         gone = set() if listed is None else left_behind - kept.keys() - {*push.names}
         return [
             *(CommitOperationAdd(name, push.folder / name) for name in push.names),
@@ -198,11 +198,8 @@ class _Repository:
                 f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it cannot be told whether it is "
                 "this model's; delete it there, or push all weights of the model. Nothing was changed."
             )
-        theirs, ours = (
-            _tensors(data),
-            (read_bytes(push.folder / own, MAX_BYTES) for own in push.weights(name.split("/")[0])),
-        )
-        return entry if any(_are_the_same(theirs, _tensors(own)) for own in ours) else None
+        own = (read_bytes(push.folder / each, MAX_BYTES) for each in push.weights(name.split("/")[0]))
+        return entry if any(_are_the_same(_tensors(data), _tensors(each)) for each in own) else None
 
     def _download(self, name: str) -> Path:
         """A file as it is there: what the cache holds might be damaged, and decides here what is deleted."""
@@ -219,7 +216,7 @@ def _tensors(data: bytes) -> dict[str, torch.Tensor]:
 
 def _are_the_same(theirs: dict[str, torch.Tensor], ours: dict[str, torch.Tensor]) -> bool:
     """Whether the weights are the same, up to a cast of float32 to what the others are in."""
-    return theirs.keys() == ours.keys() and all(_is_the_same(theirs[name], ours[name]) for name in ours) and bool(ours)
+    return bool(ours) and theirs.keys() == ours.keys() and all(_is_the_same(theirs[name], ours[name]) for name in ours)
 
 
 def _is_the_same(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -70,6 +70,12 @@ def load_generator(source: str, **kwargs) -> dict:
     return {n: t.numpy() for n, t in DCGANGenerator.from_pretrained(source, **kwargs).state_dict().items()}
 
 
+def download(repo_id: str, name: str, **kwargs) -> bytes:
+    from gan_hub.hub.places import download_file
+
+    return download_file(repo_id, name, **kwargs).read_bytes()
+
+
 def save_and_push(folder: Path, target: Path, repo_id: str, **kwargs) -> None:
     from gan_hub import GANPipeline
 

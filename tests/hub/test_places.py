@@ -186,6 +186,16 @@ def test_a_network_alone_also_brings_its_damaged_download_back(hub, client, publ
         damage(tmp_path, GENERATOR)
 
 
+def test_half_a_file_in_the_cache_is_downloaded_again(hub, client, published, tmp_path):
+    content = client(act.download, "me/my-gan", GENERATOR, cache_dir=tmp_path)
+    (path,) = tmp_path.glob(f"models--me--my-gan/snapshots/*/{GENERATOR}")
+    os.truncate(path, 100)
+    assert client(act.download, "me/my-gan", GENERATOR, cache_dir=tmp_path) == content
+    hub.requests.clear()
+    assert client(act.download, "me/my-gan", GENERATOR, cache_dir=tmp_path) == content
+    assert hub.downloads() == []
+
+
 def test_force_download_fetches_everything_again(hub, client, published, tiny_pipeline, tmp_path):
     client(act.load, "me/my-gan", cache_dir=tmp_path)
     files = hub.downloads()
