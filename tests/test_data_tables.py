@@ -272,12 +272,12 @@ def test_bad_rows_of_a_hub_data_set_are_counted_and_name_no_file_of_this_machine
     rows += [cell(None, path) for path in (str(tmp_path / "private.png"), f"file://{tmp_path}/private.png", "gone.png")]
     hub.publish("me/shapes", rows, [0, 1, 0, 0, 2, 2, 2])
     found = load_images("me/shapes", 28, 1)
-    unreadable = ["row 4", "row 5", "row 6"]
+    elsewhere = ["row 4", "row 5", "row 6"]
     assert found.skipped == {
         "web page": ["row 0"],
         "empty": ["row 2"],
         "truncated": ["row 3"],
-        "unreadable": unreadable,
+        "elsewhere": elsewhere,
     }
     assert found.labels.tolist() == [1] and np.array_equal(found.images, pixels(1))
 

@@ -5,7 +5,7 @@ global batch and keeps its share: the union over processes is what one process w
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +76,13 @@ def load_data(config: TrainConfig) -> Data:
     try:
         held_out = _load(config, config.data, "test")
     except NoSuchSplit:
-        train, held_out = hold_out(train, min(config.held_out, len(train) // 5), config.seed)
+        count = min(config.held_out, len(train) // 5)
+        train, held_out = hold_out(train, count, config.seed) if count else (train, train.take(np.arange(0)))
     least = FIELDS["held_out"].metadata["low"]
     if len(held_out) < least:
         raise ValueError(
             f"data {config.data!r}: {len(held_out)} image(s) are held out for the judge, of {len(train)} to train on; it "
-            f"needs {least} or more."
+            f"needs {least} or more. Give a test split of so many, or {5 * least} images to put them aside from."
         )
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
@@ -110,9 +111,10 @@ def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
         return load_pairs(source, config.resolution, config.channels, split, strict=config.strict_data)
     images = load_images(source, config.resolution, config.channels, split, strict=config.strict_data)
     if not config.conditional:
-        return ImageSet(images.images, skipped=images.skipped)
+        return replace(images, labels=None, label_names=None)
     if images.labels is None:
-        raise ValueError(f"data {source!r} has no labels; set conditional to false, or use class sub-folders.")
+        why = " in its test split" * (split == "test") + f" ({'; '.join(images.notes)})" * bool(images.notes)
+        raise ValueError(f"data {source!r} has no labels{why}; set conditional to false, or use class sub-folders.")
     return images
 
 
