@@ -79,6 +79,9 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """(top row, the picture's part from there on) of about BAND_PIXELS each."""
     rows = max(1, BAND_PIXELS // max(1, image.width))
+    if rows >= image.height:
+        yield 0, image
+        return
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
@@ -102,11 +105,13 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _on_white(image: Image.Image, mode: str) -> Image.Image:
     """A picture with transparency in a `mode` without, laid on white."""
-    opaque = Image.new(mode, image.size)
+    opaque = None
     for top, band in _bands(image):
-        band = band.convert("RGBA")
-        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
-        opaque.paste(band.convert(mode), (0, top))
+        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band.convert("RGBA")).convert(mode)
+        if band.size == image.size:
+            return band
+        opaque = opaque or Image.new(mode, image.size)
+        opaque.paste(band, (0, top))
     return opaque
 
 

@@ -1,5 +1,6 @@
 """What a folder or a zip of pictures holds, found before any picture is decoded."""
 
+import functools
 import hashlib
 import os
 import re
@@ -20,6 +21,7 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".t
 IMAGE_SUFFIXES |= {".jp2", ".avif"}
 # Pictures that cannot be used: looked at as well, so that they are counted instead of quietly left out.
 COUNTED_SUFFIXES = {".heic", ".heif", ".svg", ".jxl", ".psd"}
+PICTURE_SUFFIXES = IMAGE_SUFFIXES | COUNTED_SUFFIXES
 # The MNIST family's files.
 IDX = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?", re.IGNORECASE)
 
@@ -62,7 +64,7 @@ def stamp(path: Path) -> str:
 
 def is_picture(name: str) -> bool:
     """Whether a file's name is that of a picture."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES | COUNTED_SUFFIXES
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
 
 
 def _may_be_data(name: str) -> bool:
@@ -86,12 +88,12 @@ class Tree:
     unreadable: list[Path]  # sub-folders
     unusable: list[tuple[str, str]]  # (name, kind) of what is neither: links that are not followed, pipes, devices
 
-    @property
+    @functools.cached_property
     def pictures(self) -> list[Path]:
         return [file for file in self.files if is_picture(file.name)]
 
     def ending(self, *suffixes: str) -> list[Path]:
-        return [file for file in self.files if file.suffix.lower() in suffixes]
+        return [file for file in self.files if file.name.lower().endswith(suffixes)]
 
 
 def walk(path: Path) -> Tree:
