@@ -17,6 +17,7 @@ from gan_hub.training.batches import (
     load_data,
 )
 from gan_hub.training.config import TrainConfig
+from tests.made_files import encoded, picture, write
 
 
 def batches_of(rank: int, processes: int, batch_size: int = 4, count: int = 10) -> Batches:
@@ -147,3 +148,48 @@ def test_a_conditional_run_on_data_without_labels_is_refused(tmp_path):
     np.savez(path, images=np.zeros((50, 28, 28), np.uint8))
     with pytest.raises(ValueError, match="has no labels; set conditional to false"):
         load_data(TrainConfig(data=str(path)))
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 19])
+def test_five_pictures_are_too_few_and_the_sentence_says_how_many_are_enough(tmp_path, count):
+    path = tmp_path / "few.npz"
+    np.savez(path, images=np.zeros((count, 28, 28), np.uint8))
+    with pytest.raises(
+        ValueError, match="held out for the judge.* needs 4 or more. Give a test split of so many, or 20"
+    ):
+        load_data(TrainConfig(data=str(path), conditional=False))
+    np.savez(path, images=np.zeros((20, 28, 28), np.uint8))
+    assert len(load_data(TrainConfig(data=str(path), conditional=False)).held_out) == 4
+
+
+def pictures_in(folder, **counts: int) -> str:
+    for seed, (name, count) in enumerate(counts.items()):
+        for number in range(count):
+            write(folder, {f"{name.replace('__', '/')}/{number}.png": encoded(picture(100 * seed + number))})
+    return str(folder)
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_validation_folder_is_what_a_run_holds_out_and_its_headline_says_so(tmp_path, conditional):
+    source = pictures_in(tmp_path, train__cat=6, train__dog=4, val__cat=2, val__dog=3)
+    write(tmp_path, {"train/cat/torn.png": b"", "stray.png": encoded(picture(9))})
+    data = load_data(TrainConfig(data=source, conditional=conditional))
+    assert (len(data.train), len(data.held_out)) == (10, 5)
+    classes = " classes: cat 6, dog 4;" if conditional else ""
+    assert data.train.report() == (
+        f"10 images of 28 × 28 × 1;{classes} split: folders train and val; 2 files skipped: 1 empty (train/cat/torn.png); "
+        "1 outside the folders (stray.png)."
+    )
+
+
+def test_what_a_run_without_a_test_split_holds_out_is_in_its_headline(tmp_path):
+    data = load_data(TrainConfig(data=pictures_in(tmp_path, cat=20, dog=10)))
+    assert data.train.report().endswith("split: none, so 6 images drawn at random are held out.")
+
+
+def test_a_test_split_without_labels_is_named(tmp_path):
+    source = pictures_in(tmp_path, train__cat=6, train__dog=4, test=4)
+    with pytest.raises(
+        ValueError, match=r"no labels in its test split \(no classes: 4 of 4 pictures lie outside cat and"
+    ):
+        load_data(TrainConfig(data=source))
