@@ -239,7 +239,7 @@ def test_precedence_is_dataset_json_then_metadata_then_a_csv_then_folders(stored
         files[name] = content
         source = stored(files, f"data{number}")
         assert set(seen(source)) == [{"3", "4"}, {"5", "6"}, {"7", "8"}, {"0", "1"}][number]
-    assert "metadata.csv is not asked for labels; metadata.jsonl is not asked" in load_images(source, 28, 1).report()
+    assert "metadata.csv, metadata.jsonl and z.csv not asked for labels" in load_images(source, 28, 1).report()
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "json"])
@@ -303,6 +303,19 @@ def test_a_table_about_something_else_leaves_the_folders_their_classes_and_is_to
 def test_a_damaged_table_of_labels_is_refused_with_a_sentence(stored, name, content, sentence):
     with pytest.raises(ValueError, match=sentence):
         load_images(stored(pictures("1.png", "2.png") | {name: content}), 28, 1)
+
+
+def test_a_csv_beside_each_picture_is_no_table_of_labels_and_costs_no_time(stored):
+    files = pictures(*(f"{name}/{number}.png" for name in "ab" for number in range(60)))
+    files |= {name.replace(".png", ".csv"): b"id,label\n1,x\n" for name in files}
+    found = load_images(stored(files), 28, 1)
+    assert found.label_names == ["a", "b"] and "120 .csv files are not asked for labels" in found.report()
+
+
+def test_a_text_about_a_picture_is_no_class(stored):
+    rows = "\n".join(f"{number}.png,{'a long caption ' * 20}{number}" for number in (1, 2))
+    found = load_images(stored(pictures("1.png", "2.png") | {"texts.csv": f"file,label\n{rows}".encode()}), 28, 1)
+    assert found.labels is None and "a class's name has at most 200 characters, and one here has 301" in found.report()
 
 
 def test_labels_kept_on_the_disk_are_those_of_the_table_as_it_is_now(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Small files that claim, or unpack to, more than there is memory are refused by their headers; honest large ones are read."""
 
+import contextlib
 import gzip
 import io
 import os
@@ -146,6 +147,19 @@ def test_honest_arrays_that_pack_well_or_are_large_are_read(tmp_path):
         limits.check_unpacked("x", 100, 101 * MB)
     np.savez_compressed(tmp_path / "white.npz", images=np.full((50_000, 28, 28), 255, np.uint8))
     assert len(load_images(str(tmp_path / "white.npz"), 28, 1, limit=3)) == 3
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv", "dataset.json"])
+def test_a_bomb_of_labels_is_refused_before_it_is_taken_apart(tmp_path, name):
+    for content in (b"{}\n" * 3_500_000, b" " * 65_000_000):
+        source = zipped(tmp_path / "data.zip", {"1.png": encoded(picture(1)), name: content})
+        tracemalloc.start()
+        try:
+            with contextlib.suppress(ValueError):
+                assert f"{name} is not used" in load_images(str(source), 28, 1).report()
+            assert tracemalloc.get_traced_memory()[1] < 120 * MB
+        finally:
+            tracemalloc.stop()
 
 
 # ----------------------------------------------------------------------------------------------- pictures

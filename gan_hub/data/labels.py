@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gan_hub.data.splits import side_of
+from gan_hub.data.limits import MAX_TABLE_ROWS
+from gan_hub.data.splits import listed, side_of
 from gan_hub.loading import parse_json, shown
 
 FILE_COLUMNS = (
@@ -30,6 +31,8 @@ LABEL_COLUMNS = ("label", "labels", "class", "target", "y", "fine_label", "class
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data set")
 # The first kind of file that has labels of these pictures is believed; then any other .csv, and then the folders.
 PRECEDENCE = ("dataset.json", "metadata.jsonl", "metadata.csv")
+MAX_TABLES = 100  # of other .csv files: where there are more, each belongs to a picture
+MAX_NAME = 200  # characters of a class's name; more are a text about the picture
 
 Row = tuple[str, object, object]  # a picture's name, its label, its split, as they are written
 
@@ -72,24 +75,25 @@ def read(tables: dict[str, Callable[[], bytes]], pictures: list[str]) -> tuple[L
     for name in sorted(tables):
         if rank(name) is not None and not any(part.startswith(".") for part in name.split("/")):
             by_rank[rank(name)].append(name)
-    unused: list[str] = []
+    match, unused = Pictures(pictures if by_rank else []), []
     for number in sorted(by_rank):
-        found = _joined({name: tables[name] for name in by_rank[number]}, pictures, unused)
+        if number == len(PRECEDENCE) and len(by_rank[number]) > MAX_TABLES:
+            unused.append(f"{len(by_rank[number]):,} .csv files are not asked for labels; they are too many")
+            break
+        found = _joined({name: tables[name] for name in by_rank[number]}, match, unused)
         if found is not None:
             later = sorted(name for other in by_rank if other > number for name in by_rank[other])
-            found.notes += [f"{name} is not asked for labels" for name in later[:3]]
+            found.notes += [f"{listed(later)} not asked for labels"] if later else []
             return found, unused
     return None, unused
 
 
-def _joined(tables: dict[str, Callable[[], bytes]], pictures: list[str], unused: list[str]) -> Labels | None:
+def _joined(tables: dict[str, Callable[[], bytes]], match: "Pictures", unused: list[str]) -> Labels | None:
     """The labels of all tables of one kind, or None; why one is of no use joins the `unused`."""
     joined, names = Labels(""), []
     for name, content in tables.items():
-        match = Pictures(pictures, name)
         try:
-            rows = _rows(name, content(), match)
-            _add(joined, name, rows, match)
+            _add(joined, name, _rows(name, content(), match), match)
         except NoLabels as reason:
             unused.append(f"{name} is not used ({reason})")
             continue
@@ -106,7 +110,7 @@ def _joined(tables: dict[str, Callable[[], bytes]], pictures: list[str], unused:
 def _add(joined: Labels, name: str, rows: list[Row], match: "Pictures") -> None:
     missing, seen = [], 0
     for given, value, split in rows:
-        picture = match(given)
+        picture = match(name, given)
         if picture is None:
             missing.append(given)
             continue
@@ -131,7 +135,10 @@ def _label(name: str, value: object) -> str | int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, (str, bool)):
-        return str(value).strip()
+        label = str(value).strip()
+        if len(label) > MAX_NAME:
+            raise NoLabels(f"a class's name has at most {MAX_NAME} characters, and one here has {len(label):,}")
+        return label
     if type(value) is not int:
         raise NoLabels(f"a class is a name or a whole number, and not {shown(value)}")
     if value < 0:
@@ -142,31 +149,30 @@ def _label(name: str, value: object) -> str | int | None:
 class Pictures:
     """The name of a picture in a table → its path in the source, or None."""
 
-    def __init__(self, pictures: list[str], table: str):
-        self.table, self.folder = table, posixpath.dirname(table)
+    def __init__(self, pictures: list[str]):
         self.all = set(pictures)
-        below = [picture for picture in pictures if picture.startswith(f"{self.folder}/")] if self.folder else pictures
         self.by_end: dict[str, list[str]] = defaultdict(list)
-        for picture in below or pictures:
+        for picture in pictures:
             base = posixpath.basename(picture)
             for end in {base, posixpath.splitext(base)[0]}:
                 self.by_end[end].append(picture)
 
-    def __call__(self, given: str) -> str | None:
-        name = posixpath.normpath(given.strip().replace("\\", "/"))
-        for place in (posixpath.join(self.folder, name), name):
+    def __call__(self, table: str, given: str) -> str | None:
+        """A path from the `table`'s folder or from the top, else the end of one picture's path, with or without its ending."""
+        name, folder = posixpath.normpath(given.strip().replace("\\", "/")), posixpath.dirname(table)
+        for place in (posixpath.join(folder, name), name):
             if place in self.all:
                 return place
-        candidates = self.by_end.get(posixpath.basename(name), [])
-        if len(candidates) > 1:
-            whole = [picture for picture in candidates if f"/{picture}".endswith(f"/{name}")]
-            candidates = whole or candidates
-        if len(candidates) > 1:
+        found = self.by_end.get(posixpath.basename(name), [])
+        for better in (lambda path: path.startswith(f"{folder}/"), lambda path: f"/{path}".endswith(f"/{name}")):
+            if len(found) > 1:
+                found = list(filter(better, found)) or found
+        if len(found) > 1:
             raise ValueError(
-                f"{self.table} names {shown(given)}, and {len(candidates)} pictures are called so "
-                f"({', '.join(candidates[:2])}); give their paths"
+                f"{table} names {shown(given)}, and {len(found)} pictures are called so ({', '.join(found[:2])}); give "
+                "their paths"
             )
-        return candidates[0] if candidates else None
+        return found[0] if found else None
 
 
 # ---------------------------------------------------------------------------------------------- formats
@@ -177,10 +183,12 @@ def _rows(name: str, content: bytes, match: Pictures) -> list[Row]:
     if rank(name) == 0:
         return _of_stylegan(name, content)
     if rank(name) == 1:
+        if content.count(b"\n") > MAX_TABLE_ROWS:
+            raise ValueError(f"{name} has more than {MAX_TABLE_ROWS:,} lines")
         lines = [line for line in content.splitlines() if line.strip()]
         return _of_columns([parse_json(Path(name), line) for line in lines])
     try:
-        return _of_csv(content.decode("utf-8-sig"), match)
+        return _of_csv(name, content.decode("utf-8-sig"), match)
     except (UnicodeDecodeError, csv.Error) as error:
         if rank(name) < len(PRECEDENCE):
             raise ValueError(f"{name} cannot be read ({error})") from error
@@ -219,10 +227,12 @@ def _of_columns(rows: list[dict]) -> list[Row]:
     return [(str(row.get(chosen[0]) or ""), row.get(chosen[1]), row.get(split)) for row in rows]
 
 
-def _of_csv(text: str, match: Pictures) -> list[Row]:
+def _of_csv(name: str, text: str, match: Pictures) -> list[Row]:
+    if text.count("\n") > MAX_TABLE_ROWS:
+        raise NoLabels(f"it has more than {MAX_TABLE_ROWS:,} lines")
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
-    if rows and len(rows[0]) == 2 and match(rows[0][0]) is not None:  # no line with the columns' names
+    if rows and len(rows[0]) == 2 and match(name, rows[0][0]) is not None:  # no line with the columns' names
         return [(row[0], row[1] if len(row) > 1 else None, None) for row in rows]
     return _of_columns([dict(zip(rows[0], row)) for row in rows[1:]] if rows else [])

@@ -5,7 +5,7 @@ picture has at most, `images.MAX_PIXELS` says.
 """
 
 MAX_FILE_BYTES = 200_000_000  # of one picture: a file, an archive's member, a table's cell
-MAX_TABLE_BYTES = 200_000_000  # of a file with labels; ImageNet's would have some 50 MB
+MAX_TABLE_BYTES, MAX_TABLE_ROWS = 64_000_000, 3_000_000  # of a file with labels; ImageNet's has 45 MB, and 1.3 million
 MAX_CLASSES = 10_000
 MAX_MAP_CLASSES = 256  # a map is kept in 8 bits
 MAX_NAMES_BYTES = 1_000_000  # of a file with the names of a map's classes

@@ -179,7 +179,7 @@ def _label_names(source: str, highest: int, own: list[str] | None, known: Sequen
     names = own or known
     most = len(names) if names else MAX_CLASSES
     if highest >= most:
-        raise ValueError(f"data {source!r}: label {highest} is in it, but there are at most {most} classes.")
+        raise ValueError(f"data {source!r}: label {shown(highest)} is in it, but there are at most {most} classes.")
     return list(names) if names else [str(label) for label in range(highest + 1)]
 
 

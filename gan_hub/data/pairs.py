@@ -291,10 +291,11 @@ def _class_file(source: str) -> tuple[str | None, bytes]:
             return None, b""
         return name, read_bytes(path / name, MAX_NAMES_BYTES)
     with zipfile.ZipFile(path) as zipped:
-        name = _least_deep(zipped.namelist())
+        members = {sources.plain(name): name for name in zipped.namelist()}
+        name = _least_deep(list(members))
         if name is None:
             return None, b""
-        with zipped.open(name) as file:
+        with zipped.open(members[name]) as file:
             return name, file.read(MAX_NAMES_BYTES)
 
 
