@@ -12,6 +12,7 @@ import yaml
 
 from gan_hub.augment import View, policy_columns
 from gan_hub.data import NAMED
+from gan_hub.data.refusals import is_hub_id
 from gan_hub.losses import ADVERSARIAL, MATCHING
 from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
 from gan_hub.models import ARCHITECTURES
@@ -50,6 +51,7 @@ class TrainConfig:
     resolution: int | list = option(28, "pixels a side, or [height, width]")
     channels: int = option(1, "1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity")
     conditional: bool = option(True, "use the data's labels")
+    balance_classes: bool = option(False, "each class is shown equally often, however many images it has")
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class")
     initial: str = option("", "a model whose weights both players start from: a folder, a bundled name, or a Hub id")
@@ -184,6 +186,8 @@ class TrainConfig:
             raise ValueError(
                 "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
             )
+        if self.balance_classes and not self.conditional:
+            raise ValueError("balance_classes=True is not allowed with conditional=False, which has no classes.")
         for option in ("generator", "discriminator"):
             self._check_network(option)
         if not self.name or set(self.name) & set("/\\ ") or self.name.startswith("."):
@@ -556,5 +560,5 @@ def parse_flag(name: str, text: str) -> object:
 
 def public_name(data: str) -> str:
     """What data are called where others read it: a known name or a Hub id as it is, else words instead of a path."""
-    is_public = data in NAMED or (data.count("/") == 1 and not Path(data).exists())
+    is_public = data in NAMED or (is_hub_id(data) and not Path(data).exists())
     return data if is_public else "your-data"

@@ -9,14 +9,17 @@ import torch
 from gan_hub import real_samples
 from gan_hub.data import ImageSet, load_images
 from gan_hub.training.batches import (
+    LABELS_GENERATOR,
     NOISE_DISCRIMINATOR,
     NOISE_GENERATOR,
+    ORDER,
     VIEW_DISCRIMINATOR,
     VIEW_GENERATOR,
     Batches,
+    generator_for,
     load_data,
 )
-from gan_hub.training.config import TrainConfig
+from gan_hub.training.config import TrainConfig, public_name
 from tests.made_files import encoded, picture, write
 
 
@@ -193,3 +196,53 @@ def test_a_test_split_without_labels_is_named(tmp_path):
         ValueError, match=r"no labels in its test split \(no classes: 4 of 4 pictures lie outside cat and"
     ):
         load_data(TrainConfig(data=source))
+
+
+def batches_of_unequal_classes(rank: int, processes: int, **options) -> Batches:
+    """90 images of class 0 and 10 of class 2, none of class 1; ten batches of ten an epoch."""
+    images = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((1, 28, 28, 1), np.uint8)
+    data = ImageSet(images, np.repeat([0, 2], [90, 10]), ["many", "none", "few"])
+    accelerator = SimpleNamespace(num_processes=processes, process_index=rank, device=torch.device("cpu"))
+    return Batches(data, TrainConfig(batch_size=10, seed=3, **options), 5, accelerator)
+
+
+def test_unequal_classes_can_be_balanced_and_are_as_the_data_have_them_otherwise():
+    for options, expected in (({}, [90, 0, 10]), ({"balance_classes": True}, [50, 0, 50])):
+        batches = batches_of_unequal_classes(0, 1, **options)
+        turns = [batches.reals(turn) for turn in range(20)]
+        shown = torch.cat([labels for _, labels in turns])
+        assert [torch.bincount(part, minlength=3).tolist() for part in shown.split(100)] == [expected, expected]
+        images = torch.cat([images[:, 0, 0, 0] for images, _ in turns])
+        assert torch.equal((images + 1) * 127.5 >= 89.5, shown == 2), "images and labels stay together"
+        told = torch.cat([batches.labels(turn) for turn in range(200)])
+        share = torch.bincount(told, minlength=3) / len(told)
+        assert torch.allclose(share, torch.tensor(expected) / 100, atol=0.05)
+
+
+def test_balanced_batches_are_shared_by_processes_and_new_in_each_epoch():
+    one = batches_of_unequal_classes(0, 1, balance_classes=True)
+    ranks = [batches_of_unequal_classes(rank, 2, balance_classes=True) for rank in range(2)]
+    for turn in (0, 13):
+        assert torch.equal(one.reals(turn)[0], torch.cat([rank.reals(turn)[0] for rank in ranks]))
+        assert torch.equal(one.labels(turn), torch.cat([rank.labels(turn) for rank in ranks]))
+    assert not torch.equal(one.reals(0)[0], one.reals(10)[0])
+
+
+def test_what_is_drawn_without_balance_has_not_changed():
+    batches = batches_of_unequal_classes(0, 1)
+    order = torch.randperm(100, generator=generator_for(3, ORDER, 0)).numpy()
+    assert np.array_equal(((batches.reals(0)[0][:, 0, 0, 0] + 1) * 127.5).round().numpy(), order[:10])
+    drawn = torch.randint(100, (10,), generator=generator_for(3, LABELS_GENERATOR, 4)).numpy()
+    assert batches.labels(4).tolist() == np.repeat([0, 2], [90, 10])[drawn].tolist()
+
+
+def test_balance_without_classes_is_refused():
+    with pytest.raises(
+        ValueError, match="balance_classes=True is not allowed with conditional=False, which has no classes"
+    ):
+        TrainConfig(balance_classes=True, conditional=False)
+
+
+@pytest.mark.parametrize("source", ["~/pics", "./pics", "../pics", "sets/pics.zip"])
+def test_a_path_is_never_taken_for_a_public_name(source):
+    assert public_name(source) == "your-data" and public_name("owner/name") == "owner/name"
