@@ -4,7 +4,7 @@ Shapes: N images, C channels (1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity), H
 in [-1, 1]; opacity −1 lets all of what lies behind through.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels → PIL mode
 NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map whose pixels are class numbers and not colours
 MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
+BAND_PIXELS = 4_000_000  # of a large picture, converted at a time: its intermediate forms have up to 8 bytes a channel
 
 
 class TooManyPixels(ValueError):
@@ -66,15 +67,9 @@ def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
     _check_pixels(image)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        array = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
-        peak = array.max(initial=0.0)
-        full = next(limit for limit in (1.0, 255.0, 65535.0, max(peak, 1.0)) if peak <= limit)
-        full = 65535.0 if image.mode.startswith("I;16") else full
-        image = Image.fromarray((array * (255.0 / full)).round().astype(np.uint8))
+        image = _eight_bits(image)
     elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        if not has_opacity(channels):
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = _on_white(image, MODES[channels]) if not has_opacity(channels) else image.convert("RGBA")
     if image.mode == "LAB":  # which Pillow turns into RGB, but not into L
         image = image.convert("RGB")
     return image.convert(MODES[channels])
@@ -86,6 +81,45 @@ def _check_pixels(image: Image.Image) -> None:
         raise ValueError(f"{image.width} × {image.height} pixels; a picture has at least one.")
     if image.width * image.height > MAX_PIXELS:
         raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """(top row, the picture's part from there on) of about BAND_PIXELS each."""
+    rows = max(1, BAND_PIXELS // max(1, image.width))
+    if rows >= image.height:
+        yield 0, image
+        return
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits, of 32-bit whole numbers or of floats, in the 8 bits that `normalise_pil` promises."""
+
+    def positive(band: Image.Image) -> np.ndarray:
+        return np.nan_to_num(np.asarray(band, dtype=np.float64)).clip(min=0)
+
+    if image.mode.startswith("I;16"):
+        full = 65535.0
+    else:
+        peak = max((positive(band).max(initial=0.0) for _, band in _bands(image)), default=0.0)
+        full = next(limit for limit in (1.0, 255.0, 65535.0, max(peak, 1.0)) if peak <= limit)
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, band in _bands(image):
+        grey[top : top + band.height] = (positive(band) * (255.0 / full)).round().astype(np.uint8)
+    return Image.fromarray(grey)
+
+
+def _on_white(image: Image.Image, mode: str) -> Image.Image:
+    """A picture with transparency in a `mode` without, laid on white."""
+    opaque = None
+    for top, band in _bands(image):
+        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band.convert("RGBA")).convert(mode)
+        if band.size == image.size:
+            return band
+        opaque = opaque or Image.new(mode, image.size)
+        opaque.paste(band, (0, top))
+    return opaque
 
 
 def has_opacity(channels: int) -> bool:

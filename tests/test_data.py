@@ -41,7 +41,7 @@ def test_sub_folders_are_classes_and_pixels_are_exact(stored):
     assert found.images.dtype == np.uint8 and found.labels.dtype == np.int64
     for image, seed in zip(found.images, (1, 3, 0, 4, 2)):  # in the order of the names
         assert np.array_equal(image, picture(seed))
-    assert found.skipped == {} and found.report() == "5 images of 28 × 28 × 1, 3 classes."
+    assert found.skipped == {} and found.report() == "5 images of 28 × 28 × 1; classes: a 2, b 2, c 1."
 
 
 def test_files_without_folders_have_no_labels(stored):
@@ -50,9 +50,19 @@ def test_files_without_folders_have_no_labels(stored):
     assert found.report() == "2 images of 28 × 28 × 1."
 
 
-def test_some_files_without_a_class_make_all_unlabelled(stored):
-    found = load_images(stored({**GOOD, "stray.png": encoded(picture(9))}), 28, 1)
-    assert (len(found), found.labels, found.label_names) == (6, None, None)
+@pytest.mark.parametrize("around", ["", "my-data/"])
+def test_one_stray_picture_beside_class_folders_is_left_out_and_told_and_the_classes_stay(stored, around):
+    files = {**{f"{around}{name}": content for name, content in GOOD.items()}, "stray.png": encoded(picture(9))}
+    found = load_images(stored(files), 28, 1)
+    assert (found.labels.tolist(), found.label_names) == ([0, 0, 1, 1, 2], ["a", "b", "c"])
+    assert found.skipped == {"outside the folders": ["stray.png"]}
+    assert found.report().endswith("classes: a 2, b 2, c 1; 1 file skipped: 1 outside the folders (stray.png).")
+
+
+def test_where_most_pictures_lie_beside_the_folders_there_are_no_classes_and_that_is_told(stored):
+    found = load_images(stored({**GOOD, **{f"{seed}.png": encoded(picture(seed)) for seed in range(10, 17)}}), 28, 1)
+    assert (len(found), found.labels, found.label_names, found.skipped) == (12, None, None, {})
+    assert found.report() == "12 images of 28 × 28 × 1; no classes: 7 of 12 pictures lie outside a, b and c."
 
 
 def test_one_folder_around_everything_is_no_class(stored):
@@ -153,12 +163,16 @@ def test_a_size_may_be_height_and_width(stored, tmp_path):
         load_images(source, [16], 3)
 
 
-def test_a_file_that_cannot_be_read_is_counted_as_damaged(tmp_path):
+def test_a_broken_link_and_a_pipe_are_counted_and_never_opened(tmp_path):
     write(tmp_path, GOOD)
-    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere")  # dangling: not a file
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "a" / "gone.txt").symlink_to(tmp_path / "nowhere")  # no picture, whatever it leads to
     os.mkfifo(tmp_path / "a" / "pipe.png")  # would block for ever if it were opened
+    (tmp_path / "b" / "endless.png").symlink_to("/dev/zero")
     (tmp_path / "a" / "folder.png").mkdir()
-    assert len(load_images(str(tmp_path), 28, 1)) == 5
+    found = load_images(str(tmp_path), 28, 1)
+    assert len(found) == 5
+    assert found.skipped == {"broken link": ["a/gone.png"], "not a file": ["a/pipe.png", "b/endless.png"]}
 
 
 @pytest.fixture
@@ -238,7 +252,7 @@ def test_a_file_whose_kind_cannot_be_asked_for_is_counted_as_unreadable(tmp_path
     assert load_images(str(tmp_path), 28, 1).skipped == {"unreadable": ["b/0.png"]}
 
 
-def test_links_to_files_are_files_and_links_to_folders_are_not_followed(tmp_path):
+def test_links_to_files_are_files_and_a_linked_sub_folder_is_not_followed_and_told(tmp_path):
     folder = write(tmp_path / "data", GOOD)
     elsewhere = write(tmp_path / "elsewhere", {"7.png": encoded(picture(7))})
     (folder / "a" / "7.png").symlink_to(elsewhere / "7.png")
@@ -248,6 +262,9 @@ def test_links_to_files_are_files_and_links_to_folders_are_not_followed(tmp_path
     found = load_images(str(tmp_path / "link"), 28, 1)
     assert (found.labels.tolist(), found.label_names) == ([0, 0, 0, 1, 1, 2], ["a", "b", "c"])
     assert np.array_equal(found.images[2], picture(7))
+    assert found.skipped == {"link to a folder": ["a/round/", "d/"]}
+    with pytest.raises(ValueError, match=r"a/round/ cannot be used \(link to a folder\), and 1 more"):
+        load_images(str(tmp_path / "link"), 28, 1, strict=True)
 
 
 def test_a_member_with_a_wrong_checksum_does_not_end_the_reading_of_a_zip(tmp_path):

@@ -79,6 +79,43 @@ def test_shards_are_joined_in_the_order_of_their_names_and_divided_by_split(tmp_
     assert np.array_equal(found.images, pixels(10, 11)) and found.labels.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("train", "test"), [("Train-0", "Val-0"), ("training/0", "validation/0"), ("train-0", "valid-0"), ("train", "dev")]
+)
+def test_a_validation_split_of_parquet_files_is_held_out_where_there_is_no_test(tmp_path, train, test):
+    hub_parquet(tmp_path / "set" / f"{train}.parquet", cells(0, 1), [0, 1])
+    hub_parquet(tmp_path / "set" / f"{test}.parquet", cells(2), [1])
+    assert np.array_equal(load_images(str(tmp_path / "set"), 28, 1).images, pixels(0, 1))
+    assert np.array_equal(load_images(str(tmp_path / "set"), 28, 1, "test").images, pixels(2))
+    assert (
+        load_images(str(tmp_path / "set"), 28, 1)
+        .report()
+        .endswith("classes of column kind: x 1, y 1, z 0; split: files train and validation.")
+    )
+
+
+def test_of_several_columns_of_labels_the_first_is_taken_and_told(tmp_path):
+    features = {"fine_label": datasets.ClassLabel(names=["oak", "elm", "cat"]), "img": datasets.Image()}
+    features["coarse_label"] = datasets.ClassLabel(names=["tree", "animal"])
+    columns = {"fine_label": [2, 0], "img": cells(0, 1), "coarse_label": [1, 0]}
+    table = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+    parquet.write_table(table.data.table, tmp_path / "cifar.parquet")
+    found = load_images(str(tmp_path / "cifar.parquet"), 28, 1)
+    assert found.labels.tolist() == [2, 0]
+    assert "classes of column fine_label, not of coarse_label: oak 1, elm 0, cat 1." in found.report()
+
+
+def test_rows_without_a_label_and_labels_that_are_texts_are_told(tmp_path):
+    images = [encoded(picture(seed)) for seed in (1, 2)]
+    for labels, told in (
+        ([0, None], "no classes: 1 of 2 images have no label"),
+        (["a", "b"], "no classes: the column label holds no whole numbers"),
+    ):
+        parquet.write_table(pyarrow.table({"jpg": images, "label": labels}), tmp_path / "plain.parquet")
+        found = load_images(str(tmp_path / "plain.parquet"), 28, 1)
+        assert found.labels is None and told in found.report()
+
+
 def test_without_any_name_of_a_split_all_is_train(tmp_path):
     for name, seed in (("a.parquet", 1), ("training.parquet", 2), ("tests_of_taste.parquet", 3)):
         hub_parquet(tmp_path / "set" / name, cells(seed))
@@ -272,12 +309,12 @@ def test_bad_rows_of_a_hub_data_set_are_counted_and_name_no_file_of_this_machine
     rows += [cell(None, path) for path in (str(tmp_path / "private.png"), f"file://{tmp_path}/private.png", "gone.png")]
     hub.publish("me/shapes", rows, [0, 1, 0, 0, 2, 2, 2])
     found = load_images("me/shapes", 28, 1)
-    unreadable = ["row 4", "row 5", "row 6"]
+    elsewhere = ["row 4", "row 5", "row 6"]
     assert found.skipped == {
         "web page": ["row 0"],
         "empty": ["row 2"],
         "truncated": ["row 3"],
-        "unreadable": unreadable,
+        "elsewhere": elsewhere,
     }
     assert found.labels.tolist() == [1] and np.array_equal(found.images, pixels(1))
 
@@ -307,6 +344,16 @@ def test_a_missing_split_and_a_missing_data_set_are_told_apart_also_without_a_ne
     hub.reached = True
     hub.publish("me/shapes", cells(3), split="test")
     assert np.array_equal(load_images("me/shapes", 28, 1, split="test").images, pixels(3))
+
+
+@pytest.mark.parametrize("split", ["validation", "valid", "val", "dev"])
+def test_a_hub_data_set_with_a_validation_split_holds_that_out_also_without_a_network(hub, split):
+    hub.publish("me/shapes", cells(0, 1), [0, 1])
+    hub.publish("me/shapes", cells(2), [2], split=split)
+    for hub.reached in (True, False):
+        assert np.array_equal(load_images("me/shapes", 28, 1).images, pixels(0, 1))
+        found = load_images("me/shapes", 28, 1, "test")
+        assert np.array_equal(found.images, pixels(2)) and f"split: {found.split}" in found.report()
 
 
 def test_a_stream_that_breaks_off_is_an_error_and_half_a_set_is_not_kept(hub, cache, monkeypatch):

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from gan_hub.data.pictures import Entry
-from gan_hub.data.sources import Listing, state_of
+from gan_hub.data.sources import Contents, Listing, state_of
 
 SIDE = 64  # pixels
 OVERSAMPLING = 4  # drawn so many times larger, then averaged: the antialiasing
@@ -402,7 +402,7 @@ def listing(split: str) -> Listing:
     def entries() -> Iterator[Entry]:
         return (Entry(f"avatar {index}", None, 0, partial(pixels, index)) for index in range(count))
 
-    return Listing(count, lambda: (entries(), None), state, keep=True)
+    return Listing(count, lambda: Contents(entries()), state, keep=True)
 
 
 def write(folder: Path, count: int, seed: int) -> None:

@@ -6,12 +6,16 @@ Shapes: N images, H × W resolution, C channels.
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gan_hub.loading import shown
+
 MEMORY_BYTES = 2_000_000_000  # a larger set stays on the disk and is read row by row
 CHUNK_BYTES = 64_000_000  # hashed at a time
+NAMED_CLASSES = 12  # more of them are told by their number alone
+NAMED_FILES = 3  # of each kind that was skipped
 
 
 class Rows:
@@ -45,7 +49,7 @@ class ImageSet:
 
     `maps`, uint8 (N, H, W), holds the semantic class of each pixel, whose names are `map_names`; or None. `images` is an
     array in memory, or, above `memory_bytes`, one on the disk (a memory map, or `Rows` of it), of which slices and rows
-    are read as they are asked for.
+    are read as they are asked for. How splits and labels were found say `split`, `labels_of` and `notes`, for `report`.
     """
 
     images: np.ndarray | Rows
@@ -55,6 +59,9 @@ class ImageSet:
     memory_bytes: int = MEMORY_BYTES
     maps: np.ndarray | None = None
     map_names: list[str] | None = None
+    split: str = ""
+    labels_of: str = ""  # the file or column they come from; "" where that is the plain thing
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -66,7 +73,7 @@ class ImageSet:
         stays = large and type(self.images) is not np.ndarray
         images = Rows(self.images, np.asarray(indices)) if stays else np.asarray(self.images[indices])
         maps = None if self.maps is None else self.maps[indices]
-        return ImageSet(images, labels, self.label_names, self.skipped, self.memory_bytes, maps, self.map_names)
+        return replace(self, images=images, labels=labels, maps=maps)
 
     def fingerprint(self) -> str:
         """sha256 (hex) of the bytes of all images, then of all labels, then of all maps; read a part at a time."""
@@ -80,18 +87,39 @@ class ImageSet:
         return digest.hexdigest()
 
     def report(self) -> str:
-        """One sentence: how many images, and what was skipped, by kind, with the first names."""
-        text = f"{len(self):,} images of {self.images.shape[2]} × {self.images.shape[1]} × {self.images.shape[3]}"
-        if self.label_names:
-            text += f", {len(self.label_names)} classes"
+        """One sentence: how many images, of which classes and split, and what was skipped, with the first names."""
+        parts = [f"{len(self):,} images of {self.images.shape[2]} × {self.images.shape[1]} × {self.images.shape[3]}"]
+        if self.labels is not None and self.label_names:
+            parts.append(self._classes())
         if self.map_names:
-            text += f", maps of {len(self.map_names)} classes"
+            parts[0] += f", maps of {len(self.map_names)} classes"
+        parts += [f"split: {self.split}"] if self.split else []
+        parts += [*self.notes, self.left_out]
+        return "; ".join(filter(None, parts)) + "."
+
+    @property
+    def left_out(self) -> str:
+        """How many files of the source are not among the images, by kind, with the first names; "" where there are none."""
+        total = sum(map(len, self.skipped.values()))
         kinds = [
-            f"{len(names)} {kind} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            f"{len(names)} {kind} ({', '.join(names[:NAMED_FILES])}{', …' if len(names) > NAMED_FILES else ''})"
             for kind, names in sorted(self.skipped.items())
         ]
-        total = sum(map(len, self.skipped.values()))
-        return text + (f"; {total} files skipped: {'; '.join(kinds)}." if kinds else ".")
+        return f"{total:,} file{'s' * (total > 1)} skipped: {'; '.join(kinds)}" if kinds else ""
+
+    def _classes(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(self.label_names)).tolist()
+        told = [f"{readable(name)} {count:,}" for name, count in zip(self.label_names, counts)]
+        of = f" of {self.labels_of}" if self.labels_of else ""
+        if len(told) <= NAMED_CLASSES:
+            return f"classes{of}: {', '.join(told)}"
+        fewest, most = counts.index(min(counts)), counts.index(max(counts))
+        return f"{len(told):,} classes{of}, from {told[fewest]} to {told[most]}"
+
+
+def readable(name: str) -> str:
+    """A name from outside as it is, or quoted and cut where it is long or would move a terminal's cursor."""
+    return name if name.isprintable() and len(name) <= 40 else shown(name, 40)
 
 
 def chunks(images: np.ndarray | Rows) -> Iterator[np.ndarray]:
@@ -112,6 +140,23 @@ def without(images: ImageSet, others: ImageSet) -> ImageSet:
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
     """(the rest, `count` images drawn without replacement): a test set for data that has none."""
     if not 0 < count < len(images):
-        raise ValueError(f"cannot hold out {count} of {len(images)} images.")
+        raise ValueError(f"cannot hold out {count} of {len(images)} images; at least one is held out, and one is left.")
     order = np.random.default_rng(seed).permutation(len(images))
-    return images.take(np.sort(order[count:])), images.take(np.sort(order[:count]))
+    whole = replace(images, split=f"{images.split or 'none'}, so {count:,} images drawn at random are held out")
+    return whole.take(np.sort(order[count:])), whole.take(np.sort(order[:count]))
+
+
+def balanced_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """int64 (N,): as many places of `labels` (N,), in which each class that occurs has its share, up to one, of the places.
+
+    The images of a large class are drawn without replacement; those of a small one come in turns, equally often up to one.
+    """
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    shares = [len(labels) // len(members)] * len(members)
+    for lucky in rng.permutation(len(members))[: len(labels) % len(members)]:
+        shares[lucky] += 1
+    parts = []
+    for places, share in zip(members, shares):
+        turns = [rng.permutation(places) for _ in range(-(-share // len(places)))]
+        parts.append(np.concatenate(turns)[:share])
+    return rng.permutation(np.concatenate(parts))

@@ -22,12 +22,14 @@ from filelock import FileLock
 
 from gan_hub.data.image_set import chunks
 from gan_hub.data.pictures import decoded
-from gan_hub.data.sources import Listing, NoSuchSplit
+from gan_hub.data.sources import Contents, Listing
+from gan_hub.data.splits import NoSuchSplit
 
 ROOT_VARIABLE = "GAN_HUB_CACHE"  # a folder; decoded sets lie in its sub-folder data
-VERSION = 1  # of what decoding means: raised when a change of it would change a pixel
+VERSION = 2  # of what decoding means: raised when a change of it would change a pixel, a label or a split
 
-Found = tuple[np.ndarray, list, list[str] | None, list]  # images, labels, names of the classes, unusable ones
+Found = tuple[np.ndarray, list, Contents]  # images, labels, and what else is told, without the entries
+TOLD = ("label_names", "split", "labels_of", "notes")  # of Contents
 
 
 def root(kind: str = "data") -> Path:
@@ -88,7 +90,8 @@ def _opened(folder: Path, state: str | None, check: bool = True) -> Found | None
         return None
     if about["missing"] is not None:
         raise NoSuchSplit(about["missing"])
-    return images, about["labels"], about["label_names"], [tuple(pair) for pair in about["unusable"]]
+    told = {name: about[name] for name in TOLD}
+    return images, about["labels"], Contents((), **told, unusable=[tuple(pair) for pair in about["unusable"]])
 
 
 def _digest(images: np.ndarray) -> str:
@@ -122,17 +125,19 @@ def _make(
                 f"make room there, or set {ROOT_VARIABLE} to a folder on another disk."
             )
     labels, unusable = [], []
-    about = {"state": state, "missing": None, "images": None, "label_names": None}
+    about = {"state": state, "missing": None, "images": None}
     with _said_in_a_sentence(source):
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new-"))
     try:
         try:
-            entries, about["label_names"] = listing.open()
+            contents = listing.open()
         except NoSuchSplit as error:
             about["missing"] = str(error)
         else:
-            rows = decoded(islice(entries, limit), size, channels, labels, unusable)
+            about |= {name: getattr(contents, name) for name in TOLD}
+            rows = decoded(islice(contents.entries, limit), size, channels, labels, unusable)
             about["images"] = _write(source, fresh / "images.npy", rows, (*size, channels))
+            unusable += contents.unusable
         about |= {"shape": [len(labels), *size, channels], "labels": labels, "unusable": unusable}
         with _said_in_a_sentence(source):
             whole = {"about": about, "sha256": _digest_of(json.loads(json.dumps(about)))}

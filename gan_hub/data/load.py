@@ -5,23 +5,23 @@ Shapes: N images, H × W resolution, C channels.
 
 import math
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from gan_hub.data import sources, tables
+from gan_hub.data import arrays, refusals, sources, tables
 from gan_hub.data.image_set import MEMORY_BYTES, ImageSet
 from gan_hub.data.kept import Found, kept
+from gan_hub.data.limits import MAX_CLASSES
 from gan_hub.data.pictures import decoded
-from gan_hub.data.sources import Listing
+from gan_hub.data.sources import Listing, Tree
 from gan_hub.images import height_width
+from gan_hub.loading import shown
 
-MAX_CLASSES = 10_000
 FOLDER_VARIABLE = "GAN_HUB_DATA"  # a folder with one sub-folder a named data set
 
 
@@ -53,7 +53,7 @@ NAMED = {
 
 
 def load_images(
-    source: str,
+    source: str | os.PathLike,
     resolution: int | Sequence[int],
     channels: int,
     split: str = "train",
@@ -64,14 +64,15 @@ def load_images(
 ) -> ImageSet:
     """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 to 4 `channels`.
 
-    `source` is a known name (mnist, fashion-mnist, avatars), a folder of images (class sub-folders become labels), a
-    .zip of the same, a .parquet file or a folder of them, a folder with idx files, an .npz (x_train, y_train, x_test,
-    y_test, or images, labels), or a Hub data set id. How a picture of another size or kind becomes an image,
-    `images.fit_pil` says; docs/data.md has all of it as tables. `limit` takes the first so many files or rows.
+    `source` is a known name (mnist, fashion-mnist, avatars), a folder of images (class sub-folders become labels, and so
+    does a dataset.json, metadata.jsonl or .csv), a .zip of the same, a .parquet file or a folder of them, a folder with
+    idx files, an .npz (x_train, y_train, x_test, y_test, or images, labels), or a Hub data set id. How a picture of
+    another size or kind becomes an image, `images.fit_pil` says; docs/data.md has all of it as tables. `limit` takes the
+    first so many files or rows. Where there is no test split, a validation split is one.
 
-    Files that cannot be used are skipped and counted; with `strict`, they are an error. Above `memory_bytes`, for a Hub
-    data set and for one that is drawn, the decoded images are kept on the disk (kept.py), and above it they also stay
-    there (`ImageSet`).
+    Files that cannot be used are skipped and counted (`ImageSet.left_out`); with `strict`, they are an error. Above
+    `memory_bytes`, for a Hub data set and for one that is drawn, the decoded images are kept on the disk (kept.py), and
+    above it they also stay there (`ImageSet`).
     Raises ValueError where nothing usable is found, NoSuchSplit where only the split is missing.
     """
     size = height_width(resolution)
@@ -79,24 +80,34 @@ def load_images(
         raise ValueError(f"split {split!r} is not allowed; choose train or test.")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ValueError(f"limit {limit!r} is not allowed; it is a whole number from 1, or None.")
+    source = expanded(source)
     known = NAMED.get(source, Named())
     if source in NAMED and known.drawn is None:
         source = _find_named(source)
     listing = known.drawn(split) if known.drawn is not None else _listing(source, split)
     row_bytes = size[0] * size[1] * channels
     if listing.keep or min(listing.count, limit or math.inf) * row_bytes > memory_bytes:
-        images, labels, own_names, unusable = kept(source, listing, size, channels, split, limit)
+        images, labels, told = kept(source, listing, size, channels, split, limit)
         images = images if images.nbytes > memory_bytes else np.array(images)
     else:
-        images, labels, own_names, unusable = _in_memory(listing, size, channels, limit)
+        images, labels, told = _in_memory(listing, size, channels, limit)
 
-    found = ImageSet(images, None, None, by_kind(source, unusable, strict), memory_bytes)
+    skipped = by_kind(source, told.unusable, strict)
+    found = ImageSet(images, None, None, skipped, memory_bytes, split=told.split, notes=told.notes)
     if len(found) == 0:
-        raise ValueError(f"data {source!r}: no usable image in it. {found.report()}")
-    if None not in labels:
-        found.labels = np.array(labels, dtype=np.int64)
-        found.label_names = _label_names(source, found.labels, own_names, known.label_names)
+        raise ValueError(f"data {source!r}: no usable image in it. {_nothing(source, found)}")
+    missing = sum(label is None for label in labels)
+    if missing == 0:
+        found.label_names = _label_names(source, max(labels), told.label_names, known.label_names)
+        found.labels, found.labels_of = np.array(labels, dtype=np.int64), told.labels_of
+    elif missing < len(labels):
+        found.notes = [*found.notes, f"no classes: {missing:,} of {len(labels):,} images have no label"]
     return found
+
+
+def expanded(source: str | os.PathLike) -> str:
+    """A source's name with ~ as the user's own folder."""
+    return os.path.expanduser(os.fspath(source))
 
 
 def by_kind(source: str, unusable: list[tuple[str, str]], strict: bool) -> dict[str, list[str]]:
@@ -114,55 +125,67 @@ def by_kind(source: str, unusable: list[tuple[str, str]], strict: bool) -> dict[
 def _listing(source: str, split: str) -> Listing:
     path = Path(source)
     try:
-        is_folder = path.is_dir()
-    except PermissionError as error:  # of a folder around it
-        raise ValueError(f"data {source!r}: it cannot be reached ({error.strerror}).") from error
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:  # no permission in a folder around it, or a name too long
+        raise ValueError(f"data {shown(source, 200)}: it cannot be reached ({error.strerror}).") from error
     if is_folder:
-        found = sources.idx(path, split)
-        if found is not None:
-            return found
-        files, unreadable = sources.walk(path)
-        pictures = [file for file in files if sources.is_picture(file.name)]
-        parquet = [file for file in files if file.suffix == ".parquet"]
-        if parquet and not pictures:
-            return sources.with_unreadable(path, tables.parquet(path, parquet, split), unreadable)
-        return sources.folder(path, split, pictures, unreadable)
+        return _in_folder(sources.walk(path), split)
     if path.is_file():
-        if path.suffix == ".zip":
+        if path.suffix.lower() == ".zip":
             return sources.archive(path, split)
-        if path.suffix == ".npz":
-            return sources.npz(path, split)
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".npz":
+            return arrays.npz(path, split)
+        if path.suffix.lower() == ".parquet":
             return tables.parquet(path, [path], split)
-    elif re.fullmatch(r"[\w.-]+/[\w.-]+", source) and not path.exists():
+    if is_there:
+        raise ValueError(refusals.unfit(source))
+    if refusals.is_hub_id(source):
         return tables.hub(source, split)
-    raise ValueError(
-        f"data {source!r}: no such folder, .zip, .parquet or .npz; known names: {', '.join(NAMED)}; "
-        "or a Hub id (owner/name)."
-    )
+    raise ValueError(refusals.absent(source, NAMED))
+
+
+def _in_folder(tree: Tree, split: str) -> Listing:
+    found = arrays.idx(tree, split)
+    if found is not None:
+        return found
+    parquet = tree.ending(".parquet")
+    if parquet and not tree.pictures:
+        return sources.with_unreadable(tree, tables.parquet(tree.path, parquet, split))
+    return sources.folder(tree, split)
+
+
+def _nothing(source: str, found: ImageSet) -> str:
+    """What a source without a usable image has instead."""
+    if found.skipped:
+        return found.report()
+    path = Path(source)
+    if path.is_dir():
+        return refusals.instead(file.name for file in sources.walk(path).files)
+    return refusals.instead(sources.members(path)) if path.suffix.lower() == ".zip" else found.report()
 
 
 def _in_memory(listing: Listing, size: tuple[int, int], channels: int, limit: int | None) -> Found:
-    entries, names = listing.open()
+    contents = listing.open()
     labels, unusable = [], []
     images = np.empty((listing.count, *size, channels), np.uint8)
-    for row, pixels in enumerate(decoded(islice(entries, limit), size, channels, labels, unusable)):
+    entries = islice(contents.entries, listing.count if limit is None else min(limit, listing.count))
+    for row, pixels in enumerate(decoded(entries, size, channels, labels, unusable)):
         images[row] = pixels
-    return images[: len(labels)], labels, names, unusable
+    return images[: len(labels)], labels, replace(contents, entries=(), unusable=[*unusable, *contents.unusable])
 
 
-def _label_names(source: str, labels: np.ndarray, own: list[str] | None, known: Sequence[str] | None) -> list[str]:
+def _label_names(source: str, highest: int, own: list[str] | None, known: Sequence[str] | None) -> list[str]:
     """One name a class: the source's own, else the known set's, else numbers. Raises ValueError where a label has none."""
-    names, classes = own or known, int(labels.max()) + 1
+    names = own or known
     most = len(names) if names else MAX_CLASSES
-    if classes > most:
-        raise ValueError(f"data {source!r}: label {classes - 1} is in it, but there are at most {most} classes.")
-    return list(names) if names else [str(label) for label in range(classes)]
+    if highest >= most:
+        raise ValueError(f"data {source!r}: label {shown(highest)} is in it, but there are at most {most} classes.")
+    return list(names) if names else [str(label) for label in range(highest + 1)]
 
 
 def _find_named(name: str) -> str:
     root = os.environ.get(FOLDER_VARIABLE)
-    for place in ([str(Path(root) / name)] if root else []) + list(NAMED[name].places):
+    for place in ([str(Path(expanded(root)) / name)] if root else []) + list(NAMED[name].places):
         if Path(place).is_dir():
             arrays = sorted(Path(place).glob("*.npz"))
             return str(arrays[0]) if arrays else place

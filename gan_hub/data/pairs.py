@@ -7,6 +7,7 @@ Shapes: N pairs, H × W resolution, C channels.
 """
 
 import json
+import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +17,20 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_hub.data import sources
+from gan_hub.data import refusals, sources
 from gan_hub.data.image_set import ImageSet
-from gan_hub.data.load import by_kind
+from gan_hub.data.limits import MAX_MAP_CLASSES, MAX_NAMES_BYTES
+from gan_hub.data.load import by_kind, expanded
 from gan_hub.data.pictures import Entry, content_or_kind, made_or_kind
-from gan_hub.data.sources import Listing, NoSuchSplit
+from gan_hub.data.sources import Contents, Listing
+from gan_hub.data.splits import NoSuchSplit
 from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width
+from gan_hub.loading import read_bytes
 
-MAX_CLASSES = 256  # a map is kept in 8 bits
 MARK, FOLDERS = "_labels", ("images", "labels")
 CLASS_FILES = ("classes.json", "classes.txt")
-CLASS_FILE_BYTES = 1_000_000
+NO_CLASS = 255  # what the pixels of no class are called in many data sets
+BAND = 256  # rows of a map whose numbers are looked at together
 
 
 class Half(NamedTuple):
@@ -47,10 +51,16 @@ class Halves:
     maps: dict[str, Half] = field(default_factory=dict)
     unusable: list[tuple[str, str]] = field(default_factory=list)  # (name, kind)
     bad: set[str] = field(default_factory=set)  # pairs that an unusable half has already spoilt
+    told: Contents = field(default_factory=lambda: Contents(()))  # of the splits
 
 
 def load_pairs(
-    source: str, resolution: int | Sequence[int], channels: int, split: str = "train", *, strict: bool = False
+    source: str | os.PathLike,
+    resolution: int | Sequence[int],
+    channels: int,
+    split: str = "train",
+    *,
+    strict: bool = False,
 ) -> ImageSet:
     """The pairs of `source`, a folder or a .zip, with `maps` uint8 (N, H, W) of classes and their `map_names`.
 
@@ -65,33 +75,42 @@ def load_pairs(
     size = height_width(resolution)
     if split not in ("train", "test"):
         raise ValueError(f"split {split!r} is not allowed; choose train or test.")
+    source = expanded(source)
     halves = _read(_listing(source, split), size, channels)
     pairs = _paired(halves)
     skipped = by_kind(source, halves.unusable, strict)
     if not pairs:
-        nothing = ImageSet(np.empty((0, *size, channels), np.uint8), skipped=skipped)
+        nothing = ImageSet(np.empty((0, *size, channels), np.uint8), skipped=skipped, notes=halves.told.notes)
         raise ValueError(
             f"data {source!r}: no usable pair in it; a pair is NAME.jpg and NAME{MARK}.png, or two files of the same name "
             f"in {FOLDERS[0]}/ and {FOLDERS[1]}/. {nothing.report()}"
         )
-    colours, classes = _classes(source, [*halves.maps.values(), *_maps_of_the_other_split(source, split, size)])
+    colours, classes, last = _classes(source, [*halves.maps.values(), *_maps_of_the_other_split(source, split, size)])
     raw = np.stack([half.pixels for _, half in pairs])
     return ImageSet(
         np.stack([picture.pixels for picture, _ in pairs]),
         skipped=skipped,
         maps=(raw if colours is None else np.searchsorted(colours, raw)).astype(np.uint8),
-        map_names=_names(source, classes),
+        map_names=_names(source, classes, last),
+        split=halves.told.split,
+        notes=halves.told.notes,
     )
 
 
 def shared_name(name: str) -> tuple[str, bool]:
-    """(what a picture and its map have in common, whether it is the map) of a path with / between the parts."""
+    """(what a picture and its map have in common, whether it is the map) of a path with / between the parts.
+
+    images, labels and _labels may be written in capitals as well.
+    """
     *folders, stem = PurePosixPath(name).with_suffix("").parts
-    inside = FOLDERS[1] in folders
-    if inside:
-        last = len(folders) - 1 - folders[::-1].index(FOLDERS[1])
-        folders[last] = FOLDERS[0]
-    return "/".join([*folders, stem.removesuffix(MARK)]), inside or stem.endswith(MARK)
+    low = [folder.lower() for folder in folders]
+    inside = FOLDERS[1] in low
+    for kind in FOLDERS[inside:]:
+        if kind in low:  # the last folder of that name is the one that says what the file is
+            folders[len(low) - 1 - low[::-1].index(kind)] = FOLDERS[0]
+            break
+    marked = stem.lower().endswith(MARK)
+    return "/".join([*folders, stem[: -len(MARK)] if marked else stem]), inside or marked
 
 
 # ----------------------------------------------------------------------------------------------- reading
@@ -100,18 +119,20 @@ def shared_name(name: str) -> tuple[str, bool]:
 def _listing(source: str, split: str) -> Listing:
     path = Path(source)
     if path.is_dir():
-        files, unreadable = sources.walk(path)
-        return sources.folder(path, split, [file for file in files if sources.is_picture(file.name)], unreadable)
-    if path.is_file() and path.suffix == ".zip":
-        return sources.archive(path, split)
-    raise ValueError(f"data {source!r}: no such folder or .zip; pairs of pictures and maps come from these alone.")
+        return sources.folder(sources.walk(path), split, classes=False)
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return sources.archive(path, split, classes=False)
+    beginning = refusals.unfit(source) if path.exists() else f"data {source!r}: no such folder or .zip."
+    raise ValueError(f"{beginning.rstrip('.')}; pairs of pictures and maps come from a folder or a .zip alone.")
 
 
 def _read(listing: Listing, size: tuple[int, int], channels: int | None) -> Halves:
     """All halves, each decoded once; without `channels` the maps alone."""
     found = Halves()
-    entries, _ = listing.open()
-    for entry in entries:
+    contents = listing.open()
+    found.told = contents
+    found.unusable += contents.unusable
+    for entry in contents.entries:
         key, is_map = shared_name(entry.name)
         if not is_map and channels is None:
             continue
@@ -142,8 +163,8 @@ def _map_or_kind(entry: Entry, size: tuple[int, int]) -> Half | str:
             return "map stored with loss"
         upright = fit_map(image, None)
         coloured = upright.mode not in NUMBERED
-        whole, fitted = (_numbers(picture, coloured) for picture in (upright, fit_map(upright, size)))
-        return Half(entry.name, upright.size, fitted, np.unique(whole), coloured)
+        fitted = _numbers(fit_map(upright, size), coloured)
+        return Half(entry.name, upright.size, fitted, _values(upright, coloured), coloured)
 
     return _made(entry, make)
 
@@ -158,6 +179,15 @@ def _numbers(image: Image.Image, coloured: bool) -> np.ndarray:
     if not coloured:
         return np.asarray(image).astype(np.int32)
     return np.asarray(image.convert("RGB")).astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+
+
+def _values(image: Image.Image, coloured: bool) -> np.ndarray:
+    """All numbers that occur in a map, in order; a band of it at a time, as a whole one may take ten times its own memory."""
+    values = np.empty(0, np.int32)
+    for top in range(0, image.height, BAND):
+        band = image.crop((0, top, image.width, min(top + BAND, image.height)))
+        values = np.union1d(values, _numbers(band, coloured))
+    return values
 
 
 # ---------------------------------------------------------------------------------------------- matching
@@ -193,8 +223,8 @@ def _maps_of_the_other_split(source: str, split: str, size: tuple[int, int]) -> 
         return []
 
 
-def _classes(source: str, maps: list[Half]) -> tuple[np.ndarray | None, int]:
-    """(the colours in order, or None where pixels are class numbers; how many classes there are)."""
+def _classes(source: str, maps: list[Half]) -> tuple[np.ndarray | None, int, int]:
+    """(the colours in order, or None where pixels are class numbers; how many classes there are; the last below 255)."""
     kinds = {half.coloured: half.name for half in maps}
     if len(kinds) == 2:
         raise ValueError(
@@ -203,58 +233,70 @@ def _classes(source: str, maps: list[Half]) -> tuple[np.ndarray | None, int]:
     coloured, values = True in kinds, np.empty(0, np.int32)
     for half in maps:
         values = np.union1d(values, half.values)
-        if coloured and len(values) > MAX_CLASSES:
+        if coloured and len(values) > MAX_MAP_CLASSES:
             raise ValueError(
                 f"data {source!r}: with {half.name} its maps have {len(values):,} colours, but a class has one, and there are "
-                f"at most {MAX_CLASSES}; save maps without antialiasing and without loss (PNG, not JPEG)."
+                f"at most {MAX_MAP_CLASSES}; save maps without antialiasing and without loss (PNG, not JPEG)."
             )
-        if not coloured and not 0 <= values[0] <= values[-1] < MAX_CLASSES:
+        if not coloured and not 0 <= values[0] <= values[-1] < MAX_MAP_CLASSES:
             wrong = values[0] if values[0] < 0 else values[-1]
             raise ValueError(
-                f"data {source!r}: {half.name} has the class {wrong}; classes are numbers from 0 to {MAX_CLASSES - 1}."
+                f"data {source!r}: {half.name} has the class {wrong}; classes are numbers from 0 to {MAX_MAP_CLASSES - 1}."
             )
-    return (values, len(values)) if coloured else (None, int(values[-1]) + 1)
+    if coloured:
+        return values, len(values), len(values) - 1
+    return None, int(values[-1]) + 1, int(max(values[values < NO_CLASS], default=-1))
 
 
 # ------------------------------------------------------------------------------------------------- names
 
 
-def _names(source: str, classes: int) -> list[str]:
-    """One name a class: those of the source's file, of which there may be more than occur, else numbers."""
+def _names(source: str, classes: int, last: int) -> list[str]:
+    """One name a class: those of the source's file, of which there may be more than occur, else numbers.
+
+    `last` is the last class below 255: where 255 follows on a gap, it marks pixels of no class, unless 256 have names.
+    """
     try:
         name, content = _class_file(source)
-        if name is None:
-            return [str(number) for number in range(classes)]
-        text = content.decode("utf-8")
-        names = (
-            json.loads(text) if name.endswith(".json") else [line.strip() for line in text.splitlines() if line.strip()]
-        )
+        names = [str(number) for number in range(classes)] if name is None else _read_names(name, content)
     except (ValueError, RecursionError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"data {source!r}: the names of its classes cannot be read ({error}).") from error
-    valid = isinstance(names, list) and all(isinstance(n, str) and 0 < len(n) <= 200 and n.isprintable() for n in names)
-    if not valid or len(set(names)) != len(names) or not classes <= len(names) <= MAX_CLASSES:
+    marked = classes == NO_CLASS + 1 and last < NO_CLASS - 1
+    if marked and (name is None or not isinstance(names, list) or len(names) < classes):
         raise ValueError(
-            f"data {source!r}: {name} holds {classes} to {MAX_CLASSES} different names, one for each class of the maps."
+            f"data {source!r}: its maps hold {NO_CLASS}, which marks pixels of no class in many data sets and would be a "
+            f"class here, of {classes}; the others end at {last}. Give those pixels the number {last + 1}, as a class of "
+            f"their own."
+        )
+    valid = isinstance(names, list) and all(isinstance(n, str) and 0 < len(n) <= 200 and n.isprintable() for n in names)
+    if not valid or len(set(names)) != len(names) or not classes <= len(names) <= MAX_MAP_CLASSES:
+        raise ValueError(
+            f"data {source!r}: {name} holds {classes} to {MAX_MAP_CLASSES} different names, one for each class of the maps."
         )
     return names
+
+
+def _read_names(name: str, content: bytes) -> list[str]:
+    text = content.decode("utf-8")
+    return json.loads(text) if name.endswith(".json") else [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _class_file(source: str) -> tuple[str | None, bytes]:
     """(name, content) of the class file that lies least deep in the source, or (None, nothing)."""
     path = Path(source)
     if path.is_dir():
-        names = [file.relative_to(path).as_posix() for file in sources.walk(path)[0]]
+        names = [file.relative_to(path).as_posix() for file in sources.walk(path).files]
         name = _least_deep(names)
         if name is None:
             return None, b""
-        with open(path / name, "rb") as file:
-            return name, file.read(CLASS_FILE_BYTES)
+        return name, read_bytes(path / name, MAX_NAMES_BYTES)
     with zipfile.ZipFile(path) as zipped:
-        name = _least_deep(zipped.namelist())
+        members = {sources.plain(name): name for name in zipped.namelist()}
+        name = _least_deep(list(members))
         if name is None:
             return None, b""
-        with zipped.open(name) as file:
-            return name, file.read(CLASS_FILE_BYTES)
+        with zipped.open(members[name]) as file:
+            return name, file.read(MAX_NAMES_BYTES)
 
 
 def _least_deep(names: list[str]) -> str | None:

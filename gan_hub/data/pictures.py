@@ -13,11 +13,11 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from gan_hub.data.limits import MAX_FILE_BYTES, TooLarge
 from gan_hub.images import TooManyPixels, fit_pil
 
 Made = TypeVar("Made")
 
-MAX_FILE_BYTES = 200_000_000
 # Formats that Pillow decodes by itself. Not among them: EPS, for which it would start another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
@@ -48,6 +48,10 @@ class Entry:
     label: int | None
     size: int  # bytes
     read: Callable[[], bytes | np.ndarray]  # the file, or pixels (H, W) or (H, W, C)
+
+
+class Elsewhere(ValueError):
+    """A row that names a file which does not belong to its table."""
 
 
 def decoded(
@@ -84,8 +88,10 @@ def content_or_kind(entry: Entry) -> bytes | np.ndarray | str:
         content = entry.read()
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError):
         return "damaged"  # in its archive
-    except MemoryError:
+    except (MemoryError, TooLarge):
         return "too large"
+    except Elsewhere:
+        return "elsewhere"
     except Exception:  # permissions, a broken disk, a password, a vanished address
         return "unreadable"
     return "too large" if isinstance(content, bytes) and len(content) > MAX_FILE_BYTES else content

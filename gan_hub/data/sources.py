@@ -1,28 +1,41 @@
-"""What a folder, a zip, an .npz or idx files hold, found before any picture is decoded."""
+"""What a folder or a zip of pictures holds, found before any picture is decoded."""
 
-import gzip
+import functools
 import hashlib
 import os
+import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
+from gan_hub.data import labels
+from gan_hub.data.layout import Plan, plan
+from gan_hub.data.limits import MAX_TABLE_BYTES, TooLarge
 from gan_hub.data.pictures import Entry
+from gan_hub.loading import read_bytes
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 IMAGE_SUFFIXES |= {".jp2", ".avif"}
 # Pictures that cannot be used: looked at as well, so that they are counted instead of quietly left out.
 COUNTED_SUFFIXES = {".heic", ".heif", ".svg", ".jxl", ".psd"}
+PICTURE_SUFFIXES = IMAGE_SUFFIXES | COUNTED_SUFFIXES
+# The MNIST family's files.
+IDX = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?", re.IGNORECASE)
 
 
-class NoSuchSplit(ValueError):
-    """The data set exists, but not the part of it that was asked for."""
+@dataclass
+class Contents:
+    """The entries of one split, and what is told of them."""
+
+    entries: Iterable[Entry]
+    label_names: list[str] | None = None
+    split: str = ""  # what was taken for the splits; "" where there are none
+    labels_of: str = ""  # the file or column the labels come from; "" where it is the plain thing
+    notes: list[str] = field(default_factory=list)  # what else is to be known of how splits and labels were found
+    unusable: list[tuple[str, str]] = field(default_factory=list)  # (name, kind) of what is no entry
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,7 @@ class Listing:
     """What a source holds. Nothing is decoded before `open` is called and its entries are gone through."""
 
     count: int | None  # entries at most; None where only reading tells
-    open: Callable[[], tuple[Iterable[Entry], list[str] | None]]  # the entries, and the names of the classes
+    open: Callable[[], Contents]
     state: Callable[[], str | None]  # another text where the source has changed; None where that cannot be found out
     keep: bool = False  # fetching it again is slow: what was decoded is kept on the disk whatever its size
 
@@ -49,45 +62,13 @@ def stamp(path: Path) -> str:
     return f"{path} {status.st_size} {status.st_mtime_ns}"
 
 
-# ----------------------------------------------------------------------------------------- image files
-
-
-def plan(files: list[str], split: str) -> tuple[list[tuple[str, int | None]], list[str] | None]:
-    """((file, label) of the split, all class names) of image files given by their paths, with / between the parts.
-
-    Top folders "train" and "test" are splits where there are any, else all is "train". The next folder is the class.
-    One folder around everything, and a class without others, say nothing and do not count. The classes are those of
-    all splits, so that a label means the same in each. Hidden files, such as macOS leaves in archives, are no images.
-    A folder that cannot be read, given as its path with / at the end, is planned as a file in it would be: its class
-    keeps its number. Where it is a split, nothing is known of its classes.
-    Raises NoSuchSplit where the test split is asked for and there is none.
-    """
-    parts = {file: file.split("/") for file in files}
-    parts = {file: p for file, p in parts.items() if not any(part.startswith(".") for part in p)}
-    splits = {"train", "test"}
-    while parts and len({p[0] for p in parts.values()} - splits) == len({p[0] for p in parts.values()}) == 1:
-        if min(map(len, parts.values())) == 1:
-            break
-        parts = {file: p[1:] for file, p in parts.items()}
-    if any(p[0] in splits for p in parts.values() if len(p) > 1):
-        sides = {file: (p[0], p[1:]) for file, p in parts.items() if p[0] in splits}
-    else:
-        sides = {file: ("train", p) for file, p in parts.items()}
-    classes = {file: p[0] if len(p) > 1 else None for file, (_, p) in sides.items()}
-    chosen = sorted(file for file, (side, _) in sides.items() if side == split)
-    if not chosen and split == "test":
-        raise NoSuchSplit("the data has no test split (no folder named test).")
-    found = {classes[file] for file, (_, p) in sides.items() if p != [""]}
-    if None in found or len(found) < 2:
-        return [(file, None) for file in chosen], None
-    names = sorted(found)
-    numbers = {name: number for number, name in enumerate(names)}
-    return [(file, numbers.get(classes[file])) for file in chosen], names
-
-
 def is_picture(name: str) -> bool:
     """Whether a file's name is that of a picture."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES | COUNTED_SUFFIXES
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+
+
+def _may_be_data(name: str) -> bool:
+    return is_picture(name) or Path(name).suffix.lower() == ".parquet" or IDX.fullmatch(name) is not None
 
 
 def is_hidden(file: Path, folder: Path) -> bool:
@@ -95,162 +76,170 @@ def is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
-def walk(path: Path) -> tuple[list[Path], list[Path]]:
-    """(files, sub-folders that cannot be read) at any depth in the folder `path`, without the hidden ones.
+# ----------------------------------------------------------------------------------------- image files
 
-    Links to files are files, links to folders are not followed. Raises ValueError where `path` itself cannot be read.
+
+@dataclass
+class Tree:
+    """What lies in a folder at any depth, without the hidden files, in the order of the names."""
+
+    path: Path
+    files: list[Path]
+    unreadable: list[Path]  # sub-folders
+    unusable: list[tuple[str, str]]  # (name, kind) of what is neither: links that are not followed, pipes, devices
+
+    @functools.cached_property
+    def pictures(self) -> list[Path]:
+        return [file for file in self.files if is_picture(file.name)]
+
+    def ending(self, *suffixes: str) -> list[Path]:
+        return [file for file in self.files if file.name.lower().endswith(suffixes)]
+
+
+def walk(path: Path) -> Tree:
+    """Everything in the folder `path`. Raises ValueError where `path` itself cannot be read.
+
+    Links to files are files, links to folders are not followed: they may lead anywhere, and round in a ring.
     """
     errors: list[OSError] = []
-    files = [Path(place, name) for place, _, names in os.walk(path, onerror=errors.append) for name in names]
+    files, unusable = [], []
+    for place, folders, names in os.walk(path, onerror=errors.append):
+        files += [Path(place, name) for name in names]
+        unusable += [(Path(place, name), "link to a folder") for name in folders if os.path.islink(Path(place, name))]
     unreadable = {Path(error.filename): error for error in errors}
     if path in unreadable:
         raise ValueError(f"data {str(path)!r}: the folder cannot be read ({unreadable[path].strerror}).")
-    files = sorted(file for file in files if not is_hidden(file, path) and _may_be_file(file))
-    return files, sorted(place for place in unreadable if not is_hidden(place, path))
+    kinds = {file: _other_kind(file) for file in files if not is_hidden(file, path)}
+    unusable += [(file, kind) for file, kind in kinds.items() if kind is not None and _may_be_data(file.name)]
+    told = sorted((_name(file, path, kind), kind) for file, kind in unusable if not is_hidden(file, path))
+    readable = sorted(file for file, kind in kinds.items() if kind is None)
+    return Tree(path, readable, sorted(place for place in unreadable if not is_hidden(place, path)), told)
 
 
-def _may_be_file(path: Path) -> bool:
-    """Whether it is a file, or keeps that to itself: then reading it will tell."""
+def _other_kind(path: Path) -> str | None:
+    """None for a file, or for what keeps to itself whether it is one: then reading it will tell."""
     try:
-        return path.is_file()
+        return None if path.is_file() else "not a file" if path.exists() else "broken link"
     except OSError:
-        return True
+        return None
 
 
-def _folder_name(place: Path, path: Path) -> str:
-    return f"{place.relative_to(path).as_posix()}/"
+def _name(place: Path, path: Path, kind: str = "link to a folder") -> str:
+    return place.relative_to(path).as_posix() + "/" * (kind == "link to a folder")
 
 
-def with_unreadable(path: Path, listing: Listing, unreadable: list[Path]) -> Listing:
-    """`listing` of the folder `path`, and after its entries one for each `unreadable` sub-folder, to be counted."""
-    if not unreadable:
-        return listing
-    missed = [Entry(_folder_name(place, path), None, 0, place.read_bytes) for place in unreadable]  # which fails
+def with_unreadable(tree: Tree, listing: Listing) -> Listing:
+    """`listing` of the folder, and after its entries one for each sub-folder that cannot be read, to be counted."""
+    missed = [Entry(_name(place, tree.path), None, 0, place.read_bytes) for place in tree.unreadable]  # which fails
 
-    def open_() -> tuple[Iterable[Entry], list[str] | None]:
-        entries, names = listing.open()
-        return chain(entries, missed), names
+    def open_() -> Contents:
+        contents = listing.open()
+        return replace(contents, entries=chain(contents.entries, missed), unusable=[*contents.unusable, *tree.unusable])
 
-    return Listing(
-        listing.count + len(missed), open_, lambda: state_of([listing.state(), *(entry.name for entry in missed)])
-    )
+    extra = [*(entry.name for entry in missed), *(f"{name} {kind}" for name, kind in tree.unusable)]
+    return Listing(listing.count + len(missed), open_, lambda: state_of([listing.state(), *extra]))
 
 
-def folder(path: Path, split: str, files: list[Path], unreadable: list[Path]) -> Listing:
-    """Image `files` in the folder `path`; its `unreadable` sub-folders are entries as well, which cannot be used."""
-    found = [file.relative_to(path).as_posix() for file in files]
-    chosen, names = plan(found + [_folder_name(place, path) for place in unreadable], split)
+def folder(tree: Tree, split: str, classes: bool = True) -> Listing:
+    """The pictures in a folder; its unreadable sub-folders are entries as well, which cannot be used."""
+    path = tree.path
+    names = [file.relative_to(path).as_posix() for file in tree.pictures]
+    tables = {
+        file.relative_to(path).as_posix(): partial(read_bytes, file, MAX_TABLE_BYTES)
+        for file in (tree.ending(".json", ".jsonl", ".csv", ".tsv") if classes else ())
+    }
+    planned = _planned(path, names, [_name(place, path) for place in tree.unreadable], tables, split, classes)
+    planned.left_out += tree.unusable
 
     def entries() -> Iterator[Entry]:
-        for name, label in chosen:
+        for name, label in planned.chosen:
             try:
                 size = (path / name).stat().st_size
             except OSError:
                 size = 0  # gone since; reading it will tell
             yield Entry(name, label, size, (path / name).read_bytes)
 
-    return Listing(len(chosen), lambda: (entries(), names), lambda: state_of(stamp(path / name) for name, _ in chosen))
+    return Listing(
+        len(planned.chosen),
+        lambda: _contents(entries(), planned),
+        lambda: state_of(chain((stamp(path / name) for name, _ in planned.chosen), _said(planned))),
+    )
 
 
-def _member(zipped: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """The bytes of a zip's member; a bomb that says it is of a small `size` is unpacked no further than that."""
-    with zipped.open(name) as file:
-        return file.read(size + 1)  # one more, so that the end is reached and the checksum compared
+def _planned(
+    path: Path, pictures: list[str], unreadable: list[str], tables: dict, split: str, classes: bool = True
+) -> Plan:
+    try:
+        table, unused = labels.read(tables, pictures) if classes else (None, [])
+    except ValueError as error:
+        raise ValueError(
+            f"data {str(path)!r}: {str(error).rstrip('.')}; put that right, or move the file elsewhere, and the folders "
+            "are the classes."
+        ) from error
+    planned = plan(pictures + unreadable, split, table, classes)
+    planned.notes += unused
+    return planned
 
 
-def archive(path: Path, split: str) -> Listing:
+def _contents(entries: Iterable[Entry], planned: Plan) -> Contents:
+    return Contents(entries, planned.names, planned.split, planned.labels_of, planned.notes, planned.left_out)
+
+
+def _said(planned: Plan) -> Iterator[str]:
+    """What a plan says besides the files it chose, as lines of a state."""
+    yield f"{planned.names} {planned.split} {planned.labels_of} {planned.notes} {planned.left_out}"
+    yield " ".join(str(label) for _, label in planned.chosen)
+
+
+def archive(path: Path, split: str, classes: bool = True) -> Listing:
     """A .zip of image files, which is read and never unpacked to the disk."""
 
     def opened() -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise ValueError(f"data {path}: not a readable zip ({error}).") from error
 
     with opened() as zipped:
-        sizes = {info.filename: info.file_size for info in zipped.infolist() if not info.is_dir()}
-    chosen, names = plan([name for name in sizes if is_picture(name)], split)
+        infos = {plain(info.filename): info for info in zipped.infolist() if not info.is_dir()}
+    tables = {name: partial(_table, path, info) for name, info in infos.items() if labels.rank(name) is not None}
+    planned = _planned(path, [name for name in infos if is_picture(name)], [], tables, split, classes)
 
     def entries() -> Iterator[Entry]:
         with opened() as zipped:
-            for name, label in chosen:
-                yield Entry(name, label, sizes[name], partial(_member, zipped, name, sizes[name]))
+            for name, label in planned.chosen:
+                size = infos[name].file_size
+                yield Entry(name, label, size, partial(member, zipped, infos[name].filename, size))
 
-    return Listing(len(chosen), lambda: (entries(), names), lambda: stamp(path))
-
-
-# ---------------------------------------------------------------------------------------------- arrays
-
-
-def arrays(images: np.ndarray, labels: np.ndarray | None, files: list[Path]) -> Listing:
-    """uint8 images (N, H, W) or (N, H, W, C) with 1 to 4 channels and whole-number labels, read from `files`."""
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (2,), (3,), (4,)):
-        raise ValueError(
-            f"image arrays are uint8 (N, H, W) or (N, H, W, C) with 1 to 4 channels, not {images.dtype} {images.shape}."
-        )
-    if 0 in images.shape[1:3]:
-        raise ValueError(f"data {files[0]}: an image has at least one pixel, but the array's shape is {images.shape}.")
-    images = images[..., None] if images.ndim == 3 else images
-    if labels is not None:
-        if labels.size != len(images):  # (N,), or (N, 1) as in CIFAR's files
-            raise ValueError(f"{len(images)} images, but labels of shape {labels.shape}.")
-        if labels.dtype.kind not in "iu":
-            raise ValueError(f"labels are whole numbers from 0, not {labels.dtype}.")
-        if labels.min(initial=0) < 0:
-            raise ValueError(f"labels are whole numbers from 0, not from {labels.min()}.")
-    numbers = [None] * len(images) if labels is None else labels.reshape(len(images)).tolist()
-
-    def entries() -> Iterator[Entry]:
-        for row, label in enumerate(numbers):
-            yield Entry(f"row {row}", label, 0, partial(images.__getitem__, row))
-
-    return Listing(len(images), lambda: (entries(), None), lambda: state_of(map(stamp, files)))
+    return Listing(
+        len(planned.chosen),
+        lambda: _contents(entries(), planned),
+        lambda: state_of([stamp(path), *_said(planned)]),
+    )
 
 
-def npz(path: Path, split: str) -> Listing:
-    """An .npz with x_train, y_train, x_test, y_test, or with images and labels; labels may be missing."""
-    return arrays(*_read_npz(path, split), [path])
+def plain(name: str) -> str:
+    r"""A zip member's name with / between its parts, also where a tool of Windows has written \ there."""
+    return name.replace("\\", "/")
 
 
-def _read_npz(path: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
+def members(path: Path) -> list[str]:
+    """Names of all files in a zip."""
+    with zipfile.ZipFile(path) as zipped:
+        return [plain(info.filename) for info in zipped.infolist() if not info.is_dir()]
+
+
+def member(zipped: zipfile.ZipFile, name: str, size: int) -> bytes:
+    """The bytes of a zip's member; a bomb that says it is of a small `size` is unpacked no further than that."""
+    with zipped.open(name) as file:
+        return file.read(size + 1)  # one more, so that the end is reached and the checksum compared
+
+
+def _table(path: Path, info: zipfile.ZipInfo) -> bytes:
+    if info.file_size > MAX_TABLE_BYTES:
+        raise TooLarge(f"{info.filename} has {info.file_size:,} bytes, and at most {MAX_TABLE_BYTES:,} are allowed")
     try:
-        with np.load(path, allow_pickle=False) as found:
-            if f"x_{split}" in found:
-                return found[f"x_{split}"], found[f"y_{split}"] if f"y_{split}" in found else None
-            if "x_train" in found or (split == "test" and "images" in found):
-                raise NoSuchSplit(f"data {path}: no array x_{split} in it.")
-            if "images" in found:
-                return found["images"], found["labels"] if "labels" in found else None
-            raise ValueError(f"arrays x_{split} or images are expected, found {', '.join(found)}")
-    except NoSuchSplit:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"data {path}: not usable ({error}).") from error
-
-
-def idx(path: Path, split: str) -> Listing | None:
-    """The MNIST family's idx files in a folder, plain or gzipped; None where it has none."""
-    prefixes = {"train": "train", "test": "t10k"}
-    if not any(_idx_file(path, prefix, "images-idx3") for prefix in prefixes.values()):
-        return None
-    files = [_idx_file(path, prefixes[split], kind) for kind in ("images-idx3", "labels-idx1")]
-    if files[0] is None:
-        raise NoSuchSplit(f"data {path}: no {prefixes[split]}-images-idx3-ubyte in it.")
-    found = [file for file in files if file is not None]
-    return arrays(*([_idx_array(file) for file in found] + [None])[:2], found)
-
-
-def _idx_file(path: Path, prefix: str, kind: str) -> Path | None:
-    return next(iter(sorted(path.glob(f"{prefix}-{kind}-ubyte*"))), None)
-
-
-def _idx_array(path: Path) -> np.ndarray:
-    """An idx file of unsigned bytes: 0, 0, 8, number of dimensions, each dimension as a big-endian uint32, the bytes."""
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if data[:3] != b"\0\0\x08":
-            raise ValueError("not an idx file of bytes")
-        shape = np.frombuffer(data, ">u4", count=data[3], offset=4).astype(int)
-        return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
-    except (ValueError, EOFError, OSError, IndexError, zlib.error) as error:
-        raise ValueError(f"data {path}: damaged idx file ({error}).") from error
+        with zipfile.ZipFile(path) as zipped:
+            return member(zipped, info.filename, info.file_size)
+    except Exception as error:  # a wrong checksum, a password, an unknown packing
+        raise ValueError(f"{info.filename} cannot be read ({error})") from error

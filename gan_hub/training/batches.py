@@ -5,7 +5,7 @@ global batch and keeps its share: the union over processes is what one process w
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 
 from gan_hub import real_samples, segmentations
 from gan_hub.augment import View, flip_horizontally, noise_sigma
-from gan_hub.data import ImageSet, NoSuchSplit, hold_out, load_images, load_pairs, without
+from gan_hub.data import ImageSet, NoSuchSplit, balanced_order, hold_out, load_images, load_pairs, without
 from gan_hub.images import from_uint8, height_width
 from gan_hub.loading import Manifest
 from gan_hub.training.config import FIELDS, TrainConfig
@@ -76,12 +76,13 @@ def load_data(config: TrainConfig) -> Data:
     try:
         held_out = _load(config, config.data, "test")
     except NoSuchSplit:
-        train, held_out = hold_out(train, min(config.held_out, len(train) // 5), config.seed)
+        count = min(config.held_out, len(train) // 5)
+        train, held_out = hold_out(train, count, config.seed) if count else (train, train.take(np.arange(0)))
     least = FIELDS["held_out"].metadata["low"]
     if len(held_out) < least:
         raise ValueError(
             f"data {config.data!r}: {len(held_out)} image(s) are held out for the judge, of {len(train)} to train on; it "
-            f"needs {least} or more."
+            f"needs {least} or more. Give a test split of so many, or {5 * least} images to put them aside from."
         )
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
@@ -110,9 +111,13 @@ def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
         return load_pairs(source, config.resolution, config.channels, split, strict=config.strict_data)
     images = load_images(source, config.resolution, config.channels, split, strict=config.strict_data)
     if not config.conditional:
-        return ImageSet(images.images, skipped=images.skipped)
+        return replace(images, labels=None, label_names=None)
     if images.labels is None:
-        raise ValueError(f"data {source!r} has no labels; set conditional to false, or use class sub-folders.")
+        why = " in its test split" * (split == "test") + f" ({'; '.join(images.notes)})" * bool(images.notes)
+        remedy = ", or move it elsewhere, and some of the others are held out" * (split == "test")
+        raise ValueError(
+            f"data {source!r} has no labels{why}; set conditional to false, or use class sub-folders{remedy}."
+        )
     return images
 
 
@@ -151,12 +156,21 @@ class Batches:
         self.process = accelerator.process_index
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
+        # Indices whose classes are those that fakes are told: as often as the data have them, or each equally often.
+        self._told_of = self._order_of_epoch(0) if config.balance_classes else np.arange(len(data))
 
     def _order_of_epoch(self, epoch: int) -> np.ndarray:
+        """Indices (N,) of the images in the order in which an epoch shows them."""
+        if self.config.balance_classes:
+            rng = np.random.default_rng(_hashed(self.seed, ORDER, epoch))
+            return balanced_order(self.data.labels, rng)
         return torch.randperm(len(self.data), generator=generator_for(self.seed, ORDER, epoch)).numpy()
 
     def reals(self, turn: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Images (n, C, H, W) in [-1, 1] and what is told of them; each image once an epoch, in a new order."""
+        """Images (n, C, H, W) in [-1, 1] and what is told of them; each image once an epoch, in a new order.
+
+        With `balance_classes`, each class as often as any other instead.
+        """
         positions = np.arange(turn * self.batch_size, (turn + 1) * self.batch_size)[self.rows]
         indices = np.array([self._order(int(p) // len(self.data))[p % len(self.data)] for p in positions])
         labels, images = self._told(indices), from_uint8(self.data.images[indices])
@@ -190,9 +204,10 @@ class Batches:
         return second.to(self.device, self.dtype), share.to(self.device, self.dtype)
 
     def labels(self, turn: int) -> torch.Tensor | None:
-        """What both players are told in the generator's turn, drawn as often as the data has it."""
+        """What both players are told in the generator's turn, drawn as often as the reals show it."""
         generator = generator_for(self.seed, LABELS_GENERATOR, turn)
-        told = self._told(torch.randint(len(self.data), (self.batch_size,), generator=generator).numpy()[self.rows])
+        drawn = torch.randint(len(self.data), (self.batch_size,), generator=generator).numpy()[self.rows]
+        told = self._told(self._told_of[drawn])
         if self.config.takes_maps and self.config.flip:
             u = torch.rand(self.batch_size, 1, generator=generator)[self.rows]
             told = flip_horizontally(told[:, None], u.to(self.device))[:, 0]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gan_hub.augment import View
 from gan_hub.data import NAMED
+from gan_hub.data.refusals import is_hub_id
 from gan_hub.hub.places import bundled
 from gan_hub.loading import shown
 from gan_hub.losses import ADVERSARIAL, MATCHING
@@ -62,6 +63,7 @@ class TrainConfig:
     resolution: int | list = option(NETWORKS, 28, "pixels a side, or [height, width]")
     channels: int = option(NETWORKS, 1, "1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity")
     conditional: bool = option(NETWORKS, True, "use the data's labels")
+    balance_classes: bool = option(RUN, False, "each class is shown equally often, however many images it has")
     generator: dict = option(NETWORKS, {}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option(NETWORKS, {}, "further arguments of the discriminator class", needs_two=True)
     initial: str = option(
@@ -533,7 +535,7 @@ def typed(name: str, value: object) -> object:
 
 def public_name(data: str) -> str:
     """What data are called where others read it: a known name or a Hub id as it is, else words instead of a path."""
-    is_public = data in NAMED or (data.count("/") == 1 and not Path(data).exists())
+    is_public = data in NAMED or (is_hub_id(data) and not Path(data).exists())
     return data if is_public else "your-data"
 
 

@@ -27,6 +27,8 @@ def check_together(config: "TrainConfig") -> None:
         raise ValueError(
             f"decay_kimg={config.decay_kimg} is not allowed; it is at most total_kimg, {config.total_kimg}: choose less."
         )
+    if config.balance_classes and not config.conditional:
+        raise ValueError("balance_classes=True is not allowed with conditional=False, which has no classes.")
     _game(config)
     _extractor(config)
     _scores(config)

@@ -9,14 +9,18 @@ import torch
 from gan_hub import real_samples
 from gan_hub.data import ImageSet, load_images
 from gan_hub.training.batches import (
+    LABELS_GENERATOR,
     NOISE_DISCRIMINATOR,
     NOISE_GENERATOR,
+    ORDER,
     VIEW_DISCRIMINATOR,
     VIEW_GENERATOR,
     Batches,
+    generator_for,
     load_data,
 )
-from gan_hub.training.config import TrainConfig
+from gan_hub.training.config import TrainConfig, public_name
+from tests.made_files import encoded, picture, write
 
 
 def batches_of(rank: int, processes: int, batch_size: int = 4, count: int = 10) -> Batches:
@@ -147,3 +151,98 @@ def test_a_conditional_run_on_data_without_labels_is_refused(tmp_path):
     np.savez(path, images=np.zeros((50, 28, 28), np.uint8))
     with pytest.raises(ValueError, match="has no labels; set conditional to false"):
         load_data(TrainConfig(data=str(path)))
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 19])
+def test_five_pictures_are_too_few_and_the_sentence_says_how_many_are_enough(tmp_path, count):
+    path = tmp_path / "few.npz"
+    np.savez(path, images=np.zeros((count, 28, 28), np.uint8))
+    with pytest.raises(
+        ValueError, match="held out for the judge.* needs 4 or more. Give a test split of so many, or 20"
+    ):
+        load_data(TrainConfig(data=str(path), conditional=False))
+    np.savez(path, images=np.zeros((20, 28, 28), np.uint8))
+    assert len(load_data(TrainConfig(data=str(path), conditional=False)).held_out) == 4
+
+
+def pictures_in(folder, **counts: int) -> str:
+    for seed, (name, count) in enumerate(counts.items()):
+        for number in range(count):
+            write(folder, {f"{name.replace('__', '/')}/{number}.png": encoded(picture(100 * seed + number))})
+    return str(folder)
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_validation_folder_is_what_a_run_holds_out_and_its_headline_says_so(tmp_path, conditional):
+    source = pictures_in(tmp_path, train__cat=6, train__dog=4, val__cat=2, val__dog=3)
+    write(tmp_path, {"train/cat/torn.png": b"", "stray.png": encoded(picture(9))})
+    data = load_data(TrainConfig(data=source, conditional=conditional))
+    assert (len(data.train), len(data.held_out)) == (10, 5)
+    classes = " classes: cat 6, dog 4;" if conditional else ""
+    assert data.train.report() == (
+        f"10 images of 28 × 28 × 1;{classes} split: folders train and val; 2 files skipped: 1 empty (train/cat/torn.png); "
+        "1 outside the folders (stray.png)."
+    )
+
+
+def test_what_a_run_without_a_test_split_holds_out_is_in_its_headline(tmp_path):
+    data = load_data(TrainConfig(data=pictures_in(tmp_path, cat=20, dog=10)))
+    assert data.train.report().endswith("split: none, so 6 images drawn at random are held out.")
+
+
+def test_a_test_split_without_labels_is_named(tmp_path):
+    source = pictures_in(tmp_path, train__cat=6, train__dog=4, test=4)
+    with pytest.raises(
+        ValueError, match=r"no labels in its test split \(no classes: 4 of 4 pictures lie outside cat and"
+    ):
+        load_data(TrainConfig(data=source))
+
+
+def batches_of_unequal_classes(rank: int, processes: int, **options) -> Batches:
+    """90 images of class 0 and 10 of class 2, none of class 1; ten batches of ten an epoch."""
+    images = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((1, 28, 28, 1), np.uint8)
+    data = ImageSet(images, np.repeat([0, 2], [90, 10]), ["many", "none", "few"])
+    accelerator = SimpleNamespace(num_processes=processes, process_index=rank, device=torch.device("cpu"))
+    return Batches(data, TrainConfig(batch_size=10, seed=3, **options), 5, accelerator)
+
+
+def test_unequal_classes_can_be_balanced_and_are_as_the_data_have_them_otherwise():
+    for options, expected in (({}, [90, 0, 10]), ({"balance_classes": True}, [50, 0, 50])):
+        batches = batches_of_unequal_classes(0, 1, **options)
+        turns = [batches.reals(turn) for turn in range(20)]
+        shown = torch.cat([labels for _, labels in turns])
+        assert [torch.bincount(part, minlength=3).tolist() for part in shown.split(100)] == [expected, expected]
+        images = torch.cat([images[:, 0, 0, 0] for images, _ in turns])
+        assert torch.equal((images + 1) * 127.5 >= 89.5, shown == 2), "images and labels stay together"
+        told = torch.cat([batches.labels(turn) for turn in range(200)])
+        share = torch.bincount(told, minlength=3) / len(told)
+        assert torch.allclose(share, torch.tensor(expected) / 100, atol=0.05)
+
+
+def test_balanced_batches_are_shared_by_processes_and_new_in_each_epoch():
+    one = batches_of_unequal_classes(0, 1, balance_classes=True)
+    ranks = [batches_of_unequal_classes(rank, 2, balance_classes=True) for rank in range(2)]
+    for turn in (0, 13):
+        assert torch.equal(one.reals(turn)[0], torch.cat([rank.reals(turn)[0] for rank in ranks]))
+        assert torch.equal(one.labels(turn), torch.cat([rank.labels(turn) for rank in ranks]))
+    assert not torch.equal(one.reals(0)[0], one.reals(10)[0])
+
+
+def test_what_is_drawn_without_balance_has_not_changed():
+    batches = batches_of_unequal_classes(0, 1)
+    order = torch.randperm(100, generator=generator_for(3, ORDER, 0)).numpy()
+    assert np.array_equal(((batches.reals(0)[0][:, 0, 0, 0] + 1) * 127.5).round().numpy(), order[:10])
+    drawn = torch.randint(100, (10,), generator=generator_for(3, LABELS_GENERATOR, 4)).numpy()
+    assert batches.labels(4).tolist() == np.repeat([0, 2], [90, 10])[drawn].tolist()
+
+
+def test_balance_without_classes_is_refused():
+    with pytest.raises(
+        ValueError, match="balance_classes=True is not allowed with conditional=False, which has no classes"
+    ):
+        TrainConfig(balance_classes=True, conditional=False)
+
+
+@pytest.mark.parametrize("source", ["~/pics", "./pics", "../pics", "sets/pics.zip"])
+def test_a_path_is_never_taken_for_a_public_name(source):
+    assert public_name(source) == "your-data" and public_name("owner/name") == "owner/name"

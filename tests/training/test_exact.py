@@ -18,9 +18,9 @@ from gan_hub.training.stopping import Stopped, StopSignal
 
 GAMES = {
     "recommended": {},
-    "hinge, ada, noise, two steps": {
+    "hinge, ada, noise, two steps, balanced classes": {
         "loss": "hinge", "r2_gamma": 0.5, "augment": "ada", "ada_kimg": 0.5, "ada_target": 0.0, "flip": True,
-        "instance_noise": 0.1, "instance_noise_kimg": 0.2, "discriminator_steps": 2,
+        "instance_noise": 0.1, "instance_noise_kimg": 0.2, "discriminator_steps": 2, "balance_classes": True,
     },
     "path length, shared fakes, batch norm": {
         "path_length_weight": 2.0, "share_fakes": True, "r1_gamma": 0.0, "discriminator": {"base_channels": 4},
