@@ -35,12 +35,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
-    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole."""
+    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
+    for path in [*fresh.rglob("*"), fresh]:
+        fsync(path)
     old = folder.with_name(f".{folder.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.rename(folder, old)
     os.rename(fresh, folder)
+    fsync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

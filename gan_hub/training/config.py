@@ -26,15 +26,16 @@ INITIAL_PLAYERS = ("both", "generator")
 PUBLISHED = "model_cards/"  # of a checkout: models whose real images or maps another recipe may ship again
 
 
-def option(default, help: str, choices=None, low=None, high=None, about="run", free=False):
+def option(default, help: str, choices=None, low=None, high=None, about="run", free=False, may_change=False):
     """A field with its reason or unit, the values allowed, and the smallest and largest one allowed.
 
     `about`: "run", what is trained and how; "data", a statement about the recipe's own images, and "model", one about
     the model it made of them, which other people's runs must not repeat. `free`: it changes no weight, so that a run's
-    continuation may have another value.
+    continuation may have another value. `may_change`: it may as well, and changes the weights from there on.
     """
     value = {"default_factory": dict} if default == {} else {"default": default}
     metadata = {"help": help, "choices": choices, "low": low, "high": high, "about": about, "free": free}
+    metadata["may_change"] = may_change
     return field(**value, metadata=metadata)
 
 
@@ -42,7 +43,7 @@ def option(default, help: str, choices=None, low=None, high=None, about="run", f
 class TrainConfig:
     """A run. The clock counts images (kimg = 1,000 images over all processes), not steps."""
 
-    name: str = option("my-gan", "name of the model; the run lies in runs/<name>")
+    name: str = option("my-gan", "name of the model; the run lies in runs/<name>", free=True)
     data: str = option("mnist", "known name, folder, .zip, .npz, or Hub data set id", free=True)
     output: str = option("runs", "folder of all runs", free=True)
 
@@ -83,7 +84,7 @@ class TrainConfig:
         0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0, high=1
     )
     began_rate: float = option(0.001, "BEGAN: step of the balance", low=0)
-    batch_size: int = option(64, "images a step, over all processes", low=1)
+    batch_size: int = option(64, "images a step, over all processes", low=1, may_change=True)
 
     flip: bool = option(False, "reals are mirrored at random")
     augment: str = option("none", "what both reals and fakes go through before D", choices=View.AUGMENTS)
@@ -93,23 +94,31 @@ class TrainConfig:
     instance_noise: float = option(0.0, "standard deviation of noise on D's inputs at the start", low=0)
     instance_noise_kimg: float = option(0.0, "when that noise has fallen, linearly, to exactly 0", low=0)
 
-    total_kimg: float = option(1000.0, "length of the run", low=0.001)
+    total_kimg: float = option(1000.0, "length of the run", low=0.001, may_change=True)
     optimizer_generator: str = option("adam", "what follows the gradient", choices=OPTIMIZERS)
     optimizer_discriminator: str = option("adam", "the same of D; ganhacks' tip 9 is sgd", choices=OPTIMIZERS)
-    learning_rate_generator: float = option(5e-4, "of G's optimizer; sgd wants some 100 times adam's", low=0)
-    learning_rate_discriminator: float = option(5e-4, "of D's", low=0)
+    learning_rate_generator: float = option(
+        5e-4, "of G's optimizer; sgd wants some 100 times adam's", low=0, may_change=True
+    )
+    learning_rate_discriminator: float = option(5e-4, "of D's", low=0, may_change=True)
     momentum: float = option(0.9, "SGD", low=0, high=0.9999)
     beta1: float = option(0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0, high=0.9999)
     beta2: float = option(0.99, "Adam", low=0, high=0.999999)
-    decay_kimg: float = option(0.0, "the last so many kimg both learning rates fall linearly to 0", low=0)
+    decay_kimg: float = option(
+        0.0, "the last so many kimg both learning rates fall linearly to 0", low=0, may_change=True
+    )
     ema_halflife_kimg: float = option(10.0, "half-life of the averaged generator", low=0)
 
     precision: str = option(
         "fp32", "arithmetic of the networks; penalties are fp32 in bf16 and fp16", choices=PRECISIONS
     )
-    compile: bool = option(False, "torch.compile both networks (needs a C++ compiler; minutes at the start)")
-    channels_last: bool = option(False, "memory format of the networks; faster with bf16 on CPUs and GPUs")
-    tf32: bool = option(False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa")
+    compile: bool = option(
+        False, "torch.compile both networks (needs a C++ compiler; minutes at the start)", may_change=True
+    )
+    channels_last: bool = option(
+        False, "memory format of the networks; faster with bf16 on CPUs and GPUs", may_change=True
+    )
+    tf32: bool = option(False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa", may_change=True)
     device: str = option("auto", "auto takes a GPU where there is one", choices=DEVICES, free=True)
     seed: int = option(0, "of weights, data order and noise", low=0, high=2**63 - 1)
 

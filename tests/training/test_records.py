@@ -19,7 +19,9 @@ def test_a_line_keeps_small_numbers_and_alarms_stand_among_them(tmp_path):
         {"images": 128, "alarm": "The generator collapsed."},
     ]
     assert records.alarms == ["The generator collapsed."]
-    assert Records(tmp_path, 64).alarms == []  # a resumed run hears it again if it is raised again
+    resumed = Records(tmp_path, 64)
+    resumed.begin()
+    assert resumed.alarms == []  # a resumed run hears it again if it is raised again
     assert len(read_log(tmp_path / "log.jsonl")) == 1
 
 
