@@ -1,7 +1,7 @@
-"""The command `gan-hub`: look at models, draw samples and walks, score, export runs, transfer styles. Also `python -m gan_hub.cli`.
+"""The command `gan-hub`: look at models, draw samples and walks, score, export runs, transfer styles.
 
-Exit codes: 0 done, 2 wrong usage, 1 it failed, 130 interrupted; the reason is one line. Nothing is imported but what the
-one command needs, so that --help is quick.
+Also `python -m gan_hub.cli`. Exit codes: 0 done, 2 wrong usage, 1 it failed, 130 interrupted; the reason is one line.
+Nothing is imported but what the one command needs, so that --help is quick.
 """
 
 import argparse

@@ -20,11 +20,11 @@ def refuse_other(path: Path, state: dict, there: TrainConfig, now: TrainConfig) 
         raise ValueError(f"{path} belongs to another configuration ({pairs}). {remedy}")
     images = state["step"] * there.batch_size
     if images % now.batch_size:
-        smaller = max(size for size in range(1, now.batch_size) if images % size == 0)
-        larger = next(size for size in range(now.batch_size, images + 1) if images % size == 0)
+        able = [size for size in (*range(1, 4 * now.batch_size), images) if images % size == 0]
+        nearest = sorted(set(able), key=lambda size: abs(math.log(size / now.batch_size)))[:3]
         raise ValueError(
             f"batch_size={now.batch_size} is not allowed here: no batch of it ends at the {images:,} images that {path} has "
-            f"seen. The nearest that do are {smaller} and {larger}."
+            f"seen. The nearest that do: {', '.join(map(str, sorted(nearest)))}."
         )
     if images > now.total_steps * now.batch_size:
         raise ValueError(

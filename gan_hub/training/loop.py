@@ -53,8 +53,8 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     with (
         lasting_console(),
         StopSignal(accelerator) as stop,
-        held(config.run_folder, accelerator),
         _in_a_sentence(config, accelerator.num_processes),
+        held(config.run_folder, accelerator),
     ):
         return _train(config, resume, accelerator, stop)
 

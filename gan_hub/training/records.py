@@ -15,6 +15,7 @@ from gan_hub.pipeline import GANPipeline
 from gan_hub.segmentations import as_pictures
 
 LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME = "log.jsonl", "plot.png", "samples.png", "timelapse.webp"
+SAMPLES_FOLDER, TIMELAPSE_FOLDER = "samples", "timelapse"
 PLOTS = {  # title → the columns drawn in it
     "losses": ("loss/discriminator", "loss/generator"),
     "mean logits": ("logit/real", "logit/fake"),
@@ -109,7 +110,7 @@ class Timelapse:
     ROWS, COLUMNS = 4, 8
 
     def __init__(self, folder: Path, frames: int, total_steps: int, batch_size: int, images_seen: int):
-        self.folder, self.batch_size = folder / "timelapse", batch_size
+        self.folder, self.batch_size = folder / TIMELAPSE_FOLDER, batch_size
         last = max(1, frames - 1)
         self.steps = {round(total_steps * (frame / last) ** 2) for frame in range(frames)}
         self.known = [path for path in self._files() if int(path.stem) <= images_seen] if images_seen else []

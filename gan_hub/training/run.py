@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from gan_hub.atomic import write_text
+from gan_hub.atomic import clear_scratch, write_text
 from gan_hub.images import normalise_pil
 from gan_hub.losses import began_convergence
 from gan_hub.metrics.copies import COUNT as COPIES_SHOWN
@@ -25,7 +25,16 @@ from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.measures import Change, Diversity, Memorising, hardware, peak_memory_gb
 from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import Players
-from gan_hub.training.records import PLOT_NAME, SAMPLES_NAME, Records, Timelapse, sample_grid, save_whole
+from gan_hub.training.records import (
+    PLOT_NAME,
+    SAMPLES_FOLDER,
+    SAMPLES_NAME,
+    TIMELAPSE_FOLDER,
+    Records,
+    Timelapse,
+    sample_grid,
+    save_whole,
+)
 from gan_hub.training.stopping import Stopped, StopSignal
 
 CONFIG_NAME = "config.yaml"
@@ -128,6 +137,8 @@ class Run:
     def _open_books(self, images: int, past: dict) -> None:
         """What only the main process has: log, monitors and what they look at, the time-lapse."""
         config, data, watched = self.config, self.data, past.get("watched", {})
+        for folder in (config.run_folder, config.run_folder / SAMPLES_FOLDER, config.run_folder / TIMELAPSE_FOLDER):
+            clear_scratch(folder)
         self.records = Records(config.run_folder, images)
         self.records.begin()
         if past.get("changes"):
@@ -325,7 +336,7 @@ class Run:
 
     def _sample(self, images: int) -> None:
         sheet = sample_grid(self.pipeline())
-        folder = self.config.run_folder / "samples"
+        folder = self.config.run_folder / SAMPLES_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         save_whole(sheet.save, folder / f"kimg-{images // 1000:06d}.png")
         save_whole(sheet.save, self.config.run_folder / SAMPLES_NAME)

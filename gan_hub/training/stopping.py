@@ -117,6 +117,12 @@ class _Lasting:
 @contextlib.contextmanager
 def lasting_console() -> Iterator[None]:
     """Inside, a terminal that was closed, or a pipe that nobody reads any more, does not end what prints to it."""
-    with contextlib.closing(_Lasting(sys.stdout)) as out, contextlib.closing(_Lasting(sys.stderr)) as err:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            yield
+    with contextlib.ExitStack() as stack:
+        for redirect, stream in (
+            (contextlib.redirect_stdout, sys.stdout),
+            (contextlib.redirect_stderr, sys.stderr),
+        ):
+            if stream is not None:  # as where Windows starts Python without a console
+                lasting = stack.enter_context(contextlib.closing(_Lasting(stream)))
+                stack.enter_context(redirect(lasting))
+        yield
