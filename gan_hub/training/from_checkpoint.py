@@ -19,8 +19,8 @@ from gan_hub.training.checkpoints import (
     load_newest,
     read_state,
 )
-from gan_hub.training.config import TrainConfig
-from gan_hub.training.export import EXPORT_NAME, export
+from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.export import EXPORT_NAME, RECIPE_NAME, export
 from gan_hub.training.lock import one_export_at_a_time
 from gan_hub.training.players import build_networks
 from gan_hub.training.records import Records, Timelapse
@@ -43,8 +43,8 @@ def export_run(
     checkpoints = folder / CHECKPOINTS_NAME
     _refuse_what_is_no_run(folder, checkpoints)
     out = folder / EXPORT_NAME if out is None else out
-    _refuse_what_is_no_model(out)
     config = _while_pruned(checkpoints, lambda: _configuration(checkpoints, step))
+    _refuse_what_would_be_lost(out, config)
     config = replace(config, data=data or config.data)
     images = load_data(config)
     run = _while_pruned(checkpoints, lambda: _standing(folder, checkpoints, step, images, config.data, scores))
@@ -66,10 +66,19 @@ def _refuse_what_is_no_run(folder: Path, checkpoints: Path) -> None:
     )
 
 
-def _refuse_what_is_no_model(out: Path) -> None:
-    """A model's folder is replaced whole: what it may be is nothing, empty, or a model."""
-    if out.exists() and not (out / INDEX_NAME).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise ValueError(f"--out {out} is there and is no model; nothing of it would be left. Choose another folder.")
+def _refuse_what_would_be_lost(out: Path, config: TrainConfig) -> None:
+    """A model's folder is replaced whole: what may lie there is nothing, or what this very run made of itself before."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        earlier = (out / INDEX_NAME).is_file() and read_recipe(out / RECIPE_NAME).get("name") == config.name
+    except ValueError:
+        earlier = False
+    if not earlier:
+        raise ValueError(
+            f"{out} is there and is no earlier export of {config.name}; nothing of it would be left. Choose another --out, or "
+            "take it away first."
+        )
 
 
 def _while_pruned(checkpoints: Path, read: Callable[[], Found]) -> Found:

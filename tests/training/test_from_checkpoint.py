@@ -10,7 +10,6 @@ import torch
 from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline, cli
-from gan_hub.hub.lint import lint
 from gan_hub.loading import LoadError, Manifest
 from gan_hub.training import checkpoints as room
 from gan_hub.training import loop
@@ -50,7 +49,6 @@ def test_a_stopped_run_becomes_a_model_with_its_card_judge_samples_and_log(confi
     assert files >= {"README.md", "judge.json", "samples.png", "log.jsonl", "plot.png", "recipe.yaml", "timelapse.webp"}
     assert "0 thousand images in batches of 16" in (export / "README.md").read_text()
     assert [line["images"] for line in read_log(export / "log.jsonl")][-1] <= 112
-    assert lint(export) == lint(export)
     after = content(config.run_folder)
     assert {name: after[name] for name in before} == before  # nothing of the run was touched
     train(config, resume=True)
@@ -150,11 +148,15 @@ def test_what_is_no_run_or_would_be_overwritten_is_said(config, tmp_path, capsys
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     (tmp_path / "empty").mkdir()
+    other = shutil.copytree(model, tmp_path / "other")
+    (other / "recipe.yaml").write_text("name: other\n")
     for arguments, said in (
         ([str(model)], "is a model already; a run is a folder with checkpoints/"),
         ([str(tmp_path / "absent")], "does not exist"),
         ([str(tmp_path / "mine")], "has no checkpoint yet"),
-        ([str(config.run_folder), "--out", str(tmp_path / "mine")], "is there and is no model"),
+        ([str(config.run_folder), "--out", str(tmp_path / "mine")], "is there and is no earlier export of small"),
+        ([str(config.run_folder), "--out", str(config.run_folder)], "is there and is no earlier export of small"),
+        ([str(config.run_folder), "--out", str(other)], "is there and is no earlier export of small"),
     ):
         assert cli.main(["export", *arguments]) == 2
         error = capsys.readouterr().err
