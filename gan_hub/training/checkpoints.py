@@ -8,6 +8,7 @@ import math
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
 
 from gan_hub.atomic import fsync
-from gan_hub.loading import LoadError, Manifest, parse_json, shown, write_json
+from gan_hub.loading import LoadError, Manifest, parse_json, read_bytes, shown, write_json
 from gan_hub.training.state import problem
 
 CHECKPOINTS_NAME, STATE_NAME = "checkpoints", "state.json"
+MAX_STATE_BYTES = 16_000_000
 
 Tensors = dict[str, dict[str, torch.Tensor]]  # file → its tensors by name
 
@@ -122,7 +124,7 @@ def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[Tensors, dict]:
 def read_state(path: Path) -> dict:
     """The state of one checkpoint, whatever it holds; raises LoadError."""
     file = path / STATE_NAME
-    return parse_json(file, _verified(Manifest(path), file))
+    return parse_json(file, _verified(Manifest(path), file, MAX_STATE_BYTES))
 
 
 def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
@@ -154,14 +156,11 @@ def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
     return tensors
 
 
-def _verified(manifest: Manifest, file: Path) -> bytes:
-    """The bytes of a file of a checkpoint, as the manifest has them."""
+def _verified(manifest: Manifest, file: Path, max_bytes: int = sys.maxsize) -> bytes:
+    """The bytes of a file of a checkpoint, as the manifest has them; a run that goes on may prune it at any moment."""
     if not file.is_file():
         raise LoadError(f"{file}: missing from the checkpoint.")
-    try:
-        data = file.read_bytes()
-    except OSError as error:  # pruned a moment ago, by a run that goes on
-        raise LoadError(f"{file}: cannot be read ({error.strerror or error}).") from error
+    data = read_bytes(file, max_bytes)
     manifest.verify(file.name, data)
     return data
 

@@ -42,9 +42,11 @@ def export_run(
     """
     checkpoints = folder / CHECKPOINTS_NAME
     _refuse_what_is_no_run(folder, checkpoints)
-    out = folder / EXPORT_NAME if out is None else out
     config = _while_pruned(checkpoints, lambda: _configuration(checkpoints, step))
-    _refuse_what_would_be_lost(out, config)
+    if out is None:
+        out = folder / EXPORT_NAME
+    elif out != folder / EXPORT_NAME:
+        _refuse_what_would_be_lost(out, config)
     config = replace(config, data=data or config.data)
     images = load_data(config)
     run = _while_pruned(checkpoints, lambda: _standing(folder, checkpoints, step, images, config.data, scores))
@@ -112,9 +114,7 @@ def _asked_for(checkpoints: Path, step: int | None) -> list[Path]:
     return chosen
 
 
-def _standing(
-    folder: Path, checkpoints: Path, step: int | None, data: Data, source: str, scores: bool
-) -> Standing:  # fmt: skip
+def _standing(folder: Path, checkpoints: Path, step: int | None, data: Data, source: str, scores: bool) -> Standing:
     """The run as it was at the checkpoint; raises LoadError, and ValueError where the images are others."""
     configs, networks = {}, {}
 

@@ -60,6 +60,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
 
 
 def _train(config: TrainConfig, resume: bool, accelerator: Accelerator, stop: StopSignal) -> Path:
+    """The run from its data to its export, while its folder is held."""
     checkpoints = config.run_folder / CHECKPOINTS_NAME
     if not resume and list_checkpoints(checkpoints):
         raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")

@@ -100,7 +100,7 @@ def check_state(path: Path, state: dict) -> TrainConfig:
     try:
         config = TrainConfig(**options)
     except ValueError as error:
-        raise LoadError(f"{path}/state.json: config: {error}") from error
+        raise LoadError(f"{path}/state.json: config: {str(error)[:300]}") from error
     step, last = state["step"], config.total_steps
     if path.name != f"step-{step:09d}":
         raise LoadError(f"{path}/state.json: step is {step}, but the folder is that of another step.")

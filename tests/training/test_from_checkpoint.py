@@ -87,12 +87,12 @@ def test_a_checkpoint_that_is_pruned_under_the_export_makes_room_for_the_next(co
     shutil.move(of(config, 7), tmp_path)
     verified, reads = room._verified, []
 
-    def pruned(manifest, file):
+    def pruned(manifest, file, *limit):
         reads.append(file)
         if len(reads) == 5:
             shutil.move(tmp_path / of(config, 7).name, of(config, 7))
             shutil.rmtree(of(config, 6))
-        return verified(manifest, file)
+        return verified(manifest, file, *limit)
 
     monkeypatch.setattr(room, "_verified", pruned)
     export_run(config.run_folder)
