@@ -25,8 +25,8 @@ from torch import nn
 from gan_hub.data import ImageSet
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig, read_recipe
-from gan_hub.training.export import hardware
 from gan_hub.training.loop import make_accelerator, play
+from gan_hub.training.measures import hardware
 from gan_hub.training.players import Players
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "dcgan-64.yaml"

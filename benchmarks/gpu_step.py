@@ -24,8 +24,8 @@ from gan_hub.images import height_width
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig, read_recipe
 from gan_hub.training.cost import flops_per_image
-from gan_hub.training.export import hardware
 from gan_hub.training.loop import make_accelerator
+from gan_hub.training.measures import hardware
 from gan_hub.training.players import Players
 from gan_hub.training.turns import play
 

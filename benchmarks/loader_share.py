@@ -28,8 +28,8 @@ from gan_hub.data import ImageSet, hold_out
 from gan_hub.images import height_width
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig, read_recipe
-from gan_hub.training.export import hardware
 from gan_hub.training.loop import make_accelerator, play
+from gan_hub.training.measures import hardware
 from gan_hub.training.players import Players
 
 RECIPES = [Path(__file__).parents[1] / "recipes" / name for name in ("dcgan-64.yaml", "dcgan-mnist.yaml")]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -22,6 +23,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def clear_scratch(folder: Path) -> None:
+    """Removes what `atomic_file` left in a folder where it was killed; nobody may be writing there."""
+    for path in folder.glob(".*"):
+        if re.fullmatch(r"\..+\.[0-9a-f]{8}(\.[^.]*)?", path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -63,12 +71,15 @@ def move_files(fresh: Path, folder: Path) -> list[str]:
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
-    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole."""
+    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
+    for path in [*fresh.rglob("*"), fresh]:
+        fsync(path)
     old = folder.with_name(f".{folder.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.rename(folder, old)
     os.rename(fresh, folder)
+    fsync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
-"""The command `gan-hub`: look at models, draw samples and walks, score, transfer styles. Also `python -m gan_hub.cli`.
+"""The command `gan-hub`: look at models, draw samples and walks, score, export runs, transfer styles.
 
-Exit codes: 0 done, 2 wrong usage, 1 it failed, 130 interrupted; the reason is one line. Nothing is imported but what the
-one command needs, so that --help is quick.
+Also `python -m gan_hub.cli`. Exit codes: 0 done, 2 wrong usage, 1 it failed, 130 interrupted; the reason is one line.
+Nothing is imported but what the one command needs, so that --help is quick.
 """
 
 import argparse
@@ -27,6 +27,7 @@ EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
   gan-hub interpolate dcgan-mnist --seeds 1,5,9 --label 7 --out walk.webp
   gan-hub concepts my-gan --find brightness,sefa --picture concepts.png
   gan-hub evaluate dcgan-mnist --data mnist --metrics fd,kid,pr --out scores.json
+  gan-hub export runs/my-gan --out my-gan-so-far
   gan-hub style-transfer photo.jpg painting.jpg out.png --features timm/vgg19.tv_in1k"""
 MODEL_HELP = "a bundled model (see `gan-hub list`), a folder, or a Hub id"
 MOST_IMAGES = 4096  # seeds or frames of one command; they all lie in memory at once
@@ -118,6 +119,17 @@ def parser() -> argparse.ArgumentParser:
     two.add_argument("first", type=Path, metavar="FIRST.json")
     two.add_argument("second", type=Path, metavar="SECOND.json")
     two.add_argument("--force", action="store_true", help="compare all the same")
+
+    exported = command("export", "make a model of a training run, as it stands at one of its checkpoints")
+    exported.add_argument("run", type=Path, metavar="RUN", help="a run's folder, as runs/my-gan; it may still go on")
+    exported.add_argument("--out", type=Path, metavar="FOLDER", help="where the model goes; by default RUN/export")
+    exported.add_argument(
+        "--checkpoint", type=whole(1, 10**9 - 1), metavar="STEP", help="by default the newest valid one"
+    )
+    exported.add_argument("--data", default="", help="where the run's images lie now, if they were moved")
+    exported.add_argument(
+        "--no-scores", action="store_true", help="measure no Fréchet distance, which takes the longest"
+    )
 
     _add_style_options(command("style-transfer", "one picture's content in the style of another (Gatys et al. 2016)"))
     return root
@@ -609,6 +621,13 @@ def compare(given: argparse.Namespace) -> None:
         print(f"{row.name:{width}}  {row.first:.4g} | {row.second:.4g}  {apart}".rstrip())
 
 
+def export(given: argparse.Namespace) -> None:
+    """`gan-hub export`."""
+    from gan_hub.training.from_checkpoint import export_run
+
+    print(f"wrote {export_run(given.run, given.out, given.checkpoint, given.data, scores=not given.no_scores)}")
+
+
 def style_transfer(given: argparse.Namespace) -> None:
     from gan_hub.images import save_png
     from gan_hub.style_transfer import load_features
@@ -641,6 +660,7 @@ COMMANDS = {
     "concepts": concepts,
     "evaluate": evaluate,
     "compare": compare,
+    "export": export,
     "style-transfer": style_transfer,
 }
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gan_hub.atomic import atomic_file, fsync, replace_folder, write_bytes, write_text
+from gan_hub.atomic import atomic_file, clear_scratch, fsync, replace_folder, write_bytes, write_text
 
 
 def present(folder) -> set[str]:
@@ -23,6 +23,21 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         scratch.write_bytes(b"new")
         assert out.read_bytes() == b"old"
     assert present(tmp_path) == {"grid.png"} and out.read_bytes() == b"new"
+
+
+def test_what_a_kill_left_half_written_is_cleared_and_nothing_else(tmp_path):
+    for name in ("grid.png", "log.jsonl"):
+        with atomic_file(tmp_path / name) as scratch:
+            scratch.touch()
+            left = scratch.name
+        (tmp_path / left).touch()
+    for name in (".hidden", ".notes.txt", "a.0123abcd.png", ".a.0123abcz.png"):
+        (tmp_path / name).touch()
+    (tmp_path / ".folder.0123abcd").mkdir()
+    clear_scratch(tmp_path)
+    assert present(tmp_path) == {
+        "grid.png", "log.jsonl", ".hidden", ".notes.txt", "a.0123abcd.png", ".a.0123abcz.png", ".folder.0123abcd",
+    }  # fmt: skip
 
 
 def test_text_has_the_same_bytes_on_every_system(tmp_path):

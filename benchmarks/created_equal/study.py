@@ -15,10 +15,10 @@ from gan_hub.metrics import evaluate
 from gan_hub.models import CLASSES, GANModel
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training.batches import Batches, load_data
-from gan_hub.training.checkpoints import list_checkpoints, load_newest, save_checkpoint
+from gan_hub.training.checkpoints import NotFinite, list_checkpoints, load_newest, save_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.export import hardware
 from gan_hub.training.loop import make_accelerator, play
+from gan_hub.training.measures import hardware
 from gan_hub.training.players import Players
 
 EXTRACTOR = {"fashion-mnist": "fashion", "mnist": "digits"}  # data set → the classifier whose features measure it
@@ -66,8 +66,8 @@ def play_out(config: TrainConfig) -> tuple[GANModel, dict]:
     match, checkpoints = Match(config), config.run_folder / "checkpoints"
     players, start, spent = match.players, 0, {"seconds": 0.0, "cpu_seconds": 0.0}
     if list_checkpoints(checkpoints):
-        _, tensors, state, _ = load_newest(checkpoints, tuple(players.tensors()))
-        players.load(tensors, state)
+        path, tensors, state, _ = load_newest(checkpoints, tuple(players.tensors()))
+        players.load(path, tensors, state)
         start, spent = state["step"], state["spent"]
     began = time.monotonic(), time.process_time()
 
@@ -82,7 +82,10 @@ def play_out(config: TrainConfig) -> tuple[GANModel, dict]:
             raise Diverged(f"weights became NaN or Inf at {(step + 1) * config.batch_size / 1000:.1f} kimg")
         if (step + 1) % config.every(config.checkpoint_kimg) == 0 and not last:
             state = players.state() | {"spent": elapsed()}
-            save_checkpoint(checkpoints, step + 1, players.tensors(), state, keep=1)
+            try:
+                save_checkpoint(checkpoints, step + 1, players.tensors(), state, keep=1)
+            except NotFinite as error:
+                raise Diverged(str(error)) from error
     facts = {
         "images": config.total_steps * config.batch_size,
         **elapsed(),

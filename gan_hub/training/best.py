@@ -11,9 +11,11 @@ import torch
 from safetensors import SafetensorError
 
 from gan_hub.atomic import replace_folder
-from gan_hub.loading import write_json
+from gan_hub.loading import LoadError, write_json
 from gan_hub.metrics.report import Report
 from gan_hub.pipeline import GANPipeline
+from gan_hub.training.checkpoints import check_tensors
+from gan_hub.training.state import ReportState
 
 BEST_NAME, SCORE_NAME = "best", "score.json"
 PREFIX = "best_"  # of the tensor files that a checkpoint has of the best weights
@@ -48,7 +50,7 @@ class BestSoFar:
         self.best: Best | None = None
         if past.get("best"):
             known = past["best"]
-            report = Report(**known["report"])
+            report = Report(**{key: known["report"][key] for key in ReportState.__annotations__})
             self.best = Best(known["images"], known["name"], known["score"], report, weights)
 
     @property
@@ -105,6 +107,20 @@ class BestSoFar:
                 f"{self.folder}: the best weights could not be written ({' '.join(str(error).split())}). What was saved "
                 "before is kept: make room, or the folder writable, and go on with --resume."
             ) from error
+
+
+def check_best(path: Path, tensors: Weights, state: dict, networks: dict[str, torch.nn.Module]) -> None:
+    """Raises LoadError unless the checkpoint in folder `path` has the best weights exactly where its state speaks of them."""
+    there = {name: content for name, content in tensors.items() if name.startswith(PREFIX)}
+    expected = networks if state["watched"]["best"]["best"] else {}
+    for name in sorted({PREFIX + name for name in expected} ^ there.keys()):
+        raise LoadError(f"{path}/{name}.safetensors: {'not expected' if name in there else 'missing'}.")
+    for name, network in ((name, networks[name]) for name in expected):
+        ours = {
+            key: tensor.float() if tensor.is_floating_point() else tensor
+            for key, tensor in network.state_dict().items()
+        }
+        check_tensors(path / f"{PREFIX}{name}.safetensors", there[PREFIX + name], ours)
 
 
 def frechet_name(scores: dict[str, float]) -> str | None:

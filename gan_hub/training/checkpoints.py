@@ -4,28 +4,41 @@ Written as temporary folder → fsync of each file → manifest with sha256 → 
 are old ones pruned. Tensors are safetensors, everything else JSON: no pickle is written or read.
 """
 
+import math
 import os
+import re
 import shutil
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as parse_safetensors
+from safetensors.torch import save_file
 
 from gan_hub.atomic import fsync
-from gan_hub.loading import LoadError, Manifest, read_json, write_json
+from gan_hub.loading import LoadError, Manifest, parse_json, read_bytes, shown, write_json
+from gan_hub.training.state import problem
 
-STATE_NAME = "state.json"
+CHECKPOINTS_NAME, STATE_NAME = "checkpoints", "state.json"
+MAX_STATE_BYTES = 16_000_000
+
+Tensors = dict[str, dict[str, torch.Tensor]]  # file → its tensors by name
 
 
-def save_checkpoint(
-    folder: Path, step: int, tensors: dict[str, dict[str, torch.Tensor]], state: dict, keep: int
-) -> Path:
+class NotFinite(ValueError):
+    """NaN or Inf is in what a checkpoint would hold."""
+
+
+def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep: int) -> Path:
     """Writes `folder`/step-<step> with one safetensors file for each entry of `tensors`, and `state` as JSON.
 
-    Keeps the newest `keep` checkpoints. Raises OSError (disk full, read-only, quota) in a sentence that says how much
-    room is needed; older checkpoints are then untouched.
+    Keeps the newest `keep` checkpoints. Raises NotFinite where a tensor or a number of the state is NaN or Inf, and
+    OSError (disk full, read-only, quota) in a sentence that says how much room is needed; older checkpoints are then
+    untouched.
     """
+    _refuse_what_is_not_finite(step, tensors, state)
     final, temporary = folder / f"step-{step:09d}", folder / f".unfinished-{step:09d}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,15 +56,45 @@ def save_checkpoint(
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    # What is newer than this one was refused by the resume that led here: it must not push good ones out.
+    # What is newer than this one was refused by the resume that led here, or counted in smaller batches: it must not push
+    # good ones out. Where somebody has a file open, Windows removes nothing: the next save tries again.
     existing = list_checkpoints(folder)
     newer = [path for path in existing if path.name > final.name]
     for old in newer + [path for path in existing if path not in newer][:-keep]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
     return final
 
 
-def _write(folder: Path, tensors: dict[str, dict[str, torch.Tensor]], state: dict) -> None:
+def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None:
+    """Raises NotFinite naming the first tensor, or number of the state, that is NaN or Inf."""
+    for file, content in tensors.items():
+        for name, tensor in content.items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise _not_finite(step, f"{name} of {file}", tensor)
+    for name, number in _numbers(state):
+        if not math.isfinite(number):
+            raise _not_finite(step, name, torch.tensor(number))
+
+
+def _not_finite(step: int, what: str, value: torch.Tensor) -> NotFinite:
+    found = "NaN" if value.isnan().any() else "Inf"
+    return NotFinite(
+        f"{what} is {found} after step {step}: no checkpoint has it, the last one is from before. Go on with --resume and "
+        "lower learning rates, or start anew with precision fp32 or a larger r1_gamma."
+    )
+
+
+def _numbers(value: object, name: str = "") -> list[tuple[str, float]]:
+    """Every float in nested objects and lists, with the names that lead to it."""
+    if isinstance(value, float):
+        return [(name, value)]
+    items = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    )
+    return [found for key, item in items for found in _numbers(item, f"{name}.{key}" if name else str(key))]
+
+
+def _write(folder: Path, tensors: Tensors, state: dict) -> None:
     """All files of a checkpoint, on the disk when this returns. The state lists every tensor: none can get lost."""
     folder.mkdir()
     for name, content in tensors.items():
@@ -69,43 +112,96 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-" + "[0-9]" * 9))
 
 
-def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[dict[str, dict[str, torch.Tensor]], dict]:
+def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[Tensors, dict]:
     """(tensors, state) of one checkpoint: the files of `names`, and whatever else its state lists.
 
     Raises LoadError naming the file that is missing or damaged.
     """
-    manifest = Manifest(path)
-    _verify(manifest, path / STATE_NAME)
-    state, tensors = read_json(path / STATE_NAME), {}
+    state = read_state(path)
+    return read_tensors(path, state, names), state
+
+
+def read_state(path: Path) -> dict:
+    """The state of one checkpoint, whatever it holds; raises LoadError."""
+    file = path / STATE_NAME
+    return parse_json(file, _verified(Manifest(path), file, MAX_STATE_BYTES))
+
+
+def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
+    """The tensors of one checkpoint with that state: the files of `names`, and whatever else the state lists.
+
+    Raises LoadError naming the file that is missing or damaged, holds NaN, or lacks a tensor that is listed.
+    """
     listed = state.get("tensors", {})
+    sentence = problem(listed, dict[str, list[str]], "tensors")
+    if sentence:
+        raise LoadError(f"{path / STATE_NAME}: {sentence}")
+    manifest, tensors = Manifest(path), {}
     for name in dict.fromkeys([*names, *listed]):
+        if not re.fullmatch(r"[a-z_]+", name):
+            raise LoadError(f"{path / STATE_NAME}: 'tensors' lists {shown(name)}, which is no file of a checkpoint.")
         file = path / f"{name}.safetensors"
-        _verify(manifest, file)
-        tensors[name] = load_file(file)
+        try:
+            tensors[name] = parse_safetensors(_verified(manifest, file))
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, LoadError):
+                raise
+            raise LoadError(f"{file}: damaged ({shown(str(error))}).") from error
         for key in listed.get(name, ()):
             if key not in tensors[name]:
                 raise LoadError(f"{file}: {key!r} is missing from the checkpoint.")
-    return tensors, state
+        for key, tensor in tensors[name].items():
+            if tensor.is_floating_point() and tensor.element_size() > 1 and not torch.isfinite(tensor).all():
+                raise LoadError(f"{file}: tensor {shown(key)} contains NaN or Inf.")
+    return tensors
 
 
-def _verify(manifest: Manifest, file: Path) -> None:
+def _verified(manifest: Manifest, file: Path, max_bytes: int = sys.maxsize) -> bytes:
+    """The bytes of a file of a checkpoint, as the manifest has them; a run that goes on may prune it at any moment."""
     if not file.is_file():
         raise LoadError(f"{file}: missing from the checkpoint.")
-    manifest.verify(file.name, file.read_bytes())
+    data = read_bytes(file, max_bytes)
+    manifest.verify(file.name, data)
+    return data
 
 
-def load_newest(folder: Path, names: tuple[str, ...]) -> tuple[Path, dict, dict, list[str]]:
-    """The newest valid checkpoint as (path, tensors, state, reasons why newer ones were passed over).
+def load_newest(
+    folder: Path,
+    names: tuple[str, ...],
+    check: Callable[[Path, dict], object] = lambda path, state: None,
+    take: Callable[[Path, Tensors, dict], None] = lambda path, tensors, state: None,
+    among: list[Path] | None = None,
+) -> tuple[Path, Tensors, dict, list[str]]:
+    """The newest valid checkpoint, of all or `among` some, as (path, tensors, state, why newer ones were passed over).
 
-    Raises LoadError where there is none.
+    `check` sees the state before the tensors are read, `take` sees both; a LoadError of either passes over the
+    checkpoint like damage, any other error is raised. Raises LoadError where there is none.
     """
     refused = []
-    for path in reversed(list_checkpoints(folder)):
+    for path in reversed(list_checkpoints(folder) if among is None else among):
         try:
-            return path, *load_checkpoint(path, names), refused
+            state = read_state(path)
+            check(path, state)
+            tensors = read_tensors(path, state, names)
+            take(path, tensors, state)
+            return path, tensors, state, refused
         except LoadError as error:
             refused.append(str(error))
     raise LoadError(f"{folder}: no checkpoint to resume from. {' '.join(refused)}".rstrip())
+
+
+def check_tensors(file: Path, tensors: Mapping[str, torch.Tensor], ours: Mapping[str, torch.Tensor]) -> None:
+    """Raises LoadError, naming the file and the tensor, unless names, shapes and dtypes are those of `ours`."""
+    for name in sorted(ours.keys() | tensors.keys()):
+        if name not in tensors:
+            raise LoadError(f"{file}: {name!r} is missing from the checkpoint.")
+        if name not in ours:
+            raise LoadError(f"{file}: tensor {shown(name)} is not part of this network.")
+        for kind in ("dtype", "shape"):
+            there, here = (getattr(each[name], kind) for each in (tensors, ours))
+            if there != here:
+                there, here = (str(list(each)) if kind == "shape" else str(each) for each in (there, here))
+                raise LoadError(f"{file}: tensor {name!r} has {kind} {there}; this run's is {here}.")
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -130,6 +226,29 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Te
             tensor = torch.empty_like(parameters[int(index)], dtype=tensor.dtype).copy_(tensor)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict(content | {"state": state})
+
+
+def expected_of_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """What `optimizer_tensors` gives once the parameters that `tensors` has anything of have moved.
+
+    Parameters that no step has reached (a level that a network has not grown to) have nothing.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    moved = sorted({int(name.split(".")[0]) for name in tensors if re.match(r"[0-9]{1,9}\.", name)})
+    adam = isinstance(optimizer, torch.optim.Adam)
+    count = {"step": torch.zeros((), dtype=torch.float32)}
+    return {
+        f"{index}.{key}": like
+        for index in moved
+        if index < len(parameters)
+        for key, like in (
+            count | dict.fromkeys(("exp_avg", "exp_avg_sq"), parameters[index].detach())
+            if adam
+            else {"momentum_buffer": parameters[index].detach()}
+        ).items()
+    }
 
 
 def _remove_unfinished(folder: Path) -> None:

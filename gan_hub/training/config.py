@@ -55,7 +55,7 @@ def _about_rate(rate: float) -> str:
 class TrainConfig:
     """A run. The clock counts images (kimg = 1,000 images over all processes), not steps."""
 
-    name: str = option(RUN, "my-gan", "name of the model; the run lies in runs/<name>")
+    name: str = option(RUN, "my-gan", "name of the model; the run lies in runs/<name>", free=True)
     data: str = option(RUN, "mnist", "known name, folder, .zip, .npz, or Hub data set id", free=True)
     output: str = option(RUN, "runs", "folder of all runs", free=True)
 
@@ -127,7 +127,7 @@ class TrainConfig:
         GAME, 0.5, "BEGAN: diversity ratio, the balance kept between fakes' and reals' errors", low=0, high=1
     )
     began_rate: float = option(GAME, 0.001, "BEGAN: step of the balance", low=0)
-    batch_size: int = option(GAME, 64, "images a step, over all processes", low=1, high=2**20)
+    batch_size: int = option(GAME, 64, "images a step, over all processes", low=1, high=2**20, may_change=True)
 
     flip: bool = option(VIEW, False, "reals are mirrored at random")
     augment: str = option(
@@ -149,15 +149,15 @@ class TrainConfig:
         needs_two=True,
     )
 
-    total_kimg: float = option(DESCENT, 1000.0, "length of the run", low=0.001, high=MOST_KIMG)
+    total_kimg: float = option(DESCENT, 1000.0, "length of the run", low=0.001, high=MOST_KIMG, may_change=True)
     optimizer_generator: str = option(DESCENT, "adam", "what follows the gradient", choices=OPTIMIZERS)
     optimizer_discriminator: str = option(
         DESCENT, "adam", "the same of D; ganhacks' tip 9 is sgd", choices=OPTIMIZERS, needs_two=True
     )
     learning_rate_generator: float = option(
-        DESCENT, 5e-4, "of G's optimizer; sgd wants some 100 times adam's", low=0, about=_about_rate
+        DESCENT, 5e-4, "of G's optimizer; sgd wants some 100 times adam's", low=0, about=_about_rate, may_change=True
     )
-    learning_rate_discriminator: float = option(DESCENT, 5e-4, "of D's", low=0, about=_about_rate)
+    learning_rate_discriminator: float = option(DESCENT, 5e-4, "of D's", low=0, about=_about_rate, may_change=True)
     momentum: float = option(DESCENT, 0.9, "SGD", low=0, high=0.9999)
     beta1: float = option(DESCENT, 0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0, high=0.9999)
     beta2: float = option(DESCENT, 0.99, "Adam", low=0, high=0.999999)
@@ -168,15 +168,20 @@ class TrainConfig:
         low=0,
         high=MOST_KIMG,
         stretch=True,
+        may_change=True,
     )
     ema_halflife_kimg: float = option(DESCENT, 10.0, "half-life of the averaged generator", low=0, high=MOST_KIMG)
 
     precision: str = option(
         MACHINE, "fp32", "arithmetic of the networks; penalties are fp32 in bf16 and fp16", choices=PRECISIONS
     )
-    compile: bool = option(MACHINE, False, "torch.compile both networks (needs a C++ compiler; minutes at the start)")
-    channels_last: bool = option(MACHINE, False, "memory format of the networks; faster with bf16 on CPUs and GPUs")
-    tf32: bool = option(MACHINE, False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa")
+    compile: bool = option(
+        MACHINE, False, "torch.compile both networks (needs a C++ compiler; minutes at the start)", may_change=True
+    )
+    channels_last: bool = option(
+        MACHINE, False, "memory format of the networks; faster with bf16 on CPUs and GPUs", may_change=True
+    )
+    tf32: bool = option(MACHINE, False, "fp32 products of CUDA GPUs with TF32's 10-bit mantissa", may_change=True)
     device: str = option(MACHINE, "auto", "auto takes a GPU where there is one", choices=DEVICES, free=True)
     seed: int = option(MACHINE, 0, "of weights, data order and noise", low=0, high=2**63 - 1)
 

@@ -1,6 +1,5 @@
-"""From a finished run to a Hub-ready folder: weights, judge, samples, real images that may be shipped, card."""
+"""From a run to a Hub-ready folder: weights, judge, samples, real images that may be shipped, card."""
 
-import platform
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +7,11 @@ from pathlib import Path
 import accelerate
 import numpy as np
 import torch
+from tqdm import tqdm
 
 import gan_hub
 from gan_hub import real_samples
-from gan_hub.atomic import replace_folder
+from gan_hub.atomic import replace_folder, write_text
 from gan_hub.data import NAMED, ImageSet
 from gan_hub.hub.cards import (
     NOT_FOR,
@@ -35,10 +35,12 @@ from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.config import TrainConfig, public_name, recipe_of
 from gan_hub.training.cost import flops_per_image
 from gan_hub.training.cost import in_words as cost_in_words
-from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
+from gan_hub.training.lock import one_export_at_a_time
+from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid, save_whole
 from gan_hub.training.rules import PUBLISHED
-from gan_hub.training.run import SCORED_TOGETHER, Run
+from gan_hub.training.run import SCORED_TOGETHER, Run, Standing, final_seed
 
+EXPORT_NAME, RECIPE_NAME = "export", "recipe.yaml"
 SHOWN_SCORES = 10  # of the curve, in the card
 SEARCHED_PIXELS = 1000  # generated images whose pixels are searched for copies, in a run that draws none for a score
 
@@ -46,55 +48,62 @@ SEARCHED_PIXELS = 1000  # generated images whose pixels are searched for copies,
 def finish(run: Run) -> Path:
     """Ends a run on all processes: scores, calibrates and exports on the first; returns the folder."""
     run.bar.close()
-    folder = run.config.run_folder / "export"
+    folder = run.config.run_folder
     if run.accelerator.is_main_process:
-        run.records.plot()
-        export_run(run, folder)
+        with one_export_at_a_time(folder):
+            export(run.standing(), folder / EXPORT_NAME)
+        save_whole(lambda scratch: shutil.copyfile(folder / EXPORT_NAME / PLOT_NAME, scratch), folder / PLOT_NAME)
     run.accelerator.wait_for_everyone()
     run.accelerator.end_training()
-    return folder
+    return folder / EXPORT_NAME
 
 
-def export_run(run: Run, folder: Path) -> None:
-    """Writes `folder` anew at a run's end; an older export is replaced only by a complete one."""
-    config = run.config
-    best = run.best.best if config.publish == "best" else None
-    pipeline = GANPipeline(*run.players.published(best and best.weights), **run.data.names)
-    pipeline.to(run.accelerator.device)  # thousands of images are drawn for the judge and the scores
+def export(run: Standing, folder: Path) -> None:
+    """Writes `folder` anew from a run at one moment; an older export is replaced only by a complete one."""
+    pipeline = GANPipeline(*run.networks, **run.data.names)
+    pipeline.to(run.device)  # thousands of images are drawn for the judge and the scores
     if pipeline.discriminator is not None:
-        pipeline.calibration = calibrate(pipeline, run.data.held_out, run.final_seed)
-    report = run.extractor and run.score(pipeline)
+        pipeline.calibration = calibrate(pipeline, run.data.held_out, final_seed(run.config))
+    report = run.scorer and run.scorer.score(pipeline, final=True)
     at_risk = copies(run, pipeline, report)
     pipeline.to("cpu")  # whose images the reference is made of
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        _write(fresh, run, pipeline, report, at_risk)
+        replace_folder(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    for sentence in lint(folder):
+        tqdm.write(f"before it is published: {sentence}")
+
+
+def _write(fresh: Path, run: Standing, pipeline: GANPipeline, report: Report | None, at_risk: AtRisk) -> None:
+    """All files of an export, the card last."""
+    config, chosen = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
     pipeline.save_pretrained(fresh, variant="fp16")
     sample_grid(pipeline).save(fresh / SAMPLES_NAME)
     run.timelapse.write(fresh / TIMELAPSE_NAME)
-    for name in (LOG_NAME, PLOT_NAME):
-        shutil.copyfile(config.run_folder / name, fresh / name)
-    (fresh / "recipe.yaml").write_text(portable(config).to_yaml(), encoding="utf-8")
-    if run.data.real_samples is not None:
-        chosen = run.data.real_samples
+    run.records.copy_to(fresh / LOG_NAME)
+    run.records.plot(fresh / PLOT_NAME)
+    write_text(fresh / RECIPE_NAME, portable(config).to_yaml())
+    if chosen is not None:
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, run.data.notice)
     told = facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown))
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
     write_card(fresh, told, judges=pipeline.discriminator is not None)
-    replace_folder(fresh, folder)
-    for sentence in lint(folder):
-        run.accelerator.print(f"before it is published: {sentence}")
 
 
-def copies(run: Run, pipeline: GANPipeline, report: Report | None) -> AtRisk:
+def copies(run: Standing, pipeline: GANPipeline, report: Report | None) -> AtRisk:
     """The images nearest to a training image: of the scored ones, or, where no score looked for them, by pixels."""
     if report is not None and report.at_risk is not None:
         return report.at_risk
     train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_PIXELS)
-    pictures = Pictures.of_model(pipeline, count, run.final_seed, SCORED_TOGETHER, train.maps)
-    return nearest_copies_in_pixels(pictures, train, held_out, run.final_seed)
+    pictures = Pictures.of_model(pipeline, count, final_seed(run.config), SCORED_TOGETHER, train.maps)
+    return nearest_copies_in_pixels(pictures, train, held_out, final_seed(run.config))
 
 
 def portable(config: TrainConfig) -> TrainConfig:
@@ -129,7 +138,7 @@ def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
     return moment_matching_generator(fakes.cpu(), from_uint8(chosen.images), both).item()
 
 
-def facts(run: Run, pipeline: GANPipeline, report: Report | None, memorisation: str) -> CardFacts:
+def facts(run: Standing, pipeline: GANPipeline, report: Report | None, memorisation: str) -> CardFacts:
     """What the card says, from the run's own numbers; `memorisation` as `AtRisk.write` tells it."""
     config, calibration = run.config, pipeline.calibration
     if calibration is None:
@@ -173,7 +182,7 @@ def _limits(calibration: Calibration | None) -> str:
 
 
 def _scored(
-    run: Run, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
+    run: Standing, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
 ) -> Scored:
     """The numbers of the card, with the command that measures them again."""
     if report is None:
@@ -182,7 +191,7 @@ def _scored(
     return Scored(report.scores | own, report.provenance, report.intervals, report.scales, command)
 
 
-def again(run: Run, pipeline: GANPipeline, report: Report) -> str:
+def again(run: Standing, pipeline: GANPipeline, report: Report) -> str:
     """The command that measures every number of the card again; "" where there is none that does so exactly.
 
     That takes data that everybody can have, all of whose training images the run had, and a discriminator: what the card
@@ -231,18 +240,19 @@ def _judge(calibration: Calibration | None, pipeline: GANPipeline) -> str:
     )
 
 
-def _training(run: Run) -> str:
-    config, spent, alarms = run.config, run.elapsed(), len(run.records.alarms)
+def _training(run: Standing) -> str:
+    config, spent, alarms = run.config, run.elapsed, len(run.records.alarms)
     watched = {"off": "The monitors were off."}.get(
         config.alarms, f"The monitors raised {alarms} alarm(s); log.jsonl has their words." if alarms else
         "The monitors (collapse, imbalance, divergence, memorising) raised no alarm."
     )  # fmt: skip
+    notes = "".join(f" The run {note}" for note in run.records.notes)
     return (
-        f"{run.last_step * config.batch_size / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
+        f"{run.images / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
         f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
-        f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.accelerator.num_processes} "
-        f"process(es) on {hardware(run.accelerator.device)}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
-        f"accelerate {accelerate.__version__}. {watched}\n\n{_cost(run)}"
+        f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.processes} "
+        f"process(es) on {run.hardware}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
+        f"accelerate {accelerate.__version__}. {watched}{notes}\n\n{_cost(run)}"
         + _course(run)
         + (
             f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})"
@@ -252,15 +262,14 @@ def _training(run: Run) -> str:
     )
 
 
-def _cost(run: Run) -> str:
+def _cost(run: Standing) -> str:
     """What it costs elsewhere: its arithmetic, and what follows of it for a GPU; what it was measured on is said before."""
-    images = run.last_step * run.config.batch_size
-    return cost_in_words(images * flops_per_image(run.config, run.data.classes, run.data.train))
+    return cost_in_words(run.images * flops_per_image(run.config, run.data.classes, run.data.train))
 
 
-def _course(run: Run) -> str:
-    """The Fréchet distance over time, whose weights are published, and why a run ended early; "" without scores."""
-    best = run.best.best
+def _course(run: Standing) -> str:
+    """The Fréchet distance over time, and whose weights are published; "" without scores."""
+    best = run.best
     if best is None and run.config.publish == "best":
         return "\n\nThe published weights are the last: there was no score to choose by."
     points = run.records.points(f"score/{best.name}") if best else []
@@ -271,15 +280,12 @@ def _course(run: Run) -> str:
     ]  # fmt: skip
     some = "" if shown == points else f", {len(shown)} of {len(points)} scores"
     times, values = ", ".join(f"{kimg:g}" for kimg, _ in shown), ", ".join(f"{value:.3g}" for _, value in shown)
-    early = "".join(f" The run {note}" for note in run.records.notes)
-    return (
-        f"\n\n{best.name} at {times} kimg: {values} (the curve is in `{PLOT_NAME}`{some}).{early} {_which(run, points)}"
-    )
+    return f"\n\n{best.name} at {times} kimg: {values} (the curve is in `{PLOT_NAME}`{some}). {_which(run, points)}"
 
 
-def _which(run: Run, points: list[tuple[float, float]]) -> str:
+def _which(run: Standing, points: list[tuple[float, float]]) -> str:
     """Which weights were published; with both figures where the best are others than the last."""
-    best, (end, last) = run.best.best, points[-1]
+    best, (end, last) = run.best, points[-1]
     if best.images / 1000 == end:
         return "The published weights are the last, which were also the best."
     flattery = f"The best is the minimum of {len(points)} noisy scores: it flatters."
@@ -292,16 +298,6 @@ def _which(run: Run, points: list[tuple[float, float]]) -> str:
         f"The published weights are the last ({last:.3f}); those of {best.images / 1000:g} kimg were better by this score "
         f"({best.score:.3f}). {flattery}"
     )
-
-
-def hardware(device: torch.device) -> str:
-    """The device's name as its maker gives it, as far as the system tells."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{model} ({torch.get_num_threads()} thread(s))"
 
 
 def _data(config: TrainConfig, dataset: str, notice: str) -> str:

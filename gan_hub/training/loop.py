@@ -5,25 +5,26 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
-import psutil  # accelerate needs it
+import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
-from gan_hub.loading import LoadError
 from gan_hub.training import trackers
 from gan_hub.training.batches import Batches, load_data
-from gan_hub.training.best import PREFIX
-from gan_hub.training.checkpoints import list_checkpoints, load_newest
-from gan_hub.training.config import FREE_OPTIONS, TrainConfig, modern
+from gan_hub.training.best import PREFIX, check_best
+from gan_hub.training.checkpoints import CHECKPOINTS_NAME, Tensors, list_checkpoints, load_newest
+from gan_hub.training.config import FREE_OPTIONS, TrainConfig
 from gan_hub.training.export import finish
+from gan_hub.training.going_on import changes, refuse_other, remedy_of_new_run
+from gan_hub.training.lock import held
 from gan_hub.training.players import Players
 from gan_hub.training.run import Run
-from gan_hub.training.stopping import Stopped, StopSignal
+from gan_hub.training.state import check_state
+from gan_hub.training.stopping import Stopped, StopSignal, lasting_console
 from gan_hub.training.turns import play
 
 SHARDING = {
@@ -36,56 +37,68 @@ EMULATED = (
     "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, many times slower than fp32; "
     "choose --precision fp32 here."
 )
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS)  # what a disk says that takes no more
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def train(config: TrainConfig, resume: bool = False) -> Path:
     """Trains, and returns the Hub-ready folder runs/<name>/export.
 
-    `resume` goes on from the newest valid checkpoint of the same configuration, on a CPU bit for bit; where there is no
-    checkpoint yet it starts anew. Raises ValueError or LoadError, in one sentence, for what cannot be done, OSError for
-    a disk that does not take a checkpoint, and Stopped after a SIGTERM, its state saved.
+    `resume` goes on from the newest valid checkpoint, on a CPU bit for bit where the configuration is the same; what of
+    it may change is said, and where there is no checkpoint yet it starts anew. Raises ValueError or LoadError, in one
+    sentence, for what cannot be done, OSError for a disk that does not take a checkpoint, and Stopped after a signal,
+    its state saved. Meanwhile no other run can use the folder.
     """
-    checkpoints = config.run_folder / "checkpoints"
-    if not resume and list_checkpoints(checkpoints):
-        raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")
     _make_folder(config)
     accelerator = make_accelerator(config)
+    with (
+        lasting_console(),
+        StopSignal(accelerator) as stop,
+        _in_a_sentence(config, accelerator.num_processes),
+        held(config.run_folder, accelerator),
+    ):
+        return _train(config, resume, accelerator, stop)
+
+
+def _train(config: TrainConfig, resume: bool, accelerator: Accelerator, stop: StopSignal) -> Path:
+    """The run from its data to its export, while its folder is held."""
+    checkpoints = config.run_folder / CHECKPOINTS_NAME
+    if not resume and list_checkpoints(checkpoints):
+        raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")
     if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
         accelerator.print(EMULATED)
     if resume and not list_checkpoints(checkpoints):
         accelerator.print(f"nothing to resume in {checkpoints}: starting anew.")
         resume = False
-    with _in_a_sentence(config, accelerator.num_processes):
-        with accelerator.main_process_first():  # what is decoded and kept on the disk is then there for the others
-            data = load_data(config)
-        players = Players(config, data.classes, accelerator)
-        batches = Batches(data.train, config, players.latent_size, accelerator)
-        past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
-        if config.initial and not resume:
-            players.start_from(config.initial, config.initial_players)
-        start = past.get("step", 0)
-        _agree(accelerator, start, data.fingerprint())
-        players.grow(start * config.batch_size)
-        with StopSignal(accelerator) as stop:
-            run = Run(config, accelerator, players, data, start, past, stop)
-            for step in range(start, run.last_step):
-                images_seen = (step + 1) * config.batch_size
-                players.set_pace(config.learning_rate_factor(images_seen))
-                players.grow(images_seen)
-                metrics = play(players, config, batches, step)
-                run.check(step + 1, metrics)
-                players.ema.update(players.bare_generator, config.batch_size, images_seen)
+    with accelerator.main_process_first():  # what is decoded and kept on the disk is then there for the others
+        data = load_data(config)
+    players = Players(config, data.classes, accelerator)
+    batches = Batches(data.train, config, players.latent_size, accelerator)
+    past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
+    if config.initial and not resume:
+        players.start_from(config.initial, config.initial_players)
+    start = past.get("step", 0)
+    _agree(accelerator, start, data.fingerprint())
+    players.grow(start * config.batch_size)
+    run = Run(config, accelerator, players, data, start, past, stop)
+    with stop.plays():
+        for step in range(start, run.last_step):
+            images_seen = (step + 1) * config.batch_size
+            players.set_pace(config.learning_rate_factor(images_seen))
+            players.grow(images_seen)
+            metrics = play(players, config, batches, step)
+            run.check(step + 1, metrics)
+            players.ema.update(players.bare_generator, config.batch_size, images_seen)
 
-                run.record(step + 1, metrics)
-                stopping = stop.requested()
-                if stopping or run.due(step + 1, config.checkpoint_kimg):
-                    run.save(checkpoints, step + 1)
-                if stopping:
-                    raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
-                if step + 1 == run.last_step:  # earlier than it was at the start, when patience has ended
-                    break
-        return finish(run)  # no signal is waited for any more: the last step is saved, --resume would export again
+            run.record(step + 1, metrics)
+            stopping = stop.requested()
+            if stopping or run.due(step + 1, config.checkpoint_kimg):
+                run.save(checkpoints, step + 1)
+            if stopping:
+                raise Stopped(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
+            if step + 1 == run.last_step:  # earlier than it was at the start, when patience has ended
+                break
+    return finish(run)
 
 
 def _agree(accelerator: Accelerator, start: int, fingerprint: str) -> None:
@@ -201,7 +214,8 @@ def _in_a_sentence(config: TrainConfig, processes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS):
+        ours = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(config.run_folder)
+        if error.errno not in FULL and not (ours and isinstance(error, PermissionError)):
             raise
         raise OSError(
             f"{config.run_folder}: cannot be written ({error.strerror}). What was saved is kept: make room, or the folder "
@@ -218,28 +232,36 @@ def _in_a_sentence(config: TrainConfig, processes: int) -> Iterator[None]:
 
 
 def _resume(players: Players, checkpoints: Path, config: TrainConfig, fingerprint: str) -> dict:
-    """The state of the newest valid checkpoint of the same configuration and data, after loading the players from it."""
-    accelerator = players.accelerator
-    path, tensors, state, refused = load_newest(checkpoints, tuple(players.tensors()))
+    """The state of the newest valid checkpoint of the same data, after loading the players from it.
+
+    Its step is counted in this run's batches, and `changes` says what of the configuration has changed.
+    """
+    accelerator, there = players.accelerator, {}
+
+    def check(path: Path, state: dict) -> None:
+        there[path] = check_state(path, state)
+        refuse_other(path, state, there[path], config)
+        if state["data"] != fingerprint:
+            raise ValueError(
+                f"{path} was trained on other images than data={config.data!r} holds now. {remedy_of_new_run(config)}"
+            )
+
+    def take(path: Path, tensors: Tensors, state: dict) -> None:
+        check_best(path, tensors, state, players.networks)
+        players.load(path, tensors, state)
+
+    path, tensors, state, refused = load_newest(checkpoints, tuple(players.tensors()), check, take)
     for reason in refused:
         accelerator.print(f"passed over a checkpoint: {reason}")
-    needed = ("step", "config", "data", "processes", "elapsed", "watched", "tensors", *players.state())
-    missing = [key for key in needed if key not in state]
-    if missing:
-        raise LoadError(f"{path}: {missing[0]!r} is missing from its state.")
-    defaults = asdict(TrainConfig())
-    ours, theirs = asdict(config), defaults | modern(state["config"])
-    different = [key for key in ours if key not in FREE_OPTIONS and ours[key] != theirs[key]]
-    if different:
-        pairs = "; ".join(f"{key}: {theirs[key]!r} there, {ours[key]!r} now" for key in different)
-        raise ValueError(f"{path} belongs to another configuration ({pairs}).")
-    if state["data"] != fingerprint:
-        raise ValueError(f"{path} was trained on other images than data={config.data!r} holds now.")
     if state["processes"] != accelerator.num_processes:
         accelerator.print(
             f"note: {state['processes']} process(es) then, {accelerator.num_processes} now; not bit-equal."
         )
-    players.load(tensors, state)
+    images = state["step"] * there[path].batch_size
+    accelerator.print(f"resumed from {path} ({images / 1000:.1f} kimg)")
+    changed = changes(there[path], config)
+    if changed:
+        accelerator.print(f"changed since: {', '.join(changed.values())}")
+    moved = [said for name, said in changed.items() if name not in FREE_OPTIONS]
     best = {name.removeprefix(PREFIX): content for name, content in tensors.items() if name.startswith(PREFIX)}
-    accelerator.print(f"resumed from {path} ({state['step'] * config.batch_size / 1000:.1f} kimg)")
-    return state | {"best_weights": best}
+    return state | {"step": images // config.batch_size, "best_weights": best, "changes": moved}

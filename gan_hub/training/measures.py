@@ -1,9 +1,11 @@
-"""What the flight recorder measures beside the losses: diversity, weight change, memorising, memory.
+"""What the flight recorder measures beside the losses: diversity, weight change, memorising, memory, hardware.
 
 Shapes: n images, C, H, W; images are float in [-1, 1]. All of it is done on the main process only, without a graph.
 """
 
+import platform
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -114,3 +116,13 @@ def peak_memory_gb(device: torch.device) -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def hardware(device: torch.device) -> str:
+    """The device's name as its maker gives it, as far as the system tells."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{model} ({torch.get_num_threads()} thread(s))"

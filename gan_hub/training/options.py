@@ -14,24 +14,25 @@ class Group:
 
 
 def option(
-    group: Group, default, help: str, *, choices=None, low=None, high=None, about=None, of="", free=False, chooses=False,
-    needs_two=False, stretch=False,
+    group: Group, default, help: str, *, choices=None, low=None, high=None, about=None, of="", free=False, may_change=False,
+    chooses=False, needs_two=False, stretch=False,
 ):  # fmt: skip
     """A field with its reason or unit, the values allowed, and the smallest and largest one allowed.
 
     `about`: "run", what is trained and how; "data", what the recipe says or has of its own images, and "model", of the
     model it made of them: neither is repeated by a run on other images. By default that of the group; a function of
     the value where it depends on that. `of`: another option, of whose value it speaks, and with which it goes.
-    `free`: it changes no weight, so that a run's continuation may have another value; `chooses`: and yet it decides,
-    by the scores, which weights become the model. `needs_two`: it means nothing without a discriminator. `stretch`: a
-    part of the run's length, which shrinks with it.
+    `free`: it changes no weight, so that a run's continuation may have another value; `may_change`: a continuation may
+    have another value as well, which changes the weights from there on. `chooses`: it is free and yet decides, by the
+    scores, which weights become the model. `needs_two`: it means nothing without a discriminator. `stretch`: a part of
+    the run's length, which shrinks with it.
     """
     if about is None and group.about is None:
         raise TypeError(f"an option of the group {group.title!r} says what it is about.")
     value = {"default_factory": dict} if default == {} else {"default": default}
     metadata = {
         "group": group, "help": help, "choices": choices, "low": low, "high": high, "about": about or group.about, "of": of,
-        "free": free, "chooses": chooses, "needs_two": needs_two, "stretch": stretch,
+        "free": free, "may_change": may_change, "chooses": chooses, "needs_two": needs_two, "stretch": stretch,
     }  # fmt: skip
     return field(**value, metadata=metadata)
 

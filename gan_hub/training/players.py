@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -13,7 +14,13 @@ from gan_hub.losses import began_balance
 from gan_hub.models import ARCHITECTURES, GANModel
 from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
 from gan_hub.pipeline import GANPipeline
-from gan_hub.training.checkpoints import load_optimizer, optimizer_tensors
+from gan_hub.training.checkpoints import (
+    Tensors,
+    check_tensors,
+    expected_of_optimizer,
+    load_optimizer,
+    optimizer_tensors,
+)
 from gan_hub.training.config import TrainConfig
 
 TENSOR_FILES = ("generator", "discriminator", "ema", "optimizer_generator", "optimizer_discriminator")
@@ -279,11 +286,23 @@ class Players:
         scalers = {f"scaler_{name}": descent.scaler.state_dict() for name, descent in self.descents.items()}
         return {"controls": asdict(self.controls)} | scalers
 
-    def load(self, tensors: dict[str, dict[str, torch.Tensor]], state: dict) -> None:
-        """The inverse of `tensors` and `state`; raises LoadError where the checkpoint is of another network."""
+    def load(self, path: Path, tensors: Tensors, state: dict) -> None:
+        """The inverse of `tensors` and `state`, of the checkpoint in folder `path`.
+
+        Raises LoadError naming the file where the checkpoint is of another network; all of it is looked at before.
+        """
         missing = asdict(self.controls).keys() - state["controls"].keys()
         if missing:
-            raise LoadError(f"the checkpoint's controls lack {sorted(missing)[0]!r}.")
+            raise LoadError(f"{path}: the checkpoint's controls lack {sorted(missing)[0]!r}.")
+        ours = {name: network.state_dict() for name, network in self.networks.items()}
+        ours["ema"] = self.ema.model.state_dict()
+        for name, descent in self.descents.items():
+            file = f"optimizer_{name}"
+            ours[file] = expected_of_optimizer(descent.optimizer, tensors[file])
+            if f"scaler_{name}" not in state:
+                raise LoadError(f"{path}: 'scaler_{name}' is missing from its state.")
+        for file, content in ours.items():
+            check_tensors(path / f"{file}.safetensors", tensors[file], content)
         try:
             for name, network in self.networks.items():
                 network.load_state_dict(tensors[name])
@@ -293,5 +312,5 @@ class Players:
             self.controls = Controls(**state["controls"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise LoadError(
-                f"the checkpoint does not fit this configuration: {' '.join(str(error).split())}"
+                f"{path}: the checkpoint does not fit this configuration: {' '.join(str(error).split())}"
             ) from error

@@ -1,5 +1,6 @@
 """What a run writes down for people: a JSONL log, a plot, sample grids, a time-lapse."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -7,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
+from tqdm import tqdm
 
+from gan_hub.atomic import atomic_file, fsync, write_text
 from gan_hub.images import grid, height_width, save_animation
 from gan_hub.pipeline import GANPipeline
 from gan_hub.segmentations import as_pictures
 
 LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME = "log.jsonl", "plot.png", "samples.png", "timelapse.webp"
+SAMPLES_FOLDER, TIMELAPSE_FOLDER = "samples", "timelapse"
 PLOTS = {  # title → the columns drawn in it
     "losses": ("loss/discriminator", "loss/generator"),
     "mean logits": ("logit/real", "logit/fake"),
@@ -23,14 +27,19 @@ PLOTS = {  # title → the columns drawn in it
 
 
 class Records:
-    """The log of one run; only the main process has one."""
+    """The log of one run up to a moment of its clock; only the main process has one."""
 
     def __init__(self, folder: Path, images_seen: int):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.path = folder, folder / LOG_NAME
-        # A resumed run writes the lines after its checkpoint again.
+        self.path = folder / LOG_NAME
         self.lines = [line for line in read_log(self.path) if line["images"] <= images_seen] if images_seen else []
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
+
+    def begin(self) -> None:
+        """Makes the file what `lines` are: a resumed run writes the ones after its checkpoint again."""
+        self.copy_to(self.path)
+
+    def copy_to(self, path: Path) -> None:
+        """Writes the lines to a file, whole or not at all."""
+        write_text(path, "".join(json.dumps(line) + "\n" for line in self.lines))
 
     def write(self, images_seen: int, values: dict[str, float]) -> None:
         self._append({"images": images_seen} | {name: float(f"{value:.6g}") for name, value in values.items()})
@@ -56,13 +65,17 @@ class Records:
     def alarms(self) -> list[str]:
         return [line["alarm"] for line in self.lines if "alarm" in line]
 
+    def keep(self) -> None:
+        """Waits until every line is on the disk, as the checkpoint is that goes on from it."""
+        fsync(self.path)
+
     def _append(self, line: dict) -> None:
         self.lines.append(line)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def plot(self) -> None:
-        """Losses, logits, accuracy, gradients, diversity and scores against images seen, as plot.png."""
+    def plot(self, path: Path) -> None:
+        """Losses, logits, accuracy, gradients, diversity and scores against images seen, as a picture."""
         from matplotlib.figure import Figure  # a second of import that only a training run pays
 
         scores = sorted({name for line in self.lines for name in line if name.startswith("score/")})
@@ -86,7 +99,7 @@ class Records:
                 axes.lines and points and 0 < 10 * min(value for _, value in points) < max(value for _, value in points)
             ):
                 axes.set_yscale("log")
-        figure.savefig(self.folder / PLOT_NAME, dpi=110)
+        save_whole(lambda scratch: figure.savefig(scratch, dpi=110), path)
 
 
 class Lines:
@@ -131,23 +144,31 @@ class Lines:
 class Timelapse:
     """The same latents at set points of a run, close together at the start: images being born, as timelapse.webp.
 
-    Frames are PNGs in timelapse/, named by the images seen; a resumed run takes up those before its checkpoint.
+    Frames are PNGs in timelapse/, named by the images seen; those after `images_seen` are none of this run.
     """
 
     ROWS, COLUMNS = 4, 8
 
     def __init__(self, folder: Path, frames: int, total_steps: int, batch_size: int, images_seen: int):
-        self.folder, self.batch_size = folder / "timelapse", batch_size
+        self.folder, self.batch_size = folder / TIMELAPSE_FOLDER, batch_size
         last = max(1, frames - 1)
         self.steps = {round(total_steps * (frame / last) ** 2) for frame in range(frames)}
-        if images_seen == 0:
+        self.known = [path for path in self._files() if int(path.stem) <= images_seen] if images_seen else []
+
+    def begin(self) -> None:
+        """Takes away the frames of another run, and those that a resumed run makes again."""
+        if not self.known:
             shutil.rmtree(self.folder, ignore_errors=True)
-        for path in self.frames():
-            if int(path.stem) > images_seen:
+        for path in set(self._files()) - set(self.known):
+            with contextlib.suppress(PermissionError):  # Windows removes no file that a viewer has open
                 path.unlink()
 
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("[0-9]" * 12 + ".png") if path.is_file())
+
     def frames(self) -> list[Path]:
-        return sorted(self.folder.glob("[0-9]" * 12 + ".png"))
+        """The frames so far, oldest first."""
+        return [path for path in self.known if path.is_file()]
 
     def due(self, step: int) -> bool:
         return step in self.steps
@@ -159,28 +180,68 @@ class Timelapse:
     def add(self, step: int, pipeline: GANPipeline) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS, with_maps=False)  # which stay the same from start to end
-        sheet.save(self.folder / f"{step * self.batch_size:012d}.png")
+        path = self.folder / f"{step * self.batch_size:012d}.png"
+        save_whole(sheet.save, path)
+        self.known = sorted({*self.known, path})
 
     def write(self, path: Path) -> bool:
-        """The frames as one animation, the last one held; False where there is none to write."""
-        frames = []
-        for frame in self.frames():
-            with Image.open(frame) as image:
-                frames.append(image.copy())
+        """The frames as one animation, the last one held; False where there is none to write.
+
+        A damaged frame, or one of another size than the last, is passed over with a word.
+        """
+        opened = {frame.name: _opened(frame) for frame in self.frames()}
+        sizes = [(image.size, image.mode) for image in opened.values() if image is not None]
+        frames = [image for image in opened.values() if image is not None and (image.size, image.mode) == sizes[-1]]
+        left_out = len(opened) - len(frames)
+        if left_out:
+            tqdm.write(f"note: {left_out} of {len(opened)} frames in {self.folder} cannot be used, and are left out.")
         if frames:
             save_animation(frames + frames[-1:] * 6, path, seconds_per_frame=0.25)
         return bool(frames)
 
 
+def _opened(path: Path) -> Image.Image | None:
+    """A picture in memory; None where it is damaged."""
+    try:
+        with Image.open(path) as image:
+            return image.copy()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: some damaged PNGs
+        return None
+
+
+def save_whole(save: Callable[[Path], object], path: Path) -> None:
+    """Calls `save` with a scratch name; `path` is then the whole picture, or what it was.
+
+    Windows replaces no file that a viewer has open: that is said, and no reason for a run to end.
+    """
+    try:
+        with atomic_file(path) as scratch:
+            save(scratch)
+    except PermissionError as error:
+        tqdm.write(f"note: {path} could not be written ({error.strerror}); is it open elsewhere? The run goes on.")
+
+
 def read_log(path: Path) -> list[dict]:
-    """The lines of a log; a last line that was cut off in the middle is left out."""
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            continue
-    return lines
+    """The lines of a log that are records; others are passed over with a word, but for a last one that was cut off."""
+    texts = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    lines = [_record(text) for text in texts]
+    odd = [number for number, line in enumerate(lines[:-1], start=1) if line is None]
+    if odd:
+        tqdm.write(f"note: {path}: {len(odd)} line(s) are no records, and are left out; the first is line {odd[0]}.")
+    return [line for line in lines if line is not None]
+
+
+def _record(text: str) -> dict | None:
+    """A line of a log: the images seen, and numbers by name or a sentence; None where it is anything else."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(line, dict) or type(line.get("images")) is not int:
+        return None
+    sentences = all(isinstance(line[name], str) for name in ("alarm", "note") if name in line)
+    numbers = all(type(value) in (int, float) for name, value in line.items() if name not in ("alarm", "note"))
+    return line if sentences and numbers else None
 
 
 def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_maps: bool = True) -> Image.Image:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -10,21 +10,32 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from gan_hub.atomic import write_text
+from gan_hub.atomic import clear_scratch, write_text
 from gan_hub.losses import began_convergence
 from gan_hub.metrics.copies import COUNT as COPIES_SHOWN
 from gan_hub.metrics.evaluation import REPLICATES, Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor, Outputs
+from gan_hub.models import GANModel
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training import trackers
 from gan_hub.training.batches import Data
-from gan_hub.training.best import BEST_NAME, BestSoFar
+from gan_hub.training.best import BEST_NAME, Best, BestSoFar
 from gan_hub.training.checkpoints import save_checkpoint
 from gan_hub.training.config import TrainConfig, public_name
-from gan_hub.training.measures import Change, Diversity, Memorising, peak_memory_gb
+from gan_hub.training.measures import Change, Diversity, Memorising, hardware, peak_memory_gb
 from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import Players
-from gan_hub.training.records import SAMPLES_NAME, Lines, Records, Timelapse, sample_grid
+from gan_hub.training.records import (
+    PLOT_NAME,
+    SAMPLES_FOLDER,
+    SAMPLES_NAME,
+    TIMELAPSE_FOLDER,
+    Lines,
+    Records,
+    Timelapse,
+    sample_grid,
+    save_whole,
+)
 from gan_hub.training.stopping import Stopped, StopSignal
 
 CONFIG_NAME = "config.yaml"
@@ -37,6 +48,54 @@ class Alarmed(ValueError):
     """A monitor's alarm in a run that was told to stop at one."""
 
 
+class Scorer:
+    """Scores a run's generators, each time with the same reals, measured once."""
+
+    def __init__(self, config: TrainConfig, data: Data, extractor: Extractor):
+        self.config, self.data, self.extractor = config, data, extractor
+
+    @cached_property
+    def reals(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The moments of the training images' features, measured when a score is first due."""
+        return real_moments(self.data.train, self.extractor)
+
+    def score(self, pipeline: GANPipeline, final: bool = False) -> Report:
+        """The report of a generator against the training images; of a `final` one, for its card, with intervals and scales."""
+        config = self.config
+        return evaluate(
+            pipeline, self.data.train, extractor=self.extractor, num_images=config.evaluate_images,
+            seed=final_seed(config) if final else 0, real=self.reals,
+            held_out=self.data.held_out if final else None, replicates=REPLICATES if final else 0, scales=final,
+            batch_size=SCORED_TOGETHER, data_name=public_name(config.data), at_risk=COPIES_SHOWN if final else 0,
+        )  # fmt: skip
+
+
+def final_seed(config: TrainConfig) -> int:
+    """The seed of what the card says, the judge's AUC included: one command measures all of it again.
+
+    Where the weights were chosen by score, they are judged by other images than those they were chosen by.
+    """
+    return config.evaluate_images if config.publish == "best" else 0
+
+
+@dataclass
+class Standing:
+    """A run at one moment of its clock, as far as a model is made of it."""
+
+    config: TrainConfig
+    data: Data
+    images: int  # seen
+    networks: tuple[GANModel, GANModel | None]  # the averaged generator and the discriminator, as they are published
+    best: Best | None
+    records: Records
+    timelapse: Timelapse
+    elapsed: dict[str, float]  # seconds of the whole run, by the clock and of CPU time
+    processes: int
+    hardware: str
+    device: torch.device  # to measure on
+    scorer: Scorer | None
+
+
 class Run:
     """One run's paper trail; `train` tells it what was played, it decides what is due."""
 
@@ -47,13 +106,13 @@ class Run:
         """`start`: the first step still to do; `past`: the checkpoint's state, or an empty dict."""
         self.config, self.accelerator, self.players, self.data, self.stop = config, accelerator, players, data, stop
         self.spent, self.began, self.began_cpu = past.get("elapsed", {}), time.monotonic(), time.process_time()
-        self.fingerprint = data.fingerprint()
-        self.extractor = None
+        self.fingerprint, self.hardware = data.fingerprint(), hardware(accelerator.device)
+        self.scorer = None
         if config.extractor != "none":
             extractor = InterruptibleExtractor(
                 config.extractor, config.extractor_weights or None, stop, self._still_scoring
             )
-            self.extractor = extractor.to(accelerator.device)
+            self.scorer = Scorer(config, data, extractor.to(accelerator.device))
         self.report: Report | None = None  # the newest; at the end, that of the last weights
         self.last_step = config.total_steps  # or earlier, when patience ends
         self.sums: dict[str, torch.Tensor] = {}  # metrics since the last look, on the device, and how many of each
@@ -66,7 +125,7 @@ class Run:
         images = start * config.batch_size
         trackers.start(accelerator, config, images)
         if accelerator.is_main_process:
-            self._open_books(images, watched, past.get("best_weights", {}))
+            self._open_books(images, past)
         self.bar = tqdm(
             total=config.total_steps * config.batch_size, initial=images, unit="img", smoothing=0.05,
             disable=None if accelerator.is_main_process else True,
@@ -78,21 +137,27 @@ class Run:
             self._score(images)
         self._lose_patience(start)
 
-    def _open_books(self, images: int, watched: dict, best_weights: dict) -> None:
+    def _open_books(self, images: int, past: dict) -> None:
         """What only the main process has: log, monitors and what they look at, the time-lapse."""
-        config, data = self.config, self.data
+        config, data, watched = self.config, self.data, past.get("watched", {})
+        for folder in (config.run_folder, config.run_folder / SAMPLES_FOLDER, config.run_folder / TIMELAPSE_FOLDER):
+            clear_scratch(folder)
         self.records = Records(config.run_folder, images)
+        self.records.begin()
+        if past.get("changes"):
+            self.records.note(images, f"went on at {images / 1000:g} kimg with {', '.join(past['changes'])}.")
         write_text(config.run_folder / CONFIG_NAME, config.to_yaml())
         self.monitors = Monitors(config.batch_size, alone=self.players.discriminator is None)
         if "monitors" in watched:
             self.monitors.load(watched["monitors"])
-        self.best = BestSoFar(config.run_folder / BEST_NAME, watched.get("best", {}), best_weights)
+        self.best = BestSoFar(config.run_folder / BEST_NAME, watched.get("best", {}), past.get("best_weights", {}))
         self.best.write(self.best_pipeline)
         self.diversity = Diversity(data.train, self.players.latent_size)
         self.changes = {f"change/{name}": Change(network) for name, network in self.players.networks.items()}
         self.memorising = Memorising(data.train, data.held_out) if Memorising.possible(data.train) else None
         frames, steps = config.timelapse_frames, config.total_steps
         self.timelapse = Timelapse(config.run_folder, frames, steps, config.batch_size, images)
+        self.timelapse.begin()
         if images == 0 and self.timelapse.due(0):
             self.timelapse.add(0, self.pipeline())
 
@@ -144,7 +209,7 @@ class Run:
         config, images = self.config, step * self.config.batch_size
         self._add(metrics)
         self.bar.update(config.batch_size)
-        if self.extractor is not None and self.due(step, config.evaluate_kimg):
+        if self.scorer is not None and self.due(step, config.evaluate_kimg):
             if self.accelerator.is_main_process:
                 self._score(images)
             self._lose_patience(step)  # first of all, for it decides whether this was the last step
@@ -227,38 +292,12 @@ class Run:
             said = self.records.alarms[-1] if self.accelerator.is_main_process else "see the main process."
             raise Alarmed(f"stopped by an alarm: {said} What was saved is kept; alarms=warn goes on.")
 
-    def score(self, published: GANPipeline | None = None) -> Report:
-        """The report of the averaged generator against the training images; of `published` weights the one for their card.
-
-        That one has intervals and scales.
-        """
-        config, final = self.config, published is not None
-        return evaluate(
-            published or self.pipeline(), self.data.train, extractor=self.extractor, num_images=config.evaluate_images,
-            seed=self.final_seed if final else 0, real=self.reals,
-            held_out=self.data.held_out if final else None, replicates=REPLICATES if final else 0, scales=final,
-            batch_size=SCORED_TOGETHER, data_name=public_name(config.data), at_risk=COPIES_SHOWN if final else 0,
-        )  # fmt: skip
-
-    @property
-    def final_seed(self) -> int:
-        """The seed of what the card says, the judge's AUC included: one command measures all of it again.
-
-        Where the weights were chosen by score, they are judged by other images than those they were chosen by.
-        """
-        return self.config.evaluate_images if self.config.publish == "best" else 0
-
-    @cached_property
-    def reals(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The moments of the training images' features, measured when a score is first due."""
-        return real_moments(self.data.train, self.extractor)
-
     def _score(self, images: int) -> None:
         """Measures, writes down, and keeps the weights where no score was better."""
         began = time.monotonic()
         self.lines.pause()
         try:
-            self.report = self.score()
+            self.report = self.scorer.score(self.pipeline())
         except Stopped:
             self.score_due = True
             return  # the loop asks the signal itself, after this step
@@ -307,13 +346,13 @@ class Run:
 
     def _sample(self, images: int) -> None:
         sheet = sample_grid(self.pipeline())
-        folder = self.config.run_folder / "samples"
+        folder = self.config.run_folder / SAMPLES_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        sheet.save(folder / f"{images:012d}.png")
-        sheet.save(self.config.run_folder / SAMPLES_NAME)
+        save_whole(sheet.save, folder / f"{images:012d}.png")
+        save_whole(sheet.save, self.config.run_folder / SAMPLES_NAME)
         trackers.log_grid(self.accelerator, sheet, images)
         if images < self.last_step * self.config.batch_size:  # after the last step it is drawn for the export
-            self.records.plot()
+            self.records.plot(self.config.run_folder / PLOT_NAME)
 
     def elapsed(self) -> dict[str, float]:
         """Seconds of the whole run, earlier stints included: by the clock, and of this process's CPU time."""
@@ -321,6 +360,16 @@ class Run:
             "seconds": round(self.spent.get("seconds", 0) + time.monotonic() - self.began, 1),
             "cpu_seconds": round(self.spent.get("cpu_seconds", 0) + time.process_time() - self.began_cpu, 1),
         }
+
+    def standing(self) -> Standing:
+        """The run as it is now, for its export; on the main process."""
+        best = self.best.best
+        chosen = best.weights if best and self.config.publish == "best" else None
+        return Standing(
+            self.config, self.data, self.last_step * self.config.batch_size, self.players.published(chosen), best,
+            self.records, self.timelapse, self.elapsed(), self.accelerator.num_processes, self.hardware,
+            self.accelerator.device, self.scorer,
+        )  # fmt: skip
 
     def save(self, folder: Path, step: int) -> None:
         """A checkpoint of everything the rest of the run depends on."""
@@ -332,12 +381,14 @@ class Run:
                 "data": self.fingerprint,
                 "processes": self.accelerator.num_processes,
                 "elapsed": self.elapsed(),
+                "hardware": self.hardware,
                 "watched": {
                     "monitors": self.monitors.state(), "line": self.line, "changed": self.changed, "latest": self.latest,
                     "score_due": self.score_due, "best": self.best.state(),
                 },
             }  # fmt: skip
             tensors = self.players.tensors() | self.best.tensors()
+            self.records.keep()
             save_checkpoint(folder, step, tensors, state | self.players.state(), self.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()
 

@@ -56,8 +56,8 @@ def train(config: TrainConfig, die_at: int | None = None) -> None:
 
     checkpoints.os = type(sys)("os")
     checkpoints.os.__dict__.update(os.__dict__)
-    for name in ("fsync", "rename"):
-        setattr(checkpoints.os, name, counted(getattr(os, name)))
+    checkpoints.os.rename = counted(os.rename)
+    checkpoints.fsync = counted(checkpoints.fsync)
     checkpoints.write_json = counted(checkpoints.write_json)
     checkpoints.save_file = counted(checkpoints.save_file)
     loop.finish = lambda run: None  # scoring and export come after the last checkpoint

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 import torch
@@ -101,6 +102,52 @@ def test_old_checkpoints_go_only_after_the_new_one_has_its_name(tmp_path, monkey
     )
     save(tmp_path, 2, keep=1)
     assert seen == [1] and [path.name for path in list_checkpoints(tmp_path)] == ["step-000000002"]
+
+
+def test_a_whole_checkpoint_is_written_where_folders_cannot_be_opened_as_on_windows(tmp_path, monkeypatch):
+    real, refused = os.open, []
+
+    def windows(path, *rest, **options):
+        if os.path.isdir(path):
+            refused.append(path)
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *rest, **options)
+
+    def renamed(source, target):
+        if os.path.exists(target):
+            raise FileExistsError(errno.EEXIST, "Cannot create a file when that file already exists", str(target))
+        return rename(source, target)
+
+    rename = os.rename
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", windows)
+        patch.setattr(os, "rename", renamed)
+        patch.setattr(shutil, "_use_fd_functions", False)  # rmtree opens folders where it may
+        for step in (1, 2, 3, 3):
+            save(tmp_path, step, value=step)
+    assert refused
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000000002", "step-000000003"]
+    assert load_newest(tmp_path, ("generator", "ema"))[1]["generator"]["weight"][0] == 3
+
+
+def test_an_old_checkpoint_that_somebody_has_open_is_pruned_by_the_next_save(tmp_path, monkeypatch):
+    """Windows removes no file that is open."""
+    real, held = os.unlink, []
+
+    def windows(path, *rest, **options):
+        if held and str(path).endswith("ema.safetensors"):
+            raise PermissionError(errno.EACCES, "The process cannot access the file", str(path))
+        return real(path, *rest, **options)
+
+    save(tmp_path, 1, keep=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", windows)
+        held.append("reader")
+        save(tmp_path, 2, keep=1, value=2)
+        assert load_newest(tmp_path, ("generator", "ema"))[0].name == "step-000000002"
+        held.clear()
+        save(tmp_path, 3, keep=1, value=3)
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000000003"]
 
 
 def test_what_an_interrupted_write_left_is_cleared_by_the_next(tmp_path):

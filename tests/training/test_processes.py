@@ -170,6 +170,17 @@ def test_when_one_process_dies_the_other_says_so_and_ends_within_seconds(two_run
 
 
 @linux
+def test_two_processes_share_one_lock_and_a_second_run_is_told_by_both_that_the_first_holds_it(two_running, tmp_path):
+    process, ranks, run = two_running
+    again = launch([*TORCHRUN, "train.py", str(tmp_path / "recipe.yaml"), "--resume", "--total_kimg", "1000"])
+    assert again.returncode != 0 and process.poll() is None
+    (holder,) = {
+        line.split("is in use: process ")[1].split()[0] for line in again.stderr.splitlines() if "in use" in line
+    }
+    assert int(holder) in ranks and json.loads((run / "running.json").read_text())["pid"] == int(holder)
+
+
+@linux
 def test_sigterm_to_the_launcher_of_two_stops_both_after_a_checkpoint(two_running, tmp_path):
     process, _, run = two_running
     before = newest_state(run)["step"]

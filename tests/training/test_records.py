@@ -1,12 +1,20 @@
 """Log and time-lapse: what a resumed run keeps, and what the animation shows."""
 
+import builtins
+import errno
+import io
 import json
+import os
+import signal
 
 import pytest
+from accelerate.state import AcceleratorState
 from PIL import Image
 
+from gan_hub.training import loop
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.records import Lines, Records, Timelapse, read_log
+from gan_hub.training.records import Lines, Records, Timelapse, read_log, save_whole
+from tests.training.test_disk import limit_file_size
 from tests.training.test_exact import train
 
 
@@ -19,7 +27,9 @@ def test_a_line_keeps_small_numbers_and_alarms_stand_among_them(tmp_path):
         {"images": 128, "alarm": "The generator collapsed."},
     ]
     assert records.alarms == ["The generator collapsed."]
-    assert Records(tmp_path, 64).alarms == []  # a resumed run hears it again if it is raised again
+    resumed = Records(tmp_path, 64)
+    resumed.begin()
+    assert resumed.alarms == []  # a resumed run hears it again if it is raised again
     assert len(read_log(tmp_path / "log.jsonl")) == 1
 
 
@@ -48,6 +58,136 @@ def test_a_run_shows_its_images_being_born(small_options):
     assert first.convert("L").tobytes() != last.convert("L").tobytes()
     with Image.open(folder / "000000000384.png") as frame:
         assert last.convert("RGB").tobytes() == frame.convert("RGB").tobytes()
+
+
+def test_a_torn_frame_of_the_time_lapse_is_passed_over_with_a_word(small_options, capfd):
+    config = TrainConfig(**small_options | {"timelapse_frames": 4, "trackers": "none"})
+    train(config, stop_after=20)
+    folder = config.run_folder / "timelapse"
+    first, second, third = sorted(folder.iterdir())
+    first.write_bytes(first.read_bytes()[:100])
+    Image.new("L", (5, 5)).save(second)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    export = loop.train(config, resume=True)
+    with Image.open(export / "timelapse.webp") as animation, Image.open(third) as frame:
+        assert animation.n_frames <= 3 and animation.size == frame.size
+    assert f"2 of 4 frames in {folder} cannot be used, and are left out" in capfd.readouterr().out
+
+
+ODD = [
+    "not json",
+    "[1, 2]",
+    "3",
+    '{"loss": 1.0}',
+    '{"images": "x"}',
+    '{"images": 16, "loss": "low"}',
+    '{"images": 16, "note": 5}',
+]
+
+
+def test_an_odd_line_of_the_log_is_passed_over_with_a_word(small_options, capfd):
+    config = TrainConfig(**small_options | {"trackers": "none"})
+    train(config, stop_after=7)
+    path = config.run_folder / "log.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*ODD, *lines, '{"images": 11']))
+    AcceleratorState._reset_state(reset_partial_state=True)
+    export = loop.train(config, resume=True)
+    assert f"{path}: {len(ODD)} line(s) are no records, and are left out; the first is line 1" in capfd.readouterr().out
+    kept = (export / "log.jsonl").read_text().splitlines()
+    assert kept[: len(lines)] == lines and len(kept) == 6 and kept == path.read_text().splitlines()
+
+
+def test_a_resume_that_is_killed_in_the_rewrite_of_the_log_loses_no_line(small_options):
+    config = TrainConfig(**small_options | {"trackers": "none", "timelapse_frames": 0})
+    train(config, stop_after=13)
+    path = config.run_folder / "log.jsonl"
+    whole = path.read_text()
+    assert len(whole.splitlines()) == 3
+    for at in range(4):  # of the calls that write: the first ones are those of the log
+        child = os.fork()
+        if child == 0:
+            killed_at_call(at)
+            train(config, resume=True)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        assert path.read_text() == whole
+    train(config, resume=True)
+    assert path.read_text().startswith(whole) and len(read_log(path)) == 6
+    assert not [entry.name for entry in config.run_folder.iterdir() if entry.name.startswith(".")]
+
+
+def killed_at_call(at: int) -> None:
+    """This process dies in front of that call, from 0, of what writes the log anew."""
+    calls, rewrite = [], Records.begin
+
+    def deadly(real):
+        def call(*given, **options):
+            if len(calls) == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            calls.append(real)
+            return real(*given, **options)
+
+        return call
+
+    def armed(records):
+        io.open = builtins.open = deadly(open)
+        os.fsync, os.replace, os.open = deadly(os.fsync), deadly(os.replace), deadly(os.open)
+        rewrite(records)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Records.begin = armed
+
+
+@pytest.mark.parametrize("size", [0, 60, 200, 1000])
+def test_a_resume_that_meets_a_full_disk_loses_no_line(small_options, size):
+    config = TrainConfig(**small_options | {"trackers": "none", "timelapse_frames": 0})
+    train(config, stop_after=13)
+    path = config.run_folder / "log.jsonl"
+    whole = path.read_text()
+    child = os.fork()
+    if child == 0:
+        limit_file_size(size)
+        try:
+            train(config, resume=True)
+        except OSError as error:
+            os._exit(7 if "make room" in str(error) else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert path.read_text().startswith(whole)
+    train(config, resume=True)
+    lines = [line["images"] for line in read_log(path)]
+    assert lines == [64, 128, 192, 256, 320, 384] and path.read_text().startswith(whole)
+
+
+def test_a_line_that_was_cut_off_by_a_full_disk_is_whole_again_at_the_next_resume(small_options):
+    config = TrainConfig(**small_options | {"trackers": "none", "timelapse_frames": 0})
+    train(config, stop_after=13)
+    path = config.run_folder / "log.jsonl"
+    with path.open("a") as file:
+        file.write('{"images": 256, "loss/gen')
+    train(config, resume=True)
+    assert [json.loads(line)["images"] for line in path.read_text().splitlines()] == [64, 128, 192, 256, 320, 384]
+
+
+def test_a_picture_is_whole_or_what_it_was_and_one_that_is_open_elsewhere_ends_no_run(tmp_path, monkeypatch, capfd):
+    path, picture = tmp_path / "samples.png", Image.new("L", (8, 8))
+    save_whole(picture.save, path)
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="No space"):
+        save_whole(lambda scratch: scratch.write_bytes(b"half") and full(), path)
+
+    def locked(*given):
+        raise PermissionError(errno.EACCES, "The process cannot access the file")
+
+    monkeypatch.setattr(os, "replace", locked)
+    save_whole(Image.new("L", (9, 9)).save, path)
+    assert f"{path} could not be written" in capfd.readouterr().out
+    assert path.read_bytes() == before and [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def full() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_run_without_frames_has_no_animation(tmp_path):

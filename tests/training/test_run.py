@@ -17,6 +17,7 @@ from gan_hub.training.config import TrainConfig
 from gan_hub.training.monitors import Monitors
 from gan_hub.training.players import TENSOR_FILES, Descent, Players
 from gan_hub.training.records import read_log
+from gan_hub.training.run import Run
 from gan_hub.training.stopping import Stopped
 
 
@@ -128,6 +129,56 @@ def test_a_nan_is_seen_in_its_own_step_and_reaches_neither_average_nor_checkpoin
     assert kept.name == "step-000000006"
     for tensors in load_checkpoint(kept, TENSOR_FILES)[0].values():
         assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize(
+    "where, named",
+    [
+        ("average", "project.weight of ema"),
+        ("buffer of the average", r"norms\.\S+running_mean of ema"),
+        ("buffer", r"norms\.\S+running_mean of generator"),
+        ("moment", r"0\.exp_avg_sq of optimizer_discriminator"),
+        ("measure", r"watched\.latest\.diversity"),
+    ],
+)
+def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkpoint_is_pruned(
+    small_options, monkeypatch, where, named, resumed
+):
+    options = small_options | {"log_kimg": 100.0, "sample_kimg": 100.0, "alarms": "off", "trackers": "none"}
+    config = TrainConfig(**options | {"generator": {"latent_size": 8, "base_channels": 4}, "keep_checkpoints": 1})
+    save = Run.save
+
+    def spoilt(run, folder, step):
+        average, network = run.players.ema.model, run.players.bare_generator
+        optimizer = run.players.discriminator_descent.optimizer
+        if step >= 12:
+            place = {
+                "average": lambda: average.project.weight,
+                "buffer of the average": lambda: running_mean(average),
+                "buffer": lambda: running_mean(network),
+                "moment": lambda: next(iter(optimizer.state.values()))["exp_avg_sq"],
+            }
+            if where == "measure":
+                run.diversity = lambda network: NAN
+            else:
+                with torch.no_grad():
+                    place[where]().view(-1)[0] = NAN
+        save(run, folder, step)
+
+    monkeypatch.setattr(Run, "save", spoilt)
+    with pytest.raises(ValueError, match=rf"^{named} is NaN after step 12: no checkpoint has it, the last one is from"):
+        loop.train(config)
+    monkeypatch.undo()
+    (kept,) = list_checkpoints(config.run_folder / "checkpoints")
+    assert kept.name == "step-000000006"
+    if resumed:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        assert loop.train(config, resume=True).is_dir()
+
+
+def running_mean(network: torch.nn.Module) -> torch.Tensor:
+    return next(tensor for name, tensor in network.named_buffers() if name.endswith("running_mean"))
 
 
 def test_the_log_holds_means_over_the_steps_since_the_monitors_looked_last(small_options, monkeypatch):
