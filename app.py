@@ -6,25 +6,17 @@ import sys
 
 import gradio as gr
 
-from gan_hub.demo import arithmetic, game, interpolate, look, models, sample
+from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo.inputs import answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
+from gan_hub.demo.page import Page
 from gan_hub.demo.texts import t
 from gan_hub.loading import LoadError
 
 CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
-LAUNCH = {
-    "theme": look.THEME,
-    "css": look.CSS,
-    "head": look.HEAD,
-    "i18n": t,
-    "footer_links": ["api"],
-    "max_file_size": "100kb",  # nothing is uploaded here
-    "enable_monitoring": False,
-    "ssr_mode": False,
-    "run_history": False,
-}
 
 
+@answering
 def about(model: str, request: gr.Request):
     """One line under the picker, and the beginning of the card."""
     return models.describe(model, request), models.card(model, request)
@@ -32,7 +24,7 @@ def about(model: str, request: gr.Request):
 
 def compose() -> gr.Blocks:
     """The page over the models that are at hand."""
-    with gr.Blocks(title="gan_hub", delete_cache=CACHE_SECONDS, analytics_enabled=False) as page:
+    with Page(title="gan_hub", delete_cache=CACHE_SECONDS, analytics_enabled=False) as page:
         with gr.Column(elem_id="head"):
             gr.Markdown(t("title"), elem_classes="headline")
             gr.Markdown(t("lead"))
@@ -56,7 +48,7 @@ def compose() -> gr.Blocks:
             with gr.Tab(t("tab_game"), id="game", elem_id="tab-game"):
                 openings.append(game.build(model))
         with gr.Accordion(t("about"), open=False):
-            card = gr.Markdown()
+            card = gr.HTML()
 
         # A link is read first, so that every tab opens with the model it names. Then the line that says what model it is:
         # the tabs wait in one queue, and the last of them would leave the old model's name beside the new one's pictures.
@@ -64,7 +56,6 @@ def compose() -> gr.Blocks:
         for handler, inputs, outputs in ((about, [model], [line, card]), *openings):
             for event in (arrived.then, model.input):
                 event(handler, inputs, outputs, show_progress="hidden", **PRIVATE, **ON_MODEL)
-    page.queue(max_size=64)
     return page
 
 
@@ -86,7 +77,7 @@ def main() -> gr.Blocks:
         os.environ[models.VARIABLE] = arguments.model
     try:
         page = compose()
-        page.launch(server_port=arguments.port, share=arguments.share, **LAUNCH)
+        page.launch(server_port=arguments.port, share=arguments.share)
     except (LoadError, OSError) as error:
         sys.exit(f"app.py: {error}")
     return page

@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 from gan_hub import real_samples
-from gan_hub.demo import inputs, models, pictures
+from gan_hub.demo import foreign, inputs, models, pictures
 from gan_hub.demo.inputs import answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t
@@ -183,17 +183,18 @@ def streaks(rights: list[bool]) -> tuple[int, int]:
 
 
 def explain(model: str, request: gr.Request | None = None) -> str:
-    """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from."""
+    """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from, as HTML."""
     pipe, samples = models.load(model), _real_samples(model)
     paragraphs = []
     if _judges(pipe) and pipe.calibration is not None:
         auc = pipe.calibration.auc
-        paragraphs.append(say(request, "calibrated", auc=auc, percent=round(100 * auc)))
+        paragraphs.append(foreign.rendered(say(request, "calibrated", auc=auc, percent=round(100 * auc))))
     elif _judges(pipe):
-        paragraphs.append(say(request, "uncalibrated"))
+        paragraphs.append(foreign.rendered(say(request, "uncalibrated")))
     if samples is not None and samples.notice:
-        paragraphs.append(say(request, "origin", notice=samples.notice))
-    return "\n\n".join(paragraphs)
+        notice = foreign.plain(say(request, "origin", notice=samples.notice))
+        paragraphs.append(f'<p class="notice">{notice}</p>')
+    return "".join(paragraphs)
 
 
 def _page(game: Game | None, request):
@@ -263,7 +264,7 @@ def build(model: gr.Dropdown):
         gr.Markdown(t("keys"), elem_classes="note keys")
         points = gr.HTML()
     with gr.Accordion(t("how_judged"), open=False):
-        explanation = gr.Markdown()
+        explanation = gr.HTML()
 
     page = [game, pair, question, points, left, right, onwards]
     common = {"show_progress": "hidden", **PRIVATE, **ON_MODEL}

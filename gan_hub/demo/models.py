@@ -2,7 +2,6 @@
 
 import functools
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import gradio as gr
 import torch
 
 from gan_hub.concepts import Concept
-from gan_hub.demo import inputs
+from gan_hub.demo import foreign, inputs
 from gan_hub.demo.texts import say, t
 from gan_hub.hub.places import bundled
 from gan_hub.images import has_opacity, height_width
@@ -19,7 +18,6 @@ from gan_hub.pipeline import GANOutput, GANPipeline
 FAVOURITE = "dcgan-fashion-mnist"
 VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled zoo; `app.py --model` and Spaces set it
 SHOWN_NAMES = 8  # of the models, where another was asked for: the picker has all of them
-CARD_LENGTH = 4000  # characters of the card that the page shows
 
 # Every event that touches a model waits in one line: torch shares the cores, and one visitor's burst is no one's crash.
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
@@ -128,12 +126,5 @@ def describe(name: str, request: gr.Request | None = None) -> str:
 
 
 def card(name: str, request: gr.Request | None = None) -> str:
-    """The beginning of the model's card, without front matter, HTML and pictures (which might lie on other servers)."""
-    path = Path(load(name).name_or_path) / "README.md"
-    if not path.is_file():
-        return say(request, "no_card")
-    body = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.DOTALL)
-    body = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?|<[^>]*>", "", body).strip()
-    if len(body) <= CARD_LENGTH:
-        return body
-    return body[: body.rfind("\n", 0, CARD_LENGTH)] + "\n\n…"
+    """The beginning of the model's card as HTML, without pictures and HTML of its own."""
+    return foreign.card(Path(load(name).name_or_path)) or foreign.plain(say(request, "no_card"))
