@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -22,6 +23,7 @@ CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+DESKTOP = {"width": 1280, "height": 900}
 
 
 def write_real_samples(folder: Path, channels: int = 1, **changes) -> Path:
@@ -136,6 +138,34 @@ def server(playable, tmp_path_factory):
 @pytest.fixture
 def visitor(server) -> Visitor:
     return Visitor(server)
+
+
+class Tab:
+    """One browser window on the page, and what went wrong in it."""
+
+    def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US"):
+        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.wrong: list[str] = []
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", self._note)
+        self.page.goto(f"{url}/?model={model}{query}")
+        self.page.wait_for_selector("#sample-gallery img")
+
+    def _note(self, request):
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob", "about") and address.hostname != "127.0.0.1":
+            self.wrong.append(f"request to {request.url}")
+
+    def open(self, name: str):
+        self.page.locator(f"#tab-{name}-button").click()
+        return self.page
+
+    def shoot(self, name: str):
+        ARTEFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTEFACTS / f"page-{name}.png", full_page=True)
 
 
 @pytest.fixture(scope="session")

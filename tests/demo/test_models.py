@@ -34,7 +34,7 @@ def test_one_line_says_what_a_model_is(offered):
 
 
 def test_the_card_comes_without_front_matter_markup_and_foreign_pictures(offered):
-    assert models.card(offered) == "# Tiny\n\n\n\nFor tests only."
+    assert models.card(offered) == "<h1>Tiny</h1>\n<p></p>\n<p>For &lt;b&gt;tests&lt;/b&gt; only.</p>\n"
 
 
 def test_a_missing_card_is_said_to_be_missing(offered_rgb):
