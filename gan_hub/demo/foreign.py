@@ -6,6 +6,7 @@ another server, nor ask for a password, nor keep this server busy.
 
 import html
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,11 +27,22 @@ def plain(text: str) -> str:
 
 def card(folder: Path) -> str | None:
     """The beginning of the card in a model's folder, as HTML; None where it has none that can be shown."""
+    text = _text(folder)
+    return None if text is None else rendered(_beginning(text))
+
+
+def heading(folder: Path) -> str | None:
+    """The name that the card in a model's folder begins with; None where that is no plain name."""
+    name = (_text(folder) or "").partition("\n")[0].removeprefix("# ").strip()
+    return name if re.fullmatch(r"[\w.-]{1,96}", name) else None
+
+
+def _text(folder: Path) -> str | None:
     try:
         text = read_bytes(_inside(folder, "README.md"), LARGEST_CARD).decode("utf-8", errors="replace")
     except LoadError:
         return None
-    return rendered(_beginning(_without_front_matter(text.replace("\r\n", "\n")).strip()))
+    return _without_front_matter(text.replace("\r\n", "\n")).strip()
 
 
 def rendered(markdown: str) -> str:
