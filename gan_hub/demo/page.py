@@ -11,6 +11,7 @@ from gan_hub.demo.inputs import BadInput, refusal
 from gan_hub.demo.line import MOST_WAITING, Line
 from gan_hub.demo.texts import t
 
+MOST_QUOTED = 150  # letters of what Gradio says of a value; it would list all choices
 LAUNCH = {
     "theme": look.THEME,
     "css": look.CSS,
@@ -45,8 +46,8 @@ class Page(gr.Blocks):
         """As in Blocks; values that a component cannot take are bad input, and no fault of the page."""
         try:
             return await super().preprocess_data(*args, **kwargs)
-        except gr.Error:
-            raise
+        except gr.Error as error:  # it may quote the names of all models, which are anybody's
+            raise BadInput("refused_value", said=str(error.message)[:MOST_QUOTED]) from error
         except Exception as error:
             raise BadInput("bad_value") from error
 

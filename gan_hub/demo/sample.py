@@ -139,6 +139,7 @@ def _chosen(shown: Shown, position: int):
     return figure, path
 
 
+@answering
 def from_link(request: gr.Request):
     """What the form is filled with, as a link says; what it does not say, or says wrongly, stays at its default."""
     query = {key: request.query_params.get(key) for key in LINK_KEYS if request.query_params.get(key)}

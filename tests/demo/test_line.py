@@ -34,7 +34,7 @@ def waiting(server) -> int:
     return len(server.page._queue)
 
 
-def wait_until(true, seconds: float = 20) -> None:
+def wait_until(true, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
