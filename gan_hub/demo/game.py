@@ -1,7 +1,13 @@
 """The tab "Real or fake?": the player against the discriminator, over the same pairs of a real and a generated picture.
 
 What keeps the answer secret: the browser gets one picture of the whole pair, as pixels and nothing else; which half is
-real stays in the server's session until the player has chosen; and chance comes from the operating system.
+real stays in the server's session until the player has chosen; and chance comes from the operating system. So everything
+but the pixels is a coin: bytes, order, names, metadata, what changes on the page.
+
+What cannot be kept secret is what the pixels say. Generated pictures differ from real ones in numbers that no eye sees,
+such as how many pixels have grey level 1, or how well a picture compresses: a program that has learnt such a number picks
+the real one in 92 to 100 of 100 rounds, depending on the model. And the real pictures are published with the model, so
+whoever compares with them is always right. It is a game for eyes; a high score proves nothing about who reached it.
 """
 
 import html
@@ -12,7 +18,7 @@ from pathlib import Path
 import gradio as gr
 
 from gan_hub import real_samples
-from gan_hub.demo import inputs, models, pictures
+from gan_hub.demo import foreign, inputs, models, pictures
 from gan_hub.demo.inputs import answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t
@@ -183,17 +189,18 @@ def streaks(rights: list[bool]) -> tuple[int, int]:
 
 
 def explain(model: str, request: gr.Request | None = None) -> str:
-    """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from."""
+    """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from, as HTML."""
     pipe, samples = models.load(model), _real_samples(model)
     paragraphs = []
     if _judges(pipe) and pipe.calibration is not None:
         auc = pipe.calibration.auc
-        paragraphs.append(say(request, "calibrated", auc=auc, percent=round(100 * auc)))
+        paragraphs.append(foreign.rendered(say(request, "calibrated", auc=auc, percent=round(100 * auc))))
     elif _judges(pipe):
-        paragraphs.append(say(request, "uncalibrated"))
+        paragraphs.append(foreign.rendered(say(request, "uncalibrated")))
     if samples is not None and samples.notice:
-        paragraphs.append(say(request, "origin", notice=samples.notice))
-    return "\n\n".join(paragraphs)
+        notice = foreign.plain(say(request, "origin", notice=samples.notice))
+        paragraphs.append(f'<p class="notice">{notice}</p>')
+    return "".join(paragraphs)
 
 
 def _page(game: Game | None, request):
@@ -220,9 +227,11 @@ def open_tab(model: str, request: gr.Request | None = None):
 
 
 @answering
-def start_over(model: str, request: gr.Request | None = None):
-    """A new game: no rounds, no score."""
-    return _page(deal(model), request)
+def start_over(model: str, game: Game | None = None, request: gr.Request | None = None):
+    """A new game: no rounds, no score. A pair that is not decided stays: each real picture is shown for a round's sake."""
+    if game is None or game.model != model:
+        return _page(deal(model), request)
+    return _page(deal(model, (), game.seen) if game.decided else replace(game, rounds=()), request)
 
 
 @answering
@@ -263,12 +272,12 @@ def build(model: gr.Dropdown):
         gr.Markdown(t("keys"), elem_classes="note keys")
         points = gr.HTML()
     with gr.Accordion(t("how_judged"), open=False):
-        explanation = gr.Markdown()
+        explanation = gr.HTML()
 
     page = [game, pair, question, points, left, right, onwards]
     common = {"show_progress": "hidden", **PRIVATE, **ON_MODEL}
     left.click(pick_left, game, page, **common)
     right.click(pick_right, game, page, **common)
     onwards.click(next_round, game, page, **common)
-    reset.click(start_over, model, page, **common)
+    reset.click(start_over, [model, game], page, **common)
     return open_tab, [model], [*page, explanation]

@@ -49,10 +49,19 @@ def answering(handler: Callable) -> Callable:
         except Exception:
             traceback.print_exc()
             sentence = say(request, "broken")
-        # The toast shows HTML, and a sentence may quote a class name out of somebody's model.
-        raise gr.Error(html.escape(sentence), title=say(request, "check"), print_exception=False)
+        raise _toast(request, sentence)
 
     return answer
+
+
+def refusal(request: gr.Request | None, key: str, **values: object) -> gr.Error:
+    """The text `key` as the error that Gradio shows to the visitor."""
+    return _toast(request, say(request, key, **values))
+
+
+def _toast(request: gr.Request | None, sentence: str) -> gr.Error:
+    # The toast shows HTML, and a sentence may quote a class name out of somebody's model.
+    return gr.Error(html.escape(sentence), title=say(request, "check"), print_exception=False)
 
 
 def text(value: object) -> str:

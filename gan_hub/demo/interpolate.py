@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from gan_hub.demo import inputs, models, pictures
+from gan_hub.demo import foreign, inputs, models, pictures
 from gan_hub.demo.inputs import OWN, answering
 from gan_hub.demo.models import ON_MODEL, first_map
 from gan_hub.demo.texts import say, t
@@ -52,7 +52,7 @@ def walk(
     save_png(grid(images, COLUMNS), strip, model=model, seeds=spell(numbers), mode=path_kind, label=name)
     stops = " → ".join(map(str, [*numbers, *numbers[: int(closed)]]))
     status = say(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")
-    return str(animation), str(strip), status, str(animation), str(strip)
+    return str(animation), str(strip), foreign.plain(status), str(animation), str(strip)
 
 
 def _path(pipe, numbers: list[int], mode: str, count: int, closed: bool):
@@ -87,7 +87,7 @@ def build(model: gr.Dropdown):
             frames = gr.Slider(LEAST_FRAMES, MOST_FRAMES, FIRST_FRAMES, step=1, label=t("frames"), buttons=[])
             loop = gr.Checkbox(True, label=t("loop"))
             start = gr.Button(t("walk"), variant="primary")
-            status = gr.Markdown(elem_classes="status")
+            status = gr.HTML(elem_classes="status")
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
                 with gr.Column(scale=1, min_width=220):

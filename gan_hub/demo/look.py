@@ -28,7 +28,9 @@ CSS = """
 #line { align-self: center; flex: 1 1 280px; min-width: 280px; }
 #line p { color: var(--body-text-color-subdued); }
 .picks button { min-height: 3.4rem; }
-.status p, .note p, p.note { color: var(--body-text-color-subdued); font-size: .9rem; }
+.status, .note p, p.note { color: var(--body-text-color-subdued); font-size: .9rem; }
+
+p.notice { white-space: pre-line; }
 
 /* Small pictures, enlarged: pixels stay pixels. */
 .px, .crisp img { image-rendering: pixelated; }

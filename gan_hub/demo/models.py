@@ -3,14 +3,17 @@
 import functools
 import os
 import re
+import sys
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import gradio as gr
 import torch
 
 from gan_hub.concepts import Concept
-from gan_hub.demo import inputs
+from gan_hub.demo import foreign, inputs
 from gan_hub.demo.texts import say, t
 from gan_hub.hub.places import bundled
 from gan_hub.images import has_opacity, height_width
@@ -18,8 +21,8 @@ from gan_hub.pipeline import GANOutput, GANPipeline
 
 FAVOURITE = "dcgan-fashion-mnist"
 VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled zoo; `app.py --model` and Spaces set it
+PATIENCE = 3  # seconds that the page waits for a model from the Hub before it opens without it
 SHOWN_NAMES = 8  # of the models, where another was asked for: the picker has all of them
-CARD_LENGTH = 4000  # characters of the card that the page shows
 
 # Every event that touches a model waits in one line: torch shares the cores, and one visitor's burst is no one's crash.
 ON_MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
@@ -27,11 +30,14 @@ PRIVATE = {"api_visibility": "private"}
 
 
 def choices() -> dict[str, str]:
-    """Name on the page → what from_pretrained takes. A local folder is shown by its last part alone."""
+    """Name on the page → what from_pretrained takes: the bundled zoo, and the model asked for once it is at hand."""
     offered = {name: str(folder) for name, folder in bundled().items()}
-    extra = os.environ.get(VARIABLE)
-    if extra:
-        offered[Path(extra).resolve().name if Path(extra).is_dir() else extra] = extra
+    source = os.environ.get(VARIABLE)
+    if source and is_at_hand(source):
+        name = name_of(source)
+        if source not in offered and os.path.realpath(offered.get(name, source)) != os.path.realpath(source):
+            name = f"{name} (own)"  # recipes are called as the models of the zoo that were trained with them
+        offered[name] = source
     return offered
 
 
@@ -40,6 +46,78 @@ def default() -> str | None:
     offered = choices()
     asked = next((name for name, source in offered.items() if source == os.environ.get(VARIABLE)), None)
     return asked or (FAVOURITE if FAVOURITE in offered else next(iter(offered), None))
+
+
+def name_of(source: str) -> str:
+    """What the page calls a model: its folder's name, or that of the run it was exported from; a Hub id as it is."""
+    if not os.path.isdir(os.path.expanduser(source)):
+        return re.sub(r"^(https?://(www\.)?(huggingface\.co|hf\.co)/|hf://)", "", source.strip()).strip("/")
+    folder = Path(os.path.realpath(os.path.expanduser(source)))
+    if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):  # of the Hub's cache
+        return folder.parents[1].name.removeprefix("models--").replace("--", "/")
+    if folder.name == "export":  # train.py calls every run's result so
+        return foreign.heading(folder) or folder.parent.name
+    return folder.name
+
+
+# ------------------------------------------------------------------------------------- a model from the Hub
+
+
+def is_at_hand(source: str) -> bool:
+    """Whether a model can be offered: it lies here, or has come from the Hub by now."""
+    if source in bundled() or os.path.lexists(os.path.expanduser(source)):
+        return True
+    return arrival(source).done() and arrival(source).exception() is None
+
+
+@functools.lru_cache(maxsize=4)
+def arrival(source: str) -> Future:
+    """A model on its way: loaded beside the page, which does not wait for a Hub that is slow, or silent."""
+    future = Future()
+
+    def fetch() -> None:
+        try:
+            future.set_result(_load(source))
+        except Exception as error:
+            future.set_exception(error)
+
+    # A daemon: a thread that hangs on the Hub must not keep the server from ending.
+    threading.Thread(target=fetch, daemon=True, name=f"load {source}").start()
+    return future
+
+
+def await_asked() -> None:
+    """Loads the model asked for; for one from the Hub it waits a moment only, if there are others to show meanwhile.
+
+    Raises LoadError where it is known by then that there is no such model.
+    """
+    source = os.environ.get(VARIABLE)
+    if not source:
+        return
+    at_once = source in bundled() or os.path.lexists(os.path.expanduser(source)) or not bundled()
+    try:
+        arrival(source).result(None if at_once else PATIENCE)
+    except TimeoutError:
+        print(f"Waiting for {source} from the Hub; the page opens with the bundled models meanwhile.", file=sys.stderr)
+        arrival(source).add_done_callback(lambda done: print(_outcome(source, done), file=sys.stderr))
+
+
+def _outcome(source: str, done: Future) -> str:
+    return f"{source} has arrived." if done.exception() is None else f"{source} is not offered: {done.exception()}"
+
+
+def awaited() -> str | None:
+    """The model asked for, while it is on its way, and if it did not arrive; None where there is nothing to wait for."""
+    source = os.environ.get(VARIABLE)
+    return source if source and not is_at_hand(source) else None
+
+
+def news(request: gr.Request | None = None):
+    """What there is to tell of the model that the page opened without: a sentence as HTML, the picker, and when to ask again."""
+    source = os.environ.get(VARIABLE, "")
+    waiting, name = not arrival(source).done(), foreign.plain(name_of(source))
+    key = "model_awaited" if waiting else "model_arrived" if is_at_hand(source) else "model_missing"
+    return say(request, key, name=name), gr.update(choices=list(choices())), gr.update(active=waiting)
 
 
 def load(name: object) -> GANPipeline:
@@ -128,12 +206,5 @@ def describe(name: str, request: gr.Request | None = None) -> str:
 
 
 def card(name: str, request: gr.Request | None = None) -> str:
-    """The beginning of the model's card, without front matter, HTML and pictures (which might lie on other servers)."""
-    path = Path(load(name).name_or_path) / "README.md"
-    if not path.is_file():
-        return say(request, "no_card")
-    body = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8", errors="replace"), flags=re.DOTALL)
-    body = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])?|<[^>]*>", "", body).strip()
-    if len(body) <= CARD_LENGTH:
-        return body
-    return body[: body.rfind("\n", 0, CARD_LENGTH)] + "\n\n…"
+    """The beginning of the model's card as HTML, without pictures and HTML of its own."""
+    return foreign.card(Path(load(name).name_or_path)) or foreign.plain(say(request, "no_card"))

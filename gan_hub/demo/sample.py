@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import gradio as gr
 from PIL import Image
 
-from gan_hub.demo import inputs, models, pictures
+from gan_hub.demo import foreign, inputs, models, pictures
 from gan_hub.demo.inputs import NONE, OWN, answering
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import say, t
@@ -89,7 +89,7 @@ def sample(
     status = [count, *([name] if name else []), f"{say(request, 'truncation')} {psi:g}"]
     status += [f"{name} {amount:g}".replace("-", "−") for name, amount in concepts.items()]
     link = _link(model, numbers, name, psi, moved_by, amount)
-    return shown, " · ".join(status), link, str(_zip(folder, model)), shown
+    return shown, foreign.plain(" · ".join(status)), link, str(_zip(folder, model)), shown
 
 
 def _zip(folder: Path, model: str) -> Path:
@@ -139,6 +139,7 @@ def _chosen(shown: Shown, position: int):
     return figure, path
 
 
+@answering
 def from_link(request: gr.Request):
     """What the form is filled with, as a link says; what it does not say, or says wrongly, stays at its default."""
     query = {key: request.query_params.get(key) for key in LINK_KEYS if request.query_params.get(key)}
@@ -226,7 +227,7 @@ def build(model: gr.Dropdown):
             with gr.Row():
                 generate = gr.Button(t("generate"), variant="primary", min_width=100)
                 reroll = gr.Button(t("reroll"), min_width=100)
-            status = gr.Markdown(elem_classes="status")
+            status = gr.HTML(elem_classes="status")
         with gr.Column(scale=3, min_width=320):
             gr.Markdown(t("gallery"), elem_classes="note")
             gallery = gr.Gallery(

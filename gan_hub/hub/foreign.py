@@ -83,7 +83,7 @@ def _own(folder: Path, names: list[str]) -> str | None:
     if folder.name in NETWORKS and _is_model(folder.parent):
         return f"one network of a model; give the model's folder, {folder.parent}"
     if "state.json" in names and "manifest.json" in names:
-        return "a checkpoint of a run, which --resume reads; give the run's export/ folder, written when it has ended"
+        return "a checkpoint of a run, which --resume reads; `gan-hub export` of the run's folder makes a model of it"
     inside = [str(PurePosixPath(name).parent) for name in names if PurePosixPath(name).name == INDEX_NAME]
     inside = sorted(each for each in inside if _is_model(folder / each))
     if "export" in inside:
@@ -91,8 +91,9 @@ def _own(folder: Path, names: list[str]) -> str | None:
     if inside:
         more = f" or another of its {len(inside)} models" if len(inside) > 1 else ""
         return f"not a model folder, but a model lies in it; give {folder / inside[0]}{more}"
-    if any(name.startswith(("checkpoints/", "step-")) for name in names):
-        return "a run that has not ended, without a model yet; once it has ended (--resume), give its export/ folder"
+    for run, inside in ((folder, "checkpoints/"), (folder.parent, "step-")):
+        if any(name.startswith(inside) for name in names):
+            return f"a run without a model yet; `gan-hub export {run}` makes one of its newest checkpoint"
     return None
 
 

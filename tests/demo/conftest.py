@@ -1,11 +1,13 @@
 """A tiny model that can be played with, the page served once for all tests, and a browser to open it in."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import secrets
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -21,6 +23,7 @@ CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+DESKTOP = {"width": 1280, "height": 900}
 
 
 def write_real_samples(folder: Path, channels: int = 1, **changes) -> Path:
@@ -70,27 +73,50 @@ class Server:
     def fn(self, handler) -> int:
         return next(number for number, event in self.page.fns.items() if event.fn is handler)
 
+    def fn_named(self, name: str) -> int:
+        """The number of a public event."""
+        return next(number for number, event in self.page.fns.items() if event.api_name == name)
+
 
 class Visitor:
     """One browser session without a browser: calls any event, private ones as well, as a page or a bot would."""
 
-    def __init__(self, server: Server):
-        self.server, self.session = server, secrets.token_hex(8)
+    def __init__(self, server: Server, headers: dict[str, str] | None = None):
+        self.server, self.session, self.headers = server, secrets.token_hex(8), headers
+
+    def join(self, handler, *data, **extra) -> httpx.Response:
+        """Puts a call of a handler, or of the event of a number, into the line, and listens to no answer."""
+        number = handler if isinstance(handler, int) else self.server.fn(handler)
+        body = {"data": list(data), "fn_index": number, "session_hash": self.session, **extra}
+        return httpx.post(f"{self.server.url}/gradio_api/queue/join", json=body, headers=self.headers, timeout=60)
 
     def call(self, handler, *data, **extra) -> tuple[bool, dict, str]:
         """(success, output, everything the server sent)."""
-        body = {"data": list(data), "fn_index": self.server.fn(handler), "session_hash": self.session, **extra}
+        self.join(handler, *data, **extra).raise_for_status()
+        return self.listen()
+
+    def listen(self, calls: int = 1) -> tuple[bool, dict, str]:
+        """What the server says until so many calls are done; the outcome is the last one's."""
         with httpx.Client(timeout=60) as client:
-            client.post(f"{self.server.url}/gradio_api/queue/join", json=body).raise_for_status()
             sent = []
             address = f"{self.server.url}/gradio_api/queue/data?session_hash={self.session}"
             with client.stream("GET", address) as stream:
                 for line in stream.iter_lines():
                     sent.append(line)
                     message = json.loads(line[5:]) if line.startswith("data:") else {}
-                    if message.get("msg") == "process_completed":
+                    calls -= message.get("msg") == "process_completed"
+                    if not calls:
                         return message["success"], message["output"], "\n".join(sent)
         raise AssertionError(f"no answer: {sent}")
+
+
+@contextlib.contextmanager
+def launched(page, monkeypatch, **options):
+    """The address of a page of a test's own."""
+    monkeypatch.delenv("GRADIO_SERVER_PORT", raising=False)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **options)
+    yield url.rstrip("/")
+    page.close()
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +128,7 @@ def server(playable, tmp_path_factory):
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
-    _, url, _ = app.demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **app.LAUNCH)
+    _, url, _ = app.demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield Server(app, app.demo, url)
     app.demo.close()
     for name, value in before.items():
@@ -112,6 +138,34 @@ def server(playable, tmp_path_factory):
 @pytest.fixture
 def visitor(server) -> Visitor:
     return Visitor(server)
+
+
+class Tab:
+    """One browser window on the page, and what went wrong in it."""
+
+    def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US"):
+        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.wrong: list[str] = []
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", self._note)
+        self.page.goto(f"{url}/?model={model}{query}")
+        self.page.wait_for_selector("#sample-gallery img")
+
+    def _note(self, request):
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob", "about") and address.hostname != "127.0.0.1":
+            self.wrong.append(f"request to {request.url}")
+
+    def open(self, name: str):
+        self.page.locator(f"#tab-{name}-button").click()
+        return self.page
+
+    def shoot(self, name: str):
+        ARTEFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTEFACTS / f"page-{name}.png", full_page=True)
 
 
 @pytest.fixture(scope="session")

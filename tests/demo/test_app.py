@@ -1,5 +1,13 @@
 """The served page: its public endpoints, what it reveals, what it refuses."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
 import httpx
 import numpy as np
 import pytest
@@ -8,7 +16,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from gan_hub.demo import game, models, sample
+from gan_hub.demo.texts import TEXTS
+from tests.demo.conftest import Visitor
 
+ROOT = Path(__file__).resolve().parents[2]
 NAN = float("nan")
 
 
@@ -85,8 +96,6 @@ def test_there_is_no_way_to_upload(server):
     kinds = {component["type"] for component in config["components"]}
     assert kinds.isdisjoint({"file", "uploadbutton", "video", "audio", "multimodaltextbox", "imageeditor"})
     assert all(not part["props"].get("interactive") for part in config["components"] if part["type"] == "image")
-    answer = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("a.bin", b"0" * 200_000)})
-    assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", "app.py", "model_cards"])
@@ -128,13 +137,74 @@ def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
-    [(["--port", "99999"], 2, "1 to 65535"), (["--model", "/nowhere/at-all"], 1, "not a model folder")],
+    ("arguments", "says"),
+    [
+        (["--port", "99999"], "1 to 65535"),
+        (["--port", "0"], "1 to 65535"),
+        (["--port", "x"], "invalid int value"),
+        (["--model", "/nowhere/at-all"], "not a model folder"),
+        (["--model", "./nowhere"], "not a model folder"),
+        (["--model", ""], "--model is empty"),
+        (["--model", "no/such/thing"], "not a model folder"),
+        (["--model", "nobody/nothing"], "nobody/nothing"),
+        (["--model", "dcgan-mnits"], "dcgan-mnits"),
+        (["--model", __file__], "model"),
+    ],
 )
-def test_wrong_flags_end_in_one_line(server, monkeypatch, capsys, arguments, code, says):
+def test_a_wrong_flag_is_told_in_one_sentence_before_the_page_opens(server, monkeypatch, capsys, arguments, says):
     monkeypatch.setattr("sys.argv", ["app.py", *arguments])
     monkeypatch.setenv(models.VARIABLE, "")
     with pytest.raises(SystemExit) as ended:
         server.app.main()
-    message = str(ended.value.code) if code == 1 else capsys.readouterr().err
-    assert says in message and "Traceback" not in message and (ended.value.code == 2) == (code == 2)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and says in told and "Traceback" not in told
+    assert len([line for line in told.splitlines() if line.startswith("app.py: ")]) == 1
+
+
+def test_a_port_in_use_is_told_before_the_model_is_loaded(server, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["app.py", "--port", str(server.page.server_port), "--model", "/nowhere/at-all"])
+    with pytest.raises(SystemExit) as ended:
+        server.app.main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and "cannot be used" in told and "choose another" in told and "nowhere" not in told
+
+
+def test_the_page_comes_up_while_the_hub_accepts_and_says_nothing(tmp_path):
+    """The whole program, with an empty cache, against an address that never answers."""
+    with socket.socket() as silent, socket.socket() as free:
+        for each in (silent, free):
+            each.bind(("127.0.0.1", 0))
+        silent.listen(50)
+        port = free.getsockname()[1]
+        free.close()
+        environment = os.environ | {"HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+        environment |= {"HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}", "GRADIO_TEMP_DIR": str(tmp_path)}
+        command = [sys.executable, "app.py", "--model", "some/model", "--port", str(port)]
+        log = open(tmp_path / "log", "w+")
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
+            try:
+                server = SimpleNamespace(url=f"http://127.0.0.1:{port}")
+                config = opened(server.url, process)
+                news = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "news")
+                ask = next(event["id"] for event in config["dependencies"] if news in event["outputs"])
+                done, output, _ = Visitor(server).call(ask)
+                assert done and output["data"][0] == TEXTS["en"]["model_awaited"].format(name="some/model")
+                sample_ = next(event["id"] for event in config["dependencies"] if event["api_name"] == "sample")
+                name = next(iter(models.bundled()))
+                assert Visitor(server).call(sample_, name, "0", "own", 1.0, "none", 1.0)[0]
+            finally:
+                process.kill()
+        log.seek(0)
+        told = log.read()
+        assert "Waiting for some/model from the Hub" in told and "Traceback" not in told
+
+
+def opened(url: str, process, seconds: float = 120) -> dict:
+    """The configuration of a page, once it answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            return httpx.get(f"{url}/config", timeout=5).json()
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise AssertionError(f"the page did not open; exit code {process.poll()}")

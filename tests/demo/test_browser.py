@@ -7,44 +7,16 @@ import pytest
 from PIL import Image
 
 from gan_hub.demo.texts import TEXTS
-from tests.demo.conftest import ARTEFACTS
+from tests.demo.conftest import Tab
 
 pytestmark = pytest.mark.browser
 SEEDS = "#sample-seeds textarea, #sample-seeds input"
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PHONE = {"width": 390, "height": 844}
 LEAKS = """() => [document.body, ...document.querySelectorAll("body *")]
     .filter(node => !["SCRIPT", "STYLE"].includes(node.tagName))
     .filter(node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.includes("__i18n__"))
         || [...node.attributes].some(attribute => attribute.value.includes("__i18n__")))
     .map(node => node.outerHTML.slice(0, 200))"""
-
-
-class Tab:
-    """One browser window on the page, and what went wrong in it."""
-
-    def __init__(self, browser, server, model: str, query: str = "", viewport=DESKTOP, locale="en-US"):
-        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
-        self.wrong: list[str] = []
-        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", self._note)
-        self.page.goto(f"{server.url}/?model={model}{query}")
-        self.page.wait_for_selector("#sample-gallery img")
-
-    def _note(self, request):
-        address = urlsplit(request.url)
-        if address.scheme not in ("data", "blob", "about") and address.hostname != "127.0.0.1":
-            self.wrong.append(f"request to {request.url}")
-
-    def open(self, name: str):
-        self.page.locator(f"#tab-{name}-button").click()
-        return self.page
-
-    def shoot(self, name: str):
-        ARTEFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTEFACTS / f"page-{name}.png", full_page=True)
 
 
 @pytest.fixture
@@ -53,7 +25,7 @@ def visit(browser, server, shown_model):
     tabs = []
 
     def open_page(query: str = "", **options) -> Tab:
-        tabs.append(Tab(browser, server, shown_model, query, **options))
+        tabs.append(Tab(browser, server.url, shown_model, query, **options))
         return tabs[-1]
 
     yield open_page
@@ -157,7 +129,7 @@ def test_arithmetic(visit):
 
 
 def test_a_concept_fills_two_groups_and_moves_the_samples_where_the_model_has_some(browser, server, playable):
-    tab = Tab(browser, server, playable.name)
+    tab = Tab(browser, server.url, playable.name)
     page = tab.page
     page.locator("#sample-concept input").click()
     page.get_by_role("option", name="leaning over").click()

@@ -128,13 +128,14 @@ def test_the_picture_holds_pixels_and_nothing_else(offered):
         assert set(chunks) == {b"IHDR", b"IDAT", b"IEND"} and Image.open(io.BytesIO(data)).size == (56, 28)
 
 
-def test_nothing_the_server_sends_before_the_choice_holds_the_answer(server, visitor, playable):
+def test_nothing_the_server_sends_before_the_choice_holds_the_answer(server, playable):
     """Rounds over the wire, as a bot sees them: with the pixels taken out, all of them read the same."""
     config = httpx.get(f"{server.url}/config").text
     assert "left_is_real" not in config and "Game(" not in config
     seen = set()
     for _ in range(24):
-        done, output, sent = visitor.call(game.start_over, playable.name)
+        visitor = Visitor(server)
+        done, output, sent = visitor.call(game.start_over, playable.name, None)
         assert done and "left_is_real" not in sent and "probability" not in sent and str(playable) not in sent
         blind = URI.sub("", str(output["data"]))
         for name in models.load(playable.name).label_names:
@@ -143,10 +144,58 @@ def test_nothing_the_server_sends_before_the_choice_holds_the_answer(server, vis
     assert len(seen) == 1
 
 
+def test_every_byte_but_those_of_the_pixels_is_a_coin(offered):
+    """Over many rounds nothing that can be counted without looking tells the sides apart: length, order, what repeats."""
+    dealt = [game.deal(offered) for _ in range(400)]
+    truth = np.array([each.left_is_real for each in dealt])
+    sizes = np.array([len(picture(each.pair)) for each in dealt])
+    numbers = {
+        "length of the picture": sizes,
+        "its last byte": sizes % 2,
+        "the side before": np.roll(truth, 1),
+        "the place in the session": np.arange(len(dealt)) % 2,
+        "the class": np.array([each.label for each in dealt]) == dealt[0].label,
+    }
+    for name, values in numbers.items():
+        guess = values > np.median(values) if values.dtype != bool else values
+        right = max((guess == truth).mean(), (guess != truth).mean())
+        assert right < 0.64, name  # by chance once in ten million runs of this test
+    assert len({game.verdict(each) for each in dealt}) <= 3 and len({game.score(each) for each in dealt}) == 1
+    assert len({URI.sub("", game.table(each)) for each in dealt}) == 1
+
+
+def test_a_round_serves_one_real_picture_and_starting_over_no_further_one(offered, playable):
+    """A pair that is not decided stays on the table: nobody collects the real pictures by starting over."""
+    known = {np.asarray(image).tobytes() for image in real_samples.read(playable, 28, 1, 3).images}
+    dealt, table, *_ = game.start_over(offered, None)
+    sheet = np.asarray(Image.open(io.BytesIO(picture(table))))
+    assert [half.tobytes() in known for half in (sheet[:, :28], sheet[:, 28:])].count(True) == 1
+    for _ in range(5):
+        again, table_again, *_ = game.start_over(offered, dealt)
+        assert table_again == table and again == dealt
+    decided, *_ = game.pick_left(dealt)
+    following, *_ = game.start_over(offered, decided)
+    assert following.rounds == () and not following.decided and len(following.seen) == 2
+    assert decided.seen < following.seen
+
+
+def test_starting_over_with_another_model_is_a_new_game(offered):
+    dealt = replace(game.deal(offered), model="another", rounds=((True, True),))
+    fresh, *_ = game.start_over(offered, dealt)
+    assert fresh.model == offered and fresh.rounds == () and len(fresh.seen) == 1
+
+
+def test_the_published_real_pictures_are_not_served_as_a_file(server, playable):
+    for path in (playable / "real_samples.png", playable / "real_samples.json", "real_samples.png"):
+        for route in ("file=", "file/"):
+            answer = httpx.get(f"{server.url}/gradio_api/{route}{path}")
+            assert answer.status_code in (403, 404) and b"PNG" not in answer.content
+
+
 def test_two_sessions_do_not_share_a_game(server, playable):
     one, other = Visitor(server), Visitor(server)
     for visitor in (one, other):
-        visitor.call(game.start_over, playable.name)
+        visitor.call(game.start_over, playable.name, None)
     for _ in range(3):
         assert one.call(game.pick_left, None)[0]
         done, output, _ = one.call(game.next_round, None)

@@ -1,9 +1,15 @@
 """Which models the page offers, and what it says about them."""
 
+import shutil
+import threading
+from types import SimpleNamespace
+
 import pytest
 
 from gan_hub.demo import models
 from gan_hub.demo.inputs import BadInput
+from gan_hub.demo.texts import TEXTS
+from gan_hub.hub import places
 from gan_hub.hub.places import bundled
 
 
@@ -34,9 +40,137 @@ def test_one_line_says_what_a_model_is(offered):
 
 
 def test_the_card_comes_without_front_matter_markup_and_foreign_pictures(offered):
-    assert models.card(offered) == "# Tiny\n\n\n\nFor tests only."
+    assert models.card(offered) == "<h1>Tiny</h1>\n<p></p>\n<p>For &lt;b&gt;tests&lt;/b&gt; only.</p>\n"
 
 
 def test_a_missing_card_is_said_to_be_missing(offered_rgb):
     assert models.card(offered_rgb) == "This model came without a card."
     assert "colour, 0.0 million" in models.describe(offered_rgb)
+
+
+# ------------------------------------------------------------------------------------------------- names
+
+
+def named(source, monkeypatch) -> str:
+    """The name under which the page offers a model, as its picker shows it."""
+    monkeypatch.setenv(models.VARIABLE, str(source))
+    return models.default()
+
+
+def test_the_result_of_a_run_is_called_as_the_run_and_not_export(playable, tmp_path, monkeypatch):
+    export = tmp_path / "runs" / "my-faces" / "export"
+    shutil.copytree(playable, export)
+    (export / "README.md").unlink()
+    monkeypatch.chdir(export.parent)
+    for source in (export, f"{export}/", "export", "./export/", "../my-faces/export"):
+        assert named(source, monkeypatch) == "my-faces"
+    monkeypatch.chdir(export)
+    assert named(".", monkeypatch) == "my-faces"
+    (tmp_path / "latest").symlink_to(export)
+    assert named(tmp_path / "latest", monkeypatch) == "my-faces"
+    (export / "README.md").write_text("---\nlicense: mit\n---\n\n# faces-of-my-run\n\nA DCGAN.\n")
+    assert named(export, monkeypatch) == "faces-of-my-run"
+    (export / "README.md").write_text("# <img src=x> a card's first line is a stranger's\n")
+    assert named(export, monkeypatch) == "my-faces"
+
+
+def test_a_folder_of_the_hubs_cache_is_called_as_its_repository_and_not_by_a_hash(playable, tmp_path, monkeypatch):
+    snapshot = tmp_path / "models--some-owner--my-faces" / "snapshots" / ("0" * 40)
+    shutil.copytree(playable, snapshot)
+    assert named(snapshot, monkeypatch) == "some-owner/my-faces"
+
+
+def test_any_other_folder_is_called_by_its_own_name(playable, tmp_path, monkeypatch):
+    folder = tmp_path / "faces"
+    shutil.copytree(playable, folder)
+    monkeypatch.chdir(folder)
+    assert [named(source, monkeypatch) for source in (folder, f"{folder}//", ".", "../faces")] == ["faces"] * 4
+
+
+@pytest.mark.parametrize("address", ["https://huggingface.co/a/b", "hf://a/b", " a/b ", "https://hf.co/a/b/"])
+def test_a_model_of_the_hub_is_called_by_its_id(address):
+    assert models.name_of(address) == "a/b"
+
+
+def test_an_own_model_hides_no_bundled_one_of_the_same_name(playable, tmp_path, monkeypatch):
+    export = tmp_path / "runs" / "twin" / "export"
+    shutil.copytree(playable, export)
+    (export / "README.md").unlink()
+    monkeypatch.setattr(models, "bundled", lambda: {"twin": playable})
+    assert named(export, monkeypatch) == "twin (own)"
+    assert models.choices() == {"twin": str(playable), "twin (own)": str(export)}
+    assert named("twin", monkeypatch) == "twin" and list(models.choices()) == ["twin"]
+
+
+# ------------------------------------------------------------------------------------- a model from the Hub
+
+
+@pytest.fixture
+def hub(playable, monkeypatch):
+    """A Hub that answers when it is let: with a model, or with an error."""
+    answer = SimpleNamespace(ready=threading.Event(), error=None)
+
+    def download(repo_id, **options):
+        answer.ready.wait(60)
+        if answer.error:
+            raise answer.error
+        return str(playable)
+
+    monkeypatch.setattr(places, "snapshot_download", download)
+    monkeypatch.setattr(models, "PATIENCE", 0.1)
+    monkeypatch.setattr(models, "bundled", lambda: {playable.name: playable})
+    models.arrival.cache_clear()
+    yield answer
+    answer.ready.set()
+    models.arrival.cache_clear()
+    models._load.cache_clear()
+
+
+def outcome(source: str) -> None:
+    """Waits for the model, or for what comes in its place."""
+    models.arrival(source).exception(60)
+
+
+def test_the_page_opens_with_the_bundled_models_while_the_hub_is_silent_and_says_so(hub, playable, monkeypatch, capsys):
+    monkeypatch.setenv(models.VARIABLE, "some/model")
+    models.await_asked()
+    assert "Waiting for some/model from the Hub" in capsys.readouterr().err
+    assert list(models.choices()) == [playable.name] and models.default() == playable.name
+    assert models.awaited() == "some/model"
+    sentence, picker, again = models.news()
+    assert sentence == TEXTS["en"]["model_awaited"].format(name="some/model")
+    assert picker["choices"] == [playable.name] and again["active"]
+
+
+def test_a_model_that_arrives_later_is_offered_and_opened_with(hub, playable, monkeypatch, capsys):
+    monkeypatch.setenv(models.VARIABLE, "some/model")
+    models.await_asked()
+    hub.ready.set()
+    outcome("some/model")
+    assert list(models.choices()) == [playable.name, "some/model"] and models.default() == "some/model"
+    assert models.load("some/model").label_names and models.awaited() is None
+    sentence, picker, again = models.news()
+    assert sentence == TEXTS["en"]["model_arrived"].format(name="some/model")
+    assert picker["choices"] == [playable.name, "some/model"] and not again["active"]
+    assert "some/model has arrived" in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_arrive_leaves_a_sentence_on_the_page_and_in_the_log(hub, playable, monkeypatch, capsys):
+    monkeypatch.setenv(models.VARIABLE, "some/model")
+    models.await_asked()
+    hub.error = OSError("the line is cut")
+    hub.ready.set()
+    outcome("some/model")
+    sentence, picker, again = models.news()
+    assert sentence == TEXTS["en"]["model_missing"].format(name="some/model")
+    assert picker["choices"] == [playable.name] and not again["active"] and models.default() == playable.name
+    told = capsys.readouterr().err
+    assert "some/model is not offered" in told and "the line is cut" in told and "Traceback" not in told
+
+
+def test_a_model_of_the_hub_that_comes_at_once_is_there_when_the_page_opens(hub, monkeypatch):
+    hub.ready.set()
+    monkeypatch.setattr(models, "PATIENCE", 60)
+    monkeypatch.setenv(models.VARIABLE, "some/model")
+    models.await_asked()
+    assert models.default() == "some/model" and models.awaited() is None

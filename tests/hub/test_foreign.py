@@ -92,8 +92,8 @@ def test_a_runs_folder_names_the_export_in_it(tiny_model, tmp_path):
     (run / "config.yaml").write_text("name: mine")
     for name in ("state.json", "manifest.json"):
         (run / "checkpoints" / "step-000000010" / name).write_text("{}")
-    assert "a run that has not ended, without a model yet" in refused(run)
-    assert "a run that has not ended" in refused(run / "checkpoints")
+    for folder in (run, run / "checkpoints"):
+        assert f"a run without a model yet; `gan-hub export {run}` makes one" in refused(folder)
     assert "a checkpoint of a run" in refused(run / "checkpoints" / "step-000000010")
     shutil.copytree(tiny_model, run / "export")
     assert refused(run) == f"{run}: the folder of a run; give the model in it, {run / 'export'}."
