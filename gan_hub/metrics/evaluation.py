@@ -95,9 +95,9 @@ def evaluate(
     if real is not None:
         e.real_moments = real
     title = data_name if isinstance(dataset, ImageSet) else Path(dataset).name if os.path.exists(dataset) else dataset
-    estimates, provenance, pictured = _estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}
+    estimates, pictured = _estimates(e, names), _scales(e) if scales else {}
     copies = nearest_copies(e, at_risk) if at_risk and e.held_out_set is not None else None
-    return Report.of(estimates, provenance, pictured, subject, copies)
+    return Report.of(estimates, _provenance(e, title, split), pictured, subject, copies)
 
 
 def _estimates(e: Evaluation, names: list[str]) -> dict[str, Estimate]:
@@ -251,6 +251,7 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
         "seed": None if e.pipe is None else e.seed,
         "dtype": None if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
         "gan_hub": gan_hub.__version__,
+        "near_duplicates": e.near_duplicates,
     }
 
 

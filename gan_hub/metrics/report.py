@@ -94,6 +94,9 @@ class Compared(NamedTuple):
     overlap: bool | None  # of the two intervals; None where one has none
 
 
+TOLD = (
+    "near_duplicates",
+)  # which a report has for its readers: what was searched for them depends on the scores asked
 OF_MODELS = ("seed", "dtype")  # which images that no model of ours made do not have
 NAMES = {"data": "real_sha256"}  # what something is called, and the checksum of what it is
 
@@ -104,7 +107,7 @@ def differences(first: Report, second: Report) -> dict[str, tuple[object, object
     Data under another name, but of the same checksum, are the same data; what only models have is not held against
     images that came without one.
     """
-    names = list(dict.fromkeys([*first.provenance, *second.provenance]))
+    names = [name for name in dict.fromkeys([*first.provenance, *second.provenance]) if name not in TOLD]
     both = {name: (first.provenance.get(name), second.provenance.get(name)) for name in names}
     apart = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
     for name in [name for name in apart if name in OF_MODELS and None in apart[name]]:

@@ -69,12 +69,29 @@ class Evaluation:
             return torch.arange(len(self.reals_set))
         known = {image.tobytes() for image in self.trained_set.images}
         there = [image.tobytes() in known for image in self.reals_set.images]
+        if not any(there):
+            raise ValueError("none of the real images is among those the model was trained on (trained=).")
         return torch.tensor(there).nonzero().flatten()
 
     @cached_property
     def copies(self) -> Memorisation:
         """How near the scored images come to those that were trained on; `nearest` is a row of `trained_rows`."""
         return memorisation(self.fakes.features, self.reals.features[self.trained_rows], self.held_out.features)
+
+    @property
+    def near_duplicates(self) -> str | None:
+        """What of the real images repeats itself, as far as the search for copies has told; None where nothing does."""
+        if "copies" not in self.__dict__:
+            return None
+        found, trained, held_out = self.copies, len(self.trained_rows), len(self.held_out_set)
+        told = []
+        if found.different < trained:
+            told.append(f"{trained:,} training images show about {found.different:,} different pictures")
+        if found.pictures < held_out:
+            told.append(f"{held_out:,} held-out images show {found.pictures:,}")
+        if found.repeated:
+            told.append(f"{found.repeated:,} held-out images show one that is trained on")
+        return ", ".join(told) or None
 
     def _measured(self, what: str, pictures: Pictures) -> Side:
         hidden = None if self.shown else True  # None: where nobody sits at a terminal
@@ -199,7 +216,9 @@ def path_length(e: Evaluation) -> Scores:
 
 
 def judge(e: Evaluation) -> Scores:
-    real, fake = verdicts(e.pipe, e.held_out_set, e.seed)
+    real, fake = verdicts(
+        e.pipe, e.held_out_set, e.seed, trained=e.reals_set if e.trained_set is None else e.trained_set
+    )
 
     def resampled(weights: torch.Tensor) -> float:
         rows = torch.repeat_interleave(torch.arange(len(real)), weights.long())
