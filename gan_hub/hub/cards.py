@@ -11,11 +11,13 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image
+from yaml import YAMLError
 
 from gan_hub.atomic import write_text
 from gan_hub.images import grid, save_png
-from gan_hub.loading import write_json
+from gan_hub.loading import read_bytes, shown, write_json
 
+MAX_CARD_BYTES = 1_000_000
 CARD_NAME, SCORES_NAME, MEMORISED_NAME = "README.md", "scores.json", "memorised.png"
 PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
 UNDESCRIBED = "Nobody has described these samples yet; look at the grid above."
@@ -342,11 +344,8 @@ def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] 
     `others`, heading → text, are sections that are replaced, or put where they belong; all else of the card stays.
     Raises ValueError, and changes nothing, where the card has no metadata or no section "Scores".
     """
-    path = folder / CARD_NAME
-    card = ModelCard.load(path)
+    path, card = folder / CARD_NAME, scored_card(folder)
     old = card.data.eval_results
-    if not old or SCORES_SECTION not in sections(card.content):
-        raise ValueError(f"{path}: no scores in it that could be replaced.")
     same = old[0].dataset_name == data
     card.data.eval_results = scored.results(data, old[0].dataset_type if same else data)
     body = card.text
@@ -356,6 +355,20 @@ def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] 
     check_card(text)
     write_text(path, text)
     write_json(folder / SCORES_NAME, scored.to_dict())
+
+
+def scored_card(folder: Path) -> ModelCard:
+    """The card of a model folder, whose scores `update_card` can replace; raises ValueError, LoadError where it cannot."""
+    path = folder / CARD_NAME
+    try:
+        card = ModelCard(read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: it is no text in UTF-8.") from error
+    except (YAMLError, TypeError) as error:
+        raise ValueError(f"{path}: its metadata cannot be read ({shown(str(error))}).") from error
+    if not card.data.eval_results or SCORES_SECTION not in sections(card.content):
+        raise ValueError(f"{path}: no scores in it that could be replaced.")
+    return card
 
 
 def _with_section(body: str, heading: str, content: str) -> str:

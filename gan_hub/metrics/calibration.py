@@ -8,8 +8,9 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_hub.data import ImageSet
-from gan_hub.latents import MAX_SEED
+from gan_hub.latents import seeded
 from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.seeds import MAX_SEED
 
 BATCH = 100  # images that a player sees at a time
 LEAST_UNSEEN = 20  # held-out images that a judge is measured on rather than on ones it was trained on: 10 for each half
@@ -115,7 +116,7 @@ def _both(
     pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int, trained: ImageSet | None
 ) -> tuple[np.ndarray, np.ndarray, dict]:
     """Real images, as many generated ones, uint8 (n, H, W, C), and what both players are told of both."""
-    reals = held_out.take(torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))[:limit].numpy())
+    reals = held_out.take(torch.randperm(len(held_out), generator=seeded(seed))[:limit].numpy())
     if trained is not None:
         reals = unseen(reals, trained)
     labels = None if pipeline.label_names is None else reals.labels.tolist()

@@ -20,7 +20,7 @@ def to_other_pictures(distances: torch.Tensor) -> torch.Tensor:
     """
     # numpy sorts rows several times faster than torch does.
     ordered = torch.from_numpy(np.sort(distances.cpu().float().numpy(), axis=1))
-    before = torch.cat([torch.zeros(len(ordered), 1), ordered[:, :-1]], 1)
+    before = torch.cat([torch.zeros(len(ordered), 1, dtype=torch.float32), ordered[:, :-1]], 1)
     leaps = (ordered > 0) & (ordered >= APART * before)
     leaps[:, max(1, int(OWN * ordered.shape[1])) :] = False
     last = torch.where(leaps, torch.arange(ordered.shape[1]), 0).amax(1, keepdim=True)

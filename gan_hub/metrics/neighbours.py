@@ -160,7 +160,7 @@ def _firsts(features: torch.Tensor) -> torch.Tensor:
 def distance_rows(features: torch.Tensor, others: torch.Tensor) -> Iterator[torch.Tensor]:
     """The distances of all images (M, F) to all `others` (N, F), float32, some rows (m, N) at a time."""
     for some in features.split(max(1, ROW_NUMBERS // len(others))):
-        distances = torch.empty(len(some), len(others))
+        distances = torch.empty(len(some), len(others), dtype=torch.float32)
         for rows, columns, squares, tie in _tiles(some, others):
             distances[rows, columns] = torch.where(squares > tie, squares, 0).sqrt().float()
         yield distances

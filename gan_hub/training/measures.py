@@ -39,7 +39,7 @@ class Diversity:
             None if told is None else torch.from_numpy(told[half].astype(np.int64)) for half in (first, second)
         ]
         generator = torch.Generator().manual_seed(seed)
-        self.z = torch.randn(2, len(first), latent_size, generator=generator)
+        self.z = torch.randn(2, len(first), latent_size, generator=generator, dtype=torch.float32)
 
     @torch.no_grad()
     def __call__(self, generator: torch.nn.Module) -> float:
