@@ -18,15 +18,15 @@ class WrongCount(ValueError):
 def parse_seeds(text: str, least: int = 1, most: int = 4096) -> list[int]:
     """Whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines, in their order.
 
-    They are counted before they are spelled out. Raises WrongCount for fewer than `least` or more than `most`, ValueError
-    for anything else that is not allowed.
+    They are counted before they are spelled out. An empty text is no list, unless `least` is 0. Raises WrongCount for fewer
+    than `least` or more than `most`, ValueError for anything else that is not allowed.
     """
     if not isinstance(text, str):
         raise ValueError(f'seeds={text!r:.40} is not allowed; they are written, as in "0-15, 99".')
     # A dash has blanks on both sides, or none before it: "3 -5" may be meant for two numbers.
     pieces = re.split(r"[,;\s]+", re.sub(rf"\s+{_DASH}\s+|(?<=[0-9]){_DASH}\s*", "-", text).strip(",; \t\r\n"))
     ranges = []
-    for piece in pieces:
+    for piece in pieces if least > 0 or pieces != [""] else []:  # nothing at all is a list where none are allowed
         match = _ITEM.fullmatch(piece)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last <= MAX_SEED:

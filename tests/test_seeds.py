@@ -73,6 +73,11 @@ def test_seeds_are_counted_before_they_are_spelled_out():
         parse_seeds("5", least=2, most=16)
 
 
+def test_an_empty_text_is_a_list_where_none_may_be_given():
+    assert parse_seeds("", least=0) == parse_seeds(" , ", least=0) == inputs.seeds("", 0, 5) == []
+    assert parse_seeds("3", least=0) == [3]
+
+
 def test_what_is_no_text_is_refused_in_the_same_words():
     with pytest.raises(ValueError, match="they are written"):
         parse_seeds([1, 2])
