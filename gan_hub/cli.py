@@ -5,6 +5,7 @@ Nothing is imported but what the one command needs, so that --help is quick.
 """
 
 import argparse
+import difflib
 import itertools
 import math
 import os
@@ -12,13 +13,14 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from gan_hub.atomic import atomic_file
 from gan_hub.console import print_in_any_encoding
+from gan_hub.seeds import MAX_SEED, parse_seeds
 
 EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
 
@@ -31,14 +33,63 @@ EPILOG = """exit codes: 0 done, 2 wrong usage, 1 it failed
   gan-hub style-transfer photo.jpg painting.jpg out.png --features timm/vgg19.tv_in1k"""
 MODEL_HELP = "a bundled model (see `gan-hub list`), a folder, or a Hub id"
 MOST_IMAGES = 4096  # seeds or frames of one command; they all lie in memory at once
-LARGEST_SEED = 2**32 - 1  # as in gan_hub.latents, which would import torch
+MOST_PIXELS = 500_000_000  # of one output, with its scale
+PICTURED_SEEDS, PICTURED_STRENGTHS = range(4), [step / 2 for step in range(-4, 5)]  # of concepts
+SEED_OPTIONS = ("--seeds", "--held-out")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with wrong usage answered in one line instead of a whole synopsis."""
+    """argparse, with wrong usage answered in one line that has the nearest name, instead of a whole synopsis.
+
+    Several arguments after --seeds are one list: `--seeds 0-3 7` is what a shell makes of blanks.
+    """
+
+    commands: argparse._SubParsersAction | None = None
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None):
+        given, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            why = "" if unknown[0].startswith("-") else "; quotes hold what has blanks, and commas join several names"
+            self.commands.choices[given.command].error(f"unrecognized arguments: {' '.join(unknown)}{why}")
+        return given
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None):
+        args = _one_list_of_seeds(sys.argv[1:] if args is None else args)
+        # An option that is unknown is told before one that is missing. After a command's name stand the command's own.
+        own = itertools.takewhile(lambda arg: arg != "--" and (self.commands is None or arg.startswith("-")), args)
+        for option in (arg.partition("=")[0] for arg in own):
+            if option.startswith("--") and option not in self._option_string_actions:
+                self.error(f"unrecognized arguments: {option}{nearest(option, self._option_string_actions)}")
+        return super().parse_known_args(args, namespace)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            allowed, meant = ", ".join(action.choices), nearest(str(value), action.choices)
+            raise argparse.ArgumentError(action, f"invalid choice: {str(value)[:40]!r}{meant} (choose from {allowed})")
+
+
+def nearest(wrong: str, names: Iterable[str]) -> str:
+    """What to add to a sentence that refuses a name: the one that was probably meant, if any is like it."""
+    found = difflib.get_close_matches(wrong, list(names), 1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _one_list_of_seeds(arguments: Sequence[str]) -> list[str]:
+    """The arguments, those after --seeds that are numbers, ranges and dashes brought together in one."""
+    joined: list[str] = []
+    collecting = False
+    for argument in arguments:
+        is_list = re.fullmatch(r"[0-9,;\s][0-9,;\s\u2010-\u2015\u2212-]*|[\u2010-\u2015\u2212-]", argument) is not None
+        if collecting and is_list:
+            joined[-1] += " " + argument
+            continue
+        name, equals, _ = argument.partition("=")
+        collecting = joined[-1:] and joined[-1] in SEED_OPTIONS or bool(equals) and name in SEED_OPTIONS
+        joined.append(argument)
+    return joined
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = root.commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, said: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=said, description=said, allow_abbrev=False)
@@ -138,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_model(command: argparse.ArgumentParser, least_seeds: int) -> None:
     command.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     command.add_argument(
-        "--seeds", type=seeds(least_seeds), required=True, help='whole numbers and ranges, as in "0-15" or "1,5,9"'
+        "--seeds", type=seeds(least_seeds), required=True, help='whole numbers and ranges, as in "0-15, 99" or 1 5 9'
     )
     command.add_argument(
         "--label", help="name or index of a class; by default a seed's own, on a walk the first seed's"
@@ -150,7 +201,8 @@ def _add_concepts(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help=f"{MODEL_HELP}; a folder is changed in place without --out")
     command.add_argument(
         "--find",
-        type=listed,
+        type=words,
+        action="extend",
         default=[],
         help="comma-separated: thickness, slant, … (docs/concepts.md has all), pca, sefa",
     )
@@ -162,7 +214,9 @@ def _add_concepts(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--name", type=renaming, action="append", default=[], metavar="OLD=NEW", help='as in "pca 1=bright fur"'
     )
-    command.add_argument("--drop", type=listed, default=[], help="names of concepts to leave out, comma-separated")
+    command.add_argument(
+        "--drop", type=listed, action="extend", default=[], help="names of concepts to leave out, comma-separated"
+    )
     command.add_argument("--out", type=Path, metavar="FOLDER", help="another folder of this model, or one to be made")
     command.add_argument("--picture", type=picture, metavar="FILE.png", help="rows of seeds, strengths from -2 to 2")
     command.add_argument("--scale", type=whole(1, 64), default=1, help="of the picture: whole pixels for one (1)")
@@ -175,13 +229,13 @@ def _add_scoring(command: argparse.ArgumentParser) -> None:
         "--data", required=True, help="mnist, fashion-mnist, avatars, a folder, .zip, .npz, or a Hub data set id"
     )
     options = {
-        "--metrics": (str, "comma-separated: fid, fd, kid, is, pr, dc, …; docs/metrics.md has all (fd, accuracy)"),
+        "--metrics": (words, "comma-separated: fid, fd, kid, is, pr, dc, …; docs/metrics.md has all (fd, accuracy)"),
         "--extractor": (str, "whose features: digits, fashion, inception, … (the data set's own; inception for fid)"),
         "--extractor-weights": (str, "its .safetensors file, or a Hub id, where it is not shipped"),
         "--num": (whole(1, 10_000_000), "scored images (10,000 of a model, all of a folder)"),
         "--num-real": (whole(1, 10_000_000), "real images (all)"),
         "--split": (str, "of the data: train or test (train)"),
-        "--seed": (whole(0, LARGEST_SEED), "the first image's; image n has seed + n (0)"),
+        "--seed": (whole(0, MAX_SEED), "the first image's; image n has seed + n (0)"),
         "--batch-size": (whole(1, 4096), "images a model makes at a time (16 on a CPU, 64 on an accelerator)"),
         "--resolution": (whole(1, 4096), "of two sets of images without a model, to which both are brought"),
         "--bootstrap": (whole(0, 100_000), "resamplings an interval is made of; 0: no intervals (100)"),
@@ -226,22 +280,13 @@ def _add_style_options(command: argparse.ArgumentParser) -> None:
 
 
 def seeds(least: int):
-    """A reader of "0-3,7" → [0, 1, 2, 3, 7]; the seeds are counted before they are spelled out."""
+    """A reader of "0-3,7" → [0, 1, 2, 3, 7]."""
 
     def read(text: str) -> list[int]:
-        ranges = []
-        for piece in text.replace(" ", "").split(","):
-            match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", piece, re.ASCII)
-            first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-            if not first <= last <= LARGEST_SEED:
-                raise argparse.ArgumentTypeError(
-                    f'{piece[:40]!r} is not allowed; seeds are whole numbers from 0 to {LARGEST_SEED}, as in "0-15,99"'
-                )
-            ranges.append(range(first, last + 1))
-        count = sum(map(len, ranges))
-        if not least <= count <= MOST_IMAGES:
-            raise argparse.ArgumentTypeError(f"{count} seeds are not allowed; from {least} to {MOST_IMAGES}")
-        return [seed for numbers in ranges for seed in numbers]
+        try:
+            return parse_seeds(text, least, MOST_IMAGES)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
     return read
 
@@ -249,6 +294,14 @@ def seeds(least: int):
 def listed(text: str) -> list[str]:
     """A reader of "a,b c" → ["a", "b c"]."""
     return [piece.strip() for piece in text.split(",") if piece.strip()]
+
+
+def words(text: str) -> list[str]:
+    """A reader of "fd, kid pr" → ["fd", "kid", "pr"]: names without blanks, between commas or blanks."""
+    found = [piece for piece in re.split(r"[,\s]+", text) if piece]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not allowed; names, joined by commas")
+    return found
 
 
 def renaming(text: str) -> tuple[str, str]:
@@ -262,7 +315,7 @@ def renaming(text: str) -> tuple[str, str]:
 def strength(text: str) -> tuple[str, float]:
     """A reader of "thickness=1.5" → ("thickness", 1.5)."""
     name, _, number = (part.strip() for part in text.partition("="))
-    if not name or not re.fullmatch(r"[-+]?[0-9]{1,3}(\.[0-9]{1,6})?", number, re.ASCII):
+    if not name or not re.fullmatch(r"[-+]?([0-9]{1,3}(\.[0-9]{0,6})?|\.[0-9]{1,6})", number, re.ASCII):
         raise argparse.ArgumentTypeError(f'{text[:40]!r} is not allowed; a name and a number, as in "thickness=1.5"')
     return name, float(number)
 
@@ -366,7 +419,8 @@ def sample(given: argparse.Namespace) -> None:
     from gan_hub.images import grid, save_png
 
     pipe = _load(given.model)
-    concepts = dict(given.concept)
+    _check_size(pipe, len(given.seeds), given.scale)
+    concepts = _once(given.concept, "--concept")
     images = pipe(given.seeds, labels=_label(given, pipe), truncation=given.truncation, concepts=concepts).images
     sheet = grid(images, given.columns or math.ceil(math.sqrt(len(images))), scale=given.scale)
     told = {name: getattr(given, name) for name in ("model", "label", "truncation")}
@@ -383,6 +437,7 @@ def interpolate(given: argparse.Namespace) -> None:
     from gan_hub.latents import interpolate as walk
 
     pipe = _load(given.model)
+    _check_size(pipe, given.frames, given.scale)
     latents = walk(pipe.sample_latents(given.seeds), given.frames)
     first = pipe(seeds=given.seeds[:1], labels=_label(given, pipe))  # its class and map stay, all the way
     told = {
@@ -402,6 +457,9 @@ def concepts(given: argparse.Namespace) -> None:
     from gan_hub.metrics.directions import look
 
     pipe = _load(given.model)
+    if given.picture is not None:
+        count = len(pipe.concepts) + sum(given.count if how in ("pca", "sefa") else 1 for how in given.find)
+        _check_size(pipe, count * len(PICTURED_SEEDS) * len(PICTURED_STRENGTHS), given.scale)
     changing = bool(given.find or given.name or given.drop)
     folder = _folder_of_concepts(given, pipe) if changing else None  # before minutes of work
     found = _found(given, pipe)
@@ -414,7 +472,7 @@ def concepts(given: argparse.Namespace) -> None:
     shown = list(pipe.concepts.values())
     print("\n".join(_told(concept) for concept in shown) or f"{given.model} has no concepts; --find finds some.")
     if given.picture is not None and shown:
-        sheet = look(pipe, shown, range(4), [step / 2 for step in range(-4, 5)], given.scale)
+        sheet = look(pipe, shown, PICTURED_SEEDS, PICTURED_STRENGTHS, given.scale)
         with atomic_file(given.picture) as scratch:
             save_png(sheet, scratch, model=given.model, concepts=", ".join(pipe.concepts), seeds="0-3")
         print(f"{given.picture}: four rows a concept, in this order; strengths from -2 to 2 by halves")
@@ -463,7 +521,7 @@ def _renamed(concepts: list, names: list[tuple[str, str]], left_out: list[str]) 
             raise ValueError(
                 f"no concept is called {wanted!r}; there are {', '.join(c.name for c in concepts) or 'none'}."
             )
-    new = dict(names)
+    new = _once(names, "--name")
     concepts = [each.renamed(new.get(each.name, each.name)) for each in concepts if each.name not in left_out]
     if len({concept.name for concept in concepts}) < len(concepts):
         raise ValueError("two concepts would have one name.")
@@ -479,7 +537,7 @@ def _told(concept) -> str:
 
 
 def evaluate(given: argparse.Namespace) -> None:
-    from gan_hub.hub.cards import CARD_NAME, Scored, update_card
+    from gan_hub.hub.cards import CARD_NAME, Scored, scored_card, update_card
     from gan_hub.hub.lint import lint
     from gan_hub.hub.places import resolve
     from gan_hub.metrics.copies import COUNT
@@ -489,9 +547,9 @@ def evaluate(given: argparse.Namespace) -> None:
     renamed = {"extractor_weights": "weights", "num": "num_images", "bootstrap": "replicates"}
     own = ("command", "debug", "model", "data", "no_cache", "out", "card")
     options = {renamed.get(name, name): value for name, value in vars(given).items() if name not in own}
-    if "metrics" in options:
-        options["metrics"] = options["metrics"].replace(" ", "").split(",")
-    folder = resolve(given.model, ()) if given.card else None  # before hours of work
+    folder = resolve(given.model, ()) if given.card else None
+    if folder is not None:
+        scored_card(folder)  # before hours of work
     options |= _as_trained(given)
     at_risk = COUNT if given.card else 0
     found = score(
@@ -603,9 +661,11 @@ def _again(given: argparse.Namespace, folder: Path) -> str:
     if os.path.exists(getattr(given, "extractor_weights", "")):
         given.extractor_weights = f"your-{getattr(given, 'extractor', 'inception').replace('/', '-')}.safetensors"
     names = ("metrics", "extractor", "extractor_weights", "num", "num_real", "split", "seed", "batch_size", "bootstrap")
-    options = [(f"--{name.replace('_', '-')}", str(getattr(given, name))) for name in names if name in given]
-    words = ["gan-hub", "evaluate", folder.name, "--data", given.data, *itertools.chain(*options)]
-    return shlex.join(word.replace(", ", ",") for word in words)
+    values = {name: getattr(given, name) for name in names if name in given}
+    if "metrics" in values:
+        values["metrics"] = ",".join(values["metrics"])
+    options = [(f"--{name.replace('_', '-')}", str(value)) for name, value in values.items()]
+    return shlex.join(["gan-hub", "evaluate", folder.name, "--data", given.data, *itertools.chain(*options)])
 
 
 def compare(given: argparse.Namespace) -> None:
@@ -669,6 +729,26 @@ def _load(model: str):
     from gan_hub.pipeline import GANPipeline
 
     return GANPipeline.from_pretrained(model)
+
+
+def _once(pairs: list[tuple], option: str) -> dict:
+    """Name → what was given for it; raises ValueError for a name that was given twice."""
+    twice = [name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1]
+    if twice:
+        raise ValueError(f"{option} {twice[0]} was given twice.")
+    return dict(pairs)
+
+
+def _check_size(pipe, images: int, scale: int) -> None:
+    """Raises ValueError for an output that would not lie in memory."""
+    from gan_hub.images import height_width
+
+    height, width = (scale * side for side in height_width(pipe.generator.config["resolution"]))
+    if images * height * width > MOST_PIXELS:
+        raise ValueError(
+            f"{images:,} images of {width} × {height} pixels are {images * height * width / 1e6:,.0f} million pixels in one "
+            f"file, and at most {MOST_PIXELS / 1e6:,.0f} million are allowed; take fewer, or a smaller --scale."
+        )
 
 
 def _label(given: argparse.Namespace, pipe) -> str | int | None:

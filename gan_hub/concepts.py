@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
 from gan_hub.atomic import write_bytes
-from gan_hub.latents import check_seeds, number
+from gan_hub.latents import check_seeds, number, whole
 from gan_hub.loading import MANIFEST_NAME, LoadError, Manifest, parse_json, read_bytes, shown
 
 FILE_NAME, METADATA_KEY = "concepts.safetensors", "concepts"
@@ -48,10 +49,13 @@ class Effect:
             raise ValueError(f"strengths is {shown(self.strengths)}; allowed: ascending numbers, 0 among them.")
         if len(self.means) != len(self.strengths):
             raise ValueError(f"means has {len(self.means)} numbers for {len(self.strengths)} strengths.")
-        if type(self.images) is not int or self.images < 1:
+        images = whole(self.images)
+        if images is None or images < 1:
             raise ValueError(f"images is {shown(self.images)}; allowed: a whole number from 1.")
+        object.__setattr__(self, "images", images)
         for name, high in (("deviation", math.inf), ("right", 1)):
             value = _numbers(name, [getattr(self, name)])[0]
+            object.__setattr__(self, name, value)
             if not 0 <= value <= high:
                 raise ValueError(f"{name} is {shown(value)}; allowed: a number from 0{' to 1' if high == 1 else ''}.")
 
@@ -262,12 +266,12 @@ def _check_text(field: str, text: object, most: int) -> None:
 
 
 def _numbers(field: str, values: object) -> Sequence[float]:
-    valid = isinstance(values, (list, tuple)) and all(
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) for value in values
-    )
-    if not valid:
+    """Any kind of real numbers, in a list, a tuple or an array, as floats."""
+    several = isinstance(values, (list, tuple)) or isinstance(values, (np.ndarray, torch.Tensor)) and values.ndim == 1
+    found = [number(value) for value in values] if several else [None]
+    if not all(value is not None and math.isfinite(value) for value in found):
         raise ValueError(f"{field} is {shown(values)}; allowed: finite numbers.")
-    return [float(value) for value in values]
+    return found
 
 
 def _signed(value: float) -> str:

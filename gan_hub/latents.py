@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-MAX_SEED = 2**32 - 1  # torch's CPU generator keeps 32 bits: 2**32 would silently be seed 0
+from gan_hub.seeds import MAX_SEED
 
 
 def check_seeds(seeds: Sequence[int]) -> list[int]:
@@ -54,6 +54,12 @@ def number(value: object) -> float | None:
         return float(value)
     item = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0 else value
     return item if isinstance(item, float) else None
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A CPU generator that starts from a seed, any kind of whole number; raises ValueError for anything else."""
+    (seed,) = check_seeds([seed])
+    return torch.Generator("cpu").manual_seed(seed)
 
 
 def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:

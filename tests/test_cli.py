@@ -143,6 +143,82 @@ def test_evaluate_prints_scores_with_their_provenance_and_compare_holds_two_repo
     assert "no.json: cannot be read" in run("compare", "no.json", "first.json")[2]
 
 
+def folder_of(digits: Path, where: Path, whole: int, broken: int = 0) -> Path:
+    """Real digits as files, and as many as asked whose end is cut off."""
+    where.mkdir()
+    images = np.load(digits)["images"]
+    for index, pixels in enumerate(images[:whole]):
+        Image.fromarray(pixels).save(where / f"{index:03d}.png")
+    for index in range(broken):
+        (where / f"cut-{index:03d}.png").write_bytes((where / "000.png").read_bytes()[:60])
+    return where
+
+
+FOLDERS = ("--extractor", "digits", "--bootstrap", "0", "--no-cache")
+
+
+def test_skipped_files_are_told_by_evaluate_on_both_sides_and_stand_in_the_report(run, digits, tmp_path):
+    ours, theirs = folder_of(digits, tmp_path / "ours", 30, 30), folder_of(digits, tmp_path / "theirs", 40, 2)
+    (theirs / "empty.jpg").touch()
+    code, out, err = run("evaluate", ours, "--data", theirs, *FOLDERS, "--out", "report.json")
+    assert code == 0 and err.splitlines() == [
+        "note: scored images: 30 images of 28 × 28 × 1; 30 files skipped: 30 truncated (cut-000.png, cut-001.png, "
+        "cut-002.png, …).",
+        "note: real images: 40 images of 28 × 28 × 1; 3 files skipped: 1 empty (empty.jpg); 2 truncated (cut-000.png, "
+        "cut-001.png).",
+    ]
+    skipped = "30 scored files (30 truncated), 3 real files (1 empty, 2 truncated)"
+    assert (
+        json.loads(Path("report.json").read_text())["provenance"]["skipped"] == skipped and f"skipped {skipped}" in out
+    )
+    code, out, err = run(
+        "evaluate", folder_of(digits, tmp_path / "clean", 30), "--data", theirs, *FOLDERS, "--out", "x.json"
+    )
+    assert code == 0 and run("compare", "report.json", "x.json")[0] == 0  # the same images were measured
+    code, out, err = run("evaluate", "dcgan-mnist", "--data", theirs, "--num", "20", *FOLDERS)
+    assert code == 0 and err.count("note: real images: 40 images") == 1
+
+
+def test_one_scored_image_has_no_score_and_that_is_an_error(run, digits, tmp_path):
+    one, many = folder_of(digits, tmp_path / "one", 1, 3), folder_of(digits, tmp_path / "many", 30)
+    for arguments in (("evaluate", one, "--data", many), ("evaluate", many, "--data", one)):
+        code, out, err = run(*arguments, *FOLDERS, "--out", "report.json")
+        assert (code, out) == (2, "") and "metric 'fd' needs two images at least on both sides" in err
+        assert "3 files skipped: 3 truncated" in err and not Path("report.json").exists()
+
+
+def test_scores_that_need_more_images_say_how_many(run, digits, tmp_path):
+    three, many = folder_of(digits, tmp_path / "three", 3), folder_of(digits, tmp_path / "many", 30)
+    for metric, scored, real, said in (
+        ("pr", three, many, "metric 'pr' needs 4 images at least on both sides"),
+        ("dc", many, three, "metric 'dc' needs 6 real images at least"),
+        ("is", three, many, "metric 'is' needs 10 scored images at least"),
+        ("fd", many, three, ""),
+    ):
+        code, out, err = run("evaluate", scored, "--data", real, *FOLDERS, "--metrics", metric)
+        assert (
+            (code == 2 and said in err) if said else (code == 0 and "of 3 images in 128 features is mostly bias" in err)
+        )
+    code, out, err = run("evaluate", three, "--data", many, *FOLDERS, "--num", "4")
+    assert code == 2 and "num_images=4 is not allowed; it is a whole number from 1 to 3" in err
+
+
+def test_a_card_that_cannot_take_scores_is_told_before_the_work(run, digits, tmp_path):
+    folder = tmp_path / "my-gan"
+    shutil.copytree(bundled()["dcgan-mnist"], folder)
+    for content, said in (
+        (None, "README.md: cannot be read"),
+        (b"\xff\xfe no text", "README.md: it is no text in UTF-8"),
+        (b"# a card without metadata", "README.md: no scores in it that could be replaced"),
+        (b"---\nlicense: [\n---\n", "README.md: its metadata cannot be read"),
+    ):
+        (folder / "README.md").unlink(missing_ok=True)
+        if content is not None:
+            (folder / "README.md").write_bytes(content)
+        code, out, err = run("evaluate", folder, "--data", digits, "--metrics", "nonsense", *FOLDERS, "--card")
+        assert code in (1, 2) and said in err and "nonsense" not in err and len(err.splitlines()) == 1, err
+
+
 def test_evaluate_writes_the_scores_into_a_models_card(run, digits, tmp_path):
     folder = tmp_path / "my-gan"
     shutil.copytree(bundled()["dcgan-mnist"], folder)
@@ -208,6 +284,38 @@ def test_sample_draws_the_images_of_the_seeds_in_a_grid_that_tells_how_it_was_ma
         assert np.array_equal(np.asarray(sheet)[30:, 30:58], expected[4, ..., 0])
         assert sheet.text == {"model": str(tiny_model), "label": "star", "truncation": "1.0", "seeds": "0,1,2,3,7"}
     assert present(tmp_path) == {"grid.png"}
+
+
+@pytest.mark.parametrize(
+    ("given", "drawn"),
+    [
+        (["0 1 2"], "0,1,2"),
+        (["0-3 7"], "0,1,2,3,7"),
+        (["0", "1", "2"], "0,1,2"),
+        (["0-3", "7"], "0,1,2,3,7"),
+        (["0-3,", "7"], "0,1,2,3,7"),
+        (["1", "-", "3", "9"], "1,2,3,9"),
+        (["5–6"], "5,6"),
+    ],
+)
+def test_seeds_of_a_shell_are_never_glued_together(given, drawn, run, tiny_model):
+    for arguments in (["sample", tiny_model, "--seeds", *given], ["sample", "--seeds", *given, tiny_model]):
+        code, out, err = run(*arguments, "--out", "grid.png")
+        assert (code, err) == (0, "") and out == f"grid.png: {drawn.count(',') + 1} images\n"
+        with Image.open("grid.png") as sheet:
+            assert sheet.text["seeds"] == drawn
+
+
+def test_the_seeds_of_concepts_and_the_names_of_scores_are_lists_too(run):
+    read = cli.parser().parse_args
+    given = read(["concepts", "m", "--seeds", "0-39", "50", "--held-out=60", "61-62", "--find", "slant width,pca"])
+    assert (
+        given.seeds == [*range(40), 50] and given.held_out == [60, 61, 62] and given.find == ["slant", "width", "pca"]
+    )
+    for text in ("fd,kid", "fd kid", "fd, kid", " fd  kid,"):
+        assert read(["evaluate", "m", "--data", "d", "--metrics", text]).metrics == ["fd", "kid"]
+    twice = read(["concepts", "m", "--drop", "sefa 1,sefa 2", "--drop", "sefa 3", "--name", "a b = c d"])
+    assert twice.drop == ["sefa 1", "sefa 2", "sefa 3"] and twice.name == [("a b", "c d")]
 
 
 def test_a_label_may_be_an_index_and_truncation_0_gives_one_image(run, tiny_model, tiny_pipeline):
@@ -320,6 +428,49 @@ def test_style_transfer_writes_a_picture_says_what_to_expect_and_shows_progress(
     ("arguments", "code", "said"),
     [
         (["dance"], 2, "argument COMMAND: invalid choice: 'dance'"),
+        (["smaple"], 2, "invalid choice: 'smaple'; did you mean sample?"),
+        (["evalute"], 2, "did you mean evaluate?"),
+        (["--colour", "list"], 2, "unrecognized arguments: --colour"),
+        (["sample", "{model}", "--seed", "1"], 2, "unrecognized arguments: --seed; did you mean --seeds?"),
+        (["evaluate", "{model}", "--metric", "fd"], 2, "unrecognized arguments: --metric; did you mean --metrics?"),
+        (["evaluate", "{model}", "--data", "x", "--num_images=5"], 2, "did you mean --num-images?"),
+        (
+            ["evaluate", "{model}", "--data", "x", "--metrics", "fd", "kid"],
+            2,
+            "kid; quotes hold what has blanks, and commas",
+        ),
+        (["evaluate", "{model}", "--data", "x", "--metrics", ","], 2, "',' is not allowed; names, joined by commas"),
+        (
+            ["evaluate", "{model}", "--data", "{rgb}", "--extractor", "digits", "--device", "gpu"],
+            2,
+            "device 'gpu' is not known",
+        ),
+        (
+            ["style-transfer", "{style}", "{style}", "x.png", "--device", "mps:9"],
+            2,
+            "'mps:9' is not on this machine; choose",
+        ),
+        (["style-transfer", "{style}", "{style}", "x.png", "--optimizer", "adamw"], 2, "did you mean adam?"),
+        (["style-transfer", "{style}", "{style}", "x.png", "--seed", "-1"], 2, "seed -1 is not allowed"),
+        (["style-transfer", "{style}", "{style}", "x.png", "--steps", "0"], 2, "steps=0 is not allowed"),
+        (["sample", "{model}", "--seeds", "3", "-5", "--out", "x.png"], 2, "unrecognized arguments: -5"),
+        (
+            ["sample", "{model}", "--seeds", "0-4095", "--scale", "64", "--out", "x.png"],
+            2,
+            "take fewer, or a smaller --scale",
+        ),
+        (
+            ["interpolate", "{model}", "--seeds", "1,2", "--frames", "4096", "--scale", "64", "--out", "x.gif"],
+            2,
+            "take fewer",
+        ),
+        (
+            ["sample", "{model}", "--seeds", "1", "--concept", "a=1", "--concept", "a=2", "--out", "x.png"],
+            2,
+            "given twice",
+        ),
+        (["compare", "{style}", "{style}"], 1, "style.jpg: not valid JSON"),
+        (["compare", "{model}", "{model}"], 1, "cannot be read (Is a directory)"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["list", "--colour"], 2, "unrecognized arguments: --colour"),
         (["info", "no-such-model"], 1, "gan-hub/no-such-model: not in the cache, and the Hub cannot be reached"),
@@ -370,7 +521,11 @@ def test_style_transfer_writes_a_picture_says_what_to_expect_and_shows_progress(
             1,
             "the picture ran away",
         ),
-        (["style-transfer", "{style}", "{style}", "x.png", "--device", "abacus"], 1, "(--debug shows where)"),
+        (
+            ["style-transfer", "{style}", "{style}", "x.png", "--device", "abacus"],
+            2,
+            "device 'abacus' is not known; choose cpu",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_an_exit_code_and_writes_nothing(

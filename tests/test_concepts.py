@@ -6,12 +6,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from gan_hub import GANPipeline, LoadError
-from gan_hub.concepts import FILE_NAME, Concept, put
+from gan_hub.concepts import FILE_NAME, Concept, Effect, put
 from gan_hub.loading import Manifest
 from gan_hub.models.stylegan2 import StyleGAN2Generator
 from tests.conftest import lively, made_concept, make_pipeline
@@ -139,6 +140,19 @@ def test_directions_of_another_model_are_refused(conditional):
 def test_a_concept_that_is_none_is_refused(changes):
     with pytest.raises(ValueError):
         replace(made_concept("a", 8), **changes)
+
+
+def test_an_effect_takes_numbers_whatever_library_made_them():
+    plainly = Effect("light", (-1.0, 0.0, 1.0), (0.25, 0.5, 0.75), 0.5, 0.75, "0-9", 10)
+    for kind in (np.float32, torch.tensor, np.array):
+        for several in (tuple, list):
+            numbers = (
+                several(kind(value) for value in (-1.0, 0.0, 1.0)),
+                several(kind(value) for value in (0.25, 0.5, 0.75)),
+            )
+            made = Effect("light", *numbers, kind(0.5), kind(0.75), "0-9", np.int64(10))
+            assert made == plainly and type(made.images) is int and type(made.deviation) is float
+    assert Effect("light", torch.tensor([-1.0, 0, 1]), np.array([0.25, 0.5, 0.75]), 0.5, 0.75, "0-9", 10) == plainly
 
 
 @pytest.mark.parametrize(

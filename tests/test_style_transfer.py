@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -186,6 +187,22 @@ def test_what_is_not_allowed_is_one_sentence(changes, said, content, style):
     with pytest.raises(ValueError) as caught:
         st.style_transfer(**{"content": content, "style": style, "size": 48, "steps": 1} | changes)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.array, torch.tensor])
+def test_numbers_are_numbers_whatever_library_made_them(kind, content, style):
+    plainly = st.style_transfer(content, style, steps=2, size=48, seed=3, content_weight=0.5, style_weight=64.0)
+    given = {"content_weight": kind(0.5), "style_weight": kind(64.0)}
+    whole = {
+        name: np.int64(n) if kind is np.float32 else kind(n) for name, n in (("steps", 2), ("size", 48), ("seed", 3))
+    }
+    assert st.style_transfer(content, style, **given, **whole).history == plainly.history
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "abacus", None])
+def test_a_device_that_is_not_here_is_told_with_those_that_are(device, content, style):
+    with pytest.raises(ValueError, match="device .* choose cpu"):
+        st.style_transfer(content, style, steps=1, size=32, device=device)
 
 
 def test_a_picture_that_runs_away_is_an_error_and_no_black_picture(content, style):

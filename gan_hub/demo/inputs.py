@@ -6,7 +6,6 @@ Gradio lets NaN, None, fractions, lists, switches and over-long texts through to
 import functools
 import html
 import math
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,13 +13,12 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from gan_hub.demo.texts import say
-from gan_hub.latents import MAX_SEED
 from gan_hub.loading import LoadError
+from gan_hub.seeds import WrongCount, parse_seeds
 
 OWN = "own"  # the class choice that leaves the class to the seed
 NONE = "none"  # the choice of no concept
 LONGEST_TEXT = 1000  # characters; 64 seeds of ten digits with commas need 768
-_ITEM = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?", re.ASCII)  # "7" or "0-15"
 
 
 class BadInput(ValueError):
@@ -77,20 +75,13 @@ def text(value: object) -> str:
 
 def seeds(value: object, least: int = 1, most: int = 64) -> list[int]:
     """The text "0-3, 14 15" → [0, 1, 2, 3, 14, 15]; between `least` and `most` seeds, counted before they are spelled out."""
-    pieces = [piece for piece in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", text(value))) if piece]
-    ranges = []
-    for piece in pieces:
-        match = _ITEM.fullmatch(piece)
-        if not match:
-            raise BadInput("bad_seeds")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if not first <= last <= MAX_SEED:
-            raise BadInput("bad_seeds")
-        ranges.append(range(first, last + 1))
-    count = sum(map(len, ranges))
-    if not least <= count <= most:
-        raise BadInput("bad_count", given=count, least=least, most=most)
-    return [seed for numbers in ranges for seed in numbers]
+    written = text(value)
+    try:
+        return parse_seeds(written, least, most)
+    except WrongCount as error:
+        raise BadInput("bad_count", given=error.count, least=least, most=most) from None
+    except ValueError:
+        raise BadInput("bad_seeds") from None
 
 
 def number(value: object, least: float, most: float, name: str) -> float:

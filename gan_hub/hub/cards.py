@@ -3,6 +3,7 @@
 What a card must have before it is published, lint.py says.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,14 +11,17 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from PIL import Image
+from yaml import YAMLError
 
 from gan_hub.atomic import write_text
 from gan_hub.images import grid, save_png
-from gan_hub.loading import write_json
+from gan_hub.loading import read_bytes, shown, write_json
 
+MAX_CARD_BYTES = 1_000_000
 CARD_NAME, SCORES_NAME, MEMORISED_NAME = "README.md", "scores.json", "memorised.png"
 PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
 UNDESCRIBED = "Nobody has described these samples yet; look at the grid above."
+CHANCE = 0.05  # what is less likely than that is called more than chance
 NOT_FOR = (
     "Not for showing, imitating or identifying real people, nor for deceiving anybody about what is real; not as evidence "
     "of anything; not for medical, forensic or other decisions about people; not as training or test data of a system, such "
@@ -146,13 +150,17 @@ class AtRisk:
     distances: list[float]
     typical: float  # the median distance of held-out real images to the nearest training image
     threshold: float  # nearer come only `nearer` of the held-out images
-    nearer: int  # held-out images at the threshold or below it
+    nearer: int  # held-out images, of each picture one, at the threshold or below it
     copied: int  # searched images there
     searched: int
     first_seed: int
     trained: int  # training images
     held_out: int
     pairs: list[Image.Image]  # each generated image, then its nearest training image
+    pictures: int | None = None  # that the held-out images show, near duplicates being one; None: as many as images
+    repeated: int = 0  # held-out images whose picture is also trained on
+    different: int | None = None  # pictures that the training images show, about; None: as many as images
+    witnesses: float | None = None  # independent distances that the held-out pictures are worth; None: one each
 
     def write(self, folder: Path, shown: bool) -> str:
         """The text under "Memorisation", and beside the card its picture where the training images may be `shown`.
@@ -168,18 +176,62 @@ class AtRisk:
         return f"{text}*Four pairs a row, the nearest first: left generated, right trained on. Seeds (distances): {pairs}.*"
 
     def _said(self) -> str:
-        """All of it in words. Both counts are noisy, of few events: twice their joint standard deviation is chance."""
-        last, chance = self.first_seed + self.searched - 1, self.nearer / self.held_out
-        expected = chance * self.searched
-        noise = (expected + expected**2 / self.nearer) ** 0.5
-        verdict = "more than chance explains" if self.copied > expected + 2 * noise else "no more than chance explains"
+        """All of it in words."""
+        last, near = self.first_seed + self.searched - 1, self.nearer / self._pictures
+        expected = self.nearer / (self._witnesses + 1) * self.searched
+        verdict = f"That is {'more' if self._chance(self.copied) < CHANCE else 'no more'} than chance explains."
+        if self._chance(self.searched) >= CHANCE:
+            verdict = "So few different pictures were held out that chance could explain any number: look at the pairs."
         return (
             f"Of {self.searched:,} generated images (seeds {self.first_seed} to {last}), these {len(self.seeds)} come nearest to "
-            f"one of the {self.trained:,} training images, by Euclidean distance in {self.features}. For scale: of "
-            f"{self.held_out:,} real images that were held out, half come nearer than {written(self.typical)}, and "
-            f"{100 * chance:.2g} % as near as {written(self.threshold)} or nearer. So do {self.copied} of the generated ones; "
-            f"of a model that copies nothing, {expected:.3g} would be expected. That is {verdict}."
+            f"one of the {self.trained:,} training images{self._of_pictures()}, by Euclidean distance in {self.features}. For "
+            f"scale: of {self.held_out:,} real images that were held out{self._of_repetitions()}, half come nearer than "
+            f"{written(self.typical)}, and {100 * near:.2g} % as near as {written(self.threshold)} or nearer. So do "
+            f"{self.copied} of the generated ones; of a model that copies nothing, {expected:.3g} would be expected. {verdict}"
         )
+
+    @property
+    def _pictures(self) -> int:
+        return self.held_out if self.pictures is None else self.pictures
+
+    @property
+    def _witnesses(self) -> float:
+        return self._pictures if self.witnesses is None else self.witnesses
+
+    def _chance(self, copied: int) -> float:
+        """How likely so many copies, or more, are of a generator that draws new pictures: a beta-binomial tail.
+
+        The share of new pictures that lie below the r-th smallest of n independent distances of such is Beta(r, n + 1 − r).
+        """
+        a, b, searched = self.nearer, max(self._witnesses + 1 - self.nearer, 1e-9), self.searched
+
+        def log_beta(x: float, y: float) -> float:
+            return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
+
+        return sum(
+            math.exp(
+                log_beta(a + count, b + searched - count)
+                - log_beta(a, b)
+                - log_beta(count + 1, searched - count + 1)
+                - math.log(searched + 1)
+            )
+            for count in range(copied, searched + 1)
+        )
+
+    def _of_pictures(self) -> str:
+        """How many pictures the training images show, where they repeat themselves."""
+        if self.different is None or self.different >= self.trained:
+            return ""
+        return f" (about {self.different:,} different pictures: near duplicates are one)"
+
+    def _of_repetitions(self) -> str:
+        """How the held-out images are counted, where they repeat each other or the training images."""
+        told = []
+        if self._pictures < self.held_out:
+            told.append(f"{self._pictures:,} different pictures, each counted once")
+        if self.repeated:
+            told.append(f"{self.repeated:,} show one that is also trained on, and are held against the others alone")
+        return f" ({'; '.join(told)})" if told else ""
 
     def _table(self, columns: int = 4) -> str:
         cells = [f"{seed} | {written(distance)}" for seed, distance in zip(self.seeds, self.distances)]
@@ -292,11 +344,8 @@ def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] 
     `others`, heading → text, are sections that are replaced, or put where they belong; all else of the card stays.
     Raises ValueError, and changes nothing, where the card has no metadata or no section "Scores".
     """
-    path = folder / CARD_NAME
-    card = ModelCard.load(path)
+    path, card = folder / CARD_NAME, scored_card(folder)
     old = card.data.eval_results
-    if not old or SCORES_SECTION not in sections(card.content):
-        raise ValueError(f"{path}: no scores in it that could be replaced.")
     same = old[0].dataset_name == data
     card.data.eval_results = scored.results(data, old[0].dataset_type if same else data)
     body = card.text
@@ -306,6 +355,20 @@ def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] 
     check_card(text)
     write_text(path, text)
     write_json(folder / SCORES_NAME, scored.to_dict())
+
+
+def scored_card(folder: Path) -> ModelCard:
+    """The card of a model folder, whose scores `update_card` can replace; raises ValueError, LoadError where it cannot."""
+    path = folder / CARD_NAME
+    try:
+        card = ModelCard(read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: it is no text in UTF-8.") from error
+    except (YAMLError, TypeError) as error:
+        raise ValueError(f"{path}: its metadata cannot be read ({shown(str(error))}).") from error
+    if not card.data.eval_results or SCORES_SECTION not in sections(card.content):
+        raise ValueError(f"{path}: no scores in it that could be replaced.")
+    return card
 
 
 def _with_section(body: str, heading: str, content: str) -> str:

@@ -9,6 +9,7 @@ from gan_hub.hub.cards import (
     CARD_NAME,
     COPIES_SECTION,
     JUDGE_SECTION,
+    MAX_CARD_BYTES,
     MEMORISED_NAME,
     SCORES_NAME,
     SCORES_SECTION,
@@ -37,7 +38,6 @@ ANSWERS = {
     "what it costs on a GPU": r"[PT]FLOP",
 }
 MACHINE_PATH = re.compile(r"(?<![\w./:~<-])(?:~|/[A-Za-z][\w.-]*)/[\w./-]+")
-MAX_CARD_BYTES = 1_000_000
 
 
 def lint(folder: Path) -> list[str]:

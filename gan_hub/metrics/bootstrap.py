@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import torch
 
+from gan_hub.latents import seeded
+
 
 def standard_error(
     statistic: Callable[[torch.Tensor], float], count: int, replicates: int = 100, seed: int = 0
@@ -19,7 +21,7 @@ def standard_error(
     """
     if count < 2 or replicates < 2:
         raise ValueError(f"{replicates} resamplings of {count} images are not allowed; both are at least 2.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     found = []
     for _ in range(replicates):
         drawn = torch.randint(count, (count,), generator=generator)

@@ -8,10 +8,12 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gan_hub.data import ImageSet
-from gan_hub.latents import MAX_SEED
+from gan_hub.latents import seeded
 from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.seeds import MAX_SEED
 
 BATCH = 100  # images that a player sees at a time
+LEAST_UNSEEN = 20  # held-out images that a judge is measured on rather than on ones it was trained on: 10 for each half
 
 
 def auc(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> float:
@@ -61,12 +63,26 @@ def calibration_error(probability: torch.Tensor, truth: torch.Tensor, bins: int 
     return error
 
 
-def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000) -> Calibration:
+def unseen(held_out: ImageSet, trained: ImageSet) -> ImageSet:
+    """The held-out images that are not, byte for byte, among the trained ones; all where fewer than LEAST_UNSEEN are left.
+
+    What a discriminator has learnt by heart it knows for real, and would know far better than what it never saw.
+    """
+    wanted = {image.tobytes() for image in held_out.images}
+    known = {image.tobytes() for image in trained.images if image.tobytes() in wanted}
+    rows = np.array([row for row, image in enumerate(held_out.images) if image.tobytes() not in known], dtype=np.int64)
+    return held_out.take(rows) if LEAST_UNSEEN <= len(rows) < len(held_out) else held_out
+
+
+def calibrate(
+    pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000, trained: ImageSet | None = None
+) -> Calibration:
     """Fits the judge on every second of at most `limit` held-out real images and as many fresh ones, measures on the rest.
 
-    Generated images have the labels, or maps, of the real ones, so that the judge cannot win by their frequencies.
+    Generated images have the labels, or maps, of the real ones, so that the judge cannot win by their frequencies. Nor, with
+    the images it was `trained` on, by what it knows by heart: held-out copies of those are left out (`unseen`).
     """
-    reals, fakes, told = _both(pipeline, held_out, seed, limit)
+    reals, fakes, told = _both(pipeline, held_out, seed, limit, trained)
     real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
 
     scale, bias = unlabelled = platt(real_logits[::2], fake_logits[::2])
@@ -87,18 +103,22 @@ def calibrate(pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: i
 
 
 def verdicts(
-    pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000
+    pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000, trained: ImageSet | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (n,) of the held-out real images and of the fresh ones that `calibrate` measures its AUC on, higher is real."""
-    reals, fakes, told = _both(pipeline, held_out, seed, limit)
+    reals, fakes, told = _both(pipeline, held_out, seed, limit, trained)
     real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
     sign = _sign(platt(real_logits[::2], fake_logits[::2])[0])
     return sign * real_logits[1::2], sign * fake_logits[1::2]
 
 
-def _both(pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int) -> tuple[np.ndarray, np.ndarray, dict]:
+def _both(
+    pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int, trained: ImageSet | None
+) -> tuple[np.ndarray, np.ndarray, dict]:
     """Real images, as many generated ones, uint8 (n, H, W, C), and what both players are told of both."""
-    reals = held_out.take(torch.randperm(len(held_out), generator=torch.Generator().manual_seed(seed))[:limit].numpy())
+    reals = held_out.take(torch.randperm(len(held_out), generator=seeded(seed))[:limit].numpy())
+    if trained is not None:
+        reals = unseen(reals, trained)
     labels = None if pipeline.label_names is None else reals.labels.tolist()
     seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
     told = {"labels": labels, "segmentation": reals.maps, "batch_size": BATCH}

@@ -1,16 +1,20 @@
 """One call scores a model, or a set of images, against a data set; the provenance is part of the number."""
 
 import contextlib
+import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 import gan_hub
 from gan_hub.data import ImageSet, NoSuchSplit, load_images, load_pairs
-from gan_hub.latents import check_seeds, whole
+from gan_hub.devices import find_device
+from gan_hub.latents import check_seeds, seeded, whole
 from gan_hub.loading import shown
 from gan_hub.metrics.copies import nearest_copies
 from gan_hub.metrics.features import BUNDLED, Extractor, load_extractor
@@ -21,10 +25,11 @@ from gan_hub.metrics.sides import Pictures, measure
 from gan_hub.metrics.team import Team
 from gan_hub.models.abilities import Semantic
 from gan_hub.pipeline import INDEX_NAME, GANPipeline
+from gan_hub.seeds import MAX_SEED
 
 NUM_IMAGES = 10_000  # of a model, unless another number is asked for
 BATCH = 16, 64  # images a model makes at a time, on a CPU and on an accelerator
-DEFAULT = ("fd", "accuracy")  # what is scored if nothing is said, where it can be
+DEFAULT, WHERE_IT_CAN_BE = "fd", ("accuracy",)  # what is scored if nothing is said
 REPLICATES = 100  # resamplings an interval is made of
 OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets; for others one must be named
 
@@ -73,10 +78,18 @@ def evaluate(
 
     Raises ValueError in a sentence for what is not allowed, LoadError for a model or weights that cannot be had.
     """
+    device = None if device is None else find_device(device)
+    (seed,) = check_seeds([seed])
+    num_images, num_real, batch_size = (
+        value if value is None else _count(name, value)
+        for name, value in (("num_images", num_images), ("num_real", num_real), ("batch_size", batch_size))
+    )
+    if seed + (num_images or 1) - 1 > MAX_SEED:
+        raise ValueError(f"seed={seed} leaves no seeds for {num_images} images; the last one is {MAX_SEED}.")
+    replicates, at_risk = _count("replicates", replicates, least=0), _count("at_risk", at_risk, least=0)
+    if replicates == 1:
+        raise ValueError("replicates=1 is not allowed; it is 0 (no intervals), or 2 and more.")
     names, extractor = _what_with(metrics, extractor, weights, dataset)
-    check_seeds([seed, seed + (num_images or 1) - 1])
-    if type(replicates) is not int or replicates < 0 or replicates == 1:
-        raise ValueError(f"replicates={shown(replicates)} is not allowed; it is 0 (no intervals), or 2 and more.")
     team = Team(together)
     pipe, images, subject = _subject(pipe_or_folder, extractor, resolution, dataset)
     _place(pipe, extractor, team.place(device))
@@ -91,18 +104,71 @@ def evaluate(
     else:
         pictures = _drawn(pipe, num_images, seed, batch_size, reals)
     said = progress and team.first
+    sides = {"scored": images, "real": reals, "held-out real": held_out}
+    sides = {name: side for name, side in sides.items() if side is not None and side.skipped}
+    if said:  # before hours of work
+        _note(*(f"{name} images: {side.report()}" for name, side in sides.items()))
     e = Evaluation(extractor, reals, pictures, pipe, held_out, replicates, seed, team, keep, said, trained)
     if real is not None:
         e.real_moments = real
     title = data_name if isinstance(dataset, ImageSet) else Path(dataset).name if os.path.exists(dataset) else dataset
-    estimates, provenance, pictured = _estimates(e, names), _provenance(e, title, split), _scales(e) if scales else {}
+    estimates, pictured = _estimates(e, names), _scales(e) if scales else {}
     copies = nearest_copies(e, at_risk) if at_risk and e.held_out_set is not None else None
+    if said and any("FD" in name or name == "FID" for name in estimates):
+        _note(*_bias(e))
+    provenance = _provenance(e, title, split) | {"skipped": _skipped(sides)}
     return Report.of(estimates, provenance, pictured, subject, copies)
+
+
+def _count(name: str, value: object, least: int = 1) -> int:
+    """A Python, numpy or torch whole number as an int; raises ValueError, naming it, for anything else."""
+    count = whole(value)
+    if count is None or count < least:
+        raise ValueError(f"{name}={shown(value)} is not allowed; it is a whole number from {least}.")
+    return count
+
+
+def _checked(images: ImageSet, name: str) -> ImageSet:
+    """Images as everything here takes them; raises ValueError for others."""
+    pixels = images.images
+    if len(pixels.shape) != 4 or pixels.dtype != np.uint8 or 0 in pixels.shape or pixels.shape[3] > 4:
+        raise ValueError(
+            f"{name} are {pixels.dtype} {tuple(pixels.shape)}; images to be scored are uint8 (N, H, W, C), none of them 0, C "
+            "1 to 4."
+        )
+    return images
+
+
+def _note(*sentences: str) -> None:
+    """Says on standard error what a person should know beside the scores; the bar of a progress stays below it."""
+    for sentence in sentences:
+        tqdm.write(f"note: {sentence}", file=sys.stderr)
+
+
+def _bias(e: Evaluation) -> list[str]:
+    """A sentence where a Fréchet distance was measured on far too few images for a covariance."""
+    features, fewest = e.fakes.features.shape[1], min(e.pictures.count, len(e.reals_set))
+    if 10 * fewest >= features:
+        return []
+    return [
+        f"a Fréchet distance of {fewest:,} images in {features:,} features is mostly bias: it compares with others of as many "
+        "images alone. kid has no such bias."
+    ]
+
+
+def _skipped(sides: dict[str, ImageSet]) -> str | None:
+    """How many files of each side could not be used, by kind; None where all could."""
+    told = []
+    for side, images in sides.items():
+        kinds = {kind: len(names) for kind, names in sorted(images.skipped.items())}
+        said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+        told.append(f"{sum(kinds.values()):,} {side} files ({said})")
+    return ", ".join(told) or None
 
 
 def _estimates(e: Evaluation, names: list[str]) -> dict[str, Estimate]:
     """The scores of those names; what one of them has not got is said before anything is measured."""
-    names = names or [name for name in DEFAULT if not SCORES[name].missing(e)]
+    names = names or [DEFAULT, *(name for name in WHERE_IT_CAN_BE if not SCORES[name].missing(e))]
     for name in names:
         missing = SCORES[name].missing(e)
         if missing:
@@ -110,6 +176,9 @@ def _estimates(e: Evaluation, names: list[str]) -> dict[str, Estimate]:
     estimates: dict[str, Estimate] = {}
     for name in names:
         estimates |= SCORES[name].measure(e)
+    for name, estimate in estimates.items():
+        if not math.isfinite(estimate.value):
+            raise ArithmeticError(f"{name} is {estimate.value} for these images: no report is made of it.")
     return estimates
 
 
@@ -118,7 +187,7 @@ def _what_with(metrics, extractor, weights, dataset) -> tuple[list[str], Extract
     names = [metrics] if isinstance(metrics, str) else list(metrics or [])
     for name in names:
         if name not in SCORES and name != "fid":
-            raise ValueError(f"metric {name!r} is not allowed; choose from fid, {', '.join(SCORES)}.")
+            raise ValueError(f"metric {shown(name)} is not allowed; choose from fid, {', '.join(SCORES)}.")
     own = OWN_EXTRACTORS.get(dataset) if isinstance(dataset, str) else None
     extractor = extractor or ("inception" if "fid" in names else own)
     if extractor is None:
@@ -142,7 +211,7 @@ def _subject(given, extractor: Extractor, resolution, dataset) -> tuple[GANPipel
     if isinstance(given, GANPipeline):
         return given, None, Path(str(given.name_or_path or "model")).name
     if isinstance(given, ImageSet):
-        return None, given, "images"
+        return None, _checked(given, "the scored images"), "images"
     path = Path(given)
     if _holds_images(path):
         return None, _every_split(os.fspath(given), *_shape(extractor, resolution, dataset)), path.name
@@ -158,7 +227,7 @@ def _holds_images(path: Path) -> bool:
 
 def _every_split(source: str, size: int | Sequence[int], channels: int) -> ImageSet:
     """All images of a source that are to be scored, those for training first where it has splits."""
-    found = []
+    found: list[ImageSet] = []
     for split in ("train", "test"):
         with contextlib.suppress(NoSuchSplit):
             found.append(load_images(source, size, channels, split))
@@ -170,12 +239,13 @@ def _every_split(source: str, size: int | Sequence[int], channels: int) -> Image
         np.concatenate([np.asarray(train.images), np.asarray(test.images)]),
         np.concatenate([train.labels, test.labels]) if labelled else None,
         train.label_names if labelled else None,
+        {kind: train.skipped.get(kind, []) + test.skipped.get(kind, []) for kind in train.skipped | test.skipped},
     )
 
 
-def _place(pipe: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
+def _place(pipe: GANPipeline | None, extractor: Extractor, device: torch.device | None) -> None:
     """Puts model and extractor on `device`; the extractor where the model is, if none is named."""
-    if device is not None and pipe is not None and pipe.device != torch.device(device):
+    if device is not None and pipe is not None and pipe.device != device:
         pipe.to(device)
     extractor.to(device or (pipe.device if pipe is not None else "cpu"))
 
@@ -183,8 +253,6 @@ def _place(pipe: GANPipeline | None, extractor: Extractor, device: str | torch.d
 def _drawn(pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int | None, reals: ImageSet) -> Pictures:
     """The images that a model is scored on."""
     count = NUM_IMAGES if num_images is None else num_images
-    if whole(count) is None or count < 1:
-        raise ValueError(f"num_images={shown(num_images)} is not allowed; it is a whole number from 1.")
     maps = reals.maps if isinstance(pipe.generator, Semantic) else None
     return Pictures.of_model(pipe, count, seed, batch_size or BATCH[pipe.device.type != "cpu"], maps)
 
@@ -203,7 +271,7 @@ def _shape(extractor: Extractor, resolution, dataset) -> tuple[int | Sequence[in
 def _reals(dataset: str | ImageSet, pipe: GANPipeline | None, images: ImageSet | None, split: str) -> ImageSet:
     """The real images in the size and colours of what is scored, with maps where the model wants them."""
     if isinstance(dataset, ImageSet):
-        return dataset
+        return _checked(dataset, "the real images")
     if pipe is None:
         *size, channels = images.images.shape[1:]
         return load_images(dataset, size, channels, split)
@@ -227,8 +295,8 @@ def _some(images: ImageSet, count: int | None, seed: int, name: str) -> ImageSet
     """`count` of the images, drawn without replacement and in their order; all of them for None."""
     if count is None:
         return images
-    if whole(count) is None or not 1 <= count <= len(images):
-        raise ValueError(f"{name}={shown(count)} is not allowed; it is a whole number from 1 to {len(images)}.")
+    if count > len(images):
+        raise ValueError(f"{name}={count} is not allowed; it is a whole number from 1 to {len(images)}.")
     drawn = np.random.default_rng(seed).permutation(len(images))[:count]
     return images.take(np.sort(drawn))
 
@@ -251,17 +319,18 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
         "seed": None if e.pipe is None else e.seed,
         "dtype": None if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
         "gan_hub": gan_hub.__version__,
+        "near_duplicates": e.near_duplicates,
     }
 
 
 def _scales(e: Evaluation) -> dict[str, float]:
     """The same Fréchet distance of things that everybody can picture: unseen real images, and noise."""
     scales, name = {}, e.called("FD")
-    if e.held_out_set is not None:
+    if e.held_out_set is not None and len(e.held_out_set) > 1:
         found = frechet_distance(moments(e.held_out.features), e.real_moments)
         scales[f"{name} of {len(e.held_out_set):,} held-out real images"] = found
     height, width, channels = e.reals_set.images.shape[1:]
-    noise = torch.rand(2000, channels, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise = torch.rand(2000, channels, height, width, generator=seeded(0), dtype=torch.float32) * 2 - 1
     scales[f"{name} of uniform noise"] = frechet_distance(moments(e.extractor.features(noise)), e.real_moments)
     return scales
 

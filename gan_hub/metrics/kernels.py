@@ -8,6 +8,7 @@ import math
 
 import torch
 
+from gan_hub.latents import seeded
 from gan_hub.losses import gaussian_kernel, mmd2
 
 ROWS_AT_A_TIME = 250  # of a kernel whose other side is a whole set
@@ -21,7 +22,7 @@ def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 
     the smaller side has: the mean does not depend on it, the spread does.
     """
     _check(real, fake)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     size = min(size, len(real), len(fake))
 
     def drawn(count: int) -> torch.Tensor:
@@ -103,7 +104,7 @@ def permutation_test(a: torch.Tensor, b: torch.Tensor, permutations: int = 500, 
     bandwidth, points = median_distance(a, b), _pooled(a, b)
     count, first = len(points), min(len(a), MAX_ROWS)
     kernel = gaussian_kernel(points - points.mean(0), points - points.mean(0), [bandwidth]).fill_diagonal_(0)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     deals = [torch.arange(count), *(torch.randperm(count, generator=generator) for _ in range(permutations))]
     is_first = torch.zeros(count, len(deals), dtype=torch.float64, device=points.device)
     is_first.scatter_(0, torch.stack(deals, 1)[:first].to(points.device), 1.0)

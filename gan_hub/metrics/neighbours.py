@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 import torch
 
+from gan_hub.metrics.duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
+
+ROW_NUMBERS = 20_000_000  # distances of whole rows that are in memory at a time
+SAMPLED = 1000  # training images whose near duplicates are counted
 TILE = 1000  # images a side of what is computed together
 # Squared distances that differ by less than this share of the squared norms are equal: matrix products round differently
 # from place to place, and copies of an image are to be found at distance 0.
@@ -29,10 +33,14 @@ class DensityCoverage(NamedTuple):
 class Memorisation(NamedTuple):
     distances: torch.Tensor  # (M,) float64, of each generated image to the nearest training image
     nearest: torch.Tensor  # (M,) int64, that image's row
-    threshold: float  # nearer to the training set come only so many real images that were not trained on
+    threshold: float  # nearer to the training set come only so many pictures that were not trained on
     copied: torch.Tensor  # (M,) bool: at the threshold or below it
-    nearer: int  # how many of the held-out images are there
-    typical: float  # the median distance of held-out images
+    nearer: int  # how many of the held-out pictures are there
+    typical: float  # the median distance of held-out pictures
+    pictures: int  # that the held-out images show: near duplicates are one
+    repeated: int  # held-out images whose picture is also in the training set
+    different: int  # pictures that the training set shows, about
+    witnesses: float  # independent distances that the held-out pictures are worth, at most one each
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> PrecisionRecall:
@@ -84,8 +92,12 @@ def memorisation(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
     """Which generated images are nearer to the training set than real ones come that the generator never saw.
 
     Features of generated (M, F), training (N, F) and held-out real images (H, F). The threshold is the distance below
-    which `share` of the held-out images lie, of fewer than 1 / `share` the nearest one. A generator that draws from the
+    which `share` of the held-out pictures lie, of fewer than 1 / `share` the nearest one. A generator that draws from the
     data's distribution has that share of its images there; much more are copied.
+
+    A held-out image may show a picture that is trained on as well (another frame of the film). How near new pictures come
+    it tells all the same, by its distance to the others: as if its own had been held out with it. Of held-out images that
+    show one picture the first one counts, so that 40 frames are not taken for 40 witnesses.
     """
     _check_same(fake, train)
     _check_same(held_out, train)
@@ -94,10 +106,64 @@ def memorisation(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
             f"share={share} of {len(held_out)} held-out images is not allowed; it lies in (0, 1], of some."
         )
     distances, nearest = nearest_neighbour(fake, train)
-    fresh = nearest_neighbour(held_out, train)[0].sort().values
+    fresh, repeated = _unseen(held_out, train)
+    firsts = _firsts(held_out)
+    fresh = fresh[firsts].sort().values
     nearer = max(1, int(share * len(fresh)))
     threshold = fresh[nearer - 1].item()
-    return Memorisation(distances, nearest, threshold, distances <= threshold, nearer, fresh.median().item())
+    some = train[evenly(len(train), SAMPLED)]
+    different = different_pictures(distance_rows(some, train), len(train))
+    return Memorisation(
+        distances,
+        nearest,
+        threshold,
+        copied=distances <= threshold,
+        nearer=nearer,
+        typical=fresh.median().item(),
+        pictures=len(fresh),
+        repeated=int(repeated.sum()),
+        different=different,
+        witnesses=_witnesses(len(fresh), int(repeated[firsts].sum()), different),
+    )
+
+
+def _witnesses(pictures: int, repeated: int, different: int) -> float:
+    """How many independent distances the held-out pictures are worth, of which `repeated` are among the `different` trained.
+
+    Each of those R is held against the P − 1 others, and a pair of them is one distance, not two: they bring
+    R (P − 1) − R (R − 1) / 2 distances, where a new picture, which has P to be near to, brings P.
+    """
+    repeated = min(repeated, different)
+    return pictures - repeated * (repeated + 1) / (2 * different)
+
+
+def _unseen(held_out: torch.Tensor, train: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of held-out images (H, F): the distances to the nearest other picture of `train`, float64 (H,); and which of them show
+    one of its pictures themselves, bool (H,).
+    """
+    apart = torch.cat([to_other_pictures(rows) for rows in distance_rows(held_out, train)]).double()
+    nearest = nearest_neighbour(held_out, train)[0].cpu()
+    repeated = nearest * (1 + 1e-5) < apart  # by more than float32, in which rows are ordered, rounds
+    return torch.where(repeated, apart, nearest), repeated
+
+
+def _firsts(features: torch.Tensor) -> torch.Tensor:
+    """Which images (H, F) are the first of their picture, bool (H,)."""
+    rows, parts, start = torch.arange(len(features)), [], 0
+    for distances in distance_rows(features, features):
+        own = of_one_picture(distances, to_other_pictures(distances))
+        parts.append(~(own & (rows < rows[start : start + len(own), None])).any(1))
+        start += len(own)
+    return torch.cat(parts)
+
+
+def distance_rows(features: torch.Tensor, others: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The distances of all images (M, F) to all `others` (N, F), float32, some rows (m, N) at a time."""
+    for some in features.split(max(1, ROW_NUMBERS // len(others))):
+        distances = torch.empty(len(some), len(others), dtype=torch.float32)
+        for rows, columns, squares, tie in _tiles(some, others):
+            distances[rows, columns] = torch.where(squares > tie, squares, 0).sqrt().float()
+        yield distances
 
 
 def nearest_neighbour(features: torch.Tensor, others: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

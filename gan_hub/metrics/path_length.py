@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from gan_hub import segmentations as semantic_maps
-from gan_hub.latents import lerp, slerp
+from gan_hub.latents import lerp, seeded, slerp
 from gan_hub.metrics.features import Extractor
 from gan_hub.models.abilities import Semantic, StyleBased
 from gan_hub.pipeline import GANPipeline
@@ -29,8 +29,8 @@ def perceptual_path_length(
     """
     if steps < 1 or not 0 < epsilon < 1:
         raise ValueError(f"steps={steps} of epsilon={epsilon} are not allowed; one at least, of a length in (0, 1).")
-    generator = torch.Generator().manual_seed(seed)
-    start, end = torch.randn(2, steps, pipeline.latent_size, generator=generator)
+    generator = seeded(seed)
+    start, end = torch.randn(2, steps, pipeline.latent_size, generator=generator, dtype=torch.float32)
     where = torch.rand(steps, generator=generator, dtype=torch.float64) * (1 - epsilon)
     told = _kept_along_a_step(pipeline, start, generator)
     lengths = []

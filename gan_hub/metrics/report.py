@@ -60,7 +60,15 @@ class Report:
         }
 
     def write(self, path: str | os.PathLike) -> None:
-        """The report as JSON; a file that is there is replaced by a whole one or not at all."""
+        """The report as JSON; a file that is there is replaced by a whole one or not at all.
+
+        Raises ValueError for a score that is NaN or Inf.
+        """
+        wrong = [name for name, value in self.scores.items() if not math.isfinite(value)]
+        if wrong:
+            raise ValueError(
+                f"{path}: score {shown(wrong[0])} is {self.scores[wrong[0]]}; a report has finite numbers."
+            )
         write_json(Path(path), self.to_dict())
 
     @classmethod
@@ -79,7 +87,7 @@ class Report:
             [*content["scores"].values(), *(end for ends in intervals.values() for end in ends)] if pairs else [None]
         )
         numbers += list(scales.values()) if isinstance(scales, dict) else [None]
-        if not all(type(number) in (int, float) for number in numbers):
+        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
             raise LoadError(f"{path}: a score, an interval or a scale is not a number.")
         ends = {name: (low, high) for name, (low, high) in intervals.items()}
         return cls(content["scores"], content["provenance"], ends, scales, str(content.get("subject", path.stem)))
@@ -94,6 +102,7 @@ class Compared(NamedTuple):
     overlap: bool | None  # of the two intervals; None where one has none
 
 
+TOLD = ("near_duplicates", "skipped")  # for readers alone: what was measured is told by numbers and checksums
 OF_MODELS = ("seed", "dtype")  # which images that no model of ours made do not have
 NAMES = {"data": "real_sha256"}  # what something is called, and the checksum of what it is
 
@@ -104,7 +113,7 @@ def differences(first: Report, second: Report) -> dict[str, tuple[object, object
     Data under another name, but of the same checksum, are the same data; what only models have is not held against
     images that came without one.
     """
-    names = list(dict.fromkeys([*first.provenance, *second.provenance]))
+    names = [name for name in dict.fromkeys([*first.provenance, *second.provenance]) if name not in TOLD]
     both = {name: (first.provenance.get(name), second.provenance.get(name)) for name in names}
     apart = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
     for name in [name for name in apart if name in OF_MODELS and None in apart[name]]:
@@ -126,7 +135,8 @@ def compare(first: Report, second: Report, force: bool = False) -> list[Compared
         raise ValueError(f"these reports were not measured alike: {said}. With force they are compared all the same.")
     names = [name for name in first.scores if name in second.scores]
     if not names:
-        raise ValueError(f"no score is in both reports: {', '.join(first.scores)} against {', '.join(second.scores)}.")
+        ours, theirs = (", ".join(report.scores) or "none at all" for report in (first, second))
+        raise ValueError(f"no score is in both reports: {ours} against {theirs}.")
     rows = []
     for name in names:
         ends = [report.intervals.get(name) for report in (first, second)]

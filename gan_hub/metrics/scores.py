@@ -28,6 +28,8 @@ from gan_hub.metrics.team import Team
 from gan_hub.pipeline import GANPipeline
 
 Scores = dict[str, Estimate]
+SPLITS = 10  # of the inception score
+K_PRECISION, K_DENSITY = 3, 5  # neighbours
 
 
 @dataclass
@@ -69,12 +71,29 @@ class Evaluation:
             return torch.arange(len(self.reals_set))
         known = {image.tobytes() for image in self.trained_set.images}
         there = [image.tobytes() in known for image in self.reals_set.images]
+        if not any(there):
+            raise ValueError("none of the real images is among those the model was trained on (trained=).")
         return torch.tensor(there).nonzero().flatten()
 
     @cached_property
     def copies(self) -> Memorisation:
         """How near the scored images come to those that were trained on; `nearest` is a row of `trained_rows`."""
         return memorisation(self.fakes.features, self.reals.features[self.trained_rows], self.held_out.features)
+
+    @property
+    def near_duplicates(self) -> str | None:
+        """What of the real images repeats itself, as far as the search for copies has told; None where nothing does."""
+        if "copies" not in self.__dict__:
+            return None
+        found, trained, held_out = self.copies, len(self.trained_rows), len(self.held_out_set)
+        told = []
+        if found.different < trained:
+            told.append(f"{trained:,} training images show about {found.different:,} different pictures")
+        if found.pictures < held_out:
+            told.append(f"{held_out:,} held-out images show {found.pictures:,}")
+        if found.repeated:
+            told.append(f"{found.repeated:,} held-out images show one that is trained on")
+        return ", ".join(told) or None
 
     def _measured(self, what: str, pictures: Pictures) -> Side:
         hidden = None if self.shown else True  # None: where nobody sits at a terminal
@@ -128,19 +147,19 @@ def inception(e: Evaluation) -> Scores:
     logits = e.mixed(e.fakes.logits)
 
     def score(weights: torch.Tensor | None = None) -> float:
-        return inception_score(logits, weights=weights)[0]
+        return inception_score(logits, SPLITS, weights)[0]
 
     return {e.called("IS"): Estimate(score(), e.error(score), 1)}
 
 
 def precision(e: Evaluation) -> Scores:
-    found = precision_recall(e.reals.features, e.fakes.features)
+    found = precision_recall(e.reals.features, e.fakes.features, K_PRECISION)
     recall = found.recall.double().mean().item()
     return {e.called("precision"): e.mean(found.precision), e.called("recall"): Estimate(recall)}
 
 
 def density(e: Evaluation) -> Scores:
-    found = density_coverage(e.reals.features, e.fakes.features)
+    found = density_coverage(e.reals.features, e.fakes.features, K_DENSITY)
     coverage = found.coverage.double().mean().item()
     return {e.called("density"): e.mean(found.density), e.called("coverage"): Estimate(coverage)}
 
@@ -199,7 +218,9 @@ def path_length(e: Evaluation) -> Scores:
 
 
 def judge(e: Evaluation) -> Scores:
-    real, fake = verdicts(e.pipe, e.held_out_set, e.seed)
+    real, fake = verdicts(
+        e.pipe, e.held_out_set, e.seed, trained=e.reals_set if e.trained_set is None else e.trained_set
+    )
 
     def resampled(weights: torch.Tensor) -> float:
         rows = torch.repeat_interleave(torch.arange(len(real)), weights.long())
@@ -231,6 +252,10 @@ def _judgeable(e: Evaluation) -> bool:
     )
 
 
+def _both_have(least: int) -> Callable[[Evaluation], bool]:
+    return lambda e: min(e.pictures.count, len(e.reals_set)) >= least
+
+
 NEEDS: dict[str, Callable[[Evaluation], bool]] = {
     "an extractor that recognises classes": lambda e: e.extractor.num_classes is not None,
     "classes that are, by name, those the extractor recognises": lambda e: (
@@ -241,9 +266,13 @@ NEEDS: dict[str, Callable[[Evaluation], bool]] = {
     "a discriminator": lambda e: e.pipe is not None and e.pipe.discriminator is not None,
     "held-out real images (the data's test split, or held_out=)": lambda e: e.held_out_set is not None,
     "labels, or maps, of the held-out images": _judgeable,
-    "two images at least": lambda e: e.pictures.count > 1,
+    "two images at least on both sides": _both_have(2),
+    "two scored images at least": lambda e: e.pictures.count > 1,
+    f"{SPLITS} scored images at least": lambda e: e.pictures.count >= SPLITS,
+    f"{K_PRECISION + 1} images at least on both sides": _both_have(K_PRECISION + 1),
+    f"{K_DENSITY + 1} real images at least": lambda e: len(e.reals_set) > K_DENSITY,
 }
-CLASSIFIER, CLASSES, LABELS, MODEL, DISCRIMINATOR, HELD_OUT, TOLD, TWO = NEEDS
+CLASSIFIER, CLASSES, LABELS, MODEL, DISCRIMINATOR, HELD_OUT, TOLD, TWO, TWO_SCORED, SPLIT, NEIGHBOURS, BALLS = NEEDS
 
 
 @dataclass(frozen=True)
@@ -262,9 +291,9 @@ class Score:
 SCORES = {
     "fd": Score("Fréchet distance of the features, lower is better (Heusel et al. 2017)", frechet, (TWO,)),
     "kid": Score("kernel distance, unbiased in the number of images (Bińkowski et al. 2018)", kernel_distance, (TWO,)),
-    "is": Score("inception score, 1 to the number of classes (Salimans et al. 2016)", inception, (CLASSIFIER,)),
-    "pr": Score("improved precision and recall, k = 3 (Kynkäänniemi et al. 2019)", precision, (TWO,)),
-    "dc": Score("density and coverage, k = 5 (Naeem et al. 2020)", density, (TWO,)),
+    "is": Score("inception score, 1 to the number of classes (Salimans et al. 2016)", inception, (CLASSIFIER, SPLIT)),
+    "pr": Score("improved precision and recall, k = 3 (Kynkäänniemi et al. 2019)", precision, (NEIGHBOURS,)),
+    "dc": Score("density and coverage, k = 5 (Naeem et al. 2020)", density, (BALLS,)),
     "intra-fd": Score("mean Fréchet distance within a class (Miyato & Koyama 2018)", intra_class, (LABELS,)),
     "accuracy": Score("share of images recognised as the class asked for", label_accuracy, (CLASSIFIER, CLASSES)),
     "modes": Score("classes found, and how unevenly (total variation)", modes, (CLASSIFIER,)),
@@ -272,6 +301,6 @@ SCORES = {
     "memorised": Score(
         "share of images nearer to a training image than 1 in 1,000 unseen ones", memorised, (HELD_OUT,)
     ),
-    "ppl": Score("perceptual path length, full path (Karras et al. 2019)", path_length, (MODEL, TWO)),
+    "ppl": Score("perceptual path length, full path (Karras et al. 2019)", path_length, (MODEL, TWO_SCORED)),
     "auc": Score("how often the discriminator tells held-out real images", judge, (DISCRIMINATOR, HELD_OUT, TOLD)),
 }

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from gan_hub.devices import find_device
 from gan_hub.images import from_uint8, normalise_pil, to_pil
-from gan_hub.latents import check_seeds, whole
+from gan_hub.latents import check_seeds, number, seeded, whole
 from gan_hub.loading import shown
 from gan_hub.style_transfer.features import FeatureNetwork
 from gan_hub.style_transfer.losses import content_loss, gram_matrix, style_loss, total_variation
@@ -79,8 +80,8 @@ def style_transfer(
     ran away to NaN or Inf.
     """
     weights = {"content": content_weight, "style": style_weight, "variation": variation_weight}
-    _check(weights, steps, optimizer, size, start)
-    (seed,) = check_seeds([seed])
+    weights, steps, size = _checked(weights, steps, optimizer, size, start)
+    (seed,), device = check_seeds([seed]), find_device(device)
     pixels, style_pixels = to_pixels("content", content, size), to_pixels("style", style, size)
     network = features if isinstance(features, FeatureNetwork) else load_features(features)
     network = network.to(device)
@@ -94,19 +95,25 @@ def style_transfer(
     return StyleTransfer(finished, history, network.name, network.note)
 
 
-def _check(weights: Mapping[str, float], steps: object, optimizer: object, size: object, start: object) -> None:
-    for name, weight in weights.items():
-        number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-        if not number or not 0 <= weight < math.inf:  # "not", so that NaN is caught as well
-            raise ValueError(f"{name}_weight={shown(weight)} is not allowed; it is a number from 0.")
-    if not any(weights.values()):
+def _checked(
+    weights: Mapping[str, object], steps: object, optimizer: object, size: object, start: object
+) -> tuple[dict[str, float], int, int]:
+    """(weights, steps, size) as plain numbers, whatever kind of number they were given as; raises ValueError for others."""
+    numbers = {name: number(weight) for name, weight in weights.items()}
+    for name, weight in numbers.items():
+        if weight is None or not 0 <= weight < math.inf:  # "not", so that NaN is caught as well
+            raise ValueError(f"{name}_weight={shown(weights[name])} is not allowed; it is a number from 0.")
+    if not any(numbers.values()):
         raise ValueError("all three weights are 0; at least one is more, or there is nothing to do.")
+    counts = []
     for name, value, least, most in (("steps", steps, 1, MOST_STEPS), ("size", size, SMALLEST, LARGEST)):
-        if whole(value) is None or not least <= value <= most:
+        counts.append(whole(value))
+        if counts[-1] is None or not least <= counts[-1] <= most:
             raise ValueError(f"{name}={shown(value)} is not allowed; it is a whole number from {least} to {most}.")
     for name, value, allowed in (("optimizer", optimizer, tuple(OPTIMIZERS)), ("start", start, STARTS)):
         if value not in allowed:
             raise ValueError(f"{name}={shown(value)} is not allowed; choose one of {', '.join(allowed)}.")
+    return numbers, *counts
 
 
 def to_pixels(name: str, image: Image.Image, size: int) -> torch.Tensor:
@@ -127,7 +134,7 @@ def to_pixels(name: str, image: Image.Image, size: int) -> torch.Tensor:
 
 def noise(shape: Sequence[int], seed: int) -> torch.Tensor:
     """White noise in [-1, 1], drawn on the CPU, so that every device starts from the same."""
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return torch.rand(shape, generator=seeded(seed), dtype=torch.float32) * 2 - 1
 
 
 class Objective:

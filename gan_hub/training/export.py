@@ -63,7 +63,7 @@ def export(run: Standing, folder: Path) -> None:
     pipeline = GANPipeline(*run.networks, **run.data.names)
     pipeline.to(run.device)  # thousands of images are drawn for the judge and the scores
     if pipeline.discriminator is not None:
-        pipeline.calibration = calibrate(pipeline, run.data.held_out, final_seed(run.config))
+        pipeline.calibration = calibrate(pipeline, run.data.held_out, final_seed(run.config), trained=run.data.train)
     report = run.scorer and run.scorer.score(pipeline, final=True)
     at_risk = copies(run, pipeline, report)
     pipeline.to("cpu")  # whose images the reference is made of
@@ -91,7 +91,7 @@ def _write(fresh: Path, run: Standing, pipeline: GANPipeline, report: Report | N
     if chosen is not None:
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, run.data.notice)
-    told = facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown))
+    told = facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
     write_card(fresh, told, judges=pipeline.discriminator is not None)
@@ -138,8 +138,10 @@ def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
     return moment_matching_generator(fakes.cpu(), from_uint8(chosen.images), both).item()
 
 
-def facts(run: Standing, pipeline: GANPipeline, report: Report | None, memorisation: str) -> CardFacts:
-    """What the card says, from the run's own numbers; `memorisation` as `AtRisk.write` tells it."""
+def facts(
+    run: Standing, pipeline: GANPipeline, report: Report | None, memorisation: str, repeated: int = 0
+) -> CardFacts:
+    """What the card says, from the run's own numbers; `memorisation` and `repeated` as `AtRisk` tells them."""
     config, calibration = run.config, pipeline.calibration
     if calibration is None:
         own = {"root MMD² (held out)": held_out_discrepancy(pipeline, run.data.held_out)}
@@ -164,7 +166,7 @@ def facts(run: Standing, pipeline: GANPipeline, report: Report | None, memorisat
         example_label=pipeline.label_names[-1] if pipeline.label_names else None,
         seen=config.seen or UNDESCRIBED,
         scored=_scored(run, pipeline, report, own, measured),
-        judge=_judge(calibration, pipeline),
+        judge=_judge(calibration, pipeline, repeated),
         memorisation=memorisation,
         training=_training(run),
         recipe=recipe_of(config),
@@ -228,10 +230,15 @@ def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     )
 
 
-def _judge(calibration: Calibration | None, pipeline: GANPipeline) -> str:
+def _judge(calibration: Calibration | None, pipeline: GANPipeline, repeated: int) -> str:
     if calibration is None:
         return "There is none: this generator had no opponent, and was trained to match the moments of the data."
     labelled = " Both were given their class." if pipeline.label_names else ""
+    if repeated:
+        labelled += (
+            f" Of the held-out images {repeated:,} show a picture that was also trained on (near duplicates): of new pictures "
+            "it may be less sure."
+        )
     return (
         f"Against its own generator, on {calibration.images:,} images neither player was trained on (half of them real), the "
         f"discriminator's held-out AUC is **{calibration.auc:.3f}** (0.5: a coin; 1: never wrong).{labelled} After fitting "

@@ -12,6 +12,7 @@ import torch
 
 from gan_hub.data import ImageSet
 from gan_hub.images import from_uint8
+from gan_hub.metrics.duplicates import different_pictures, evenly, to_other_pictures
 
 PAIRS = 64  # whose mean difference is the diversity
 CHUNK_NUMBERS = 20_000_000  # of training pixels that are compared at a time
@@ -40,7 +41,7 @@ class Diversity:
             None if told is None else torch.from_numpy(told[half].astype(np.int64)) for half in (first, second)
         ]
         generator = torch.Generator().manual_seed(seed)
-        self.z = torch.randn(2, len(first), latent_size, generator=generator)
+        self.z = torch.randn(2, len(first), latent_size, generator=generator, dtype=torch.float32)
 
     @torch.no_grad()
     def __call__(self, generator: torch.nn.Module) -> float:
@@ -82,28 +83,46 @@ class Memorising:
     """How near fakes come to the nearest training image, against how near unseen reals come: 1 is a healthy 1, 0 a copy.
 
     A smooth generator of noisy images comes nearer than a real does, by √½ at most (the mean image against two noisy
-    ones); what falls below ½ is drawn from memory. Only for data sets of up to MEMORISABLE images.
+    ones); what falls below ½ is drawn from memory. A held-out image that shows a picture of the training set (another frame
+    of a film) is held against the others there: how near a new picture comes is the measure, and not how near a new frame.
+    Only for data sets of up to MEMORISABLE images.
     """
 
     def __init__(self, train: ImageSet, held_out: ImageSet, count: int = PAIRS):
         self.train = train
-        self.reals = self._nearest(from_uint8(held_out.images[:count]))
+        looked_at = held_out.take(evenly(len(held_out), count).numpy())
+        distances = self._distances(from_uint8(looked_at.images))
+        apart = to_other_pictures(distances)
+        self.reals = apart.median().item()
+        self.held_out, self.repeated = len(looked_at), int((distances.amin(1) < apart).sum())
+        some = self._distances(from_uint8(train.take(evenly(len(train), count).numpy()).images))
+        self.different = different_pictures([some], len(train))
 
     @classmethod
     def possible(cls, train: ImageSet) -> bool:
         return len(train) <= MEMORISABLE
 
-    def _nearest(self, images: torch.Tensor) -> float:
-        """Median distance of images (n, C, H, W) to the nearest training image."""
-        flat, nearest = images.float().flatten(1), torch.full((len(images),), float("inf"))
+    @property
+    def told(self) -> str:
+        """What a run should know of near duplicates in its data, and of what is measured then; "" where there are none."""
+        if not self.repeated and self.different == len(self.train):
+            return ""
+        return (
+            f"near duplicates: the {len(self.train):,} training images show about {self.different:,} different pictures, and "
+            f"{self.repeated} of {self.held_out} held-out images looked at show one of them. Copies are told by the distance "
+            "between different pictures; a new frame of a picture is not told from a copy of it."
+        )
+
+    def _distances(self, images: torch.Tensor) -> torch.Tensor:
+        """Of images (n, C, H, W) to all N training images, float32 (n, N)."""
+        flat = images.float().flatten(1)
         rows = max(1, CHUNK_NUMBERS // flat.shape[1])
-        for start in range(0, len(self.train), rows):
-            chunk = from_uint8(self.train.images[start : start + rows]).flatten(1)
-            nearest = torch.minimum(nearest, torch.cdist(flat, chunk).min(1).values)
-        return nearest.median().item()
+        parts = [self.train.images[start : start + rows] for start in range(0, len(self.train), rows)]
+        return torch.cat([torch.cdist(flat, from_uint8(part).flatten(1)) for part in parts], 1)
 
     def __call__(self, fakes: torch.Tensor) -> float:
-        return self._nearest(fakes.cpu()) / max(self.reals, 1e-12)
+        nearest = self._distances(fakes.cpu()).amin(1)
+        return nearest.median().item() / max(self.reals, 1e-12)
 
 
 def peak_memory_gb(device: torch.device) -> float:

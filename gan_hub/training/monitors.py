@@ -27,7 +27,7 @@ LEAP = 5.0  # relative change of weights in a look that leaves nothing of what w
 VANISHED = 1e-3  # of the generator's usual gradient
 DIVERGED = 100.0  # times the usual value
 EXPLODED = 300.0  # times the value of the first look, while nothing is usual yet
-COPIES = 0.5  # of the distance that unseen images have to the nearest training image
+COPIES = 0.5  # of the distance that unseen pictures have to the nearest training image
 
 
 class Monitors:
@@ -243,7 +243,7 @@ def _memorising(seen: Monitors) -> str | None:
     if len(seen.memorised) < 2 or max(seen.memorised) >= COPIES:
         return None
     return (
-        f"generated images are nearer to a training image than unseen real ones are, at {seen.memorised[-1]:.2f} of their "
+        f"generated images are nearer to a training image than unseen pictures are, at {seen.memorised[-1]:.2f} of their "
         f"distance (memorised; below {COPIES} twice in a row)"
     )
 
@@ -324,7 +324,8 @@ ALARMS: dict[str, Alarm] = {
     ),
     "memorising": Alarm(
         _memorising,
-        "stop earlier (total_kimg), use more images, or augment: ada or diffaugment, and flip where mirroring is harmless",
-        alone="stop earlier (total_kimg), use more images, and flip where mirroring is harmless",
+        "stop earlier (total_kimg), use more different pictures, or augment: ada or diffaugment, and flip where mirroring is "
+        "harmless",
+        alone="stop earlier (total_kimg), use more different pictures, and flip where mirroring is harmless",
     ),
 }

@@ -155,6 +155,8 @@ class Run:
         self.diversity = Diversity(data.train, self.players.latent_size)
         self.changes = {f"change/{name}": Change(network) for name, network in self.players.networks.items()}
         self.memorising = Memorising(data.train, data.held_out) if Memorising.possible(data.train) else None
+        if self.memorising is not None and self.memorising.told:
+            self.accelerator.print(self.memorising.told)
         frames, steps = config.timelapse_frames, config.total_steps
         self.timelapse = Timelapse(config.run_folder, frames, steps, config.batch_size, images)
         self.timelapse.begin()

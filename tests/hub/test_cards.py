@@ -169,6 +169,22 @@ def test_more_copies_than_chance_explains_are_called_so():
     assert "That is more than chance explains" in more
 
 
+def test_duplicates_among_the_real_images_are_told_in_the_card_and_count_once():
+    repeating = AtRisk(
+        **vars(AT_RISK) | {"pictures": 40, "repeated": 1900, "different": 45, "witnesses": 21.8, "nearer": 1}
+    )
+    said = repeating._said()
+    assert "60,000 training images (about 45 different pictures: near duplicates are one)" in said
+    assert (
+        "held out (40 different pictures, each counted once; 1,900 show one that is also trained on, and are held against the "
+        "others alone), half come nearer" in said
+    )
+    assert "2.5 % as near as" in said and "43.9 would be expected" in said and "no more than chance" in said
+    assert "That is more than chance" in AtRisk(**vars(repeating) | {"copied": 150})._said()
+    single = AtRisk(**vars(repeating) | {"pictures": 1, "different": 1, "witnesses": 0.0, "copied": 1000})
+    assert "chance could explain any number" in single._said()
+
+
 def test_other_scores_take_the_place_of_the_old_and_a_section_comes_where_it_belongs(folder):
     path, other = folder / "README.md", Scored({"FD-digits": 0.5}, SCORED.provenance)
     before = sections(path.read_text())

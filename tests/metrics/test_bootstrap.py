@@ -1,5 +1,6 @@
 """Standard errors by resampling, against those that are known in closed form."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -53,3 +54,11 @@ def test_what_cannot_be_resampled_is_refused():
         standard_error(lambda weights: 0.0, 1)
     with pytest.raises(ValueError, match="1 images are not enough for a standard error"):
         standard_error_of_mean(torch.ones(1))
+
+
+def test_any_kind_of_whole_number_is_a_seed():
+    values = torch.arange(20).double()
+    errors = {standard_error(lambda w: float(w @ values), 20, 5, seed) for seed in (3, np.int64(3), torch.tensor(3))}
+    assert len(errors) == 1
+    with pytest.raises(ValueError, match="seed 3.5 is not allowed"):
+        standard_error(lambda w: 0.0, 20, 5, 3.5)

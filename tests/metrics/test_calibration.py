@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gan_hub.data import ImageSet
-from gan_hub.metrics.calibration import auc, calibrate, calibration_error, platt
+from gan_hub.metrics.calibration import auc, calibrate, calibration_error, platt, unseen, verdicts
 
 
 def gaussians(shift: float, count: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,3 +60,17 @@ def test_a_discriminator_that_saw_no_training_is_no_better_than_a_coin(tiny_pipe
     fakes = tiny_pipeline(seeds=range(300), labels=labels.tolist(), output_type="np").images
     found = calibrate(tiny_pipeline, ImageSet(fakes, labels.astype(np.int64), ["a", "b", "c"]))
     assert found.images == 300 and abs(found.auc - 0.5) < 0.1 and found.error < 0.15
+
+
+def test_the_judge_is_not_measured_on_duplicates_of_its_training_images_where_others_are_left(tiny_pipeline):
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 28, 28, 1), dtype=np.uint8)
+    labels = np.zeros(120, np.int64)
+    everything = ImageSet(pixels, labels, ["a", "b", "c"])
+    trained, held_out = everything.take(np.arange(60)), everything.take(np.arange(30, 120))  # thirty are in both
+    left = unseen(held_out, trained)
+    assert len(left) == 60 and np.array_equal(left.images, pixels[60:])
+    assert calibrate(tiny_pipeline, held_out, trained=trained).images == 60
+    assert [len(logits) for logits in verdicts(tiny_pipeline, held_out, trained=trained)] == [30, 30]
+    assert calibrate(tiny_pipeline, held_out).images == 90
+    few = everything.take(np.arange(41, 79))  # only nineteen are not: too few to measure a judge on
+    assert unseen(few, trained) is few

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from gan_hub.metrics import evaluate, sides
 from gan_hub.metrics.evaluation import real_moments
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import moments
-from gan_hub.metrics.report import compare
+from gan_hub.metrics.report import Estimate, Report, compare
 from gan_hub.metrics.scores import NEEDS, SCORES
 from gan_hub.metrics.sides import Pictures, Shelf, measure
 from tests.metrics.test_features import real_samples
@@ -308,6 +309,85 @@ def test_two_processes_give_the_same_number_as_one(reals, tmp_path):
 def test_what_cannot_be_done_is_refused_in_a_sentence(reals, tiny_pipeline, asked, said):
     with pytest.raises(ValueError, match=said):
         evaluate(tiny_pipeline, reals, **({"extractor": "digits", "num_images": 5} | asked))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor, np.array])
+def test_numbers_are_numbers_whatever_library_made_them(reals, tiny_pipeline, digits, kind, tmp_path):
+    asked = {"num_images": 6, "seed": 3, "num_real": 9, "batch_size": 2, "replicates": 2}
+    plainly = evaluate(tiny_pipeline, reals, ("fd",), digits, **asked)
+    found = evaluate(tiny_pipeline, reals, ("fd",), digits, keep=True, **{name: kind(n) for name, n in asked.items()})
+    assert found == plainly and type(found.provenance["seed"]) is int
+    found.write(tmp_path / "report.json")
+    assert Report.read(tmp_path / "report.json").provenance["generated_images"] == 6
+
+
+@pytest.mark.parametrize("name", ["num_images", "num_real", "batch_size", "replicates", "at_risk"])
+@pytest.mark.parametrize("value", [True, 2.0, "2", -1, np.float32(2), torch.tensor([1, 2]), [2]])
+def test_what_is_no_whole_number_is_refused_by_its_name(reals, tiny_pipeline, digits, name, value):
+    with pytest.raises(ValueError, match=f"{name}=.* is not allowed; it is a whole number from"):
+        evaluate(tiny_pipeline, reals, ("fd",), digits, **{name: value})
+
+
+def test_seeds_that_run_out_are_told_with_the_last_one(reals, tiny_pipeline, digits):
+    with pytest.raises(ValueError, match="seed=4294967290 leaves no seeds for 10 images; the last one is 4294967295"):
+        evaluate(tiny_pipeline, reals, ("fd",), digits, 10, seed=4294967290)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.zeros((3, 0, 0, 1), np.uint8), np.zeros((0, 28, 28, 1), np.uint8), np.zeros((3, 28, 28), np.uint8),
+     np.zeros((3, 28, 28, 1)), np.zeros((3, 1, 28, 28), np.uint8)],
+)  # fmt: skip
+def test_images_of_another_kind_are_refused_in_a_sentence_on_either_side(reals, tiny_pipeline, digits, pixels):
+    for pair in ((ImageSet(pixels), reals), (tiny_pipeline, ImageSet(pixels))):
+        with pytest.raises(ValueError, match=r"images to be scored are uint8 \(N, H, W, C\)"):
+            evaluate(*pair, ("fd",), digits, 5)
+
+
+def test_a_device_that_is_not_here_is_told_with_those_that_are(reals, tiny_pipeline, digits):
+    for device in ("gpu", "cuda:99", "meta", 1.5):
+        with pytest.raises(ValueError, match="device .* choose cpu"):
+            evaluate(tiny_pipeline, reals, ("fd",), digits, 5, device=device)
+    named = evaluate(tiny_pipeline, reals, ("fd",), digits, 5, device=torch.device("cpu"), replicates=0)
+    assert named == evaluate(tiny_pipeline, reals, ("fd",), digits, 5, replicates=0)
+
+
+def test_one_scored_image_is_no_report_without_scores(reals, digits):
+    with pytest.raises(ValueError, match="metric 'fd' needs two images at least on both sides"):
+        evaluate(reals.take(np.arange(1)), ImageSet(reals.images), extractor=digits)
+
+
+def test_a_test_split_of_one_image_is_no_floor_and_costs_no_score(reals, digits):
+    found = evaluate(reals.take(np.arange(40)), reals, ("fd",), digits, held_out=reals.take(np.arange(1)), replicates=0)
+    assert "FD-digits" in found.scores and list(found.scales) == ["FD-digits of uniform noise"]
+
+
+def test_a_score_that_is_no_number_makes_no_report(reals, digits, monkeypatch):
+    broken = replace(SCORES["fd"], measure=lambda e: {"FD-digits": Estimate(float("nan"))})
+    monkeypatch.setitem(SCORES, "fd", broken)
+    with pytest.raises(ArithmeticError, match="FD-digits is nan for these images: no report is made of it"):
+        evaluate(reals, reals, ("fd",), digits)
+
+
+def test_skipped_files_of_both_splits_of_a_folder_are_told(reals, digits, tmp_path):
+    for split, broken in (("train", 2), ("test", 1)):
+        (tmp_path / split).mkdir()
+        for index, picture in enumerate(to_pil(reals.images[:20])):
+            picture.save(tmp_path / split / f"{index}.png")
+        for index in range(broken):
+            (tmp_path / split / f"torn-{index}.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    found = evaluate(tmp_path, reals, ("fd",), digits, replicates=0)
+    assert found.provenance["skipped"] == "3 scored files (3 truncated)"
+
+
+def test_no_score_depends_on_the_default_dtype_of_torch(reals, tiny_pipeline, digits):
+    asked = (("fd", "memorised"), digits, 20)
+    usual = evaluate(tiny_pipeline, reals, *asked, held_out=reals, replicates=3)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert evaluate(tiny_pipeline, reals, *asked, held_out=reals, replicates=3) == usual
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_data_without_an_extractor_of_its_own_names_the_choice(tiny_pipeline, reals, tmp_path):

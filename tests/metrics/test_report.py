@@ -77,6 +77,26 @@ def test_the_same_data_by_another_name_and_images_without_a_model_compare():
     assert "data" in differences(report(1.0, data="mnist"), report(1.0, data="a-copy"))  # of unknown content
 
 
+def test_a_score_that_is_no_finite_number_is_neither_written_nor_read(tmp_path):
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"score 'FD-digits' is {value}; a report has finite numbers"):
+            report(value, None).write(tmp_path / "report.json")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "report.json").write_text('{"scores": {"FD": 1e999}, "provenance": {}}')
+    with pytest.raises(LoadError, match="a score, an interval or a scale is not a number"):
+        Report.read(tmp_path / "report.json")
+
+
+def test_skipped_files_and_near_duplicates_are_told_but_held_against_nobody():
+    clean, dirty = report(), report(skipped="3 real files (3 truncated)", near_duplicates="40 held-out images show 5")
+    assert differences(clean, dirty) == {} and compare(clean, dirty)
+
+
+def test_reports_without_any_score_are_refused_in_words():
+    with pytest.raises(ValueError, match="no score is in both reports: none at all against FD-digits"):
+        compare(Report({}, PROVENANCE), report())
+
+
 def test_reports_without_a_score_in_common_are_refused():
     with pytest.raises(ValueError, match="no score is in both reports: FD-digits against FD-fashion"):
         compare(report(), Report({"FD-fashion": 1.0}, PROVENANCE))

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from gan_hub.data import ImageSet
+from gan_hub.data.image_set import hold_out
 from gan_hub.images import from_uint8
 from gan_hub.training.measures import Change, Diversity, Memorising, pair_distance, peak_memory_gb
+from gan_hub.training.monitors import Monitors
 
 
 def noisy_bars(count: int, seed: int, classes: int = 3) -> ImageSet:
@@ -87,6 +89,54 @@ def test_copies_of_training_images_are_told_from_new_and_from_smooth_ones(fakes,
         "mean": from_uint8(train.images).mean(0, keepdim=True).expand(64, -1, -1, -1),
     }[fakes]
     assert low <= memorising(images) <= high
+
+
+def film(pictures: int, frames: int, seed: int) -> ImageSet:
+    """Frames of pictures that have nothing in common, which differ by noise."""
+    squares = np.random.default_rng(0).integers(0, 256, (pictures, 4, 4, 1)).repeat(4, 1).repeat(4, 2)
+    shown = np.tile(squares, (frames, 1, 1, 1))
+    noisy = shown + np.random.default_rng(seed).normal(0, 6, shown.shape)
+    return ImageSet(np.clip(noisy, 0, 255).astype(np.uint8))
+
+
+def test_duplicates_do_not_blind_the_monitor_frames_of_5_pictures_drawn_from_memory_raise_the_alarm():
+    train, held_out = hold_out(film(5, 40, 1), 40, 0)
+    memorising = Memorising(train, held_out)
+    copied, learnt_nothing = (from_uint8(images) for images in (film(5, 12, 2).images, 255 - film(5, 12, 3).images))
+    assert memorising(copied) < 0.2 and 0.7 < memorising(learnt_nothing) < 1.5
+    monitors, said = Monitors(), []
+    for images in (1000, 2000, 3000):
+        said += monitors.observe(images, {"memorised": memorising(copied)})
+    assert len(said) == 1 and said[0].startswith(
+        "memorising: generated images are nearer to a training image than unseen"
+    )
+    assert "more different pictures" in said[0]
+
+
+def test_duplicates_are_told_at_the_start_with_what_the_monitor_then_can_and_cannot_say():
+    train, held_out = hold_out(film(5, 40, 1), 40, 0)
+    assert Memorising(train, held_out).told == (
+        "near duplicates: the 160 training images show about 5 different pictures, and 40 of 40 held-out images looked at show "
+        "one of them. Copies are told by the distance between different pictures; a new frame of a picture is not told from a "
+        "copy of it."
+    )
+    train = noisy_bars(200, 0, classes=1)
+    assert Memorising(train, noisy_bars(60, 1, classes=1)).told == ""
+
+
+def test_a_data_set_given_twice_is_told_and_does_not_blind_the_monitor():
+    once = film(60, 1, 1).images
+    train, held_out = hold_out(ImageSet(np.concatenate([once, once])), 24, 0)
+    memorising = Memorising(train, held_out)
+    assert memorising(from_uint8(once[:20])) < 0.1 and memorising(from_uint8(255 - once)) > 0.7
+    assert 50 <= memorising.different <= 65 and "96 training images show about " in memorising.told
+
+
+def test_a_film_sorted_by_picture_is_looked_at_from_beginning_to_end():
+    frames = film(8, 20, 1)
+    in_order = ImageSet(np.concatenate([frames.images[picture::8] for picture in range(8)]))
+    assert Memorising(in_order, in_order, count=16).held_out == 16
+    assert Memorising(in_order, in_order, count=16).different == 8
 
 
 def test_only_small_data_sets_are_searched_for_copies():

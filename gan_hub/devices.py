@@ -1,0 +1,30 @@
+"""The devices of this machine by the names that torch has for them."""
+
+import torch
+
+from gan_hub.loading import shown
+
+KINDS = ("cuda", "mps", "xpu")  # what GPUs are called: of NVIDIA and AMD, of Apple, of Intel
+
+
+def devices() -> list[str]:
+    """What a model can be put on here: "cpu", and accelerators by kind and number."""
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if kind is None:
+        return ["cpu"]
+    return ["cpu", kind.type, *(f"{kind.type}:{index}" for index in range(torch.accelerator.device_count()))]
+
+
+def find_device(name: str | torch.device) -> torch.device:
+    """The device of that name; raises ValueError, with the names of those that are here, for anything else."""
+    here = devices()
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise ValueError(
+            f"device {shown(name)} is not known; choose {' or '.join(here)}. GPUs are called {', '.join(KINDS)}."
+        ) from None
+    if str(device) not in here and str(device) != "cpu:0":
+        built = " This torch was built without CUDA." if device.type == "cuda" and torch.version.cuda is None else ""
+        raise ValueError(f"device {shown(str(device))} is not on this machine; choose {' or '.join(here)}.{built}")
+    return device
