@@ -395,7 +395,7 @@ def info(given: argparse.Namespace) -> None:
     from gan_hub.images import height_width
 
     pipe = _load(given.model)
-    config = pipe.generator.config
+    config = pipe.bare_generator.config
     height, width = height_width(config["resolution"])
     print(f"{given.model}: images of {width} × {height} × {config['channels']} from {config['latent_size']} numbers")
     for name, player in (("generator", pipe.generator), ("discriminator", pipe.discriminator)):
@@ -743,7 +743,7 @@ def _check_size(pipe, images: int, scale: int) -> None:
     """Raises ValueError for an output that would not lie in memory."""
     from gan_hub.images import height_width
 
-    height, width = (scale * side for side in height_width(pipe.generator.config["resolution"]))
+    height, width = (scale * side for side in height_width(pipe.bare_generator.config["resolution"]))
     if images * height * width > MOST_PIXELS:
         raise ValueError(
             f"{images:,} images of {width} × {height} pixels are {images * height * width / 1e6:,.0f} million pixels in one "

@@ -148,7 +148,7 @@ class GANPipeline(DiffusionPipeline):
         for name, network in (("generator", generator), ("discriminator", discriminator)):
             _check_role(name, network)
         self.register_modules(generator=generator, discriminator=discriminator)
-        generator, discriminator = self._network("generator"), self._network("discriminator")
+        generator, discriminator = self.bare_generator, self.bare_discriminator
         classes = generator.config["num_classes"]
         if label_names is None and classes:
             label_names = [str(index) for index in range(classes)]
@@ -164,7 +164,7 @@ class GANPipeline(DiffusionPipeline):
         self.concepts = directions.by_name(concepts, self._latent_sizes)
 
     def _keep_maps(self, segmentations, semantic_names: Sequence[str] | None) -> None:
-        config = self._network("generator").config
+        config = self.bare_generator.config
         classes = config.get("semantic_classes", 0)
         if segmentations is not None and not classes:
             raise ValueError("segmentations are given, but this model does not draw from maps.")
@@ -177,15 +177,20 @@ class GANPipeline(DiffusionPipeline):
         if segmentations is not None:
             self.segmentations = semantic_maps.as_examples(segmentations, config["resolution"], classes)
 
-    def _network(self, name: str) -> GANModel | None:
-        """The generator or the discriminator itself, where the pipeline holds it compiled or wrapped otherwise."""
-        network = getattr(self, name)
-        return None if network is None else unwrapped(network)
+    @property
+    def bare_generator(self) -> GANModel:
+        """The generator itself, where the pipeline holds it compiled or wrapped otherwise: its class, config and methods."""
+        return unwrapped(self.generator)
+
+    @property
+    def bare_discriminator(self) -> GANModel | None:
+        """The discriminator itself, as `bare_generator`; None for a model without."""
+        return None if self.discriminator is None else unwrapped(self.discriminator)
 
     @property
     def device(self) -> torch.device:
         """Where the generator is."""
-        return self._network("generator").device
+        return self.bare_generator.device
 
     def to(self, *args, **kwargs) -> "GANPipeline":
         """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
@@ -311,7 +316,9 @@ class GANPipeline(DiffusionPipeline):
             return False
 
         def tensors(pipeline: GANPipeline) -> dict[str, torch.Tensor]:
-            players = {name: pipeline._network(name) for name in COMPONENTS if getattr(pipeline, name) is not None}
+            players = {
+                name: getattr(pipeline, f"bare_{name}") for name in COMPONENTS if getattr(pipeline, name) is not None
+            }
             return {f"{p}.{name}": tensor for p in players for name, tensor in players[p].state_dict().items()}
 
         ours, theirs = tensors(self), tensors(other)
@@ -341,7 +348,7 @@ class GANPipeline(DiffusionPipeline):
         """All files of the model into an empty folder, in which they are loaded again before anybody relies on them."""
         index = {"_class_name": "GANPipeline", "_diffusers_version": diffusers_version}
         for name in COMPONENTS:
-            network = self._network(name)
+            network = getattr(self, f"bare_{name}")
             if network is not None:
                 network.write_files(folder / name, variant)
                 index[name] = ["gan_hub", type(network).__name__]
@@ -365,7 +372,7 @@ class GANPipeline(DiffusionPipeline):
             save_file({"seeds": seeds, "images": torch.from_numpy(out.images)}, folder / REFERENCE_NAME)
 
     def _summary(self) -> dict:
-        config = self._network("generator").config
+        config = self.bare_generator.config
         shape = {key: config[key] for key in ("resolution", "channels", "latent_size")}
         maps = {"semantic_names": self.semantic_names} if self.semantic_names else {}
         return {"_class_name": "GANPipeline", **shape, "label_names": self.label_names, **maps}
@@ -395,12 +402,12 @@ class GANPipeline(DiffusionPipeline):
 
     @property
     def latent_size(self) -> int:
-        return self._network("generator").config["latent_size"]
+        return self.bare_generator.config["latent_size"]
 
     @property
     def _latent_sizes(self) -> dict[str, int]:
         """How long a latent is in each space that a concept of this model may be a direction of."""
-        generator = self._network("generator")
+        generator = self.bare_generator
         styles = {"w": len(generator.w_avg)} if isinstance(generator, StyleBased) else {}
         return {"z": self.latent_size, **styles}
 
@@ -445,7 +452,7 @@ class GANPipeline(DiffusionPipeline):
         moves = directions.moves(directions.by_name(self.concepts, self._latent_sizes), concepts)
         moved = z + moves["z"] if "z" in moves else z
         psi = latent_space.check_psi(truncation)
-        styled = isinstance(self._network("generator"), StyleBased) and (psi != 1 or "w" in moves)
+        styled = isinstance(self.bare_generator, StyleBased) and (psi != 1 or "w" in moves)
         truncated = moved if styled else latent_space.truncate(moved, psi)
 
         def draw(generator: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
@@ -466,7 +473,7 @@ class GANPipeline(DiffusionPipeline):
 
         Block by block, so that many images take little more memory than what is returned.
         """
-        config = self._network("generator").config
+        config = self.bare_generator.config
         (height, width), channels, count = height_width(config["resolution"]), config["channels"], len(latents)
         size = max(1, min(BLOCK, BLOCK_BYTES // (4 * height * width * channels)))
         blocks = _joined(self._drawn_batches(draw, latents, labels, batch_size), size)
@@ -485,7 +492,7 @@ class GANPipeline(DiffusionPipeline):
 
     def _drawn_batches(self, draw, latents, labels, batch_size: int | None) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
-        generator, bare = evaluating(self.generator), self._network("generator")
+        generator, bare = evaluating(self.generator), self.bare_generator
         dtype = bare.dtype
         for batch, *rest in _batches(batch_size, latents, labels, bare.device):
             yield draw(generator, batch.to(dtype), *rest).clamp(-1, 1).float().cpu()
@@ -518,7 +525,7 @@ class GANPipeline(DiffusionPipeline):
         """
         _check_output_type(output_type)
         self._need_w()
-        generator = self._network("generator")
+        generator = self.bare_generator
         wanted = (generator.rows, len(generator.w_avg))
         ws = _as_floats(w)
         if ws is None or ws.ndim != 3 or ws.shape[1:] != wanted or not torch.isfinite(ws).all():
@@ -527,7 +534,7 @@ class GANPipeline(DiffusionPipeline):
         return self._drawn(lambda network, ws: unwrapped(network).synthesize(ws), ws, None, batch_size, output_type)
 
     def _need_w(self) -> None:
-        generator = self._network("generator")
+        generator = self.bare_generator
         if not isinstance(generator, StyleBased):
             raise ValueError(f"this model's generator ({type(generator).__name__}) has no w; its latents are z alone.")
 
@@ -595,7 +602,7 @@ class GANPipeline(DiffusionPipeline):
 
         Where no map is given, latents take one of the `examples`; images, of whose maps nothing is known, cannot.
         """
-        generator = self._network("generator")
+        generator = self.bare_generator
         config = generator.config
         if not isinstance(generator, Semantic):
             if segmentation is not None:
@@ -634,7 +641,7 @@ class GANPipeline(DiffusionPipeline):
             each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
             return torch.stack(each).amax(0)
         indices, maps = self._label_indices(labels, pixels), self._maps(segmentation, pixels, examples=False)
-        discriminator, bare = evaluating(self.discriminator), self._network("discriminator")
+        discriminator, bare = evaluating(self.discriminator), self.bare_discriminator
         logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
         for batch, *rest in _batches(batch_size, pixels, indices if maps is None else maps, bare.device):
             scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
@@ -676,7 +683,7 @@ class GANPipeline(DiffusionPipeline):
 
     def _pixels(self, images) -> torch.Tensor:
         """Images as `discriminate` takes them → float32 (N, C, H, W) in [-1, 1] on the CPU."""
-        config = self._network("generator").config
+        config = self.bare_generator.config
         (height, width), channels = height_width(config["resolution"]), config["channels"]
         if isinstance(images, Image.Image):
             images = [images]

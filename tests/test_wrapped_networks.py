@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from gan_hub import GANPipeline
 from gan_hub.hub.places import bundled
+from gan_hub.metrics.directions import home
+from gan_hub.metrics.path_length import perceptual_path_length
+from gan_hub.metrics.sides import weights_sha256
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.modeling import evaluating, unwrapped
@@ -109,3 +113,14 @@ def test_a_spectrally_normalised_network_is_the_same_after_pickling_and_goes_on_
         player(reals, *condition).sum().backward()
     gradients = [[parameter.grad for parameter in player.parameters()] for player in (network, back)]
     assert gradients[0] and all(torch.equal(*pair) for pair in zip(*gradients))
+
+
+@pytest.mark.parametrize("name", ["stylegan2-avatars-32", "spade-facades"])
+def test_scores_and_directions_see_the_network_inside(name, wrap):
+    """The same weights, latent space, maps and path length, so that no score is of something else without a word."""
+    plain, pipe = GANPipeline.from_pretrained(name), GANPipeline.from_pretrained(name)
+    pipe.generator, pipe.discriminator = wrap(pipe.generator), wrap(pipe.discriminator)
+    assert weights_sha256(pipe) == weights_sha256(plain) and home(pipe) == home(plain)
+    features = SimpleNamespace(features=lambda images: images.flatten(1))
+    lengths = [perceptual_path_length(each, features, steps=4) for each in (pipe, plain)]
+    assert torch.allclose(*lengths, rtol=1e-3)

@@ -69,12 +69,12 @@ def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
 
 def _judges(pipe: GANPipeline) -> bool:
     """Whether the discriminator can play: some models have none, some judge by a map, and real pictures come without."""
-    return pipe.discriminator is not None and not isinstance(pipe.discriminator, Semantic)
+    return pipe.discriminator is not None and not isinstance(pipe.bare_discriminator, Semantic)
 
 
 def _real_samples(model: str) -> real_samples.RealSamples | None:
     pipe = models.load(model)
-    config = pipe.generator.config
+    config = pipe.bare_generator.config
     folder = Path(pipe.name_or_path)
     return real_samples.read(folder, config["resolution"], config["channels"], config["num_classes"])
 

@@ -188,14 +188,14 @@ def concept_update(names: Sequence[str], current: object = inputs.NONE) -> dict:
 def describe(name: str, request: gr.Request | None = None) -> str:
     """One line: what kind of network it is and what it draws."""
     pipe = load(name)
-    config = pipe.generator.config
+    config = pipe.bare_generator.config
     height, width = height_width(config["resolution"])
     parameters = sum(weight.numel() for weight in pipe.generator.parameters()) / 1e6
     classes = say(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else ""
     return say(
         request,
         "facts",
-        network=type(pipe.generator).__name__.removesuffix("Generator"),
+        network=type(pipe.bare_generator).__name__.removesuffix("Generator"),
         width=width,
         height=height,
         colour=say(request, "grey" if config["channels"] < 3 else "colour")

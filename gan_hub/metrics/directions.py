@@ -28,7 +28,7 @@ OfImages = Callable[[torch.Tensor], torch.Tensor]  # (N, C, H, W) in [-1, 1] →
 
 def home(pipe: GANPipeline) -> str:
     """The space in which a model's concepts are found: w where it has one, for there they are less entangled."""
-    return "w" if isinstance(pipe.generator, StyleBased) else "z"
+    return "w" if isinstance(pipe.bare_generator, StyleBased) else "z"
 
 
 def latents_of(pipe: GANPipeline, seeds: Sequence[int], space: str | None = None) -> torch.Tensor:
@@ -235,7 +235,7 @@ def _knowing(pipe: GANPipeline, concepts: Sequence[Concept]) -> GANPipeline:
 
 def measures_for(pipe: GANPipeline) -> list[str]:
     """The names of the measures that a model's images have."""
-    colour = pipe.generator.config["channels"] > 2
+    colour = pipe.bare_generator.config["channels"] > 2
     return [name for name, measure in MEASURES.items() if colour or not measure.needs_colour]
 
 
@@ -296,7 +296,7 @@ def by_components(
             f"principal component {{}} of w, {len(seeds)} seeds",
         )
     else:
-        directions, words = sefa(pipe.generator, count), f"SeFa {{}} in {space}, length by {len(seeds)} seeds"
+        directions, words = sefa(pipe.bare_generator, count), f"SeFa {{}} in {space}, length by {len(seeds)} seeds"
     concepts = []
     for number, direction in enumerate(directions, 1):
         told = {"name": f"{how} {number}", "found": words.format(number)}

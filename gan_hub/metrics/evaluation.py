@@ -253,7 +253,7 @@ def _place(pipe: GANPipeline | None, extractor: Extractor, device: torch.device 
 def _drawn(pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int | None, reals: ImageSet) -> Pictures:
     """The images that a model is scored on."""
     count = NUM_IMAGES if num_images is None else num_images
-    maps = reals.maps if isinstance(pipe.generator, Semantic) else None
+    maps = reals.maps if isinstance(pipe.bare_generator, Semantic) else None
     return Pictures.of_model(pipe, count, seed, batch_size or BATCH[pipe.device.type != "cpu"], maps)
 
 
@@ -275,8 +275,8 @@ def _reals(dataset: str | ImageSet, pipe: GANPipeline | None, images: ImageSet |
     if pipe is None:
         *size, channels = images.images.shape[1:]
         return load_images(dataset, size, channels, split)
-    load = load_pairs if isinstance(pipe.generator, Semantic) else load_images
-    return load(dataset, pipe.generator.config["resolution"], pipe.generator.config["channels"], split)
+    load = load_pairs if isinstance(pipe.bare_generator, Semantic) else load_images
+    return load(dataset, pipe.bare_generator.config["resolution"], pipe.bare_generator.config["channels"], split)
 
 
 def _other_split(dataset: str | ImageSet, reals: ImageSet) -> ImageSet | None:
@@ -317,7 +317,7 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
         "held_out_sha256": ImageSet(e.held_out_set.images).fingerprint() if e.held_out_set is not None else None,
         "generated_images": e.pictures.count,
         "seed": None if e.pipe is None else e.seed,
-        "dtype": None if e.pipe is None else str(e.pipe.generator.dtype).removeprefix("torch."),
+        "dtype": None if e.pipe is None else str(e.pipe.bare_generator.dtype).removeprefix("torch."),
         "gan_hub": gan_hub.__version__,
         "near_duplicates": e.near_duplicates,
     }

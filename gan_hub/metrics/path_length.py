@@ -53,14 +53,14 @@ def _kept_along_a_step(
     """A class for each step, all alike likely, or one of the example maps; nothing for a model that has neither."""
     if pipeline.label_names is not None:
         return {"labels": torch.randint(len(pipeline.label_names), (len(start),), generator=generator)}
-    if isinstance(pipeline.generator, Semantic) and pipeline.segmentations is not None:
+    if isinstance(pipeline.bare_generator, Semantic) and pipeline.segmentations is not None:
         return {"segmentation": semantic_maps.chosen(pipeline.segmentations, start)}
     return {}
 
 
 def _drawing(pipeline: GANPipeline, fixed: dict[str, torch.Tensor]) -> tuple[Callable, Callable]:
     """(latents → images (N, C, H, W) in [-1, 1], how to walk between such latents)."""
-    if isinstance(pipeline.generator, StyleBased):
+    if isinstance(pipeline.bare_generator, StyleBased):
         return lambda w: pipeline.synthesize(w.float(), output_type="pt"), lerp
     return lambda z: pipeline(latents=z.float(), output_type="pt", **fixed).images, slerp
 

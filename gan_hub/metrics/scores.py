@@ -246,7 +246,7 @@ def _enough_of_each(e: Evaluation) -> bool:
 
 def _judgeable(e: Evaluation) -> bool:
     """Whether the discriminator can be told of held-out images what it was told of those it learnt from."""
-    held_out, config = e.held_out_set, e.pipe.generator.config
+    held_out, config = e.held_out_set, e.pipe.bare_generator.config
     return (held_out.labels is not None or not config["num_classes"]) and (
         held_out.maps is not None or not config.get("semantic_classes")
     )

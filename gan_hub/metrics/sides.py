@@ -95,14 +95,14 @@ class Pictures:
         identity = {"weights": weights_sha256(pipe), "seed": seed, "batch_size": batch_size}
         if maps is not None:
             identity["maps"] = sha256(np.ascontiguousarray(maps).tobytes())
-        identity |= {"device": pipe.device.type, "dtype": str(pipe.generator.dtype)}
-        shape = (*height_width(pipe.generator.config["resolution"]), pipe.generator.config["channels"])
+        identity |= {"device": pipe.device.type, "dtype": str(pipe.bare_generator.dtype)}
+        shape = (*height_width(pipe.bare_generator.config["resolution"]), pipe.bare_generator.config["channels"])
         return cls(count, rows, shape, labels, pipe.label_names, identity)
 
 
 def weights_sha256(pipe: GANPipeline) -> str:
     """sha256 (hex) of the generator's class, configuration and every tensor, whatever file it came from."""
-    generator = pipe.generator
+    generator = pipe.bare_generator
     digest = hashlib.sha256(type(generator).__name__.encode())
     digest.update(json.dumps(dict(generator.config), sort_keys=True, default=str).encode())
     for name, tensor in sorted(generator.state_dict().items()):

@@ -219,7 +219,7 @@ def again(run: Standing, pipeline: GANPipeline, report: Report) -> str:
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     kind = "A map-conditional" if config.takes_maps else "An unconditional"
     kind = "A class-conditional" if config.conditional else kind
-    architecture = type(pipeline.generator).__name__.removesuffix("Generator")
+    architecture = type(pipeline.bare_generator).__name__.removesuffix("Generator")
     colours = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
     height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6

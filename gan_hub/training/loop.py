@@ -49,6 +49,10 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     sentence, for what cannot be done, OSError for a disk that does not take a checkpoint, and Stopped after a signal,
     its state saved. Meanwhile no other run can use the folder.
     """
+    if (
+        torch.get_default_dtype() != torch.float32
+    ):  # the networks and all noise would be of it, and no such model is saved
+        raise ValueError(f"torch's default dtype is {torch.get_default_dtype()}; a run needs float32 (see precision=).")
     _make_folder(config)
     accelerator = make_accelerator(config)
     with (

@@ -264,5 +264,5 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_ma
     return grid(
         pictures,
         columns,
-        scale=2 if max(height_width(pipeline.generator.config["resolution"])) < 64 else 1,
+        scale=2 if max(height_width(pipeline.bare_generator.config["resolution"])) < 64 else 1,
     )

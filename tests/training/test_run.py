@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +296,13 @@ def test_alarms_that_are_off_are_not_raised(small_options):
     folder = loop.train(TrainConfig(**small_options | options))
     assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
     assert "The monitors were off." in (folder / "README.md").read_text()
+
+
+def test_a_run_under_another_default_dtype_is_refused_before_it_costs_anything(small_options):
+    torch.set_default_dtype(torch.float64)
+    try:
+        with pytest.raises(ValueError, match="torch's default dtype is torch.float64; a run needs float32"):
+            loop.train(TrainConfig(**small_options))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert not (Path(small_options["output"]) / "small").exists()
