@@ -29,6 +29,14 @@ def config(small_options) -> TrainConfig:
     return TrainConfig(**small_options | {"trackers": "none", "timelapse_frames": 0})
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Signals as a terminal's: tests that run under nohup would inherit that SIGHUP is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def signalled(monkeypatch):
     """signalled(step, *signals): this process sends them to itself in that step, from 1."""
