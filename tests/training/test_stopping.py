@@ -31,10 +31,12 @@ def config(small_options) -> TrainConfig:
 
 @pytest.fixture(autouse=True)
 def heard():
-    """Signals as a terminal's: tests that run under nohup would inherit that SIGHUP is ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Signals as at a terminal: tests under nohup, or in the background of a shell, inherit that some are ignored."""
+    usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
