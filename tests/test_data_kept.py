@@ -178,7 +178,7 @@ def test_nothing_usable_is_the_same_error_and_is_not_a_broken_set(tmp_path):
     source = write(tmp_path / "data", {f"{number:02d}.png": b"" for number in range(20)})
     for _ in range(2):
         with pytest.raises(
-            ValueError, match=r"no usable image in it. 0 images of 28 × 28 × 1; 20 files skipped: 20 empty"
+            ValueError, match=r"no usable image in it; 0 images of 28 × 28 × 1; 20 files skipped: 20 empty"
         ):
             small_memory(source)
 

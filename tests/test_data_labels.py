@@ -318,6 +318,23 @@ def test_a_text_about_a_picture_is_no_class(stored):
     assert found.labels is None and "a class's name has at most 200 characters, and one here has 301" in found.report()
 
 
+def test_numbers_of_a_csv_are_classes_where_they_are_whole_as_in_json(stored):
+    """A spreadsheet writes 1.0 for 1 where a cell of the column is empty."""
+    names = [f"{number}.png" for number in range(4)]
+    for texts, classes in ((("0.0", "1.0", "1.0", ""), ["0", "1"]), (("10.", "9.00", "9", "10"), ["9", "10"])):
+        rows = "\n".join(f"{name},{text}" for name, text in zip(names, texts))
+        found = load_images(stored(pictures(*names) | {"labels.csv": f"file,label\n{rows}".encode()}, texts[0]), 28, 1)
+        assert found.label_names == classes
+    measured = "\n".join(f"{name},0.{name}" for name in names).replace(".png\n", "\n").removesuffix(".png")
+    found = load_images(
+        stored(pictures(*names) | {"target.csv": f"file,target\n{measured}".encode()}, "measured"), 28, 1
+    )
+    assert (
+        found.labels is None
+        and "target.csv is not used (a class is a name or a whole number, and not" in found.report()
+    )
+
+
 def test_labels_kept_on_the_disk_are_those_of_the_table_as_it_is_now(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_HUB_CACHE", str(tmp_path / "cache"))
     folder = write(tmp_path / "data", pictures("1.png", "2.png") | {"metadata.csv": b"file_name,label\n1,a\n2,b\n"})

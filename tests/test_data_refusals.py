@@ -116,7 +116,7 @@ def test_a_tilde_is_the_users_own_folder_and_a_path_object_is_a_path(here, monke
 
 def test_an_empty_folder_and_one_without_pictures_say_what_is_there(here):
     (here / "empty").mkdir()
-    assert "no usable image in it. it is empty." in refused("empty")
+    assert "no usable image in it; it is empty." in refused("empty")
     zipped(here / "empty.zip", {})
     assert "it is empty" in refused("empty.zip")
     write(here / "zips", {"a.zip": b"", "b.zip": b"", "read.me": b""})

@@ -6,6 +6,7 @@ Such a file names pictures among those that were found; no name in it ever opens
 import csv
 import io
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -134,6 +135,10 @@ def _label(name: str, value: object) -> str | int | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+\.\d*\s*", value):  # a spreadsheet's number
+        if float(value) % 1:
+            raise NoLabels(f"a class is a name or a whole number, and not {shown(value.strip())}")
+        return value.partition(".")[0].strip()
     if isinstance(value, (str, bool)):
         label = str(value).strip()
         if len(label) > MAX_NAME:

@@ -95,7 +95,7 @@ def load_images(
     skipped = by_kind(source, told.unusable, strict)
     found = ImageSet(images, None, None, skipped, memory_bytes, split=told.split, notes=told.notes)
     if len(found) == 0:
-        raise ValueError(f"data {source!r}: no usable image in it. {_nothing(source, found)}")
+        raise ValueError(f"data {source!r}: no usable image in it; {_nothing(source, found)}")
     missing = sum(label is None for label in labels)
     if missing == 0:
         found.label_names = _label_names(source, max(labels), told.label_names, known.label_names)

@@ -90,6 +90,10 @@ def _gaps(text: str) -> list[str]:
 
 def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
     """The table against the metadata, scores.json and their provenance."""
+    if not (folder / SCORES_NAME).is_file():
+        return [
+            "it has no scores of its images: train with an extractor, or write them with `gan-hub evaluate --card`."
+        ]
     try:
         measured = read_json(folder / SCORES_NAME)
         scores, provenance = dict(measured["scores"]), dict(measured["provenance"])

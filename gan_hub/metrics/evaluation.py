@@ -17,7 +17,7 @@ from gan_hub.devices import find_device
 from gan_hub.latents import check_seeds, seeded, whole
 from gan_hub.loading import shown
 from gan_hub.metrics.copies import nearest_copies
-from gan_hub.metrics.features import BUNDLED, Extractor, load_extractor
+from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.metrics.report import Estimate, Report
 from gan_hub.metrics.scores import HELD_OUT, SCORES, Evaluation
@@ -191,7 +191,12 @@ def _what_with(metrics, extractor, weights, dataset) -> tuple[list[str], Extract
     own = OWN_EXTRACTORS.get(dataset) if isinstance(dataset, str) else None
     extractor = extractor or ("inception" if "fid" in names else own)
     if extractor is None:
-        raise ValueError(f"data {shown(dataset)} has no extractor of its own; name one with extractor=.")
+        named = f"data {shown(dataset)}" if isinstance(dataset, (str, os.PathLike)) else "an image set"
+        others = ", ".join(name for name in EXTRACTORS if name not in BUNDLED)
+        raise ValueError(
+            f"{named} has no extractor of its own; choose {others} or a Hub id as its extractor, or {' or '.join(BUNDLED)}, "
+            "which see 28 × 28 grey pixels."
+        )
     if isinstance(extractor, str):
         extractor = load_extractor(extractor, weights)
     if "fid" in names and extractor.name != "inception":
@@ -221,8 +226,12 @@ def _subject(given, extractor: Extractor, resolution, dataset) -> tuple[GANPipel
 
 
 def _holds_images(path: Path) -> bool:
-    """Whether a path is a set of images; a name that is no path is a model's, and so is a folder with a model's index."""
-    return path.is_file() or (path.is_dir() and not (path / INDEX_NAME).is_file())
+    """Whether a path is a set of images; a name that is no path is a model's, and so is a folder with a model's index.
+
+    A run's folder is none, either, whatever grids and plots lie in it: who loads it as a model says what to give.
+    """
+    is_run = any(path.glob("checkpoints/step-*")) or (path / "export" / INDEX_NAME).is_file()
+    return path.is_file() or (path.is_dir() and not (path / INDEX_NAME).is_file() and not is_run)
 
 
 def _every_split(source: str, size: int | Sequence[int], channels: int) -> ImageSet:

@@ -60,6 +60,17 @@ class Data:
         """How many there are: of the images, or of the maps' pixels."""
         return len(self.train.label_names or self.train.map_names or ())
 
+    def headline(self) -> str:
+        """What a run and its preview say of the images first; a file that both splits leave out is told once."""
+        told = {kind: set(names) for kind, names in self.train.skipped.items()}
+        skipped = {
+            kind: [name for name in names if name not in told.get(kind, ())]
+            for kind, names in self.held_out.skipped.items()
+        }
+        left_out = replace(self.held_out, skipped={kind: names for kind, names in skipped.items() if names}).left_out
+        held_out = "; ".join(filter(None, (f"Held out: {len(self.held_out):,}", left_out)))
+        return f"training on {self.train.report()} {held_out}."
+
     def fingerprint(self) -> str:
         """sha256 of the training images and labels: a resumed run must find the very same ones."""
         return self.train.fingerprint()
@@ -111,7 +122,10 @@ def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
         return load_pairs(source, config.resolution, config.channels, split, strict=config.strict_data)
     images = load_images(source, config.resolution, config.channels, split, strict=config.strict_data)
     if not config.conditional:
-        return replace(images, labels=None, label_names=None)
+        unused = (
+            [f"{len(images.label_names)} classes are not used (conditional is false)"] if images.label_names else []
+        )
+        return replace(images, labels=None, label_names=None, notes=[*images.notes, *unused])
     if images.labels is None:
         why = " in its test split" * (split == "test") + f" ({'; '.join(images.notes)})" * bool(images.notes)
         remedy = ", or move it elsewhere, and some of the others are held out" * (split == "test")

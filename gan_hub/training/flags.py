@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -22,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, arguments: Sequence[str]) -> argparse.Namespace:
         for argument in arguments:
             flag = argument.partition("=")[0]
-            if flag.startswith("--") and flag != "--" and flag not in self._option_string_actions:
+            if re.match(r"--?[A-Za-z]", flag) and flag not in self._option_string_actions:
                 self.error(unknown("flag", flag, [action.dest for action in self._actions]))
         return super().parse_args(arguments)
 

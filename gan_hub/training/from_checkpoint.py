@@ -24,7 +24,7 @@ from gan_hub.training.export import EXPORT_NAME, RECIPE_NAME, export
 from gan_hub.training.lock import one_export_at_a_time
 from gan_hub.training.players import build_networks
 from gan_hub.training.records import Records, Timelapse
-from gan_hub.training.run import Scorer, Standing
+from gan_hub.training.run import CONFIG_NAME, Scorer, Standing
 from gan_hub.training.state import check_state
 
 Found = TypeVar("Found")
@@ -59,10 +59,16 @@ def export_run(
 def _refuse_what_is_no_run(folder: Path, checkpoints: Path) -> None:
     if list_checkpoints(checkpoints):
         return
+    what = f"a run is a folder with {CHECKPOINTS_NAME}/, as runs/<name>."
     if (folder / INDEX_NAME).is_file():
-        raise ValueError(f"{folder} is a model already; a run is a folder with {CHECKPOINTS_NAME}/, as runs/<name>.")
+        raise ValueError(f"{folder} is a model already; {what}")
     if not folder.is_dir():
-        raise ValueError(f"{folder} does not exist; a run is a folder with {CHECKPOINTS_NAME}/, as runs/<name>.")
+        raise ValueError(f"{folder} does not exist; {what}")
+    for around in folder.absolute().parents[:2]:
+        if list_checkpoints(around / CHECKPOINTS_NAME):
+            raise ValueError(f"{folder} lies in a run; give its folder, {around}")
+    if not (folder / CONFIG_NAME).is_file():
+        raise ValueError(f"{folder} is no run; {what}")
     raise ValueError(
         f"{folder} has no checkpoint yet in {CHECKPOINTS_NAME}/; the run writes one every checkpoint_kimg."
     )

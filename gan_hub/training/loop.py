@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,10 @@ SHARDING = {
     "FSDP": "ACCELERATE_USE_FSDP",
     "Megatron-LM": "ACCELERATE_USE_MEGATRON_LM",
 }
+LAUNCHERS = {
+    "accelerate", "accelerate.exe", "accelerate-launch", "accelerate-launch.exe", "launch.py", "accelerate_cli.py",
+    "accelerate.commands.launch", "accelerate.commands.accelerate_cli",
+}  # fmt: skip
 CPU = getattr(torch.cpu, "get_capabilities", dict)()  # "architecture", "avx512_bf16", …; older torch does not tell
 EMULATED = (
     "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, many times slower than fp32; "
@@ -202,10 +207,12 @@ def _ancestors() -> Iterator[list[str]]:
 
 def _asks_to_accumulate(command: list[str]) -> bool:
     """Whether a launcher's command asks for gradient accumulation, which accelerate passes on to DeepSpeed alone."""
-    launchers = {"accelerate", "accelerate.exe", "accelerate-launch", "launch.py", "accelerate.commands.launch"}
-    if not launchers & {Path(word).name for word in command[:4]}:
+    names = [Path(word).name for word in command]
+    place = next((place for place, name in enumerate(names) if name in LAUNCHERS), len(names))
+    if any(name.endswith(".py") for name in names[:place]):  # another program, one of whose arguments is called so
         return False
-    for word, following in zip(command, [*command[1:], ""]):
+    own = list(itertools.takewhile(lambda word: not word.endswith(".py"), command[place + 1 :]))  # not the script's
+    for word, following in zip(own, [*own[1:], ""]):
         flag, _, value = word.partition("=")
         if flag.replace("-", "_") == "__gradient_accumulation_steps":
             return (value or following) != "1"

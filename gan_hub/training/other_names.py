@@ -99,8 +99,9 @@ ELSEWHERE = {
 def instead(name: object, known: Iterable[str]) -> str:
     """Half a sentence on an option that does not exist: what it is called here, or which of the `known` ones is nearest."""
     plain = name.lstrip("-").lower().replace("-", "_") if isinstance(name, str) and len(name) < 100 else ""
-    if plain in ELSEWHERE:
-        return f"here it is {ELSEWHERE[plain]}"
+    for elsewhere, meant in ELSEWHERE.items():
+        if plain.replace("_", "") == elsewhere.replace("_", ""):  # nEpochs, too
+            return f"here it is {meant}"
     nearest = difflib.get_close_matches(plain, known, n=1)
     if nearest:
         return f"did you mean {nearest[0]}?"

@@ -38,7 +38,7 @@ def preview(config: TrainConfig) -> None:
     accelerator.print(
         f"# generator {sizes[0]:,} parameters, discriminator {sum(sizes[1:]):,}; {data.classes} classes; "
         f"{config.total_steps:,} steps of {config.batch_size} images\n"
-        f"# training on {data.train.report()} Held out: {len(data.held_out):,}.\n"
+        f"# {data.headline()}\n"
         f"# {_minutes(config, players, batches, accelerator)}"
     )
 

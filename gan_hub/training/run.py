@@ -172,7 +172,7 @@ class Run:
         return (
             f"{self.accelerator.num_processes} process(es) on {self.accelerator.device}, {self.config.precision}; "
             f"{', '.join(sizes)} parameters{'' if len(sizes) > 1 else ', no discriminator'}\n"
-            f"training on {self.data.train.report()} Held out: {len(self.data.held_out):,}."
+            f"{self.data.headline()}"
         )
 
     def pipeline(self) -> GANPipeline:

@@ -380,6 +380,21 @@ def test_skipped_files_of_both_splits_of_a_folder_are_told(reals, digits, tmp_pa
     assert found.provenance["skipped"] == "3 scored files (3 truncated)"
 
 
+def test_the_pictures_of_a_run_are_never_scored_as_images(reals, digits, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints" / "step-000000006").mkdir(parents=True)
+    (run / "checkpoints" / "step-000000006" / "state.json").write_text("{}")
+    (run / "samples").mkdir()
+    for name in ("samples.png", "plot.png", "samples/000000000384.png"):
+        to_pil(reals.images[:1])[0].save(run / name)
+    with pytest.raises(ValueError, match="a run without a model yet; `gan-hub export"):
+        evaluate(run, reals, ("fd",), digits)
+    (run / "export").mkdir()
+    (run / "export" / "model_index.json").write_text('{"_class_name": "GANPipeline"}')
+    with pytest.raises(ValueError, match="the folder of a run; give the model in it"):
+        evaluate(run, reals, ("fd",), digits)
+
+
 def test_no_score_depends_on_the_default_dtype_of_torch(reals, tiny_pipeline, digits):
     asked = (("fd", "memorised"), digits, 20)
     usual = evaluate(tiny_pipeline, reals, *asked, held_out=reals, replicates=3)
@@ -391,7 +406,7 @@ def test_no_score_depends_on_the_default_dtype_of_torch(reals, tiny_pipeline, di
 
 
 def test_data_without_an_extractor_of_its_own_names_the_choice(tiny_pipeline, reals, tmp_path):
-    with pytest.raises(ValueError, match="has no extractor of its own; name one with extractor="):
+    with pytest.raises(ValueError, match="has no extractor of its own; choose inception, mobilenet-v2"):
         evaluate(tiny_pipeline, reals)
     with pytest.raises(ValueError, match="need resolution=, the pixels that both sides are brought to"):
         (tmp_path / "pictures").mkdir()

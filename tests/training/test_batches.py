@@ -179,10 +179,27 @@ def test_a_validation_folder_is_what_a_run_holds_out_and_its_headline_says_so(tm
     data = load_data(TrainConfig(data=source, conditional=conditional))
     assert (len(data.train), len(data.held_out)) == (10, 5)
     classes = " classes: cat 6, dog 4;" if conditional else ""
+    unused = "" if conditional else " 2 classes are not used (conditional is false);"
     assert data.train.report() == (
-        f"10 images of 28 × 28 × 1;{classes} split: folders train and val; 2 files skipped: 1 empty (train/cat/torn.png); "
-        "1 outside the folders (stray.png)."
+        f"10 images of 28 × 28 × 1;{classes} split: folders train and val;{unused} 2 files skipped: 1 empty "
+        "(train/cat/torn.png); 1 outside the folders (stray.png)."
     )
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_skipped_files_of_the_held_out_images_are_told_as_well(tmp_path, conditional):
+    source = pictures_in(tmp_path, train__cat=6, train__dog=4, val__cat=2, val__dog=3)
+    write(tmp_path, {"val/cat/torn.png": b""})
+    data = load_data(TrainConfig(data=source, conditional=conditional))
+    assert data.headline().startswith("training on 10 images of 28 × 28 × 1;")
+    assert data.headline().endswith(". Held out: 5; 1 file skipped: 1 empty (val/cat/torn.png).")
+
+
+def test_files_that_were_skipped_before_some_images_were_held_out_are_told_once(tmp_path):
+    source = pictures_in(tmp_path, cat=20, dog=10)
+    write(tmp_path, {"cat/torn.png": b""})
+    headline = load_data(TrainConfig(data=source)).headline()
+    assert headline.count("torn.png") == 1 and headline.endswith("Held out: 6.")
 
 
 def test_what_a_run_without_a_test_split_holds_out_is_in_its_headline(tmp_path):

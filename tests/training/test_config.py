@@ -350,7 +350,8 @@ def test_every_recipe_can_be_tried_for_a_short_time(path):
         ("lr", "learning_rate_generator and learning_rate_discriminator"), ("epochs", "total_kimg"), ("batch", "batch_size"),
         ("batchsize", "batch_size"), ("kimg", "total_kimg"), ("mirror", "flip"), ("fp16", "precision: fp16"),
         ("bf16", "precision: bf16"), ("gpus", "--num_processes"), ("outdir", "output"), ("gamma", "r1_gamma"),
-        ("res", "resolution"), ("total_kimgs", "did you mean total_kimg?"), ("zzz", "--help lists all"),
+        ("res", "resolution"), ("total_kimgs", "did you mean total_kimg?"),
+        ("nEpochs", "total_kimg"), ("batchSize", "batch_size"), ("imageSize", "resolution"), ("zzz", "--help lists all"),
     ],
 )  # fmt: skip
 def test_an_unknown_flag_and_an_unknown_key_are_answered_with_what_it_is_here(name, meant, tmp_path, capsys):
@@ -364,6 +365,13 @@ def test_an_unknown_flag_and_an_unknown_key_are_answered_with_what_it_is_here(na
     with pytest.raises(ValueError) as error:
         read_recipe(path)
     assert str(error.value).startswith(f"recipe {path}: unknown key '{name}'; ") and meant in str(error.value)
+
+
+def test_a_flag_with_one_dash_is_unknown_as_with_two_and_a_negative_number_is_a_value(capsys):
+    with pytest.raises(SystemExit):
+        parser("").parse_args(["recipes/dcgan-mnist.yaml", "-lr", "3"])
+    assert "unknown flag '-lr'; here it is learning_rate_generator" in capsys.readouterr().err
+    assert parser("").parse_args(["r.yaml", "--total_kimg", "-5", "--seed=-1"]).total_kimg == "-5"
 
 
 def test_names_from_elsewhere_are_no_options_here_and_lead_to_one():

@@ -148,12 +148,17 @@ def test_what_is_no_run_or_would_be_overwritten_is_said(config, tmp_path, capsys
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "young").mkdir()
+    shutil.copy(config.run_folder / "config.yaml", tmp_path / "young")
     other = shutil.copytree(model, tmp_path / "other")
     (other / "recipe.yaml").write_text("name: other\n")
     for arguments, said in (
         ([str(model)], "is a model already; a run is a folder with checkpoints/"),
         ([str(tmp_path / "absent")], "does not exist"),
-        ([str(tmp_path / "mine")], "has no checkpoint yet"),
+        ([str(tmp_path / "mine")], "is no run; a run is a folder with checkpoints/"),
+        ([str(tmp_path / "young")], "has no checkpoint yet"),
+        ([str(config.run_folder / "checkpoints")], f"lies in a run; give its folder, {config.run_folder}"),
+        ([str(config.run_folder / "checkpoints" / "step-000000006")], f"give its folder, {config.run_folder}"),
         ([str(config.run_folder), "--out", str(tmp_path / "mine")], "is there and is no earlier export of small"),
         ([str(config.run_folder), "--out", str(config.run_folder)], "is there and is no earlier export of small"),
         ([str(config.run_folder), "--out", str(other)], "is there and is no earlier export of small"),
