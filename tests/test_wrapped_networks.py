@@ -109,3 +109,17 @@ def test_a_spectrally_normalised_network_is_the_same_after_pickling_and_goes_on_
         player(reals, *condition).sum().backward()
     gradients = [[parameter.grad for parameter in player.parameters()] for player in (network, back)]
     assert gradients[0] and all(torch.equal(*pair) for pair in zip(*gradients))
+
+
+def test_a_network_that_is_none_of_this_library_is_told_what_it_is(tiny_pipeline):
+    """Also where it is put into a pipeline later: traced, wrapped by hand, or taken out."""
+    inputs = (torch.zeros(1, tiny_pipeline.latent_size), torch.zeros(1, dtype=torch.long))
+    traced = torch.jit.trace(copy.deepcopy(tiny_pipeline.generator), inputs)
+    for network, kind in ((traced, "TopLevelTracedModule"), (nn.Sequential(), "Sequential"), (None, "NoneType")):
+        with pytest.raises(ValueError, match=f"generator is a {kind}; allowed: a network of gan_hub.models"):
+            GANPipeline(network)
+        pipe = copy.copy(tiny_pipeline)
+        pipe.generator = network
+        for use in (lambda: pipe(seeds=[0]), lambda: pipe.latent_size, lambda: pipe.device):
+            with pytest.raises(ValueError, match=f"generator is a {kind}"):
+                use()
