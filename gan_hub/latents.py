@@ -3,6 +3,7 @@
 Shapes: N latents, Z latent size. Latents are float32 on the CPU unless the caller made them otherwise.
 """
 
+import itertools
 import operator
 from collections.abc import Sequence
 
@@ -12,12 +13,17 @@ import torch
 from gan_hub.seeds import MAX_SEED
 
 
-def check_seeds(seeds: Sequence[int]) -> list[int]:
-    """The seeds as a list of plain ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included."""
+def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
+    """The seeds as a list of plain ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included.
+
+    With `most`, also for more than so many, of which no more are then looked at.
+    """
     try:
-        seeds = list(seeds)
+        seeds = list(itertools.islice(seeds, None if most is None else most + 1))
     except TypeError:
         raise ValueError(f"seeds={seeds!r} is not allowed; it is a list, as in seeds=[3, 14].") from None
+    if most is not None and len(seeds) > most:
+        raise ValueError(f"more than {most:,} seeds are not allowed at a time.")
     checked = []
     for seed in seeds:
         value = whole(seed)

@@ -192,7 +192,7 @@ class Manifest:
 
 def weights_path(folder: Path, variant: str | None) -> Path:
     """The safetensors file of a component's folder; raises LoadError where only a pickle, or nothing, is there."""
-    path = folder / f"{WEIGHTS_NAME}{'.' + variant if variant else ''}.safetensors"
+    path = folder / f"{WEIGHTS_NAME}{f'.{variant}' if variant else ''}.safetensors"
     if os.path.lexists(path):
         return path
     present = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []

@@ -46,7 +46,7 @@ from gan_hub.loading import (
 )
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
 from gan_hub.models.abilities import Semantic, StyleBased
-from gan_hub.models.modeling import evaluating, unwrapped
+from gan_hub.models.modeling import DTYPES, as_dtype, evaluating, precision, unwrapped
 
 COMPONENTS = ("generator", "discriminator")
 INDEX_NAME, SUMMARY_NAME, JUDGE_NAME, REFERENCE_NAME = (
@@ -63,7 +63,6 @@ LISTED = re.compile(  # what a manifest lists; real_samples.* and concepts may a
 MAX_IMAGES = 1_000_000  # of one call; they all lie in memory at once
 BLOCK, BLOCK_BYTES = 64, 16_000_000  # images, of at most so many bytes, that are converted at a time
 OUTPUT_TYPES = ("pil", "pt", "np")
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -179,13 +178,22 @@ class GANPipeline(DiffusionPipeline):
 
     @property
     def bare_generator(self) -> GANModel:
-        """The generator itself, where the pipeline holds it compiled or wrapped otherwise: its class, config and methods."""
-        return unwrapped(self.generator)
+        """The generator itself, where the pipeline holds it compiled or wrapped otherwise: its class, config and methods.
+
+        Raises ValueError where something else was put in its place.
+        """
+        return self._bare("generator")
 
     @property
     def bare_discriminator(self) -> GANModel | None:
         """The discriminator itself, as `bare_generator`; None for a model without."""
-        return None if self.discriminator is None else unwrapped(self.discriminator)
+        return self._bare("discriminator")
+
+    def _bare(self, name: str) -> GANModel | None:
+        network = unwrapped(getattr(self, name))
+        if not isinstance(network, GANModel):
+            _check_role(name, network)
+        return network
 
     @property
     def device(self) -> torch.device:
@@ -195,17 +203,20 @@ class GANPipeline(DiffusionPipeline):
     def to(self, *args, **kwargs) -> "GANPipeline":
         """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
 
-        Raises ValueError for a device that is not there, or not known.
+        A dtype may also be given by its name. Raises ValueError for a device or dtype that is not there, or not known.
         """
+
+        def known(value: object) -> object:
+            value = DTYPES.get(value, value) if isinstance(value, str) else value
+            return as_dtype(value) if isinstance(value, torch.dtype) else value
+
+        args, kwargs = [known(value) for value in args], {name: known(value) for name, value in kwargs.items()}
         try:
             for name in COMPONENTS:
                 if getattr(self, name) is not None:
                     getattr(self, name).to(*args, **kwargs)
-        except (
-            RuntimeError,
-            AssertionError,
-        ) as error:  # torch's own, of a device in a wrong spelling or without a driver
-            given = ", ".join(map(str, [*args, *kwargs.values()]))
+        except (RuntimeError, AssertionError, TypeError) as error:  # of a wrong spelling, or a device without a driver
+            given = ", ".join([*map(str, args), *(f"{name}={value}" for name, value in kwargs.items())])
             raise ValueError(f"the pipeline cannot be moved to {given} ({str(error).splitlines()[0]}).") from error
         return self
 
@@ -236,7 +247,7 @@ class GANPipeline(DiffusionPipeline):
         unknown = set(components) - set(COMPONENTS)
         if unknown:
             raise TypeError(f"from_pretrained() got an unexpected argument {sorted(unknown)[0]!r}.")
-        arithmetic = _as_dtype(dtype or torch_dtype or torch.float32)
+        arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
         wanted = tuple(name for name in COMPONENTS if name not in components)
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         download |= {"variant": variant, "force_download": force_download}
@@ -316,9 +327,7 @@ class GANPipeline(DiffusionPipeline):
             return False
 
         def tensors(pipeline: GANPipeline) -> dict[str, torch.Tensor]:
-            players = {
-                name: getattr(pipeline, f"bare_{name}") for name in COMPONENTS if getattr(pipeline, name) is not None
-            }
+            players = {name: pipeline._bare(name) for name in COMPONENTS if getattr(pipeline, name) is not None}
             return {f"{p}.{name}": tensor for p in players for name, tensor in players[p].state_dict().items()}
 
         ours, theirs = tensors(self), tensors(other)
@@ -348,7 +357,7 @@ class GANPipeline(DiffusionPipeline):
         """All files of the model into an empty folder, in which they are loaded again before anybody relies on them."""
         index = {"_class_name": "GANPipeline", "_diffusers_version": diffusers_version}
         for name in COMPONENTS:
-            network = getattr(self, f"bare_{name}")
+            network = self._bare(name)
             if network is not None:
                 network.write_files(folder / name, variant)
                 index[name] = ["gan_hub", type(network).__name__]
@@ -442,7 +451,8 @@ class GANPipeline(DiffusionPipeline):
         images or (N, H, W), or pictures of mode L or P. Where none is given, each latent takes one of the model's examples.
         `concepts`: strengths by name, as in {"thickness": 1.0}: each image is moved along those of the model's `concepts`,
         in z before truncation, in w after it; its class and its map stay as they were.
-        The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default; a
+        The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default, and
+        inside autocast as outside: the arithmetic is that of the generator's own dtype. A
         machine of another kind, or another number of torch's threads, may round a pixel to the next of 256 levels.
         Raises ValueError, in one sentence, for anything that is not allowed.
         """
@@ -495,7 +505,9 @@ class GANPipeline(DiffusionPipeline):
         generator, bare = evaluating(self.generator), self.bare_generator
         dtype = bare.dtype
         for batch, *rest in _batches(batch_size, latents, labels, bare.device):
-            yield draw(generator, batch.to(dtype), *rest).clamp(-1, 1).float().cpu()
+            with precision(bare.device, force_fp32=True):
+                images = draw(generator, batch.to(dtype), *rest)
+            yield images.clamp(-1, 1).float().cpu()
 
     @torch.no_grad()
     def map(
@@ -512,7 +524,8 @@ class GANPipeline(DiffusionPipeline):
         generator = unwrapped(evaluating(self.generator))
         ws = [torch.empty(0, generator.rows, len(generator.w_avg), dtype=torch.float32, device="cpu")]
         for batch, *rest in _batches(None, z, indices, generator.device):
-            ws.append(generator.map(batch.to(generator.dtype), *rest, truncation=psi).float().cpu())
+            with precision(generator.device, force_fp32=True):
+                ws.append(generator.map(batch.to(generator.dtype), *rest, truncation=psi).float().cpu())
         return torch.cat(ws)
 
     @torch.no_grad()
@@ -554,7 +567,7 @@ class GANPipeline(DiffusionPipeline):
             else:
                 first = latent_space.check_seeds([seed])[0]
             seeds = range(first, first + count)
-        seeds = latent_space.check_seeds(seeds)
+        seeds = latent_space.check_seeds(seeds, most=MAX_IMAGES)
         return seeds, latent_space.sample(seeds, self.latent_size)
 
     def _own_latents(self, latents: torch.Tensor) -> torch.Tensor:
@@ -644,7 +657,8 @@ class GANPipeline(DiffusionPipeline):
         discriminator, bare = evaluating(self.discriminator), self.bare_discriminator
         logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
         for batch, *rest in _batches(batch_size, pixels, indices if maps is None else maps, bare.device):
-            scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
+            with precision(bare.device, force_fp32=True):
+                scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
             logits.append(scores if scores.dim() == 1 else scores.mean(1))
         return torch.cat(logits)
 
@@ -734,25 +748,17 @@ def _joined(batches: Iterable[torch.Tensor], size: int) -> Iterator[torch.Tensor
 
 
 def _as_floats(values: object) -> torch.Tensor | None:
-    """Numbers in a tensor or a numpy array as float32 on the CPU; None for anything else."""
+    """Real numbers in a tensor or a numpy array as float32 on the CPU; None for anything else."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "uif":
         values = torch.from_numpy(np.ascontiguousarray(values))
-    return values.detach().to("cpu", torch.float32) if isinstance(values, torch.Tensor) else None
-
-
-def _as_dtype(dtype: torch.dtype | str) -> torch.dtype:
-    """A floating dtype of torch, also by its name; raises ValueError for anything else."""
-    known = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
-    if known not in DTYPES.values():
-        raise ValueError(
-            f"dtype={shown(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
-        )
-    return known
+    if not isinstance(values, torch.Tensor) or values.is_complex() or values.is_meta or values.layout != torch.strided:
+        return None
+    return values.detach().to("cpu", torch.float32)
 
 
 def _check_role(name: str, network: object) -> None:
     """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
-    inner = unwrapped(network) if isinstance(network, nn.Module) else network
+    inner = unwrapped(network)
     if network is None and name == "discriminator":
         return
     if not isinstance(inner, GANModel):

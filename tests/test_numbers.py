@@ -1,6 +1,7 @@
 """Numbers are numbers, whoever made them; and what is no number, device, dtype or image gets a sentence."""
 
 import copy
+import itertools
 import subprocess
 import sys
 
@@ -159,6 +160,48 @@ def test_generator_and_discriminator_mixed_up_get_a_sentence(tiny_pipeline):
             GANPipeline(wrong)
     with pytest.raises(ValueError, match="generator is a DCGANDiscriminator"):
         GANPipeline.from_pretrained("dcgan-mnist", generator=discriminator)
+
+
+@pytest.mark.parametrize("name", ["float64", "bfloat16"])
+def test_a_network_and_a_move_take_a_dtype_by_its_name(name, tiny_pipeline, tmp_path):
+    tiny_pipeline.save_pretrained(tmp_path)
+    network = DCGANGenerator.from_pretrained(tmp_path, subfolder="generator", dtype=name)
+    assert network.dtype == getattr(torch, name)
+    for given in (("cpu", name), (name,)):
+        assert copy.deepcopy(tiny_pipeline).to(*given).generator.dtype == network.dtype
+    assert copy.deepcopy(tiny_pipeline).to(dtype=name).discriminator.dtype == network.dtype
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "auto", torch.int8, torch.complex64, np.float32, 16], ids=str)
+def test_what_is_no_dtype_gets_a_sentence(dtype, tiny_pipeline, tmp_path):
+    tiny_pipeline.save_pretrained(tmp_path)
+    for use in (
+        lambda: DCGANGenerator.from_pretrained(tmp_path, subfolder="generator", dtype=dtype),
+        lambda: GANPipeline.from_pretrained(tmp_path, dtype=dtype),
+        lambda: tiny_pipeline.to(dtype=dtype),
+    ):
+        with pytest.raises(ValueError) as error:
+            use()
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_variant_that_is_no_text_gets_a_sentence(tiny_pipeline, tmp_path):
+    tiny_pipeline.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="diffusion_pytorch_model.3.safetensors: not found"):
+        GANPipeline.from_pretrained(tmp_path, variant=3)
+
+
+def test_more_seeds_than_fit_into_memory_are_refused_before_they_are_spelled_out(pipe):
+    for seeds in (range(2**32), itertools.count(), range(1_000_001)):
+        with pytest.raises(ValueError, match="more than 1,000,000 seeds"):
+            pipe(seeds=seeds)
+
+
+@pytest.mark.parametrize("kind", ["complex", "sparse", "meta"])
+def test_latents_without_plain_numbers_get_a_sentence(kind, pipe):
+    change = {"complex": torch.Tensor.cfloat, "sparse": torch.Tensor.to_sparse, "meta": lambda z: z.to("meta")}[kind]
+    with pytest.raises(ValueError, match="latents are a tensor"):
+        pipe(latents=change(pipe.sample_latents([0, 1])))
 
 
 @pytest.mark.parametrize("keyword", ["dtype", "torch_dtype"])

@@ -58,7 +58,14 @@ def infinite(pipe: GANPipeline) -> None:
         pipe.generator.project.weight[0, 0] = torch.inf
 
 
+def quantised(pipe: GANPipeline) -> None:
+    state = pipe.generator.state_dict
+    pipe.generator.state_dict = lambda *given, **more: state(*given, **more) | {"project.scale": torch.qint8}
+
+
 SPOILED = {
+    "quantised": (quantised, "'project.scale' is no tensor of plain numbers"),
+    "without memory": (lambda pipe: pipe.generator.to("meta"), "is no tensor of plain numbers"),
     "float64": (lambda pipe: pipe.to(torch.float64), "has dtype 'F64'; allowed: BF16, F16, F32"),
     "complex": (lambda pipe: pipe.generator.to(torch.complex64), "dtype"),
     "one layer in half": (half_a_layer, "mix the dtypes F16, F32"),

@@ -171,3 +171,14 @@ def test_other_numbers_of_threads_round_a_pixel_at_most():
     finally:
         torch.set_num_threads(threads)
     assert np.abs(images[1] - images[2]).max() <= 1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_gives_the_same_numbers_inside_autocast(architecture, tmp_path):
+    """The dtype of a pipeline decides what it is computed in, not what somebody trains or measures with around it."""
+    saved(architecture, tmp_path)
+    expected = everything(tmp_path)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        results = everything(tmp_path)
+    for name, tensor in expected.items():
+        assert torch.equal(results[name], tensor), name

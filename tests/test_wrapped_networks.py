@@ -124,3 +124,18 @@ def test_scores_and_directions_see_the_network_inside(name, wrap):
     features = SimpleNamespace(features=lambda images: images.flatten(1))
     lengths = [perceptual_path_length(each, features, steps=4) for each in (pipe, plain)]
     assert torch.allclose(*lengths, rtol=1e-3)
+
+
+def test_a_network_that_is_none_of_this_library_is_told_what_it_is(tiny_pipeline):
+    """Also where it is put into a pipeline later: traced, wrapped by hand, or taken out."""
+    inputs = (torch.zeros(1, tiny_pipeline.latent_size), torch.zeros(1, dtype=torch.long))
+    traced = torch.jit.trace(copy.deepcopy(tiny_pipeline.generator), inputs)
+    uses = (lambda pipe: pipe(seeds=[0]), lambda pipe: pipe.latent_size, lambda pipe: pipe.device)
+    for network, kind in ((traced, "TopLevelTracedModule"), (nn.Sequential(), "Sequential"), (None, "NoneType")):
+        with pytest.raises(ValueError, match=f"generator is a {kind}; allowed: a network of gan_hub.models"):
+            GANPipeline(network)
+        pipe = copy.copy(tiny_pipeline)
+        pipe.generator = network
+        for use in uses:
+            with pytest.raises(ValueError, match=f"generator is a {kind}"):
+                use(pipe)

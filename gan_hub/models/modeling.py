@@ -32,6 +32,7 @@ from gan_hub.loading import (
 )
 from gan_hub.models.fields import problem
 
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
 _OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
 
 
@@ -77,8 +78,8 @@ class GANModel(ModelMixin, ConfigMixin):
         *,
         subfolder: str | None = None,
         variant: str | None = None,
-        dtype: torch.dtype | None = None,
-        torch_dtype: torch.dtype | None = None,
+        dtype: torch.dtype | str | None = None,
+        torch_dtype: torch.dtype | str | None = None,
         use_safetensors: bool = True,
         **download,
     ) -> "GANModel":
@@ -89,11 +90,12 @@ class GANModel(ModelMixin, ConfigMixin):
         """
         if not use_safetensors:
             raise ValueError("use_safetensors=False is not allowed: pickles can run code and are never loaded.")
+        arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
         components = (subfolder,) if subfolder else ()
 
         def read(root: Path) -> "GANModel":
             manifest = Manifest(root) if (root / MANIFEST_NAME).is_file() else None
-            return cls.load(root, subfolder, variant, dtype or torch_dtype or torch.float32, manifest)
+            return cls.load(root, subfolder, variant, arithmetic, manifest)
 
         if os.path.isdir(source) and not download:
             return read(Path(source))
@@ -173,14 +175,30 @@ class GANModel(ModelMixin, ConfigMixin):
             raise ValueError("max_shard_size is not allowed: the weights of one network are one file.")
         if variant is not None and variant not in VARIANT_DTYPES:
             raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
-        if any(tensor.is_complex() for tensor in self.state_dict().values()):  # of which a cast would leave a half
-            raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
+        for key, tensor in self.state_dict().items():
+            if not isinstance(tensor, torch.Tensor) or tensor.is_quantized or tensor.is_meta:
+                raise ValueError(
+                    f"{type(self).__name__}: {key!r} is no tensor of plain numbers, as in a network that was quantised or "
+                    "made without memory; it was not saved."
+                )
+            if tensor.is_complex():  # of which a cast would leave a half
+                raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
         saved = self if variant is None else copy.deepcopy(self).to(VARIANT_DTYPES[variant][1])
         for name, tensor in saved.state_dict().items():
             if not torch.isfinite(tensor).all():
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
         # diffusers splits a network of more than 10 GB into files that name each other; ours is one file.
         ModelMixin.save_pretrained(saved, folder, variant=variant, max_shard_size="1000TB", **kwargs)
+
+
+def as_dtype(dtype: torch.dtype | str) -> torch.dtype:
+    """A floating dtype of torch, also by its name; raises ValueError for anything else."""
+    known = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
+    if known not in DTYPES.values():
+        raise ValueError(
+            f"dtype={shown(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
+        )
+    return known
 
 
 def plain(value: object) -> object:
@@ -195,10 +213,11 @@ def plain(value: object) -> object:
 def unwrapped(network: nn.Module) -> nn.Module:
     """The network inside `torch.compile`, DataParallel, an average of weights and the like: they hide class and methods."""
     while not isinstance(network, GANModel):
-        inner = [network._modules.get(name) for name in ("_orig_mod", "module")]
-        if inner == [None, None]:
+        inner = [getattr(network, name, None) for name in ("_orig_mod", "module")]
+        found = next((each for each in inner if isinstance(each, nn.Module)), None)
+        if found is None:
             break
-        network = inner[0] or inner[1]
+        network = found
     return network
 
 
@@ -231,6 +250,7 @@ def precision(device: torch.device, force_fp32: bool):
 
     `accelerator.prepare` patches `forward` with its own autocast, so a network must open this itself.
     """
-    exact = force_fp32 and device.type != "meta"  # where there are no numbers, autocast is unknown
+    # Where there are no numbers, autocast is unknown; and opening a context costs more than asking whether one is open.
+    exact = force_fp32 and device.type != "meta" and torch.is_autocast_enabled(device.type)
     with torch.autocast(device.type, enabled=False) if exact else contextlib.nullcontext():
         yield

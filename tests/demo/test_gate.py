@@ -125,6 +125,7 @@ MALFORMED = {
     "NaN": b'{"data": [], "fn_index": 3, "session_hash": "a", "trigger_id": NaN}',
     "Infinity": b'{"data": [-Infinity], "fn_index": 3, "session_hash": "a"}',
     "too large a number": b'{"data": [], "fn_index": 3, "session_hash": "a", "trigger_id": 1e999}',
+    "too large a number among the values": b'{"data": [1e999], "fn_index": 3, "session_hash": "a"}',
     "half a character": b'{"data": [], "fn_index": 3, "session_hash": "a", "trigger_id": "\\ud800"}',
     "half a character as a key": b'{"\\udfff": [], "data": [], "fn_index": 3, "session_hash": "a"}',
     "another type": b'{"data": "x", "fn_index": 3, "session_hash": "a"}',
