@@ -192,7 +192,12 @@ class TrainConfig:
         RECORDS, "warn", "what a monitor's alarm does to the run", choices=("warn", "stop", "off"), free=True
     )
     timelapse_frames: int = option(
-        RECORDS, 24, "pictures of the same latents from start to end, an animation; 0: none", low=0, free=True
+        RECORDS,
+        24,
+        "pictures of the same latents from start to end, an animation; 0: none",
+        low=0,
+        high=10_000,
+        free=True,
     )
     checkpoint_kimg: float = option(RECORDS, 50.0, "between checkpoints", low=0.001, high=MOST_KIMG, free=True)
     keep_checkpoints: int = option(RECORDS, 2, "newest checkpoints kept", low=1, free=True)

@@ -374,6 +374,11 @@ def test_a_flag_with_one_dash_is_unknown_as_with_two_and_a_negative_number_is_a_
     assert parser("").parse_args(["r.yaml", "--total_kimg", "-5", "--seed=-1"]).total_kimg == "-5"
 
 
+def test_a_time_lapse_has_no_more_frames_than_a_run_can_count_at_once():
+    with pytest.raises(ValueError, match="timelapse_frames=1000000000 is not allowed; it is 10000 or less"):
+        TrainConfig(timelapse_frames=10**9)
+
+
 def test_names_from_elsewhere_are_no_options_here_and_lead_to_one():
     assert not ELSEWHERE.keys() & (FIELDS.keys() | ALIASES.keys())
     for name, meant in ELSEWHERE.items():
