@@ -45,7 +45,12 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder inside `folder`, on the same disk, that is gone at the end; so is `folder` if it was made in vain."""
+    """An empty folder inside `folder`, on the same disk, that is gone at the end; so is `folder` if it was made in vain.
+
+    Raises ValueError where `folder` is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: a file, where a folder is to be written.")
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -57,8 +62,16 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 
 
 def move_files(fresh: Path, folder: Path) -> list[str]:
-    """Moves every file in `fresh` to the same place in `folder`; returns the relative names, with / between the parts."""
+    """Moves every file in `fresh` to the same place in `folder`; returns the relative names, with / between the parts.
+
+    Raises ValueError, before the first is moved, where a file has the name of a folder or the other way round.
+    """
     files = sorted(path for path in fresh.rglob("*") if path.is_file())
+    for path in fresh.rglob("*"):
+        place = folder / path.relative_to(fresh)
+        if place.exists() and place.is_dir() != path.is_dir():
+            here, wanted = ("a folder", "file") if place.is_dir() else ("a file", "folder")
+            raise ValueError(f"{place}: {here}, where a {wanted} of this name is to be written; nothing was saved.")
     probe = fresh / ".mode"
     probe.touch()  # safetensors makes files that only their owner may read; these shall be like any other
     for path in files:

@@ -157,6 +157,8 @@ class GANPipeline(DiffusionPipeline):
             ours, theirs = (player and player.config.get(key) for player in (generator, discriminator))
             if discriminator is not None and ours != theirs:
                 raise ValueError(f"{key} is {ours} in the generator, but {theirs} in the discriminator.")
+        if calibration is not None and not isinstance(calibration, Calibration):
+            raise ValueError(f"calibration is {shown(calibration)}; allowed: a Calibration, or None.")
         self.label_names = list(label_names) if label_names else None
         self.calibration = calibration
         self._keep_maps(segmentations, semantic_names)
@@ -301,6 +303,8 @@ class GANPipeline(DiffusionPipeline):
         push, repo_id = kwargs.pop("push_to_hub", False), kwargs.pop("repo_id", None)
         if kwargs and not push:
             raise TypeError(f"save_pretrained() got an unexpected argument {sorted(kwargs)[0]!r}.")
+        if not os.fspath(save_directory):
+            raise ValueError("save_directory is empty; give the folder to save in, '.' for the one you are in.")
         folder = Path(save_directory)
         with scratch_folder(folder) as fresh:
             self._write_files(fresh, variant)
@@ -355,9 +359,11 @@ class GANPipeline(DiffusionPipeline):
 
     def _write_files(self, folder: Path, variant: str | None) -> None:
         """All files of the model into an empty folder, in which they are loaded again before anybody relies on them."""
+        parts = ("label_names", "calibration", "segmentations", "semantic_names", "concepts")
+        networks = {name: self._bare(name) for name in COMPONENTS}
+        GANPipeline(**networks, **{name: getattr(self, name) for name in parts})  # refuses what was put into it since
         index = {"_class_name": "GANPipeline", "_diffusers_version": diffusers_version}
-        for name in COMPONENTS:
-            network = self._bare(name)
+        for name, network in networks.items():
             if network is not None:
                 network.write_files(folder / name, variant)
                 index[name] = ["gan_hub", type(network).__name__]

@@ -76,6 +76,15 @@ SPOILED = {
     "no label_names": (lambda pipe: setattr(pipe, "label_names", None), "label_names is None"),
     "twice the same label": (lambda pipe: setattr(pipe, "label_names", ["a", "a", "b"]), "label_names is"),
     "calibration": (lambda pipe: setattr(pipe, "calibration", Calibration(1, 0, 2.0, 0.1, 9)), "auc has the value 2"),
+    "label_names in an array": (lambda pipe: setattr(pipe, "label_names", np.array(["a", "b", "c"])), "label_names is"),
+    "calibration that is none": (
+        lambda pipe: setattr(pipe, "calibration", {"scale": 1}),
+        "calibration is {'scale': 1}",
+    ),
+    "maps of a model without": (
+        lambda pipe: setattr(pipe, "segmentations", torch.zeros(1, 28, 28)),
+        "does not draw from maps",
+    ),
     "concept of another model": (with_a_direction_of_another_model, "a direction of 3 numbers in z"),
     "infinite": (infinite, "contains NaN or Inf"),
     "other roles": (lambda pipe: setattr(pipe, "discriminator", pipe.generator), "discriminator is"),
@@ -130,6 +139,23 @@ def test_what_cannot_be_loaded_again_is_not_pushed(tiny_pipeline, tmp_path, monk
     with pytest.raises(ValueError, match="nothing was saved"):
         pipe.save_pretrained(tmp_path / "new", push_to_hub=True, repo_id="me/mine")
     assert pushed == []
+
+
+def test_what_stands_in_the_way_of_a_save_is_told_and_nothing_of_it_is_written(tiny_pipeline, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    for name, kind in (("generator", "a file, where a folder"), ("judge.json", "a folder, where a file")):
+        (folder := tmp_path / name.split(".")[0]).mkdir()
+        (folder / name).mkdir() if "folder, where" in kind else (folder / name).write_text("mine")
+        with pytest.raises(ValueError, match=kind):
+            tiny_pipeline.save_pretrained(folder)
+        assert [path.name for path in folder.iterdir()] == [name]
+    with pytest.raises(ValueError, match="a file, where a folder is to be written"):
+        tiny_pipeline.save_pretrained(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="save_directory is empty"):
+        tiny_pipeline.save_pretrained("")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "generator", "judge"]
 
 
 def test_a_network_alone_is_saved_only_if_it_loads_again(tmp_path):

@@ -53,13 +53,19 @@ class Line(queueing.Queue):
         """Puts a call at its place in the line. HTTPException where it is full, or has too many of this visitor's."""
         self._drop_unheard()
         waiting = [event for line in self.event_queue_per_concurrency_id.values() for event in line.queue]
+        neighbours = [event for event in waiting if _address(event.request) == _address(request)]
         of_session = sum(event.session_hash == body.session_hash for event in waiting)
-        of_address = sum(_address(event.request) == _address(request) for event in waiting)
         if body.fn_index not in self.blocks.fns:
             raise HTTPException(404, say(request, "no_such_call"))
-        if of_session >= MOST_OF_A_SESSION or of_address >= MOST_OF_AN_ADDRESS:
+        if of_session >= MOST_OF_A_SESSION:
             raise HTTPException(429, say(request, "too_many_calls"))
-        if self.max_size is not None and len(waiting) >= self.max_size:
+        if len(neighbours) >= MOST_OF_AN_ADDRESS and not self._makes_room(neighbours, body.session_hash):
+            raise HTTPException(429, say(request, "too_many_calls"))
+        if (
+            self.max_size is not None
+            and len(waiting) >= self.max_size
+            and not self._makes_room(waiting, body.session_hash)
+        ):
             raise HTTPException(503, say(request, "line_is_full"))
         pushed = await super().push(body, request, username)
         line = self.event_queue_per_concurrency_id[self.blocks.fns[body.fn_index].concurrency_id]
@@ -80,6 +86,24 @@ class Line(queueing.Queue):
                 return [event], False, line.concurrency_id
         return None
 
+    def _makes_room(self, events: list[Event], session: str) -> bool:
+        """Drops the oldest of these calls that nobody listens to, and that another `session` joined; whether there was one.
+
+        Behind one proxy all visitors have one address: calls joined and left there must not shut out who comes next.
+        """
+        unheard = [event for event in events if event.session_hash != session and not self._heard(event)]
+        if not unheard:
+            return False
+        self._drop(min(unheard, key=lambda event: event.enqueue_time))
+        return True
+
+    def _drop(self, event: Event) -> None:
+        for line in self.event_queue_per_concurrency_id.values():
+            if event in line.queue:
+                line.queue.remove(event)
+        self.event_ids_to_events.pop(event._id, None)
+        self.pending_event_ids_session[event.session_hash].discard(event._id)
+
     def _heard(self, event: Event) -> bool:
         """Whether somebody listens: each call that joins is told its place in the line, and a listener takes that away."""
         messages = self.pending_messages_per_session.get(event.session_hash)
@@ -90,9 +114,7 @@ class Line(queueing.Queue):
         too_old = time.monotonic() - PATIENCE
         for line in self.event_queue_per_concurrency_id.values():
             for event in [event for event in line.queue if event.enqueue_time < too_old and not self._heard(event)]:
-                line.queue.remove(event)
-                self.event_ids_to_events.pop(event._id, None)
-                self.pending_event_ids_session[event.session_hash].discard(event._id)
+                self._drop(event)
         for session in [session for session, events in self.pending_event_ids_session.items() if not events]:
             del self.pending_event_ids_session[session]
 

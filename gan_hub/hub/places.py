@@ -126,8 +126,8 @@ def _locate(source: str | os.PathLike) -> Path | HubModel:
         return folder
     if name and os.path.isdir(folder):
         raise LoadError(f"{folder}: {foreign.of_folder(folder) or 'not a model folder (its files cannot be read)'}.")
-    if isinstance(source, str) and name in bundled():
-        return bundled()[name]
+    if isinstance(source, str) and name.rstrip("/") in bundled():  # shells complete the names of folders with a slash
+        return bundled()[name.rstrip("/")]
     if name and os.path.lexists(folder):
         raise LoadError(f"{folder}: {foreign.of_file(folder)}.")
     if isinstance(source, os.PathLike) or _is_path(name):

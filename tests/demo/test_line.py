@@ -134,7 +134,15 @@ def test_a_session_has_a_limited_number_of_calls_in_the_line(slow, language):
     assert other.call(slow.note, "other")[0] and slow.noted == ["other"]
 
 
-def test_an_address_has_a_limited_number_of_calls_in_the_line_and_leaves_places_to_others(slow, monkeypatch):
+@pytest.fixture
+def all_listen(monkeypatch):
+    """As far as making room goes, somebody listens to every call."""
+    monkeypatch.setattr(line.Line, "_makes_room", lambda self, events, session: False)
+
+
+def test_an_address_has_a_limited_number_of_calls_in_the_line_and_leaves_places_to_others(
+    slow, monkeypatch, all_listen
+):
     monkeypatch.setattr(line, "MOST_OF_AN_ADDRESS", 5)
     crowd, other = {"x-forwarded-for": "10.0.0.1"}, {"x-forwarded-for": "10.0.0.2"}
     codes = [Visitor(slow.server, crowd).join(slow.note, "crowd").status_code for _ in range(7)]
@@ -143,11 +151,41 @@ def test_an_address_has_a_limited_number_of_calls_in_the_line_and_leaves_places_
     assert line.MOST_OF_A_SESSION < line.MOST_WAITING // 2
 
 
-def test_a_full_line_says_so(slow, monkeypatch):
+def test_a_full_line_says_so(slow, monkeypatch, all_listen):
     monkeypatch.setattr(slow.server.page._queue, "max_size", 3)
     answers = [Visitor(slow.server, {"accept-language": "pt"}).join(slow.note, "x") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200] * 3 + [503]
     assert answers[-1].json()["detail"] == TEXTS["pt"]["line_is_full"]
+
+
+@pytest.mark.parametrize("limit", ["address", "line"])
+def test_abandoned_calls_of_an_address_that_all_visitors_share_shut_nobody_out(slow, monkeypatch, limit):
+    """As behind a proxy: each call joined in a session of its own and left, and then somebody who listens."""
+    if limit == "address":
+        monkeypatch.setattr(line, "MOST_OF_AN_ADDRESS", 5)
+    else:
+        monkeypatch.setattr(slow.server.page._queue, "max_size", 5)
+    for _ in range(12):
+        assert Visitor(slow.server).join(slow.note, "abandoned").status_code == 200
+        assert waiting(slow.server) <= 5
+    assert Visitor(slow.server).call(slow.note, "live")[0] and slow.noted == ["live"]
+
+
+def test_the_oldest_call_that_nobody_listens_to_makes_room_and_never_one_that_is_heard(slow, monkeypatch):
+    monkeypatch.setattr(line, "MOST_OF_AN_ADDRESS", 3)
+    visitors = [Visitor(slow.server) for _ in range(3)]
+    heard = {visitors[0].session, visitors[2].session}
+    monkeypatch.setattr(line.Line, "get_events", lambda self: None)  # nothing starts meanwhile
+    monkeypatch.setattr(line.Line, "_heard", lambda self, event: event.session_hash in heard)
+    for visitor in visitors:
+        visitor.join(slow.note, "x").raise_for_status()
+    newcomer = Visitor(slow.server)
+    assert [newcomer.join(slow.note, "x").status_code for _ in range(2)] == [200, 429]
+    heard.add(newcomer.session)
+    queue = slow.server.page._queue
+    left = {event.session_hash for each in queue.event_queue_per_concurrency_id.values() for event in each.queue}
+    assert left == heard
+    assert Visitor(slow.server).join(slow.note, "x").status_code == 429
 
 
 def test_opening_the_page_and_changing_the_model_at_once_stay_below_a_sessions_limit(server):

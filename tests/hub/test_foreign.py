@@ -290,3 +290,8 @@ def test_a_thing_that_is_no_name_is_told_by_its_type(source):
     assert refused(source) == (
         f"a model is given as a folder, a bundled name or a Hub id, not as {type(source).__name__}."
     )
+
+
+def test_a_bundled_name_with_the_slash_of_a_folder_is_the_bundled_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve("mlp-mnist/", ()) == resolve("mlp-mnist", ()) == bundled()["mlp-mnist"]
