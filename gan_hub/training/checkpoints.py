@@ -187,7 +187,7 @@ def load_newest(
             return path, tensors, state, refused
         except LoadError as error:
             refused.append(str(error))
-    raise LoadError(f"{folder}: no checkpoint to resume from. {' '.join(refused)}".rstrip())
+    raise LoadError(f"{folder}: no valid checkpoint in it. {' '.join(refused)}".rstrip())
 
 
 def check_tensors(file: Path, tensors: Mapping[str, torch.Tensor], ours: Mapping[str, torch.Tensor]) -> None:

@@ -108,7 +108,7 @@ def _configuration(checkpoints: Path, step: int | None) -> TrainConfig:
             return check_state(path, read_state(path))
         except LoadError as error:
             refused.append(str(error))
-    raise LoadError(f"{checkpoints}: no checkpoint to make a model of. {' '.join(refused)}")
+    raise LoadError(f"{checkpoints}: no valid checkpoint in it. {' '.join(refused)}")
 
 
 def _asked_for(checkpoints: Path, step: int | None) -> list[Path]:

@@ -66,7 +66,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, damage
 
 
 def test_no_checkpoint_at_all_is_said(tmp_path):
-    with pytest.raises(LoadError, match="no checkpoint to resume from"):
+    with pytest.raises(LoadError, match="no valid checkpoint in it"):
         load_newest(tmp_path, ("generator",))
 
 
