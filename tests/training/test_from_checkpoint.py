@@ -107,7 +107,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_word(config, capsys):
     assert f"passed over a checkpoint: {of(config, 7)}" in capsys.readouterr().out
     assert is_the_model_of(config.run_folder / "export", of(config, 6))
     (of(config, 6) / "ema.safetensors").unlink()
-    with pytest.raises(LoadError, match="no checkpoint"):
+    with pytest.raises(LoadError, match="no valid checkpoint"):
         export_run(config.run_folder)
 
 
