@@ -29,6 +29,7 @@ CSS = """
 #line p { color: var(--body-text-color-subdued); }
 .picks button { min-height: 3.4rem; }
 .status, .note p, p.note { color: var(--body-text-color-subdued); font-size: .9rem; }
+.block.status .html-container { padding: 0; }
 
 p.notice { white-space: pre-line; }
 
