@@ -43,6 +43,7 @@ NAMES = [
     ("train", "test"), ("train", "val"), ("Train", "Test"), ("TRAIN", "VAL"), ("training", "validation"),
     ("Training", "Testing"), ("train", "valid"), ("train", "dev"), ("train", "eval"), ("train", "evaluation"),
     ("training_set", "test_set"), ("train2017", "val2017"), ("seg_train", "seg_test"), ("train-images", "test-images"),
+    ("treino", "teste"), ("Treinamento", "Validação"),
 ]  # fmt: skip
 
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 
-# As the Hub's folders of images have them, and some more tools.
+# As the Hub's folders of images have them, and some more tools; and in Portuguese, the other language of the page.
 SIDES = {
-    "train": ("train", "training", "trainset", "trainval"),
-    "test": ("test", "testing", "testset", "eval", "evaluation"),
-    "validation": ("val", "valid", "valset", "validation", "dev"),
+    "train": ("train", "training", "trainset", "trainval", "treino", "treinamento"),
+    "test": ("test", "testing", "testset", "eval", "evaluation", "teste"),
+    "validation": ("val", "valid", "valset", "validation", "dev", "validacao", "validação"),
 }
 WORDS = {word: side for side, words in SIDES.items() for word in words}
 HELD_OUT = ("test", "validation")  # the first of them that is there plays the test split
