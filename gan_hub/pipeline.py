@@ -379,9 +379,8 @@ class GANPipeline(DiffusionPipeline):
         with what_cannot_be_loaded_is_not_saved(folder):
             loaded = GANPipeline.from_pretrained(folder, variant=variant)
         (folder / MANIFEST_NAME).unlink()
-        if (
-            variant is None
-        ):  # drawn as whoever loads it will draw, whatever dtype, device and wrapping this pipeline has
+        if variant is None:
+            # Drawn as whoever loads it will draw, whatever dtype, device and wrapping this pipeline has.
             out = loaded(seeds=REFERENCE_SEEDS, output_type="np")
             seeds = torch.tensor(REFERENCE_SEEDS, device="cpu")
             save_file({"seeds": seeds, "images": torch.from_numpy(out.images)}, folder / REFERENCE_NAME)
@@ -458,8 +457,8 @@ class GANPipeline(DiffusionPipeline):
         `concepts`: strengths by name, as in {"thickness": 1.0}: each image is moved along those of the model's `concepts`,
         in z before truncation, in w after it; its class and its map stay as they were.
         The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default, and
-        inside autocast as outside: the arithmetic is that of the generator's own dtype. A
-        machine of another kind, or another number of torch's threads, may round a pixel to the next of 256 levels.
+        inside autocast as outside: the arithmetic is that of the generator's own dtype. A machine of another kind, or
+        another number of torch's threads, may round a pixel to the next of 256 levels.
         Raises ValueError, in one sentence, for anything that is not allowed.
         """
         _check_output_type(output_type)

@@ -175,9 +175,8 @@ def _check(body: bytes, path: str) -> None:
 
     try:
         content = json.loads(body, parse_constant=refuse_constant)
-        json.dumps(content, ensure_ascii=False, allow_nan=False).encode(
-            "utf-8"
-        )  # refuses half a surrogate pair, and 1e999
+        # Refuses half a surrogate pair, and 1e999.
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise Refused(400, "bad_json") from error
     if not isinstance(content, dict) or _depth(content) > DEEPEST:
