@@ -9,17 +9,17 @@ import gradio as gr
 
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import arithmetic, game, interpolate, models, sample
-from gan_hub.demo.inputs import answering
+from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.page import Page
 from gan_hub.demo.texts import t
-from gan_hub.loading import LoadError
+from gan_hub.model_folder.strict import LoadError
 
 ASK_AGAIN_SECONDS = 3  # how often an open page asks whether a model from the Hub has come
 CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
 
 
-@answering
+@with_error_toast
 def about(model: str, request: gr.Request):
     """One line under the picker, and the beginning of the card."""
     return models.describe(model, request), models.card(model, request)

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
             check_push(push)
         if dry_run:
-            from gan_hub.training.preview import preview
+            from gan_hub.training.dry_run import preview
 
             if first:
                 print(config.to_yaml(), flush=True)
@@ -52,8 +52,8 @@ def main(arguments: list[str]) -> int:
 
     from accelerate import PartialState
 
-    from gan_hub.hub.publishing import upload
-    from gan_hub.training.loop import Stopped, train
+    from gan_hub.hub.upload import upload
+    from gan_hub.training.trainer import StoppedError, train
 
     try:
         folder = train(config, resume)
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("train.py: interrupted; what was saved is kept, --resume goes on.", file=sys.stderr)
         return 130
-    except Stopped as stopped:
+    except StoppedError as stopped:
         print(f"train.py: {stopped}", file=sys.stderr)
         return 143
     except (ValueError, OSError) as error:

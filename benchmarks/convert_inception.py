@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from gan_hub.metrics.networks.inception import TRUSTED_VARIABLE, tensors_sha256
+from gan_hub.metrics.extractors.inception import TRUSTED_VARIABLE, tensors_sha256
 
 PUBLISHED = (
     "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"  # its first digits are in the file's name

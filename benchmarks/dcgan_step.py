@@ -25,9 +25,9 @@ from torch import nn
 from gan_hub.data import ImageSet
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig, read_recipe
-from gan_hub.training.loop import make_accelerator, play
-from gan_hub.training.measures import hardware
-from gan_hub.training.players import Players
+from gan_hub.training.diagnostics import hardware
+from gan_hub.training.train_state import TrainState
+from gan_hub.training.trainer import make_accelerator, train_step
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "dcgan-64.yaml"
 WIDTHS = (64, 128, 256, 512)
@@ -84,14 +84,14 @@ class Ours:
     def __init__(self, config: TrainConfig, data: ImageSet):
         self.config, self.turn = config, 0
         accelerator = make_accelerator(config)
-        self.players = Players(config, 0, accelerator)
+        self.players = TrainState(config, 0, accelerator)
         self.batches = Batches(data, config, self.players.latent_size, accelerator)
 
     def step(self) -> None:
-        metrics = play(self.players, self.config, self.batches, self.turn)
+        metrics = train_step(self.players, self.config, self.batches, self.turn)
         watched = torch.stack([value.double() for name, value in metrics.items() if name != "penalty/r1"])
         assert torch.isfinite(watched).all()
-        self.players.ema.update(self.players.bare_generator, self.config.batch_size, 64 * (self.turn + 1))
+        self.players.ema.update(self.players.unwrapped_generator, self.config.batch_size, 64 * (self.turn + 1))
         self.turn += 1
 
 

@@ -15,7 +15,7 @@ import torch
 
 from gan_hub.metrics.bootstrap import standard_error
 from gan_hub.metrics.frechet import ResampledFrechet, frechet_distance, moments
-from gan_hub.training.measures import hardware
+from gan_hub.training.diagnostics import hardware
 
 
 def peak_gb() -> float:

@@ -23,11 +23,11 @@ from gan_hub.data import ImageSet
 from gan_hub.images import height_width
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig, read_recipe
-from gan_hub.training.cost import flops_per_image
-from gan_hub.training.loop import make_accelerator
-from gan_hub.training.measures import hardware
-from gan_hub.training.players import Players
-from gan_hub.training.turns import play
+from gan_hub.training.diagnostics import hardware
+from gan_hub.training.flops import flops_per_image
+from gan_hub.training.train_state import TrainState
+from gan_hub.training.trainer import make_accelerator
+from gan_hub.training.turns import train_step
 
 PRECISIONS = {
     "bf16": {"precision": "bf16"},
@@ -46,7 +46,7 @@ class Training:
         AcceleratorState._reset_state(reset_partial_state=True)  # one process has one precision, says accelerate
         accelerator = make_accelerator(config)
         self.device = accelerator.device
-        self.players = Players(config, len(images.label_names or ()), accelerator)
+        self.players = TrainState(config, len(images.label_names or ()), accelerator)
         self.batches = Batches(images, config, self.players.latent_size, accelerator)
 
     def steps(self, count: int) -> float:
@@ -54,13 +54,13 @@ class Training:
         self._wait()
         began = time.perf_counter()
         for _ in range(count):
-            metrics = play(self.players, self.config, self.batches, self.done)
+            metrics = train_step(self.players, self.config, self.batches, self.done)
             self.done += 1
             losses = torch.stack([value for name, value in metrics.items() if name.startswith("loss/")])
             if not torch.isfinite(losses).all():  # a run looks, too, and waits for the device there
                 raise SystemExit(f"{self.config.name}: a loss is not finite after {self.done} steps.")
             images = self.done * self.config.batch_size
-            self.players.ema.update(self.players.bare_generator, self.config.batch_size, images)
+            self.players.ema.update(self.players.unwrapped_generator, self.config.batch_size, images)
         self._wait()
         return time.perf_counter() - began
 

@@ -28,9 +28,9 @@ from gan_hub.data import ImageSet, hold_out
 from gan_hub.images import height_width
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig, read_recipe
-from gan_hub.training.loop import make_accelerator, play
-from gan_hub.training.measures import hardware
-from gan_hub.training.players import Players
+from gan_hub.training.diagnostics import hardware
+from gan_hub.training.train_state import TrainState
+from gan_hub.training.trainer import make_accelerator, train_step
 
 RECIPES = [Path(__file__).parents[1] / "recipes" / name for name in ("dcgan-64.yaml", "dcgan-mnist.yaml")]
 MOST = 0.05
@@ -62,11 +62,11 @@ def shares(recipe: Path, steps: int, folder: Path) -> dict[str, tuple[float, flo
     images = rng.integers(0, 256, (IMAGES, *height_width(config.resolution), config.channels), dtype=np.uint8)
     labels = rng.integers(0, CLASSES, IMAGES) if config.conditional else None
     accelerator = make_accelerator(config)
-    players = Players(config, CLASSES if config.conditional else 0, accelerator)
+    players = TrainState(config, CLASSES if config.conditional else 0, accelerator)
     found = {}
     for place, data in places(images, labels, folder).items():
         batches = Batches(data, config, players.latent_size, accelerator)
-        step = partial(play, players, config, batches)
+        step = partial(train_step, players, config, batches)
         found[place] = median_seconds(batches.reals, 20 * steps), median_seconds(step, steps)
     return found
 

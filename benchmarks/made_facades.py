@@ -15,8 +15,8 @@ import torch
 
 from gan_hub import GANPipeline
 from gan_hub.images import grid
-from gan_hub.loading import MANIFEST_NAME, Manifest
-from gan_hub.segmentations import FILE_NAME, as_pictures, write
+from gan_hub.model_folder.segmentations import FILE_NAME, colorize, write
+from gan_hub.model_folder.strict import MANIFEST_NAME, Manifest
 
 BACKGROUND, FACADE, WINDOW, DOOR, CORNICE, SILL, BALCONY, BLIND, DECO, MOLDING, PILLAR, SHOP = range(12)
 SIDE, HOUSES, COLUMNS = 64, 30, 10
@@ -97,7 +97,7 @@ def main() -> None:
         return
     pipe = GANPipeline.from_pretrained(given.model)
     out = pipe(seeds=range(HOUSES), segmentation=drawn)
-    pairs = zip(as_pictures(out.segmentations), out.images)
+    pairs = zip(colorize(out.segmentations), out.images)
     grid([picture for pair in pairs for picture in pair], COLUMNS).save(given.picture)
     print(
         f"a window that becomes wall changes {locality(pipe, drawn, list(spots)):.0f} times as much as what is far from it"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from gan_hub import cli
 from gan_hub.hub.cards import SCORES_NAME
-from gan_hub.hub.places import bundled
-from gan_hub.loading import read_json
+from gan_hub.hub.resolve import bundled_models
+from gan_hub.model_folder.strict import read_json
 
 ROUNDING = 1e-3  # relative, of scores without an interval: another kind of machine rounds differently
 
@@ -20,8 +20,8 @@ ROUNDING = 1e-3  # relative, of scores without an interval: another kind of mach
 def main(names: list[str]) -> int:
     """The number of scores that were not found again, at most 1 as an exit code."""
     lost = 0
-    for name in names or list(bundled()):
-        card = read_json(bundled()[name] / SCORES_NAME)
+    for name in names or list(bundled_models()):
+        card = read_json(bundled_models()[name] / SCORES_NAME)
         if "command" not in card:
             print(f"{name}: its card has no command that measures it again; its data are not to be had by a name")
             continue

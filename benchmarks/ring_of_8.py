@@ -20,14 +20,14 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from gan_hub.augment import View
+from gan_hub.augment import AugmentPipe
 from gan_hub.ema import EMA
 from gan_hub.models.layers import Perceptron
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.measures import Change, pair_distance
+from gan_hub.training.diagnostics import WeightChange, pair_distance
 from gan_hub.training.monitors import Monitors
-from gan_hub.training.players import Controls, Descent
 from gan_hub.training.steps import discriminator_step, generator_step
+from gan_hub.training.train_state import AdaptiveState, ScaledOptimizer
 
 MODES, SD = 8, 0.02
 SAMPLES = 5000  # a game is judged by
@@ -112,28 +112,28 @@ class ToyPlayers:
     def __init__(self, config: TrainConfig, inputs: int = 2, width: int = WIDTH):
         torch.manual_seed(config.seed)
         self.generator, self.discriminator = Toy(LATENT, inputs, width), Toy(inputs, 1, width)
-        self.bare_generator, self.bare_discriminator = self.generator, self.discriminator
+        self.unwrapped_generator, self.unwrapped_discriminator = self.generator, self.discriminator
         self.generator_descent = self._descent(self.generator, config.learning_rate_generator, config)
         self.discriminator_descent = self._descent(self.discriminator, config.learning_rate_discriminator, config)
-        self.controls = Controls()
+        self.controls = AdaptiveState()
         self.config = config
 
     @staticmethod
-    def _descent(network: nn.Module, rate: float, config: TrainConfig) -> Descent:
+    def _descent(network: nn.Module, rate: float, config: TrainConfig) -> ScaledOptimizer:
         # fused: the same numbers' worth of Adam in a quarter of the calls, which is what toys spend their time on
-        return Descent(torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2), fused=True))
+        return ScaledOptimizer(torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2), fused=True))
 
     def fakes(self, z: torch.Tensor, labels: None = None) -> torch.Tensor:
         with torch.no_grad():
             return self.generator(z, labels)
 
-    def twice_differentiable(self, needed: bool) -> contextlib.AbstractContextManager:
+    def eager_for_double_backward(self, needed: bool) -> contextlib.AbstractContextManager:
         return contextlib.nullcontext()
 
     def mean(self, value: torch.Tensor) -> float:
         return value.item()
 
-    def set_pace(self, factor: float) -> None:
+    def set_lr_factor(self, factor: float) -> None:
         self.generator_descent.set_learning_rate(self.config.learning_rate_generator * factor)
         self.discriminator_descent.set_learning_rate(self.config.learning_rate_discriminator * factor)
 
@@ -171,7 +171,7 @@ def play(
     break_it(players)
     ema = EMA(players.generator, config.ema_halflife_kimg)
     chance = torch.Generator().manual_seed(config.seed)
-    view = View(torch.Generator().manual_seed(config.seed), config.batch_size)
+    view = AugmentPipe(torch.Generator().manual_seed(config.seed), config.batch_size)
     watch = Watch(players, config)
 
     def noise(count: int = config.batch_size) -> torch.Tensor:
@@ -179,7 +179,7 @@ def play(
 
     for step in range(config.total_steps):
         images_seen = (step + 1) * config.batch_size
-        players.set_pace(config.learning_rate_factor(images_seen))
+        players.set_lr_factor(config.learning_rate_factor(images_seen))
         for _ in range(config.discriminator_steps):
             reals, fakes = ring(config.batch_size, chance), players.fakes(noise())
             penalise = step % config.penalty_interval == 0
@@ -203,8 +203,8 @@ class Watch:
         chance = torch.Generator().manual_seed(1000 + config.seed)
         self.players, self.config, self.monitors = players, config, Monitors(config.batch_size)
         self.changes = {
-            "change/generator": Change(players.generator),
-            "change/discriminator": Change(players.discriminator),
+            "change/generator": WeightChange(players.generator),
+            "change/discriminator": WeightChange(players.discriminator),
         }
         self.z = torch.randn(2, self.PAIRS, LATENT, generator=chance)
         self.apart = pair_distance(ring(self.PAIRS, chance), ring(self.PAIRS, chance))

@@ -26,7 +26,7 @@ import torch
 from torch.nn import functional
 
 from gan_hub.models import stylegan2
-from gan_hub.training.measures import hardware
+from gan_hub.training.diagnostics import hardware
 
 
 def per_sample(x, weight, styles, demodulate=True, double=None):

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan_hub.hub.zoo import list_models
 from gan_hub.images import save_png
+from gan_hub.model_folder.segmentations import colorize
 from gan_hub.pipeline import GANPipeline
-from gan_hub.segmentations import as_pictures
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "zoo.png"
 TILE, GAP, COUNT = 64, 4, 8  # pixels; pixels; tiles in a row
@@ -23,7 +23,7 @@ def row(pipe: GANPipeline) -> list[Image.Image]:
     """The eight pictures of one model, in their own size."""
     if pipe.segmentations is not None:
         out = pipe(seeds=range(COUNT // 2))
-        return [picture for pair in zip(as_pictures(out.segmentations), out.images) for picture in pair]
+        return [picture for pair in zip(colorize(out.segmentations), out.images) for picture in pair]
     labels = [seed % len(pipe.label_names) for seed in range(COUNT)] if pipe.label_names else None
     return pipe(seeds=range(COUNT), labels=labels).images
 

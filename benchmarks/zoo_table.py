@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan_hub.atomic import write_text
-from gan_hub.hub.cards import SCORES_NAME, written
-from gan_hub.hub.places import bundled
+from gan_hub.hub.cards import SCORES_NAME, format_number
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.hub.zoo import JUDGE_NAME, ModelInfo, list_models
 from gan_hub.images import height_width
-from gan_hub.loading import read_json
+from gan_hub.model_folder.strict import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTROLS = ROOT / "benchmarks" / "controls"
@@ -262,17 +262,17 @@ def goals(prefix: str) -> str:
     rows = ["| model | goal | measured | met |", "|---|---|---|---|"]
     for name, purpose in PLAN.items():
         for first, goal in enumerate(purpose.goals):
-            shown = "" if first else f"[`{name}`](#{name})" if name in bundled() else f"`{name}`"
+            shown = "" if first else f"[`{name}`](#{name})" if name in bundled_models() else f"`{name}`"
             rows.append(f"| {shown} | {goal.said} | {' | '.join(reached(name, goal))} |")
     sections = [_words(model, prefix) for model in list_models() if model.name in PLAN]
-    absent = [f"`{name}` ({purpose.absent})" for name, purpose in PLAN.items() if name not in bundled()]
+    absent = [f"`{name}` ({purpose.absent})" for name, purpose in PLAN.items() if name not in bundled_models()]
     told = [f"Planned, and not in the zoo: {', '.join(absent)}."] if absent else []
     return "\n\n".join(["\n".join(rows), *told, *sections, _controls()])
 
 
 def reached(name: str, goal: Goal) -> tuple[str, str]:
     """(what was measured, whether that meets the goal), in words for the table."""
-    if name not in bundled():
+    if name not in bundled_models():
         return "not in the zoo yet", "–"
     scores = read_scores(name)["scores"]
     others = read_scores(goal.against)["scores"] if goal.against else {}
@@ -292,7 +292,7 @@ def missed(name: str) -> list[Goal]:
 
 def read_scores(name: str) -> dict:
     """scores.json of a bundled model, or of a control; without scores where a run had no extractor, or there is none yet."""
-    path = bundled()[name] / SCORES_NAME if name in bundled() else CONTROLS / f"{name}.json"
+    path = bundled_models()[name] / SCORES_NAME if name in bundled_models() else CONTROLS / f"{name}.json"
     return read_json(path) if path.is_file() else {"scores": {}}
 
 
@@ -343,7 +343,7 @@ def _value(name: str, value: float) -> str:
     """Shares in per cent, large distances in whole numbers, others as cards have them."""
     if name.startswith(("label accuracy", "class histogram", "attribute")):
         return f"{100 * value:.1f} %"
-    return f"{value:.0f}" if value >= 100 else written(value)
+    return f"{value:.0f}" if value >= 100 else format_number(value)
 
 
 def _words(model: ModelInfo, prefix: str) -> str:
@@ -351,7 +351,7 @@ def _words(model: ModelInfo, prefix: str) -> str:
     name = model.name
     told = f"For: {PLAN[name].what_for}. Network: {model.architecture}, {model.megabytes:.1f} MB in fp32. Draws: {_draws(model)}."
     if model.auc is not None:
-        error = read_json(bundled()[name] / JUDGE_NAME)["error"]
+        error = read_json(bundled_models()[name] / JUDGE_NAME)["error"]
         told += f" Judge: held-out AUC {model.auc:.3f}, its probabilities off by {100 * error:.1f} percentage points."
     lines = [told]
     lines += [f"**Missed:** {goal.said}. {goal.why}" for goal in missed(name)]

@@ -2,12 +2,15 @@
 
 from importlib import import_module
 
+from gan_hub import _moved
+
 __version__ = "0.1.0"
+_moved.install()
 
 _HOMES = {
     "GANPipeline": "gan_hub.pipeline",
     "GANOutput": "gan_hub.pipeline",
-    "LoadError": "gan_hub.loading",
+    "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
 }
 

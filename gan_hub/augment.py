@@ -286,7 +286,7 @@ def flip_horizontally(images: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     return torch.where(u.view(-1, 1, 1, 1) < 0.5, images.flip(3), images)
 
 
-class View:
+class AugmentPipe:
     """What the discriminator is shown of a batch: augmented, with instance noise; the same for reals and fakes.
 
     The numbers are drawn from `generator` on the CPU for all `total` images of the global batch, of which this process

@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if given.debug:
             raise
-        from gan_hub.loading import LoadError
+        from gan_hub.model_folder.strict import LoadError
 
         if isinstance(error, ValueError) and not isinstance(error, LoadError):
             return _failed(given, str(error), 2)
@@ -373,7 +373,7 @@ def list_(given: argparse.Namespace) -> None:
 
 def _row(model) -> tuple[str, ...]:
     """A bundled model in the columns of `list`: MB are of float32 weights, AUC is its discriminator's against it."""
-    from gan_hub.hub.cards import written
+    from gan_hub.hub.cards import format_number
     from gan_hub.images import height_width
 
     height, width = height_width(model.resolution)
@@ -384,18 +384,18 @@ def _row(model) -> tuple[str, ...]:
         model.dataset,
         f"{width} × {height} {'grey' if model.channels < 3 else 'RGB'}",
         f"{model.megabytes:.1f}",
-        "–" if model.score is None else f"{model.score[0]} {written(model.score[1])}",
+        "–" if model.score is None else f"{model.score[0]} {format_number(model.score[1])}",
         "–" if model.auc is None else f"{model.auc:.3f}",
     )
 
 
 def info(given: argparse.Namespace) -> None:
-    from gan_hub.hub.places import bundled
+    from gan_hub.hub.resolve import bundled_models
     from gan_hub.hub.zoo import describe
     from gan_hub.images import height_width
 
     pipe = _load(given.model)
-    config = pipe.bare_generator.config
+    config = pipe.unwrapped_generator.config
     height, width = height_width(config["resolution"])
     print(f"{given.model}: images of {width} × {height} × {config['channels']} from {config['latent_size']} numbers")
     for name, player in (("generator", pipe.generator), ("discriminator", pipe.discriminator)):
@@ -408,8 +408,8 @@ def info(given: argparse.Namespace) -> None:
     judge = pipe.calibration
     if judge is not None:
         print(f"judge: held-out AUC {judge.auc:.3f}, calibration error {judge.error:.3f}, {judge.images:,} images")
-    if given.model in bundled():  # nobody vouches for the card of another
-        known = describe(given.model, bundled()[given.model])
+    if given.model in bundled_models():  # nobody vouches for the card of another
+        known = describe(given.model, bundled_models()[given.model])
         told = ", ".join(f"{name} {value:g}" for name, value in known.scores.items())
         print(f"scores against {known.dataset}, as its card states them: {told}")
     print(f"files: {pipe.name_or_path}")
@@ -452,9 +452,9 @@ def interpolate(given: argparse.Namespace) -> None:
 
 
 def concepts(given: argparse.Namespace) -> None:
-    from gan_hub.concepts import put
+    from gan_hub.concepts_discovery.discover import concept_grid
     from gan_hub.images import save_png
-    from gan_hub.metrics.directions import look
+    from gan_hub.model_folder.concepts import put
 
     pipe = _load(given.model)
     if given.picture is not None:
@@ -472,7 +472,7 @@ def concepts(given: argparse.Namespace) -> None:
     shown = list(pipe.concepts.values())
     print("\n".join(_told(concept) for concept in shown) or f"{given.model} has no concepts; --find finds some.")
     if given.picture is not None and shown:
-        sheet = look(pipe, shown, PICTURED_SEEDS, PICTURED_STRENGTHS, given.scale)
+        sheet = concept_grid(pipe, shown, PICTURED_SEEDS, PICTURED_STRENGTHS, given.scale)
         with atomic_file(given.picture) as scratch:
             save_png(sheet, scratch, model=given.model, concepts=", ".join(pipe.concepts), seeds="0-3")
         print(f"{given.picture}: four rows a concept, in this order; strengths from -2 to 2 by halves")
@@ -482,7 +482,7 @@ def concepts(given: argparse.Namespace) -> None:
 
 def _folder_of_concepts(given: argparse.Namespace, pipe) -> Path:
     """The folder to be written: --out, or MODEL where it is a folder. Raises ValueError for that of another model."""
-    from gan_hub.loading import Manifest
+    from gan_hub.model_folder.strict import Manifest
 
     if given.out is None and not os.path.isdir(given.model):
         raise ValueError(f"{given.model} is no folder that could be changed; give --out FOLDER.")
@@ -499,18 +499,18 @@ def _folder_of_concepts(given: argparse.Namespace, pipe) -> Path:
 
 def _found(given: argparse.Namespace, pipe) -> list:
     """The concepts that --find asks for."""
-    from gan_hub.metrics import directions
+    from gan_hub.concepts_discovery import discover
 
-    unknown = [how for how in given.find if how not in (*directions.MEASURES, "pca", "sefa")]
+    unknown = [how for how in given.find if how not in (*discover.MEASURES, "pca", "sefa")]
     if unknown:
-        raise ValueError(f"--find {unknown[0]} is not known; choose among {', '.join(directions.MEASURES)}, pca, sefa.")
+        raise ValueError(f"--find {unknown[0]} is not known; choose among {', '.join(discover.MEASURES)}, pca, sefa.")
     found = []
     for how in given.find:
         print(f"{how} …", file=sys.stderr)
         if how in ("pca", "sefa"):
-            found += directions.by_components(pipe, how, given.count, given.seeds, given.held_out)
+            found += discover.by_components(pipe, how, given.count, given.seeds, given.held_out)
         else:
-            found.append(directions.by_measure(pipe, how, given.seeds, given.held_out))
+            found.append(discover.by_measure(pipe, how, given.seeds, given.held_out))
     return found
 
 
@@ -539,10 +539,10 @@ def _told(concept) -> str:
 def evaluate(given: argparse.Namespace) -> None:
     from gan_hub.hub.cards import CARD_NAME, Scored, scored_card, update_card
     from gan_hub.hub.lint import lint
-    from gan_hub.hub.places import resolve
-    from gan_hub.metrics.copies import COUNT
+    from gan_hub.hub.resolve import resolve
+    from gan_hub.metrics.distributed import ProcessGroup
     from gan_hub.metrics.evaluation import evaluate as score
-    from gan_hub.metrics.team import Team
+    from gan_hub.metrics.memorization import COUNT
 
     renamed = {"extractor_weights": "weights", "num": "num_images", "bootstrap": "replicates"}
     own = ("command", "debug", "model", "data", "no_cache", "out", "card")
@@ -555,7 +555,7 @@ def evaluate(given: argparse.Namespace) -> None:
     found = score(
         given.model, given.data, keep=not given.no_cache, together=True, progress=True, at_risk=at_risk, **options
     )
-    if not Team(together=True).first:
+    if not ProcessGroup(together=True).first:
         return
     print(f"{given.model} against {given.data}\n{_table(found)}")
     if given.out is not None:
@@ -590,10 +590,10 @@ def _as_trained(given: argparse.Namespace) -> dict[str, object]:
 
     Only then can held-out images be told from those that were trained on, once the run is over.
     """
-    from gan_hub.data import NoSuchSplit, load_images
-    from gan_hub.hub.places import bundled
+    from gan_hub.data import NoSuchSplitError, load_images
+    from gan_hub.hub.resolve import bundled_models
 
-    folder = bundled().get(given.model) or Path(given.model)
+    folder = bundled_models().get(given.model) or Path(given.model)
     config = _recipe(folder)
     if (
         config is None
@@ -605,7 +605,7 @@ def _as_trained(given: argparse.Namespace) -> dict[str, object]:
     try:
         load_images(given.data, config.resolution, config.channels, "test", limit=1)
         return {}
-    except NoSuchSplit:
+    except NoSuchSplitError:
         from gan_hub.training.batches import load_data
 
     shipped = str(folder) if (folder / "real_samples.json").is_file() else ""
@@ -640,14 +640,14 @@ def _sections(given: argparse.Namespace, folder: Path, found) -> dict[str, str]:
 
 def _table(found) -> str:
     """A report for a terminal: a line a score, then what it was measured with."""
-    from gan_hub.hub.cards import in_words
+    from gan_hub.hub.cards import format_provenance
 
     width = max(map(len, (*found.scores, *found.scales)))
     between = {name: "  ({:.4g} to {:.4g})".format(*ends) for name, ends in found.intervals.items()}
     lines = [
         f"{name:{width}}  {value:.4g}{between.get(name, '')}" for name, value in (found.scores | found.scales).items()
     ]
-    return "\n".join([*lines, in_words(found.provenance)])
+    return "\n".join([*lines, format_provenance(found.provenance)])
 
 
 def _again(given: argparse.Namespace, folder: Path) -> str:
@@ -683,7 +683,7 @@ def compare(given: argparse.Namespace) -> None:
 
 def export(given: argparse.Namespace) -> None:
     """`gan-hub export`."""
-    from gan_hub.training.from_checkpoint import export_run
+    from gan_hub.training.export_checkpoint import export_run
 
     print(f"wrote {export_run(given.run, given.out, given.checkpoint, given.data, scores=not given.no_scores)}")
 
@@ -743,7 +743,7 @@ def _check_size(pipe, images: int, scale: int) -> None:
     """Raises ValueError for an output that would not lie in memory."""
     from gan_hub.images import height_width
 
-    height, width = (scale * side for side in height_width(pipe.bare_generator.config["resolution"]))
+    height, width = (scale * side for side in height_width(pipe.unwrapped_generator.config["resolution"]))
     if images * height * width > MOST_PIXELS:
         raise ValueError(
             f"{images:,} images of {width} × {height} pixels are {images * height * width / 1e6:,.0f} million pixels in one "
@@ -762,11 +762,11 @@ def _open(path: Path):
     """A picture, whole and in RGB; raises OSError or ValueError naming the file."""
     from PIL import Image
 
-    from gan_hub.images import normalise_pil
+    from gan_hub.images import normalize_pil
 
     try:
         with Image.open(path) as image:
-            return normalise_pil(image, 3)
+            return normalize_pil(image, 3)
     except (ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: {error}") from error
     except (OSError, SyntaxError) as error:  # SyntaxError is what Pillow raises for some damaged PNGs

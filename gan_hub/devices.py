@@ -2,7 +2,7 @@
 
 import torch
 
-from gan_hub.loading import shown
+from gan_hub.messages import short_repr
 
 KINDS = ("cuda", "mps", "xpu")  # what GPUs are called: of NVIDIA and AMD, of Apple, of Intel
 
@@ -22,9 +22,9 @@ def find_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
     except (RuntimeError, TypeError):
         raise ValueError(
-            f"device {shown(name)} is not known; choose {' or '.join(here)}. GPUs are called {', '.join(KINDS)}."
+            f"device {short_repr(name)} is not known; choose {' or '.join(here)}. GPUs are called {', '.join(KINDS)}."
         ) from None
     if str(device) not in here and str(device) != "cpu:0":
         built = " This torch was built without CUDA." if device.type == "cuda" and torch.version.cuda is None else ""
-        raise ValueError(f"device {shown(str(device))} is not on this machine; choose {' or '.join(here)}.{built}")
+        raise ValueError(f"device {short_repr(str(device))} is not on this machine; choose {' or '.join(here)}.{built}")
     return device

@@ -17,7 +17,7 @@ MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to
 BAND_PIXELS = 4_000_000  # of a large picture, converted at a time: its intermediate forms have up to 8 bytes a channel
 
 
-class TooManyPixels(ValueError):
+class TooManyPixelsError(ValueError):
     """A picture above MAX_PIXELS, refused before it is decoded."""
 
 
@@ -54,7 +54,7 @@ def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:
     return [Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in array]
 
 
-def normalise_pil(image: Image.Image, channels: int) -> Image.Image:
+def normalize_pil(image: Image.Image, channels: int) -> Image.Image:
     """Any PIL image as 8 bits a channel, in the mode of its `channels`, upright.
 
     The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; grey pictures of 16 bits
@@ -80,7 +80,7 @@ def _check_pixels(image: Image.Image) -> None:
     if not image.width or not image.height:
         raise ValueError(f"{image.width} × {image.height} pixels; a picture has at least one.")
     if image.width * image.height > MAX_PIXELS:
-        raise TooManyPixels(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
+        raise TooManyPixelsError(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS:,} are allowed.")
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
@@ -134,7 +134,7 @@ def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) 
     before it resamples, and divides again): what colour a transparent pixel has, mostly black, is not seen next to it.
     """
     height, width = height_width(resolution)
-    image = normalise_pil(image, channels)
+    image = normalize_pil(image, channels)
     if image.size == (width, height):
         return image
     return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)

@@ -26,25 +26,25 @@ def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
         raise ValueError(f"more than {most:,} seeds are not allowed at a time.")
     checked = []
     for seed in seeds:
-        value = whole(seed)
+        value = as_int(seed)
         if value is None or not 0 <= value <= MAX_SEED:
             raise ValueError(f"seed {seed!r} is not allowed; seeds are whole numbers from 0 to {MAX_SEED}.")
         checked.append(value)
     return checked
 
 
-def spell(numbers: Sequence[int]) -> str:
+def format_seeds(numbers: Sequence[int]) -> str:
     """[0, 1, 2, 3, 14] → "0-3, 14": a list of seeds in words."""
     runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
+    for as_float in numbers:
+        if runs and as_float == runs[-1][-1] + 1:
+            runs[-1].append(as_float)
         else:
-            runs.append([number])
+            runs.append([as_float])
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
-def whole(value: object) -> int | None:
+def as_int(value: object) -> int | None:
     """A Python, numpy or torch whole number as an int; None for anything else, bools and 3.0 included."""
     if isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) is torch.bool:
         return None
@@ -54,9 +54,9 @@ def whole(value: object) -> int | None:
         return None
 
 
-def number(value: object) -> float | None:
+def as_float(value: object) -> float | None:
     """A Python, numpy or 0-d torch real number as a float; None for anything else, bools included."""
-    if whole(value) is not None:
+    if as_int(value) is not None:
         return float(value)
     item = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0 else value
     return item if isinstance(item, float) else None
@@ -130,7 +130,7 @@ def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> to
     """
     if keyframes.ndim != 2 or len(keyframes) < 2:
         raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
-    count = whole(frames)
+    count = as_int(frames)
     if count is None or count < 2:
         raise ValueError(f"frames={frames!r} is not allowed; a walk has a whole number of frames, at least 2.")
     if mode not in INTERPOLATIONS:
@@ -177,7 +177,7 @@ def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0)
 
 def check_psi(psi: float) -> float:
     """`psi` as a float; raises ValueError where it is no number from 0 to 1."""
-    value = number(psi)
+    value = as_float(psi)
     if value is None or not 0 <= value <= 1:
         raise ValueError(f"truncation {psi!r} is not allowed; it is a number from 0 (the mean) to 1 (none).")
     return value
@@ -193,6 +193,6 @@ def mix_styles(first: torch.Tensor, second: torch.Tensor, crossover: int) -> tor
         raise ValueError(
             f"styles of shape {tuple(first.shape)} and {tuple(second.shape)} cannot be mixed; give (N, L, W)."
         )
-    if whole(crossover) is None or not 0 <= crossover <= first.shape[1]:
+    if as_int(crossover) is None or not 0 <= crossover <= first.shape[1]:
         raise ValueError(f"crossover={crossover!r} is not allowed; it is a whole number from 0 to {first.shape[1]}.")
     return torch.cat([first[:, :crossover], second[:, crossover:]], 1)

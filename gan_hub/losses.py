@@ -226,7 +226,7 @@ MATCHING: dict[str, Callable[..., torch.Tensor]] = {"mmd": moment_matching_gener
 # ----------------------------------------------------------------------------------------------------- penalties
 
 
-def between(reals: torch.Tensor, fakes: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+def interpolate_real_fake(reals: torch.Tensor, fakes: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     """u · reals + (1 − u) · fakes, each (N, ...), with u (N, 1) uniform in [0, 1): leaves that ask for a gradient.
 
     Where `wgan_gp_penalty` looks: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1, line 6.
@@ -235,7 +235,7 @@ def between(reals: torch.Tensor, fakes: torch.Tensor, u: torch.Tensor) -> torch.
     return (share * reals + (1 - share) * fakes).detach().requires_grad_()
 
 
-def around(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+def dragan_points(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     """Reals (N, ...) plus a share of noise each: leaves that ask for a gradient, where `dragan_penalty` looks.
 
     u (N, 1 + numbers in an image), uniform in [0, 1): column 0 is the share alpha, the rest the noise δ of

@@ -24,15 +24,16 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
 from torch import nn
 
-from gan_hub import concepts as directions
 from gan_hub import latents as latent_space
-from gan_hub import real_samples
-from gan_hub import segmentations as semantic_maps
 from gan_hub.atomic import move_files, scratch_folder
-from gan_hub.concepts import Concept
-from gan_hub.hub.places import read_from
+from gan_hub.hub.resolve import load_from
 from gan_hub.images import fit_pil, from_uint8, height_width, to_pil, to_uint8
-from gan_hub.loading import (
+from gan_hub.messages import short_repr
+from gan_hub.model_folder import concepts as directions
+from gan_hub.model_folder import real_samples
+from gan_hub.model_folder import segmentations as semantic_maps
+from gan_hub.model_folder.concepts import Concept
+from gan_hub.model_folder.strict import (
     MANIFEST_NAME,
     VARIANT_DTYPES,
     WEIGHTS_NAME,
@@ -40,12 +41,11 @@ from gan_hub.loading import (
     Manifest,
     read_bytes,
     read_json,
-    shown,
-    what_cannot_be_loaded_is_not_saved,
+    refuse_unloadable,
     write_json,
 )
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
-from gan_hub.models.abilities import Semantic, StyleBased
+from gan_hub.models.mixins import SegmentationConditional, StyleBased
 from gan_hub.models.modeling import DTYPES, as_dtype, evaluating, precision, unwrapped
 
 COMPONENTS = ("generator", "discriminator")
@@ -113,13 +113,15 @@ class Calibration:
         content = read_json(path)
         names = [spec.name for spec in dataclasses.fields(cls)]
         for name in sorted(set(content) ^ set(names)):
-            raise LoadError(f"{path}: key {shown(name)} is {'missing' if name in names else 'unknown'}.")
+            raise LoadError(f"{path}: key {short_repr(name)} is {'missing' if name in names else 'unknown'}.")
         for name, value in content.items():
             low, high = cls.LIMITS[name]
             whole = name == "images"
             if type(value) not in ((int,) if whole else (int, float)) or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
-                raise LoadError(f"{path}: {name} has the value {shown(value)}; allowed: {kind} from {low} to {high}.")
+                raise LoadError(
+                    f"{path}: {name} has the value {short_repr(value)}; allowed: {kind} from {low} to {high}."
+                )
         return cls(**content)
 
 
@@ -141,45 +143,45 @@ class GANPipeline(DiffusionPipeline):
         """`label_names` has one name a class. A model that draws from maps of semantic classes brings examples of them,
         `segmentations`, whole numbers (M, H, W), M from 1 to 64; `semantic_names` has one name a semantic class (never
         `label_names`, which are classes of whole images). `concepts` are named directions of the latents, by which
-        images can be changed (`gan_hub.concepts`). Raises ValueError where the parts do not fit each other.
+        images can be changed (`gan_hub.model_folder.concepts`). Raises ValueError where the parts do not fit each other.
         """
         super().__init__()
         for name, network in (("generator", generator), ("discriminator", discriminator)):
             _check_role(name, network)
         self.register_modules(generator=generator, discriminator=discriminator)
-        generator, discriminator = self.bare_generator, self.bare_discriminator
+        generator, discriminator = self.unwrapped_generator, self.unwrapped_discriminator
         classes = generator.config["num_classes"]
         if label_names is None and classes:
             label_names = [str(index) for index in range(classes)]
         if (classes or label_names) and not _are_label_names(label_names, classes):
-            raise ValueError(f"label_names is {shown(label_names)}; allowed: {_label_rule(classes)}.")
+            raise ValueError(f"label_names is {short_repr(label_names)}; allowed: {_label_rule(classes)}.")
         for key in ("resolution", "channels", "num_classes", "semantic_classes"):
             ours, theirs = (player and player.config.get(key) for player in (generator, discriminator))
             if discriminator is not None and ours != theirs:
                 raise ValueError(f"{key} is {ours} in the generator, but {theirs} in the discriminator.")
         if calibration is not None and not isinstance(calibration, Calibration):
-            raise ValueError(f"calibration is {shown(calibration)}; allowed: a Calibration, or None.")
+            raise ValueError(f"calibration is {short_repr(calibration)}; allowed: a Calibration, or None.")
         self.label_names = list(label_names) if label_names else None
         self.calibration = calibration
         self._keep_maps(segmentations, semantic_names)
         self.concepts = directions.by_name(concepts, self._latent_sizes)
 
     def _keep_maps(self, segmentations, semantic_names: Sequence[str] | None) -> None:
-        config = self.bare_generator.config
+        config = self.unwrapped_generator.config
         classes = config.get("semantic_classes", 0)
         if segmentations is not None and not classes:
             raise ValueError("segmentations are given, but this model does not draw from maps.")
         if semantic_names is None and classes:
             semantic_names = [str(index) for index in range(classes)]
         if (classes or semantic_names) and not _are_label_names(semantic_names, classes):
-            raise ValueError(f"semantic_names is {shown(semantic_names)}; allowed: {_label_rule(classes)}.")
+            raise ValueError(f"semantic_names is {short_repr(semantic_names)}; allowed: {_label_rule(classes)}.")
         self.semantic_names = list(semantic_names) if semantic_names else None
         self.segmentations = None
         if segmentations is not None:
             self.segmentations = semantic_maps.as_examples(segmentations, config["resolution"], classes)
 
     @property
-    def bare_generator(self) -> GANModel:
+    def unwrapped_generator(self) -> GANModel:
         """The generator itself, where the pipeline holds it compiled or wrapped otherwise: its class, config and methods.
 
         Raises ValueError where something else was put in its place.
@@ -187,8 +189,8 @@ class GANPipeline(DiffusionPipeline):
         return self._bare("generator")
 
     @property
-    def bare_discriminator(self) -> GANModel | None:
-        """The discriminator itself, as `bare_generator`; None for a model without."""
+    def unwrapped_discriminator(self) -> GANModel | None:
+        """The discriminator itself, as `unwrapped_generator`; None for a model without."""
         return self._bare("discriminator")
 
     def _bare(self, name: str) -> GANModel | None:
@@ -200,7 +202,7 @@ class GANPipeline(DiffusionPipeline):
     @property
     def device(self) -> torch.device:
         """Where the generator is."""
-        return self.bare_generator.device
+        return self.unwrapped_generator.device
 
     def to(self, *args, **kwargs) -> "GANPipeline":
         """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
@@ -253,7 +255,7 @@ class GANPipeline(DiffusionPipeline):
         wanted = tuple(name for name in COMPONENTS if name not in components)
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         download |= {"variant": variant, "force_download": force_download}
-        return read_from(
+        return load_from(
             source,
             wanted,
             lambda folder: cls._read(folder, wanted, variant, arithmetic, dict(components)),
@@ -353,7 +355,7 @@ class GANPipeline(DiffusionPipeline):
 
     @staticmethod
     def _upload(folder: Path, repo_id: str, **kwargs) -> str:
-        from gan_hub.hub.publishing import upload
+        from gan_hub.hub.upload import upload
 
         return upload(folder, repo_id, **kwargs)
 
@@ -376,7 +378,7 @@ class GANPipeline(DiffusionPipeline):
         if self.concepts:
             directions.write(folder, directions.by_name(self.concepts, self._latent_sizes))
         Manifest.write(folder, [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()])
-        with what_cannot_be_loaded_is_not_saved(folder):
+        with refuse_unloadable(folder):
             loaded = GANPipeline.from_pretrained(folder, variant=variant)
         (folder / MANIFEST_NAME).unlink()
         if variant is None:
@@ -386,7 +388,7 @@ class GANPipeline(DiffusionPipeline):
             save_file({"seeds": seeds, "images": torch.from_numpy(out.images)}, folder / REFERENCE_NAME)
 
     def _summary(self) -> dict:
-        config = self.bare_generator.config
+        config = self.unwrapped_generator.config
         shape = {key: config[key] for key in ("resolution", "channels", "latent_size")}
         maps = {"semantic_names": self.semantic_names} if self.semantic_names else {}
         return {"_class_name": "GANPipeline", **shape, "label_names": self.label_names, **maps}
@@ -404,7 +406,7 @@ class GANPipeline(DiffusionPipeline):
         except LoadError:
             raise
         except Exception as error:  # the parser's errors, a missing tensor, seeds that are none
-            raise LoadError(f"{path}: damaged ({shown(str(error))}).") from error
+            raise LoadError(f"{path}: damaged ({short_repr(str(error))}).") from error
         if expected.shape != images.shape or not expected.size:
             raise LoadError(f"{path}: images of shape {expected.shape}, but this model makes {images.shape}.")
         worst = int(np.abs(images - expected).max())
@@ -416,12 +418,12 @@ class GANPipeline(DiffusionPipeline):
 
     @property
     def latent_size(self) -> int:
-        return self.bare_generator.config["latent_size"]
+        return self.unwrapped_generator.config["latent_size"]
 
     @property
     def _latent_sizes(self) -> dict[str, int]:
         """How long a latent is in each space that a concept of this model may be a direction of."""
-        generator = self.bare_generator
+        generator = self.unwrapped_generator
         styles = {"w": len(generator.w_avg)} if isinstance(generator, StyleBased) else {}
         return {"z": self.latent_size, **styles}
 
@@ -467,7 +469,7 @@ class GANPipeline(DiffusionPipeline):
         moves = directions.moves(directions.by_name(self.concepts, self._latent_sizes), concepts)
         moved = z + moves["z"] if "z" in moves else z
         psi = latent_space.check_psi(truncation)
-        styled = isinstance(self.bare_generator, StyleBased) and (psi != 1 or "w" in moves)
+        styled = isinstance(self.unwrapped_generator, StyleBased) and (psi != 1 or "w" in moves)
         truncated = moved if styled else latent_space.truncate(moved, psi)
 
         def draw(generator: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
@@ -488,7 +490,7 @@ class GANPipeline(DiffusionPipeline):
 
         Block by block, so that many images take little more memory than what is returned.
         """
-        config = self.bare_generator.config
+        config = self.unwrapped_generator.config
         (height, width), channels, count = height_width(config["resolution"]), config["channels"], len(latents)
         size = max(1, min(BLOCK, BLOCK_BYTES // (4 * height * width * channels)))
         blocks = _joined(self._drawn_batches(draw, latents, labels, batch_size), size)
@@ -507,7 +509,7 @@ class GANPipeline(DiffusionPipeline):
 
     def _drawn_batches(self, draw, latents, labels, batch_size: int | None) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
-        generator, bare = evaluating(self.generator), self.bare_generator
+        generator, bare = evaluating(self.generator), self.unwrapped_generator
         dtype = bare.dtype
         for batch, *rest in _batches(batch_size, latents, labels, bare.device):
             with precision(bare.device, force_fp32=True):
@@ -543,7 +545,7 @@ class GANPipeline(DiffusionPipeline):
         """
         _check_output_type(output_type)
         self._need_w()
-        generator = self.bare_generator
+        generator = self.unwrapped_generator
         wanted = (generator.rows, len(generator.w_avg))
         ws = _as_floats(w)
         if ws is None or ws.ndim != 3 or ws.shape[1:] != wanted or not torch.isfinite(ws).all():
@@ -552,7 +554,7 @@ class GANPipeline(DiffusionPipeline):
         return self._drawn(lambda network, ws: unwrapped(network).synthesize(ws), ws, None, batch_size, output_type)
 
     def _need_w(self) -> None:
-        generator = self.bare_generator
+        generator = self.unwrapped_generator
         if not isinstance(generator, StyleBased):
             raise ValueError(f"this model's generator ({type(generator).__name__}) has no w; its latents are z alone.")
 
@@ -562,10 +564,10 @@ class GANPipeline(DiffusionPipeline):
         if latents is not None:
             return None, self._own_latents(latents)
         if seeds is None:
-            count = 1 if num_images is None else latent_space.whole(num_images)
+            count = 1 if num_images is None else latent_space.as_int(num_images)
             if count is None or not 0 <= count <= MAX_IMAGES:
                 raise ValueError(
-                    f"num_images={shown(num_images)} is not allowed; it is a whole number from 0 to {MAX_IMAGES}."
+                    f"num_images={short_repr(num_images)} is not allowed; it is a whole number from 0 to {MAX_IMAGES}."
                 )
             if seed is None:
                 first = secrets.randbelow(latent_space.MAX_SEED - count)
@@ -593,12 +595,12 @@ class GANPipeline(DiffusionPipeline):
         """Class indices (N,), or None for an unconditional model."""
         if self.label_names is None:
             if labels is not None:
-                raise ValueError(f"labels={shown(labels)}: this model is unconditional and has no labels.")
+                raise ValueError(f"labels={short_repr(labels)}: this model is unconditional and has no labels.")
             return None
         if labels is None:
             given = (zlib.crc32(row.tobytes()) % len(self.label_names) for row in z.numpy())
             return torch.from_numpy(np.fromiter(given, np.int64, len(z)))
-        one = isinstance(labels, str) or not isinstance(labels, Iterable) or latent_space.whole(labels) is not None
+        one = isinstance(labels, str) or not isinstance(labels, Iterable) or latent_space.as_int(labels) is not None
         given = [labels] * len(z) if one else list(labels)
         if len(given) != len(z):
             raise ValueError(f"{len(given)} labels for {len(z)} images; give one for all, or one an image.")
@@ -607,11 +609,11 @@ class GANPipeline(DiffusionPipeline):
     def _label_index(self, label: str | int) -> int:
         if isinstance(label, str) and label in self.label_names:
             return self.label_names.index(label)
-        index = latent_space.whole(label)
+        index = latent_space.as_int(label)
         if index is None or not 0 <= index < len(self.label_names):
             names = ", ".join(self.label_names[:20])
             raise ValueError(
-                f"label {shown(label)} is not allowed; choose 0 to {len(self.label_names) - 1}, or one of {names}."
+                f"label {short_repr(label)} is not allowed; choose 0 to {len(self.label_names) - 1}, or one of {names}."
             )
         return index
 
@@ -620,9 +622,9 @@ class GANPipeline(DiffusionPipeline):
 
         Where no map is given, latents take one of the `examples`; images, of whose maps nothing is known, cannot.
         """
-        generator = self.bare_generator
+        generator = self.unwrapped_generator
         config = generator.config
-        if not isinstance(generator, Semantic):
+        if not isinstance(generator, SegmentationConditional):
             if segmentation is not None:
                 raise ValueError("segmentation is given, but this model does not draw from maps.")
             return None
@@ -638,7 +640,7 @@ class GANPipeline(DiffusionPipeline):
                 f"this model draws from maps and has no examples of them; give segmentation=, whole numbers ({height}, "
                 f"{width}) from 0 to {config['semantic_classes'] - 1}, or the pipeline its segmentations=."
             )
-        return semantic_maps.chosen(self.segmentations, images)
+        return semantic_maps.choose_examples(self.segmentations, images)
 
     # ----------------------------------------------------------------------------------------- judging
 
@@ -659,7 +661,7 @@ class GANPipeline(DiffusionPipeline):
             each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
             return torch.stack(each).amax(0)
         indices, maps = self._label_indices(labels, pixels), self._maps(segmentation, pixels, examples=False)
-        discriminator, bare = evaluating(self.discriminator), self.bare_discriminator
+        discriminator, bare = evaluating(self.discriminator), self.unwrapped_discriminator
         logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
         for batch, *rest in _batches(batch_size, pixels, indices if maps is None else maps, bare.device):
             with precision(bare.device, force_fp32=True):
@@ -702,7 +704,7 @@ class GANPipeline(DiffusionPipeline):
 
     def _pixels(self, images) -> torch.Tensor:
         """Images as `discriminate` takes them → float32 (N, C, H, W) in [-1, 1] on the CPU."""
-        config = self.bare_generator.config
+        config = self.unwrapped_generator.config
         (height, width), channels = height_width(config["resolution"]), config["channels"]
         if isinstance(images, Image.Image):
             images = [images]
@@ -730,9 +732,9 @@ def _batches(
     batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None, device: torch.device
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """(values, labels) in slices of `batch_size`, on the device; labels are left out where there are none."""
-    size = (1 if device.type == "cpu" else 64) if batch_size is None else latent_space.whole(batch_size)
+    size = (1 if device.type == "cpu" else 64) if batch_size is None else latent_space.as_int(batch_size)
     if size is None or size < 1:
-        raise ValueError(f"batch_size={shown(batch_size)} is not allowed; it is a whole number from 1.")
+        raise ValueError(f"batch_size={short_repr(batch_size)} is not allowed; it is a whole number from 1.")
     for start in range(0, len(values), size):
         rows = slice(start, start + size)
         # Cloned: kernels look at the strides, also of a batch of one, and another layout changes the last bit.
@@ -783,7 +785,9 @@ def _read_manifest(folder: Path) -> Manifest:
     manifest = Manifest(folder)
     for name in manifest.files:
         if not LISTED.fullmatch(name):
-            raise LoadError(f"{manifest.path}: it lists {shown(name)}, which this version of gan_hub does not know.")
+            raise LoadError(
+                f"{manifest.path}: it lists {short_repr(name)}, which this version of gan_hub does not know."
+            )
     return manifest
 
 
@@ -791,19 +795,21 @@ def _read_index(path: Path) -> dict[str, type[GANModel]]:
     """Component name → class, from model_index.json; the recorded module is ignored, the class name is the format."""
     index = read_json(path)
     if index.get("_class_name") != "GANPipeline":
-        raise LoadError(f"{path}: _class_name is {shown(index.get('_class_name'))}, but GANPipeline is to be loaded.")
+        raise LoadError(
+            f"{path}: _class_name is {short_repr(index.get('_class_name'))}, but GANPipeline is to be loaded."
+        )
     classes = {}
     for name, entry in index.items():
         if name.startswith("_"):
             continue
         if name not in COMPONENTS:
-            raise LoadError(f"{path}: component {shown(name)} is unknown; known: {', '.join(COMPONENTS)}.")
+            raise LoadError(f"{path}: component {short_repr(name)} is unknown; known: {', '.join(COMPONENTS)}.")
         if entry == [None, None]:
             continue
         role = {getattr(pair, name) for pair in ARCHITECTURES.values()}
         allowed = [known for known, cls in CLASSES.items() if cls in role]
         if not isinstance(entry, list) or len(entry) != 2 or entry[1] not in allowed:
-            raise LoadError(f"{path}: {name} is {shown(entry)}; allowed: [module, one of {', '.join(allowed)}].")
+            raise LoadError(f"{path}: {name} is {short_repr(entry)}; allowed: [module, one of {', '.join(allowed)}].")
         classes[name] = CLASSES[entry[1]]
     return classes
 
@@ -824,16 +830,18 @@ def _read_summary(path: Path, generator: GANModel) -> dict[str, list[str] | None
     summary = read_json(path)
     expected = {key: generator.config[key] for key in ("resolution", "channels", "latent_size")}
     counts = {"label_names": generator.config["num_classes"]}
-    if isinstance(generator, Semantic):
+    if isinstance(generator, SegmentationConditional):
         counts["semantic_names"] = generator.config["semantic_classes"]
     for name in summary:
         if name not in ("_class_name", *counts, *expected):
-            raise LoadError(f"{path}: config key {shown(name)} is unknown.")
+            raise LoadError(f"{path}: config key {short_repr(name)} is unknown.")
     for name, value in expected.items():
         if json.dumps(summary.get(name)) != json.dumps(value):  # as text, for 28.0 == 28 and True == 1 in Python
-            raise LoadError(f"{path}: {name} is {shown(summary.get(name))}, but the generator's config says {value}.")
+            raise LoadError(
+                f"{path}: {name} is {short_repr(summary.get(name))}, but the generator's config says {value}."
+            )
     for name, classes in counts.items():
         names = summary.get(name)
         if (classes or names is not None) and not _are_label_names(names, classes):
-            raise LoadError(f"{path}: {name} is {shown(names)}; allowed: {_label_rule(classes)}.")
+            raise LoadError(f"{path}: {name} is {short_repr(names)}; allowed: {_label_rule(classes)}.")
     return {name: summary.get(name) for name in counts}

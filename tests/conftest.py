@@ -18,7 +18,7 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from gan_hub.concepts import Concept, Effect  # noqa: E402
+from gan_hub.model_folder.concepts import Concept, Effect  # noqa: E402
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator  # noqa: E402
 from gan_hub.pipeline import Calibration, GANPipeline  # noqa: E402
 

@@ -10,7 +10,7 @@ from gan_hub.augment import (
     ADA_COLUMNS,
     ADA_TRANSFORMS,
     POLICIES,
-    View,
+    AugmentPipe,
     ada_augment,
     adjusted_p,
     diff_augment,
@@ -400,8 +400,8 @@ def test_flips_mirror_the_images_whose_number_is_below_a_half():
 # ---------------------------------------------------------------------------------------------- the view
 
 
-def view(rows: slice | None = None, seed: int = 5, **options) -> View:
-    return View(torch.Generator().manual_seed(seed), total=6, rows=rows, **options)
+def view(rows: slice | None = None, seed: int = 5, **options) -> AugmentPipe:
+    return AugmentPipe(torch.Generator().manual_seed(seed), total=6, rows=rows, **options)
 
 
 EVERY_VIEW = pytest.mark.parametrize(

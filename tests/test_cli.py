@@ -14,11 +14,12 @@ import torch
 from huggingface_hub import ModelCard, ModelCardData
 from PIL import Image
 
-from gan_hub import GANPipeline, cli, list_models, real_samples
-from gan_hub.hub import places
-from gan_hub.hub.cards import Scored, check_card, written
-from gan_hub.hub.places import bundled
+from gan_hub import GANPipeline, cli, list_models
+from gan_hub.hub import resolve
+from gan_hub.hub.cards import Scored, check_card, format_number
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import height_width
+from gan_hub.model_folder import real_samples
 from gan_hub.models import ARCHITECTURES
 from tests.models.test_registry import build_pair
 
@@ -59,7 +60,7 @@ def present(folder: Path) -> set[str]:
 @pytest.fixture
 def digits(tmp_path) -> Path:
     """The real digits that a bundled model ships, as an .npz beside it."""
-    found = real_samples.read(bundled()["dcgan-mnist"], 28, 1, 10)
+    found = real_samples.read(bundled_models()["dcgan-mnist"], 28, 1, 10)
     np.savez(tmp_path.parent / "digits.npz", images=found.images, labels=found.labels)
     return tmp_path.parent / "digits.npz"
 
@@ -78,7 +79,7 @@ def test_list_tells_each_bundled_model_with_its_score_in_columns(run):
         height, width = height_width(model.resolution)
         assert cells[0] == model.name and cells[1].startswith(model.architecture) and cells[2] == model.dataset
         assert cells[3].startswith(f"{width} × {height} ") and float(cells[4]) == round(model.megabytes, 1)
-        assert cells[5] == (f"{model.score[0]} {written(model.score[1])}" if model.score else "–")
+        assert cells[5] == (f"{model.score[0]} {format_number(model.score[1])}" if model.score else "–")
         assert cells[6] == f"{model.auc:.3f}"
     assert any("DCGAN, 10 classes" in line and "fashion-mnist" in line and "28 × 28 grey" in line for line in lines)
 
@@ -101,7 +102,7 @@ def made_zoo(tmp_path_factory, monkeypatch, tiny_pipeline) -> Path:
         ModelCard(f"---\n{ModelCardData(model_name=name, eval_results=results).to_yaml()}\n---\n# {name}\n").save(
             zoo / name / "README.md"
         )
-    monkeypatch.setattr(places, "ZOO", zoo)
+    monkeypatch.setattr(resolve, "ZOO", zoo)
     return zoo
 
 
@@ -205,7 +206,7 @@ def test_scores_that_need_more_images_say_how_many(run, digits, tmp_path):
 
 def test_a_card_that_cannot_take_scores_is_told_before_the_work(run, digits, tmp_path):
     folder = tmp_path / "my-gan"
-    shutil.copytree(bundled()["dcgan-mnist"], folder)
+    shutil.copytree(bundled_models()["dcgan-mnist"], folder)
     for content, said in (
         (None, "README.md: cannot be read"),
         (b"\xff\xfe no text", "README.md: it is no text in UTF-8"),
@@ -221,7 +222,7 @@ def test_a_card_that_cannot_take_scores_is_told_before_the_work(run, digits, tmp
 
 def test_evaluate_writes_the_scores_into_a_models_card(run, digits, tmp_path):
     folder = tmp_path / "my-gan"
-    shutil.copytree(bundled()["dcgan-mnist"], folder)
+    shutil.copytree(bundled_models()["dcgan-mnist"], folder)
     before = (folder / "README.md").read_text()
     code, out, err = run("evaluate", folder, "--data", digits, "--num", "30", *QUICKLY, "--card")
     assert (code, err) == (0, "") and f"{folder / 'README.md'}: its scores are these now" in out
@@ -229,19 +230,19 @@ def test_evaluate_writes_the_scores_into_a_models_card(run, digits, tmp_path):
     check_card(after)
     fd = scores["scores"]["FD-digits"]
     low, high = scores["intervals"]["FD-digits"]
-    assert f"| **FD-digits** | **{fd:.3f}** | {written(low)} to {high:.3f} |" in after
+    assert f"| **FD-digits** | **{fd:.3f}** | {format_number(low)} to {high:.3f} |" in after
     assert (
         "command" not in scores and "one command" not in after.split("## The discriminator")[0]
     )  # nobody has that file
     results = ModelCard(after).data.eval_results
     assert {(result.dataset_name, result.dataset_type) for result in results} == {("digits.npz", "digits.npz")}
     stated = {result.metric_name: result.metric_value for result in results}
-    assert stated == {name: float(written(value)) for name, value in scores["scores"].items()}
+    assert stated == {name: float(format_number(value)) for name, value in scores["scores"].items()}
     rest = [
         re.sub(r"(?s)## (Scores|Memorisation|What it must not).*?((?=\n## )|\Z)|^---.*?---\n", "", text).split()
         for text in (before, after)
     ]
-    assert rest[0] == rest[1] and present(folder) == present(bundled()["dcgan-mnist"])
+    assert rest[0] == rest[1] and present(folder) == present(bundled_models()["dcgan-mnist"])
     code, out, err = run("evaluate", "absent-model", "--data", digits, *QUICKLY, "--card")
     assert code == 1 and len(err.splitlines()) == 1
 
@@ -260,7 +261,7 @@ def test_the_command_in_a_card_is_one_that_a_shell_understands():
         "4294967295",
     ]
     given = cli.parser().parse_args(asked)
-    assert cli._again(given, bundled()["dcgan-mnist"]) == (
+    assert cli._again(given, bundled_models()["dcgan-mnist"]) == (
         "gan-hub evaluate dcgan-mnist --data mnist --metrics fd,kid --num 20 --seed 4294967295"
     )
 
@@ -269,7 +270,7 @@ def test_the_command_in_a_card_names_an_extractors_file_in_words_and_never_by_it
     (tmp_path / "net.safetensors").touch()
     own = ["--extractor", "mobilenet-v2", "--extractor-weights", str(tmp_path / "net.safetensors")]
     given = cli.parser().parse_args(["evaluate", "dcgan-mnist", "--data", "mnist", *own])
-    assert cli._again(given, bundled()["dcgan-mnist"]) == (
+    assert cli._again(given, bundled_models()["dcgan-mnist"]) == (
         "gan-hub evaluate dcgan-mnist --data mnist --extractor mobilenet-v2 --extractor-weights your-mobilenet-v2.safetensors"
     )
 

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from gan_hub import GANPipeline, cli
+from gan_hub.concepts_discovery.image_statistics import MEASURES
 from gan_hub.losses import ADVERSARIAL
-from gan_hub.metrics.appearance import MEASURES
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor
-from gan_hub.metrics.scores import SCORES
+from gan_hub.metrics.registry import SCORES
 from gan_hub.models import ARCHITECTURES, CLASSES
-from gan_hub.models.fields import rules
+from gan_hub.models.config_schema import rules
 from gan_hub.training.config import FIELDS, TrainConfig, read_recipe
 
 ROOT = Path(__file__).parents[1]

@@ -9,12 +9,12 @@ from PIL import Image
 
 from gan_hub.images import (
     MAX_PIXELS,
-    TooManyPixels,
+    TooManyPixelsError,
     fit_pil,
     from_uint8,
     grid,
     height_width,
-    normalise_pil,
+    normalize_pil,
     save_animation,
     save_png,
     to_pil,
@@ -99,9 +99,9 @@ def test_sixteen_bits_are_scaled_and_not_saturated():
     for kind in ("PNG", "TIFF"):
         image = reopened(Image.fromarray(ramp), kind)
         assert image.mode.startswith("I")
-        assert np.array_equal(np.asarray(normalise_pil(image, 1)).ravel(), np.arange(256))
+        assert np.array_equal(np.asarray(normalize_pil(image, 1)).ravel(), np.arange(256))
     dark = reopened(Image.fromarray(ramp // 257), "PNG")  # sixteen bits that use eight: nearly black, and stays so
-    assert np.asarray(normalise_pil(dark, 1)).max() == 1
+    assert np.asarray(normalize_pil(dark, 1)).max() == 1
 
 
 def test_float_pictures_are_scaled_from_the_range_they_are_in():
@@ -109,19 +109,19 @@ def test_float_pictures_are_scaled_from_the_range_they_are_in():
     for peak in (1.0, 255.0, 65535.0):
         image = reopened(Image.fromarray(ramp * peak), "TIFF")
         assert image.mode == "F"
-        assert np.array_equal(np.asarray(normalise_pil(image, 1)).ravel(), np.arange(256)), peak
+        assert np.array_equal(np.asarray(normalize_pil(image, 1)).ravel(), np.arange(256)), peak
     odd = np.array([[np.nan, -5.0], [np.inf, 0.5]], dtype=np.float32)
-    assert normalise_pil(Image.fromarray(odd), 1).size == (2, 2)
+    assert normalize_pil(Image.fromarray(odd), 1).size == (2, 2)
 
 
 def test_transparency_is_laid_on_white():
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[0, 0] = (200, 100, 50, 255)
     pixels[0, 1] = (0, 0, 0, 128)
-    rgb = np.asarray(normalise_pil(reopened(Image.fromarray(pixels), "PNG"), 3))
+    rgb = np.asarray(normalize_pil(reopened(Image.fromarray(pixels), "PNG"), 3))
     assert rgb[0, 0].tolist() == [200, 100, 50] and rgb[1, 1].tolist() == [255, 255, 255]
     assert rgb[0, 1].tolist() == [127, 127, 127]
-    grey = normalise_pil(Image.fromarray(noise(2, 2, 2), "LA"), 1)
+    grey = normalize_pil(Image.fromarray(noise(2, 2, 2), "LA"), 1)
     assert grey.mode == "L"
 
 
@@ -129,7 +129,7 @@ def test_a_transparent_palette_entry_is_white_and_an_opaque_one_its_colour():
     image = Image.new("P", (2, 1))
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.putdata([0, 1])
-    rgb = np.asarray(normalise_pil(reopened(image, "PNG", transparency=1), 3))
+    rgb = np.asarray(normalize_pil(reopened(image, "PNG", transparency=1), 3))
     assert rgb[0].tolist() == [[255, 0, 0], [255, 255, 255]]
 
 
@@ -139,14 +139,14 @@ def test_the_rotation_that_a_camera_noted_is_applied():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
     image = reopened(Image.fromarray(pixels), "PNG", exif=exif)
-    upright = np.asarray(normalise_pil(image, 1))
+    upright = np.asarray(normalize_pil(image, 1))
     assert upright.shape == (3, 2) and upright[0, 1] == 255 and upright.sum() == 255
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F"])
 @pytest.mark.parametrize("channels", MODE_OF)
 def test_every_mode_of_pillow_becomes_eight_bits_a_channel(mode, channels):
-    image = normalise_pil(Image.new(mode, (4, 3)), channels)
+    image = normalize_pil(Image.new(mode, (4, 3)), channels)
     assert (image.mode, image.size) == (MODE_OF[channels], (4, 3))
     if channels in (2, 4):
         assert image.getpixel((0, 0))[-1] == (0 if mode in ("LA", "PA", "RGBA") else 255)
@@ -155,16 +155,16 @@ def test_every_mode_of_pillow_becomes_eight_bits_a_channel(mode, channels):
 def test_transparency_is_kept_where_there_is_a_channel_for_it():
     pixels = noise(6, 8, 4)
     for image in (Image.fromarray(pixels), reopened(Image.fromarray(pixels), "PNG")):
-        assert np.array_equal(np.asarray(normalise_pil(image, 4)), pixels)
+        assert np.array_equal(np.asarray(normalize_pil(image, 4)), pixels)
     grey = noise(6, 8, 2)
-    assert np.array_equal(np.asarray(normalise_pil(Image.fromarray(grey), 2)), grey)
-    assert np.array_equal(np.asarray(normalise_pil(Image.fromarray(pixels), 2))[..., 1], pixels[..., 3])
-    opaque = np.asarray(normalise_pil(Image.fromarray(pixels[..., :3]), 4))
+    assert np.array_equal(np.asarray(normalize_pil(Image.fromarray(grey), 2)), grey)
+    assert np.array_equal(np.asarray(normalize_pil(Image.fromarray(pixels), 2))[..., 1], pixels[..., 3])
+    opaque = np.asarray(normalize_pil(Image.fromarray(pixels[..., :3]), 4))
     assert np.array_equal(opaque[..., :3], pixels[..., :3]) and (opaque[..., 3] == 255).all()
     palette = Image.new("P", (2, 1))
     palette.putpalette([255, 0, 0, 0, 255, 0])
     palette.putdata([0, 1])
-    found = np.asarray(normalise_pil(reopened(palette, "PNG", transparency=1), 4))
+    found = np.asarray(normalize_pil(reopened(palette, "PNG", transparency=1), 4))
     assert found[0, :, 3].tolist() == [255, 0] and found[0, 0].tolist() == [255, 0, 0, 255]
 
 
@@ -185,28 +185,28 @@ def test_resizing_mixes_no_colour_of_transparent_pixels_into_what_is_seen(channe
 
 def test_cmyk_keeps_its_colour_roughly():
     red = Image.new("CMYK", (1, 1), (0, 255, 255, 0))
-    assert normalise_pil(red, 3).getpixel((0, 0)) == (255, 0, 0)
+    assert normalize_pil(red, 3).getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_an_animation_gives_its_first_frame():
     frames = [Image.new("L", (4, 4), level) for level in (10, 200)]
     image = reopened(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert image.n_frames == 2
-    assert np.asarray(normalise_pil(image, 1)).tolist() == [[10] * 4] * 4
+    assert np.asarray(normalize_pil(image, 1)).tolist() == [[10] * 4] * 4
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded():
     image = Image.new("1", (MAX_PIXELS // 1000 + 1, 1000))
-    with pytest.raises(TooManyPixels, match="64001 × 1000 pixels; at most 64,000,000"):
-        normalise_pil(reopened(image, "PNG"), 1)
-    assert issubclass(TooManyPixels, ValueError)
+    with pytest.raises(TooManyPixelsError, match="64001 × 1000 pixels; at most 64,000,000"):
+        normalize_pil(reopened(image, "PNG"), 1)
+    assert issubclass(TooManyPixelsError, ValueError)
 
 
 def test_a_torn_file_is_an_os_error_and_not_half_a_picture():
     buffer = io.BytesIO()
     Image.fromarray(noise(64, 64, 3)).save(buffer, "JPEG")
     with pytest.raises(OSError):
-        normalise_pil(Image.open(io.BytesIO(buffer.getvalue()[:-2000])), 3)
+        normalize_pil(Image.open(io.BytesIO(buffer.getvalue()[:-2000])), 3)
 
 
 def test_fitting_crops_the_centre_and_leaves_what_fits_alone():

@@ -9,6 +9,7 @@ import torch
 from gan_hub.latents import (
     MAX_SEED,
     arithmetic,
+    as_int,
     check_seeds,
     interpolate,
     lerp,
@@ -16,7 +17,6 @@ from gan_hub.latents import (
     sample,
     slerp,
     truncate,
-    whole,
 )
 
 
@@ -79,7 +79,7 @@ def test_whole_numbers_of_numpy_and_torch_are_seeds_too():
         checked = check_seeds(seeds)
         assert checked == [3, MAX_SEED, 0] and all(type(seed) is int for seed in checked)
     assert check_seeds(range(3)) == [0, 1, 2]
-    assert [whole(value) for value in (3, np.int8(3), torch.tensor(3), True, 3.0, "3")] == [3, 3, 3, None, None, None]
+    assert [as_int(value) for value in (3, np.int8(3), torch.tensor(3), True, 3.0, "3")] == [3, 3, 3, None, None, None]
 
 
 # ---------------------------------------------------------------------------------------------- slerp

@@ -12,12 +12,12 @@ from gan_hub.losses import (
     ADVERSARIAL,
     PENALTIES,
     Adversarial,
-    around,
     began_balance,
     began_convergence,
-    between,
     clip_weights,
+    dragan_points,
     gradients,
+    interpolate_real_fake,
     least_squares_discriminator,
     mmd2,
     moment_matching_generator,
@@ -271,16 +271,21 @@ def test_began_needs_its_balance():
 
 def test_points_between_are_what_others_compute_and_ask_for_a_gradient(golden):
     reals, fakes, u = golden["inputs/gp/real"], golden["inputs/gp/fake"], golden["inputs/gp/alpha"][:, None]
-    points = between(reals.clone().requires_grad_() * 1, fakes, u)
+    points = interpolate_real_fake(reals.clone().requires_grad_() * 1, fakes, u)
     assert points.requires_grad and points.is_leaf and points.shape == reals.shape
-    ends = torch.stack([between(reals, fakes, torch.ones_like(u)), between(reals, fakes, torch.zeros_like(u))])
+    ends = torch.stack(
+        [
+            interpolate_real_fake(reals, fakes, torch.ones_like(u)),
+            interpolate_real_fake(reals, fakes, torch.zeros_like(u)),
+        ]
+    )
     assert torch.equal(ends, torch.stack([reals, fakes]))
     torch.testing.assert_close(points[3], u[3] * reals[3] + (1 - u[3]) * fakes[3])
 
 
 def test_points_around_by_hand_each_with_a_share_of_its_own():
     reals = torch.tensor([[1.0, 2.0], [4.0, 5.0]])  # standard deviation of the four: √(10 / 3)
-    points = around(reals, torch.tensor([[0.5, 1.0, 0.2], [0.0, 1.0, 1.0]]))
+    points = dragan_points(reals, torch.tensor([[0.5, 1.0, 0.2], [0.0, 1.0, 1.0]]))
     half = 0.5 * math.sqrt(10 / 3)
     assert points.requires_grad and points.is_leaf
     torch.testing.assert_close(points, torch.tensor([[1 + 0.5 * half, 2 + 0.1 * half], [4.0, 5.0]]))
@@ -364,7 +369,9 @@ def test_a_scale_that_the_logit_does_not_depend_on_is_an_error_and_no_zero():
 
 def test_wgan_gp_and_its_gradient_are_what_others_compute(golden):
     model = mlp(golden)
-    points = between(golden["inputs/gp/real"], golden["inputs/gp/fake"], golden["inputs/gp/alpha"][:, None])
+    points = interpolate_real_fake(
+        golden["inputs/gp/real"], golden["inputs/gp/fake"], golden["inputs/gp/alpha"][:, None]
+    )
     penalty = wgan_gp_penalty(model(points).squeeze(1), points)
     assert_equal(penalty, golden["outputs/gp/wgan_gp"])
     assert_equal(10 * penalty, golden["outputs/gp/wgan_gp_times_10"])
@@ -374,7 +381,7 @@ def test_wgan_gp_and_its_gradient_are_what_others_compute(golden):
 
 def test_dragan_is_what_others_compute(golden):
     u = torch.cat([golden["inputs/dragan/alpha"][:, None], golden["inputs/dragan/uniform"].flatten(1)], 1)
-    points = around(golden["inputs/gp/real"], u)
+    points = dragan_points(golden["inputs/gp/real"], u)
     assert_equal(PENALTIES["dragan"](mlp(golden)(points).squeeze(1), points), golden["outputs/gp/dragan"])
 
 

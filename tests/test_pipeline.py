@@ -14,9 +14,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from gan_hub import GANOutput, GANPipeline, LoadError
-from gan_hub.hub import places
+from gan_hub.hub import resolve
 from gan_hub.images import from_uint8
-from gan_hub.loading import read_json
+from gan_hub.model_folder.strict import read_json
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.pipeline import Calibration
 from tests.conftest import LABEL_NAMES, lively, make_pipeline
@@ -581,9 +581,9 @@ def asked(monkeypatch) -> list[str]:
 
     def download(repo_id, **_):
         ids.append(repo_id)
-        raise places.OfflineModeIsEnabled("no network in this test")
+        raise resolve.OfflineModeIsEnabled("no network in this test")
 
-    monkeypatch.setattr(places, "snapshot_download", download)
+    monkeypatch.setattr(resolve, "snapshot_download", download)
     return ids
 
 
@@ -591,7 +591,7 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
     asked, tiny_model, tiny_rgb_model, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(places, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(resolve, "ZOO", tmp_path / "zoo")
     with pytest.raises(
         LoadError, match=r"gan-hub/shapes: not in the cache, and the Hub cannot be reached. Bundled: none"
     ):
@@ -601,7 +601,7 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
     (tmp_path / "zoo").mkdir()
     (tmp_path / "zoo" / "shapes").symlink_to(tiny_model)
     assert GANPipeline.from_pretrained("shapes").generator.config["channels"] == 1
-    assert list(places.bundled()) == ["shapes"]
+    assert list(resolve.bundled_models()) == ["shapes"]
 
     (tmp_path / "shapes").symlink_to(tiny_rgb_model)
     assert GANPipeline.from_pretrained("shapes").generator.config["channels"] == 3
@@ -614,7 +614,7 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
 
 def test_the_namespace_of_short_names_can_be_changed(asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(places, "ZOO", tmp_path)
+    monkeypatch.setattr(resolve, "ZOO", tmp_path)
     monkeypatch.setenv("GAN_HUB_NAMESPACE", "our-lab")
     for name in ("shapes", "me/my-gan"):
         with pytest.raises(LoadError):
@@ -669,7 +669,7 @@ def test_offline_a_model_that_is_not_at_hand_is_refused_at_once():
 
 def test_a_network_alone_resolves_names_like_the_pipeline(tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(places, "ZOO", tiny_model.parent)
+    monkeypatch.setattr(resolve, "ZOO", tiny_model.parent)
     generator = DCGANGenerator.from_pretrained("tiny-gan", subfolder="generator")
     assert generator.config["num_classes"] == 3
 

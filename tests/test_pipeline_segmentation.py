@@ -11,10 +11,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from gan_hub import GANPipeline, LoadError
-from gan_hub.loading import Manifest, read_json, write_json
+from gan_hub.model_folder.segmentations import FILE_NAME, MAX_EXAMPLES
+from gan_hub.model_folder.strict import Manifest, read_json, write_json
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.pipeline import Calibration
-from gan_hub.segmentations import FILE_NAME, MAX_EXAMPLES
 from tests.conftest import lively
 
 CLASSES, SIZE = 4, (16, 24)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from gan_hub.hub.places import bundled
+from gan_hub.hub.resolve import bundled_models
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -34,10 +34,10 @@ def test_the_readmes_python_runs_in_a_fresh_process(code, tmp_path):
     assert list(tmp_path.iterdir()), "the example leaves a picture or a folder"
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", bundled_models())
 def test_the_cards_python_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (code,) = python_blocks((bundled()[name] / "README.md").read_text())
+    (code,) = python_blocks((bundled_models()[name] / "README.md").read_text())
     exec(compile(code, name, "exec"), {})  # our own text, committed beside this test
     assert (tmp_path / "sample.png").is_file()
 

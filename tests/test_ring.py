@@ -16,7 +16,7 @@ from benchmarks.ring_of_8 import (
     rates,
     ring,
 )
-from gan_hub.augment import View
+from gan_hub.augment import AugmentPipe
 from gan_hub.losses import ADVERSARIAL
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.steps import discriminator_step
@@ -121,9 +121,9 @@ def trained_on_lines(real_mean: float, fake_mean: float, steps: int = 500) -> tu
     rates = {"learning_rate_discriminator": 3e-3, "decay_kimg": 0.8 * steps * 1.024}
     config = TrainConfig(loss="non_saturating", r1_gamma=0.0, batch_size=1024, total_kimg=steps * 1.024, **rates)
     players, chance = ToyPlayers(config, inputs=1, width=32), torch.Generator().manual_seed(0)
-    view, metrics = View(torch.Generator(), config.batch_size), []
+    view, metrics = AugmentPipe(torch.Generator(), config.batch_size), []
     for step in range(steps):
-        players.set_pace(config.learning_rate_factor(step * config.batch_size))
+        players.set_lr_factor(config.learning_rate_factor(step * config.batch_size))
         points = torch.randn(2, config.batch_size, 1, generator=chance)
         found = discriminator_step(players, config, points[0] + real_mean, points[1] + fake_mean, None, view, False)
         metrics.append({name: value.item() for name, value in found.items()})

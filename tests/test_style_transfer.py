@@ -10,9 +10,9 @@ from PIL import Image
 from safetensors.torch import save, save_file
 
 from gan_hub import style_transfer as st
-from gan_hub.hub import places
+from gan_hub.hub import resolve
 from gan_hub.images import to_pil
-from gan_hub.loading import LoadError
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.style_transfer.features import CaffeInput, ImageNetInput, squeezenet, vgg_stages
 from gan_hub.style_transfer.transfer import Objective, to_pixels
 from gan_hub.style_transfer.weights import HUB_IDS, LAYOUTS, Layout, read_features
@@ -345,7 +345,7 @@ def test_a_hub_id_fetches_the_one_file_and_nothing_else(monkeypatch, tmp_path, s
         asked.update(settings, repo_id=repo_id)
         return str(tmp_path)
 
-    monkeypatch.setattr(places, "snapshot_download", download)
+    monkeypatch.setattr(resolve, "snapshot_download", download)
     with pytest.raises(LoadError, match="someone/squeezenet: no model.safetensors in it"):
         st.load_features("someone/squeezenet")
     (tmp_path / "model.safetensors").write_bytes(squeezenet_file.read_bytes())

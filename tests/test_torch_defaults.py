@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from gan_hub import GANPipeline, latents
-from gan_hub.hub.places import bundled
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import to_uint8
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.abilities import Semantic, StyleBased
+from gan_hub.models.mixins import SegmentationConditional, StyleBased
 from tests.models.test_registry import build_pair, inputs, moved
 
 SEEDS = [0, 3, 2**32 - 1]
@@ -41,7 +41,7 @@ def odd_defaults(request):
     return DEFAULTS[request.param]
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", bundled_models())
 def test_a_published_model_draws_its_reference_whatever_the_defaults_of_torch(name, odd_defaults):
     with odd_defaults():
         assert GANPipeline.from_pretrained(name).verify_reference() <= 1
@@ -52,7 +52,7 @@ def saved(architecture: str, folder) -> None:
     classes = 0 if architecture in ("spade", "began") else 3
     generator, discriminator = build_pair(ARCHITECTURES[architecture], classes)
     _, _, maps = inputs(generator)
-    examples = {"segmentations": maps} if isinstance(generator, Semantic) else {}
+    examples = {"segmentations": maps} if isinstance(generator, SegmentationConditional) else {}
     GANPipeline(moved(generator), discriminator and moved(discriminator), **examples).save_pretrained(folder)
 
 

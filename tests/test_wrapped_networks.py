@@ -10,10 +10,10 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from gan_hub import GANPipeline
-from gan_hub.hub.places import bundled
-from gan_hub.metrics.directions import home
+from gan_hub.concepts_discovery.discover import home
+from gan_hub.hub.resolve import bundled_models
+from gan_hub.metrics.feature_cache import weights_sha256
 from gan_hub.metrics.path_length import perceptual_path_length
-from gan_hub.metrics.sides import weights_sha256
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.modeling import evaluating, unwrapped
@@ -92,7 +92,7 @@ def test_a_twin_in_eval_mode_shares_every_tensor_and_no_flag():
     assert evaluating(network.eval()) is network
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", bundled_models())
 def test_a_pipeline_travels_to_another_process(name):
     pipe = GANPipeline.from_pretrained(name)
     back = pickle.loads(pickle.dumps(pipe))

@@ -16,16 +16,17 @@ import torch
 from PIL import Image
 
 from benchmarks import zoo_strip, zoo_table
-from gan_hub import GANPipeline, cli, list_models, real_samples
-from gan_hub.data import NAMED
-from gan_hub.hub.cards import written
+from gan_hub import GANPipeline, cli, list_models
+from gan_hub.data import NAMED_DATASETS
+from gan_hub.hub.cards import format_number
 from gan_hub.hub.lint import examples, lint
-from gan_hub.hub.places import bundled
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import from_uint8, height_width
-from gan_hub.loading import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
 from gan_hub.metrics.features import BUNDLED, Extractor
 from gan_hub.metrics.report import Report
-from gan_hub.models.abilities import Semantic
+from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.strict import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
+from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.training.config import (
     CHOOSING,
     FREE_OPTIONS,
@@ -37,7 +38,7 @@ from gan_hub.training.config import (
 from gan_hub.training.flags import add_flags, parse_flag
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = bundled()
+FOLDERS = bundled_models()
 COMPLETE = {
     *("README.md", "config.json", "model_index.json", "manifest.json", "reference.safetensors", "judge.json"),
     *("samples.png", "timelapse.webp", "recipe.yaml", "log.jsonl", "plot.png", "scores.json"),
@@ -73,7 +74,7 @@ WITH_REALS = [name for name in FOLDERS if recipe(name).real_samples]
 BEST = {
     model.dataset: model.name for model in reversed(list_models()) if {model.name} <= set(CONDITIONAL) & set(WITH_REALS)
 }
-NAMED_DATA = [name for name in FOLDERS if recipe(name).data in NAMED]
+NAMED_DATA = [name for name in FOLDERS if recipe(name).data in NAMED_DATASETS]
 
 
 def test_the_zoo_holds_what_was_planned_and_the_list_names_all_of_it():
@@ -119,7 +120,7 @@ def test_the_card_passes_the_lint_and_states_the_measured_numbers(name):
     assert lint(folder) == []
     scores, judge = (read_json(folder / file) for file in ("scores.json", "judge.json"))
     for value in [*scores["scores"].values(), judge["auc"]]:
-        assert written(value) in card
+        assert format_number(value) in card
     assert f"{100 * judge['error']:.1f} percentage points" in card
 
 
@@ -220,7 +221,7 @@ def test_the_judge_knows_more_than_a_coin_and_less_than_everything(name):
     labels = 3 if pipe.label_names else None
     fakes = pipe(seeds=range(20), labels=labels, output_type="np")
     told = {"labels": labels}
-    if isinstance(pipe.generator, Semantic):
+    if isinstance(pipe.generator, SegmentationConditional):
         told["segmentation"] = fakes.segmentations[0]
     left = pipe.judge_pair(fakes.images[:10], fakes.images[10:], **told)
     right = pipe.judge_pair(fakes.images[10:], fakes.images[:10], **told)

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from gan_hub.models import ARCHITECTURES, CLASSES, Architecture
-from gan_hub.models.abilities import Autoencoding
-from gan_hub.models.fields import Channels, Choice, Latent, Width
+from gan_hub.models.config_schema import Channels, Choice, Latent, Width
+from gan_hub.models.mixins import AutoencoderDiscriminator
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Resolution = Annotated[int, Choice(28, 32)]
@@ -106,7 +106,7 @@ class InfoGANDiscriminator(GANModel):
             return self.layers(images).squeeze(1)  # (N,)
 
 
-class InfoGANAutoencoder(Autoencoding):
+class InfoGANAutoencoder(AutoencoderDiscriminator):
     """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction. 1.07 M.
 
     The study's discriminator for BEGAN: the convolutions of the others around a code of 64 numbers, and without their

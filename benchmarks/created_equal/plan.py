@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from gan_hub.loading import LoadError, read_json, write_json
+from gan_hub.model_folder.strict import LoadError, read_json, write_json
 from gan_hub.training.config import TrainConfig
 
 PLAN_NAME = "plan.json"

@@ -10,16 +10,16 @@ from filelock import FileLock, Timeout
 
 import gan_hub
 from benchmarks.created_equal.plan import Plan, Task
-from gan_hub.loading import read_json, write_json
 from gan_hub.metrics import evaluate
+from gan_hub.model_folder.strict import read_json, write_json
 from gan_hub.models import CLASSES, GANModel
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training.batches import Batches, load_data
-from gan_hub.training.checkpoints import NotFinite, list_checkpoints, load_newest, save_checkpoint
+from gan_hub.training.checkpoints import NotFiniteError, list_checkpoints, load_newest, save_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.loop import make_accelerator, play
-from gan_hub.training.measures import hardware
-from gan_hub.training.players import Players
+from gan_hub.training.diagnostics import hardware
+from gan_hub.training.train_state import TrainState
+from gan_hub.training.trainer import make_accelerator, train_step
 
 EXTRACTOR = {"fashion-mnist": "fashion", "mnist": "digits"}  # data set → the classifier whose features measure it
 WATCH_STEPS = 20  # between two looks for NaN
@@ -36,7 +36,7 @@ class Match:
 
     def __init__(self, config: TrainConfig):
         self.config, self.data, self.accelerator = config, load_data(config), make_accelerator(config)
-        self.players = Players(config, self.data.classes, self.accelerator)
+        self.players = TrainState(config, self.data.classes, self.accelerator)
         self.batches = Batches(self.data.train, config, self.players.latent_size, self.accelerator)
         # The same Adam in one kernel: a fifth of these large networks' time.
         for descent in self.players.descents.values():
@@ -46,9 +46,9 @@ class Match:
     def step(self, step: int) -> None:
         """One turn of both players."""
         images_seen = (step + 1) * self.config.batch_size
-        self.players.set_pace(self.config.learning_rate_factor(images_seen))
-        play(self.players, self.config, self.batches, step)
-        self.players.ema.update(self.players.bare_generator, self.config.batch_size, images_seen)
+        self.players.set_lr_factor(self.config.learning_rate_factor(images_seen))
+        train_step(self.players, self.config, self.batches, step)
+        self.players.ema.update(self.players.unwrapped_generator, self.config.batch_size, images_seen)
 
     def finite(self) -> bool:
         return all(torch.isfinite(norm) for norm in self.players.weight_norms().values())
@@ -84,7 +84,7 @@ def play_out(config: TrainConfig) -> tuple[GANModel, dict]:
             state = players.state() | {"spent": elapsed()}
             try:
                 save_checkpoint(checkpoints, step + 1, players.tensors(), state, keep=1)
-            except NotFinite as error:
+            except NotFiniteError as error:
                 raise Diverged(str(error)) from error
     facts = {
         "images": config.total_steps * config.batch_size,

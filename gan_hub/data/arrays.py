@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_hub.data.decode import Entry
 from gan_hub.data.limits import check_unpacked
-from gan_hub.data.pictures import Entry
 from gan_hub.data.sources import IDX, Contents, Listing, Tree, stamp, state_of
-from gan_hub.data.splits import WORDS, NoSuchSplit, held_out_side, listed, side_of
+from gan_hub.data.splits import WORDS, NoSuchSplitError, held_out_side, listed, side_of
 
 IMAGES = (
     "x",
@@ -62,7 +62,7 @@ def _in_a_sentence(beginning: str) -> Iterator[None]:
     """Whatever a damaged or hostile file makes a reader raise, as a ValueError that says which file it was."""
     try:
         yield
-    except NoSuchSplit:
+    except NoSuchSplitError:
         raise
     except MemoryError as error:
         raise ValueError(f"{beginning} (it needs more memory than there is).") from error
@@ -97,7 +97,7 @@ def _names(names: list[str], path: Path, split: str) -> tuple[str, str | None, s
     held_out = held_out_side(named)
     side = ("train" if split == "train" else held_out) if named else None
     if side not in sides or (not named and split == "test"):
-        raise NoSuchSplit(f"data {path}: no array x_{split} in it.")
+        raise NoSuchSplitError(f"data {path}: no array x_{split} in it.")
     used = [by_side[name, False] for name in ("train", held_out) if (name, False) in by_side]
     text = f"arrays {' and '.join(used)}" if named else ""
     idle = [by_side[name, False] for name in named - {"train", held_out}]
@@ -136,7 +136,7 @@ def idx(tree: Tree, split: str) -> Listing | None:
         return None
     if split not in sides:
         prefix = {"train": "train", "test": "t10k"}[split]
-        raise NoSuchSplit(f"data {tree.path}: no {prefix}-images-idx3-ubyte in it.")
+        raise NoSuchSplitError(f"data {tree.path}: no {prefix}-images-idx3-ubyte in it.")
     files = [found[split, kind] for kind in ("images", "labels") if (split, kind) in found]
     names = " and ".join(found[side, "images"].name for side in ("train", "test") if side in sides)
     return arrays(*([_idx_array(file) for file in files] + [None])[:2], files, f"files {names}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gan_hub.loading import shown
+from gan_hub.messages import short_repr
 
 MEMORY_BYTES = 2_000_000_000  # a larger set stays on the disk and is read row by row
 CHUNK_BYTES = 64_000_000  # hashed at a time
@@ -119,7 +119,7 @@ class ImageSet:
 
 def readable(name: str) -> str:
     """A name from outside as it is, or quoted and cut where it is long or would move a terminal's cursor."""
-    return name if name.isprintable() and len(name) <= 40 else shown(name, 40)
+    return name if name.isprintable() and len(name) <= 40 else short_repr(name, 40)
 
 
 def chunks(images: np.ndarray | Rows) -> Iterator[np.ndarray]:

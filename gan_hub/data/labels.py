@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from gan_hub.data.limits import MAX_TABLE_ROWS
 from gan_hub.data.splits import listed, side_of
-from gan_hub.loading import parse_json, shown
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import parse_json
 
 FILE_COLUMNS = (
     "file_name",
@@ -38,7 +39,7 @@ MAX_NAME = 200  # characters of a class's name; more are a text about the pictur
 Row = tuple[str, object, object]  # a picture's name, its label, its split, as they are written
 
 
-class NoLabels(ValueError):
+class NoLabelsError(ValueError):
     """A file that may lie beside pictures and says nothing of their classes."""
 
 
@@ -95,7 +96,7 @@ def _joined(tables: dict[str, Callable[[], bytes]], match: "Pictures", unused: l
     for name, content in tables.items():
         try:
             _add(joined, name, _rows(name, content(), match), match)
-        except NoLabels as reason:
+        except NoLabelsError as reason:
             unused.append(f"{name} is not used ({reason})")
             continue
         names.append(name)
@@ -118,12 +119,12 @@ def _add(joined: Labels, name: str, rows: list[Row], match: "Pictures") -> None:
         seen += 1
         for known, new in ((joined.of, _label(name, value)), (joined.splits, side_of(str(split)))):
             if new is not None and known.setdefault(picture, new) != new:
-                both = f"as {shown(known[picture])} and as {shown(new)}"
+                both = f"as {short_repr(known[picture])} and as {short_repr(new)}"
                 raise ValueError(f"{name} names {picture} twice, {both}; a picture has one")
     if rows and not seen:
-        raise NoLabels(f"it names none of the pictures; the first name in it is {shown(rows[0][0])}")
+        raise NoLabelsError(f"it names none of the pictures; the first name in it is {short_repr(rows[0][0])}")
     if missing:
-        first = ", ".join(shown(given, 40) for given in missing[:3])
+        first = ", ".join(short_repr(given, 40) for given in missing[:3])
         joined.notes.append(
             f"{len(missing):,} pictures that {name} names are not there ({first}{', …' * (len(missing) > 3)})"
         )
@@ -137,17 +138,17 @@ def _label(name: str, value: object) -> str | int | None:
         value = int(value)
     if isinstance(value, str) and re.fullmatch(r"\s*\d+\.\d*\s*", value):  # a spreadsheet's number
         if float(value) % 1:
-            raise NoLabels(f"a class is a name or a whole number, and not {shown(value.strip())}")
+            raise NoLabelsError(f"a class is a name or a whole number, and not {short_repr(value.strip())}")
         return value.partition(".")[0].strip()
     if isinstance(value, (str, bool)):
         label = str(value).strip()
         if len(label) > MAX_NAME:
-            raise NoLabels(f"a class's name has at most {MAX_NAME} characters, and one here has {len(label):,}")
+            raise NoLabelsError(f"a class's name has at most {MAX_NAME} characters, and one here has {len(label):,}")
         return label
     if type(value) is not int:
-        raise NoLabels(f"a class is a name or a whole number, and not {shown(value)}")
+        raise NoLabelsError(f"a class is a name or a whole number, and not {short_repr(value)}")
     if value < 0:
-        raise ValueError(f"{name} has the label {shown(value)}; labels are whole numbers from 0, or names")
+        raise ValueError(f"{name} has the label {short_repr(value)}; labels are whole numbers from 0, or names")
     return value
 
 
@@ -174,7 +175,7 @@ class Pictures:
                 found = list(filter(better, found)) or found
         if len(found) > 1:
             raise ValueError(
-                f"{table} names {shown(given)}, and {len(found)} pictures are called so ({', '.join(found[:2])}); give "
+                f"{table} names {short_repr(given)}, and {len(found)} pictures are called so ({', '.join(found[:2])}); give "
                 "their paths"
             )
         return found[0] if found else None
@@ -197,19 +198,19 @@ def _rows(name: str, content: bytes, match: Pictures) -> list[Row]:
     except (UnicodeDecodeError, csv.Error) as error:
         if rank(name) < len(PRECEDENCE):
             raise ValueError(f"{name} cannot be read ({error})") from error
-        raise NoLabels(f"it cannot be read: {error}") from error
+        raise NoLabelsError(f"it cannot be read: {error}") from error
 
 
 def _of_stylegan(name: str, content: bytes) -> list[Row]:
     whole = parse_json(Path(name), content)
     if "labels" not in whole:
-        raise NoLabels("it has no labels")
+        raise NoLabelsError("it has no labels")
     pairs = whole["labels"]
     pairs = list(pairs.items()) if isinstance(pairs, dict) else pairs or []
     for pair in pairs if isinstance(pairs, list) else [pairs]:
         if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str)):
             raise ValueError(
-                f'{name} has the label {shown(pair)}; allowed: ["00000/img00000000.png", 3], or labels: null'
+                f'{name} has the label {short_repr(pair)}; allowed: ["00000/img00000000.png", 3], or labels: null'
             )
     # A vector, such as a camera's pose, is no class; the pictures have none then.
     return [(picture, label if isinstance(label, (int, str)) else None, None) for picture, label in pairs]
@@ -224,7 +225,7 @@ def _of_columns(rows: list[dict]) -> list[Row]:
     for what, usual in (("file names", FILE_COLUMNS), ("labels", LABEL_COLUMNS)):
         column = next((columns[name] for name in usual if name in columns), None)
         if column is None:
-            raise NoLabels(
+            raise NoLabelsError(
                 f"no column of {what}, such as {usual[0]}; its columns: {', '.join(columns)[:100] or 'none'}"
             )
         chosen.append(column)
@@ -234,7 +235,7 @@ def _of_columns(rows: list[dict]) -> list[Row]:
 
 def _of_csv(name: str, text: str, match: Pictures) -> list[Row]:
     if text.count("\n") > MAX_TABLE_ROWS:
-        raise NoLabels(f"it has more than {MAX_TABLE_ROWS:,} lines")
+        raise NoLabelsError(f"it has more than {MAX_TABLE_ROWS:,} lines")
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]

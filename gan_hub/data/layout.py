@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from gan_hub.data.labels import Labels
-from gan_hub.data.splits import WORDS, NoSuchSplit, held_out_side, listed, side_of
+from gan_hub.data.splits import WORDS, NoSuchSplitError, held_out_side, listed, side_of
 
 ALONE = {"test", "testing", "val", "validation"}  # speak of a split also where no folder is called train
 MOST = 0.5  # of the pictures without a class: so many are left out; where they are more, there are no classes
@@ -47,7 +47,7 @@ def plan(files: list[str], split: str, table: Labels | None = None, classes: boo
     present = {side for side, _ in found.sides.values()}
     wanted = "train" if split == "train" else held_out_side(present)
     if wanted not in present and (split == "test" or present):
-        raise NoSuchSplit(found.missing(split))
+        raise NoSuchSplitError(found.missing(split))
     chosen = sorted(file for file, (side, _) in found.sides.items() if side == wanted)
     done = Plan([], split=found.sentence())
     done.left_out = [(file, "outside the folders") for file in sorted([*beside, *found.beside])]

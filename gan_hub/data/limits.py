@@ -15,14 +15,14 @@ UNPACKED_BYTES = 100_000_000  # up to here any ratio is fine: an empty map packs
 MAX_RATIO = 200  # unpacked to packed
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """More than is allowed; refused by its header."""
 
 
 def check_unpacked(name: str, packed: int, unpacked: int) -> None:
     """Raises TooLarge where `packed` bytes say that they become `unpacked` ones, as only a bomb does."""
     if unpacked > UNPACKED_BYTES and unpacked > MAX_RATIO * packed:
-        raise TooLarge(
+        raise TooLargeError(
             f"{name} would unpack from {packed:,} to {unpacked:,} bytes; above {UNPACKED_BYTES // 10**6} MB at most "
             f"{MAX_RATIO} times the packed size are allowed"
         )

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_hub.data import arrays, refusals, sources, tables
+from gan_hub.data import arrays, diagnose, sources
+from gan_hub.data import parquet as tables
+from gan_hub.data.cache import DecodedImages, load_cached
+from gan_hub.data.decode import decoded
 from gan_hub.data.image_set import MEMORY_BYTES, ImageSet
-from gan_hub.data.kept import Found, kept
 from gan_hub.data.limits import MAX_CLASSES
-from gan_hub.data.pictures import decoded
 from gan_hub.data.sources import Listing, Tree
 from gan_hub.images import height_width
-from gan_hub.loading import shown
+from gan_hub.messages import short_repr
 
 FOLDER_VARIABLE = "GAN_HUB_DATA"  # a folder with one sub-folder a named data set
 
@@ -36,12 +37,12 @@ class Named:
 
 
 def _avatars(split: str) -> Listing:
-    from gan_hub.data import avatars  # not above: `python -m gan_hub.data.avatars` would find itself imported already
+    from gan_hub.data.avatars import drawing
 
-    return avatars.listing(split)
+    return drawing.listing(split)
 
 
-NAMED = {
+NAMED_DATASETS = {
     "mnist": Named((), "ylecun/mnist", tuple("0123456789")),
     "fashion-mnist": Named(
         ("/usr/share/datasets/fashion-mnist",),  # Debian's package dataset-fashion-mnist
@@ -71,7 +72,7 @@ def load_images(
     first so many files or rows. Where there is no test split, a validation split is one.
 
     Files that cannot be used are skipped and counted (`ImageSet.left_out`); with `strict`, they are an error. Above
-    `memory_bytes`, for a Hub data set and for one that is drawn, the decoded images are kept on the disk (kept.py), and
+    `memory_bytes`, for a Hub data set and for one that is drawn, the decoded images are kept on the disk (cache.py), and
     above it they also stay there (`ImageSet`).
     Raises ValueError where nothing usable is found, NoSuchSplit where only the split is missing.
     """
@@ -81,13 +82,13 @@ def load_images(
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ValueError(f"limit {limit!r} is not allowed; it is a whole number from 1, or None.")
     source = expanded(source)
-    known = NAMED.get(source, Named())
-    if source in NAMED and known.drawn is None:
+    known = NAMED_DATASETS.get(source, Named())
+    if source in NAMED_DATASETS and known.drawn is None:
         source = _find_named(source)
     listing = known.drawn(split) if known.drawn is not None else _listing(source, split)
     row_bytes = size[0] * size[1] * channels
     if listing.keep or min(listing.count, limit or math.inf) * row_bytes > memory_bytes:
-        images, labels, told = kept(source, listing, size, channels, split, limit)
+        images, labels, told = load_cached(source, listing, size, channels, split, limit)
         images = images if images.nbytes > memory_bytes else np.array(images)
     else:
         images, labels, told = _in_memory(listing, size, channels, limit)
@@ -127,7 +128,7 @@ def _listing(source: str, split: str) -> Listing:
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError as error:  # no permission in a folder around it, or a name too long
-        raise ValueError(f"data {shown(source, 200)}: it cannot be reached ({error.strerror}).") from error
+        raise ValueError(f"data {short_repr(source, 200)}: it cannot be reached ({error.strerror}).") from error
     if is_folder:
         return _in_folder(sources.walk(path), split)
     if path.is_file():
@@ -138,10 +139,10 @@ def _listing(source: str, split: str) -> Listing:
         if path.suffix.lower() == ".parquet":
             return tables.parquet(path, [path], split)
     if is_there:
-        raise ValueError(refusals.unfit(source))
-    if refusals.is_hub_id(source):
+        raise ValueError(diagnose.unfit(source))
+    if diagnose.is_hub_id(source):
         return tables.hub(source, split)
-    raise ValueError(refusals.absent(source, NAMED))
+    raise ValueError(diagnose.absent(source, NAMED_DATASETS))
 
 
 def _in_folder(tree: Tree, split: str) -> Listing:
@@ -160,11 +161,11 @@ def _nothing(source: str, found: ImageSet) -> str:
         return found.report()
     path = Path(source)
     if path.is_dir():
-        return refusals.instead(file.name for file in sources.walk(path).files)
-    return refusals.instead(sources.members(path)) if path.suffix.lower() == ".zip" else found.report()
+        return diagnose.instead(file.name for file in sources.walk(path).files)
+    return diagnose.instead(sources.members(path)) if path.suffix.lower() == ".zip" else found.report()
 
 
-def _in_memory(listing: Listing, size: tuple[int, int], channels: int, limit: int | None) -> Found:
+def _in_memory(listing: Listing, size: tuple[int, int], channels: int, limit: int | None) -> DecodedImages:
     contents = listing.open()
     labels, unusable = [], []
     images = np.empty((listing.count, *size, channels), np.uint8)
@@ -179,14 +180,16 @@ def _label_names(source: str, highest: int, own: list[str] | None, known: Sequen
     names = own or known
     most = len(names) if names else MAX_CLASSES
     if highest >= most:
-        raise ValueError(f"data {source!r}: label {shown(highest)} is in it, but there are at most {most} classes.")
+        raise ValueError(
+            f"data {source!r}: label {short_repr(highest)} is in it, but there are at most {most} classes."
+        )
     return list(names) if names else [str(label) for label in range(highest + 1)]
 
 
 def _find_named(name: str) -> str:
     root = os.environ.get(FOLDER_VARIABLE)
-    for place in ([str(Path(expanded(root)) / name)] if root else []) + list(NAMED[name].places):
+    for place in ([str(Path(expanded(root)) / name)] if root else []) + list(NAMED_DATASETS[name].places):
         if Path(place).is_dir():
             arrays = sorted(Path(place).glob("*.npz"))
             return str(arrays[0]) if arrays else place
-    return NAMED[name].hub_id
+    return NAMED_DATASETS[name].hub_id

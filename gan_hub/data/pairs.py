@@ -17,15 +17,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_hub.data import refusals, sources
+from gan_hub.data import diagnose, sources
+from gan_hub.data.decode import Entry, content_or_kind, made_or_kind
 from gan_hub.data.image_set import ImageSet
 from gan_hub.data.limits import MAX_MAP_CLASSES, MAX_NAMES_BYTES
 from gan_hub.data.load import by_kind, expanded
-from gan_hub.data.pictures import Entry, content_or_kind, made_or_kind
 from gan_hub.data.sources import Contents, Listing
-from gan_hub.data.splits import NoSuchSplit
+from gan_hub.data.splits import NoSuchSplitError
 from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width
-from gan_hub.loading import read_bytes
+from gan_hub.model_folder.strict import read_bytes
 
 MARK, FOLDERS = "_labels", ("images", "labels")
 CLASS_FILES = ("classes.json", "classes.txt")
@@ -122,7 +122,7 @@ def _listing(source: str, split: str) -> Listing:
         return sources.folder(sources.walk(path), split, classes=False)
     if path.is_file() and path.suffix.lower() == ".zip":
         return sources.archive(path, split, classes=False)
-    beginning = refusals.unfit(source) if path.exists() else f"data {source!r}: no such folder or .zip."
+    beginning = diagnose.unfit(source) if path.exists() else f"data {source!r}: no such folder or .zip."
     raise ValueError(f"{beginning.rstrip('.')}; pairs of pictures and maps come from a folder or a .zip alone.")
 
 
@@ -219,7 +219,7 @@ def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
 def _maps_of_the_other_split(source: str, split: str, size: tuple[int, int]) -> Iterable[Half]:
     try:
         return _read(_listing(source, "test" if split == "train" else "train"), size, None).maps.values()
-    except NoSuchSplit:
+    except NoSuchSplitError:
         return []
 
 

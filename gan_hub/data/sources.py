@@ -12,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 
 from gan_hub.data import labels
+from gan_hub.data.decode import Entry
 from gan_hub.data.layout import Plan, plan
-from gan_hub.data.limits import MAX_TABLE_BYTES, TooLarge
-from gan_hub.data.pictures import Entry
-from gan_hub.loading import read_bytes
+from gan_hub.data.limits import MAX_TABLE_BYTES, TooLargeError
+from gan_hub.model_folder.strict import read_bytes
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 IMAGE_SUFFIXES |= {".jp2", ".avif"}
@@ -237,7 +237,9 @@ def member(zipped: zipfile.ZipFile, name: str, size: int) -> bytes:
 
 def _table(path: Path, info: zipfile.ZipInfo) -> bytes:
     if info.file_size > MAX_TABLE_BYTES:
-        raise TooLarge(f"{info.filename} has {info.file_size:,} bytes, and at most {MAX_TABLE_BYTES:,} are allowed")
+        raise TooLargeError(
+            f"{info.filename} has {info.file_size:,} bytes, and at most {MAX_TABLE_BYTES:,} are allowed"
+        )
     try:
         with zipfile.ZipFile(path) as zipped:
             return member(zipped, info.filename, info.file_size)

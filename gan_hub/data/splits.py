@@ -13,7 +13,7 @@ WORDS = {word: side for side, words in SIDES.items() for word in words}
 HELD_OUT = ("test", "validation")  # the first of them that is there plays the test split
 
 
-class NoSuchSplit(ValueError):
+class NoSuchSplitError(ValueError):
     """The data set exists, but not the part of it that was asked for."""
 
 

@@ -8,12 +8,12 @@ import gradio as gr
 import torch
 from PIL import Image
 
-from gan_hub.demo import inputs, models, pictures
-from gan_hub.demo.inputs import OWN, answering
+from gan_hub.demo import image_files, inputs, models
+from gan_hub.demo.inputs import OWN, with_error_toast
 from gan_hub.demo.models import ON_MODEL, PRIVATE, first_map
-from gan_hub.demo.texts import say, t
+from gan_hub.demo.texts import t, translate
 from gan_hub.images import grid, save_png
-from gan_hub.latents import arithmetic, neighbours, spell
+from gan_hub.latents import arithmetic, format_seeds, neighbours
 
 GROUPS = ("A", "B", "C")
 FIRST_POOL, FIRST_GROUPS = "0-23", ("0-2", "3-5", "6-8")
@@ -23,7 +23,7 @@ NEIGHBOUR_SEED = 0  # fixed, so that the same groups always give the same nine p
 SURPRISE_EACH = 3  # exemplars a group, as in the paper
 
 
-@answering
+@with_error_toast
 def calculate(model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None):
     """Calculates mean(A) − mean(B) + mean(C) in latent space and draws the result among eight neighbours.
 
@@ -39,11 +39,11 @@ def calculate(model: str, a: str, b: str, c: str, exemplar_label: str, label: st
         the equation as HTML, the result as PNG, and the 3 × 3 grid with the result in its middle as PNG
     """
     if not all(map(inputs.text, (a, b, c))):
-        raise inputs.BadInput("need_groups")
+        raise inputs.BadInputError("need_groups")
     return _equation(model, (a, b, c), exemplar_label, label, request)
 
 
-@answering
+@with_error_toast
 def preview(model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None):
     """The equation as far as the groups are filled; while one is empty there is no result yet."""
     return _equation(model, (a, b, c), exemplar_label, label, request)
@@ -56,7 +56,7 @@ def _equation(model, texts, exemplar_label, label, request):
     result_class = inputs.label(label, pipe.label_names)
     drawn = [pipe(seeds=seeds, labels=exemplar_class) for seeds in groups]
     parts = [_group(pipe, name, out, request) for name, out in zip(GROUPS, drawn)]
-    note = f'<p class="note">{html.escape(say(request, "need_groups"))}</p>'
+    note = f'<p class="note">{html.escape(translate(request, "need_groups"))}</p>'
     if not all(groups):
         return _html(parts, note), None, None
 
@@ -66,9 +66,9 @@ def _equation(model, texts, exemplar_label, label, request):
     images = pipe(
         latents=torch.stack([*around[:4], z, *around[4:]]), labels=result_class, segmentation=first_map(drawn[0])
     ).images
-    files = _files(model, images, dict(zip(GROUPS, map(spell, groups))), result_class)
+    files = _files(model, images, dict(zip(GROUPS, map(format_seeds, groups))), result_class)
     alt = " ".join(filter(None, ("A − B + C", result_class)))
-    tiles = "".join(pictures.img(image, alt, "middle" if place == 4 else "") for place, image in enumerate(images))
+    tiles = "".join(image_files.img(image, alt, "middle" if place == 4 else "") for place, image in enumerate(images))
     return _html(parts, f'<div class="nine">{tiles}</div>'), *files
 
 
@@ -80,16 +80,14 @@ def _class_name(pipe, out) -> str | None:
 def _group(pipe, name: str, out, request) -> str:
     """One operand: its letter, its exemplars, its mean latent as a picture."""
     if not out.images:
-        body = f'<div class="empty">{html.escape(say(request, "group_empty"))}</div>'
+        body = f'<div class="empty">{html.escape(translate(request, "group_empty"))}</div>'
     else:
         class_name = _class_name(pipe, out)
         latent = out.latents.mean(0, keepdim=True)
         mean = pipe(latents=latent, labels=class_name, segmentation=first_map(out)).images[0]
-        caption = f"{say(request, 'mean')}({name})"
-        tiles = "".join(pictures.img(image, f"{name}: {seed}") for image, seed in zip(out.images, out.seeds))
-        body = (
-            f'{pictures.img(mean, caption, "mean")}<div class="caption">{caption}</div><div class="few">{tiles}</div>'
-        )
+        caption = f"{translate(request, 'mean')}({name})"
+        tiles = "".join(image_files.img(image, f"{name}: {seed}") for image, seed in zip(out.images, out.seeds))
+        body = f'{image_files.img(mean, caption, "mean")}<div class="caption">{caption}</div><div class="few">{tiles}</div>'
     return f'<div class="operand"><div class="letter">{name}</div>{body}</div>'
 
 
@@ -100,9 +98,9 @@ def _html(parts: list[str], result: str) -> str:
 
 
 def _files(model: str, images: list[Image.Image], seeds: dict[str, str], label: str | None) -> tuple[str, str]:
-    folder = pictures.fresh_folder()
-    result = folder / f"{pictures.file_name(model, 'A-B+C')}.png"
-    nine = folder / f"{pictures.file_name(model, 'A-B+C', 'neighbours')}.png"
+    folder = image_files.fresh_folder()
+    result = folder / f"{image_files.file_name(model, 'A-B+C')}.png"
+    nine = folder / f"{image_files.file_name(model, 'A-B+C', 'neighbours')}.png"
     fields = {"model": model, "label": label, "formula": "mean(A) - mean(B) + mean(C)", **seeds}
     save_png(images[4], result, **fields)
     save_png(grid(images, 3), nine, **fields)
@@ -117,8 +115,8 @@ def draw_pool(model: str, seeds: str, label: str, request: gr.Request | None = N
     numbers = inputs.seeds(seeds, most=MOST_POOL)
     pipe = models.load(model)
     out = pipe(seeds=numbers, labels=inputs.label(label, pipe.label_names))
-    folder = pictures.fresh_folder()
-    paths = [folder / f"{pictures.file_name(model, 'seed', seed)}-{place}.png" for place, seed in enumerate(numbers)]
+    folder = image_files.fresh_folder()
+    paths = [folder / f"{image_files.file_name(model, 'seed', seed)}-{place}.png" for place, seed in enumerate(numbers)]
     for image, path, seed in zip(out.images, paths, numbers):
         save_png(image, path, model=model, seed=seed)
     return [str(path) for path in paths]
@@ -134,14 +132,14 @@ def _captioned(files: list[str], seeds: str, texts: tuple[str, str, str]) -> lis
     return list(zip(files, captions))
 
 
-@answering
+@with_error_toast
 def show_pool(model: str, seeds: str, label: str, a: str, b: str, c: str, request: gr.Request | None = None):
     """Draws the pool anew."""
     files = draw_pool(model, seeds, label)
     return gr.update(value=_captioned(files, seeds, (a, b, c)), selected_index=None), files
 
 
-@answering
+@with_error_toast
 def click(
     active: str,
     a: str,
@@ -153,35 +151,37 @@ def click(
     request: gr.Request | None = None,
 ):
     """Puts the clicked picture into the active group, or takes it out again."""
-    place = GROUPS.index(inputs.choice(active, GROUPS, say(request, "active")))
+    place = GROUPS.index(inputs.choice(active, GROUPS, translate(request, "active")))
     numbers = inputs.seeds(seeds, most=MOST_POOL)
     if len(numbers) != len(files) or not all(Path(file).is_file() for file in files):
-        raise inputs.BadInput("bad_position")
+        raise inputs.BadInputError("bad_position")
     seed = numbers[inputs.position(event.index, len(numbers))]
     texts = [a, b, c]
     group = inputs.seeds(texts[place], 0, MOST_EXEMPLARS)
     group = [other for other in group if other != seed] if seed in group else [*group, seed]
-    texts[place] = spell(group)
+    texts[place] = format_seeds(group)
     inputs.seeds(texts[place], 0, MOST_EXEMPLARS)
     return *texts, gr.update(value=_captioned(files, seeds, tuple(texts)), selected_index=None)
 
 
-@answering
+@with_error_toast
 def surprise(seeds: str, request: gr.Request | None = None):
     """Three groups of three, drawn from the pool without repetition."""
     numbers = inputs.seeds(seeds, len(GROUPS) * SURPRISE_EACH, MOST_POOL)
     secrets.SystemRandom().shuffle(numbers)
-    return [spell(sorted(numbers[start::3][:SURPRISE_EACH])) for start in range(3)]
+    return [format_seeds(sorted(numbers[start::3][:SURPRISE_EACH])) for start in range(3)]
 
 
-@answering
+@with_error_toast
 def fill(model: str, concept: str, a: str, b: str, request: gr.Request | None = None):
     """Groups A and B of a concept: exemplars that show it, and exemplars that do not. Without one they stay."""
     known = models.concepts(model)
     name = inputs.concept(concept, list(known))
     if name is None:
         return a, b
-    return tuple(spell(sorted(seeds[:MOST_EXEMPLARS])) for seeds in (known[name].with_it, known[name].without_it))
+    return tuple(
+        format_seeds(sorted(seeds[:MOST_EXEMPLARS])) for seeds in (known[name].with_it, known[name].without_it)
+    )
 
 
 def clear():
@@ -193,10 +193,10 @@ def new_pool() -> str:
     """Seeds of a new pool, in a row."""
     count = len(inputs.seeds(FIRST_POOL))
     first = secrets.randbelow(1_000_000)
-    return spell(range(first, first + count))
+    return format_seeds(range(first, first + count))
 
 
-@answering
+@with_error_toast
 def open_tab(model, seeds, pool_label, a, b, c, label, request: gr.Request | None = None):
     """Pool and equation of a model that was just chosen, with the class pickers made to fit it."""
     names = models.labels(model)

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import gradio as gr
 
-from gan_hub import real_samples
-from gan_hub.demo import foreign, inputs, models, pictures
-from gan_hub.demo.inputs import answering
+from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.models import ON_MODEL, PRIVATE
-from gan_hub.demo.texts import say, t
+from gan_hub.demo.texts import t, translate
 from gan_hub.images import grid
 from gan_hub.latents import MAX_SEED
-from gan_hub.models.abilities import Semantic
+from gan_hub.model_folder import real_samples
+from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 
 SIDES = ("left", "right")
@@ -62,19 +62,19 @@ def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
     probability = None
     if _judges(pipe):
         probability = pipe.judge_pair(left, right, labels=None if label is None else [label]).item()
-    pair = pictures.data_uri(grid([left, right], 2, padding=0))
+    pair = image_files.data_uri(grid([left, right], 2, padding=0))
     shape = f"{fake.width} / {fake.height}"
     return Game(model, pair, shape, label, left_is_real, probability, False, rounds, seen | {index})
 
 
 def _judges(pipe: GANPipeline) -> bool:
     """Whether the discriminator can play: some models have none, some judge by a map, and real pictures come without."""
-    return pipe.discriminator is not None and not isinstance(pipe.bare_discriminator, Semantic)
+    return pipe.discriminator is not None and not isinstance(pipe.unwrapped_discriminator, SegmentationConditional)
 
 
 def _real_samples(model: str) -> real_samples.RealSamples | None:
     pipe = models.load(model)
-    config = pipe.bare_generator.config
+    config = pipe.unwrapped_generator.config
     folder = Path(pipe.name_or_path)
     return real_samples.read(folder, config["resolution"], config["channels"], config["num_classes"])
 
@@ -83,9 +83,9 @@ def decide(game: Game, side: str) -> Game:
     """The round with the player's choice in it. Raises BadInput where there is nothing to choose."""
     inputs.choice(side, SIDES, "side")
     if game is None:
-        raise inputs.BadInput("no_game")
+        raise inputs.BadInputError("no_game")
     if game.decided:
-        raise inputs.BadInput("answered")
+        raise inputs.BadInputError("answered")
     player = (side == "left") == game.left_is_real
     judge = None if game.left_probability is None else (game.left_probability > 0.5) == game.left_is_real
     return replace(game, decided=True, rounds=(*game.rounds, (player, judge)))
@@ -97,18 +97,18 @@ def decide(game: Game, side: str) -> Game:
 def table(game: Game | None, request: gr.Request | None = None) -> str:
     """The pair as two cards cut by the style sheet from one picture; after the choice with the truth below each."""
     if game is None:
-        return f'<p class="note">{html.escape(say(request, "no_real"))}</p>'
+        return f'<p class="note">{html.escape(translate(request, "no_real"))}</p>'
     cards = []
     for side in SIDES:
         real = (side == "left") == game.left_is_real
-        mark, caption = ("", say(request, f"side_{side}"))
+        mark, caption = ("", translate(request, f"side_{side}"))
         if game.decided:
-            mark, caption = ("real", say(request, "is_real")) if real else ("fake", say(request, "is_fake"))
+            mark, caption = ("real", translate(request, "is_real")) if real else ("fake", translate(request, "is_fake"))
         cards.append(
             f'<div class="card {mark}"><div class="half {side}" data-pick="{side}"></div>'
             f'<div class="caption">{html.escape(caption)}</div></div>'
         )
-    alt = html.escape(say(request, "pair_alt"), quote=True)
+    alt = html.escape(translate(request, "pair_alt"), quote=True)
     style = f"--pair:url({game.pair});--shape:{game.shape}"
     return f'<div class="pair" role="img" aria-label="{alt}" style="{style}">{"".join(cards)}</div>'
 
@@ -119,15 +119,15 @@ def verdict(game: Game | None, request: gr.Request | None = None) -> str:
         return ""
     if not game.decided:
         key = "which_label" if game.label else "which"
-        text = say(request, key, label=game.label or "")
+        text = translate(request, key, label=game.label or "")
         lines = [f"<strong>{html.escape(text)}</strong>"]
     else:
         player, judge = game.rounds[-1]
-        truth = say(request, f"side_{SIDES[0] if game.left_is_real else SIDES[1]}")
-        answer = html.escape(say(request, "you_right" if player else "you_wrong"))
+        truth = translate(request, f"side_{SIDES[0] if game.left_is_real else SIDES[1]}")
+        answer = html.escape(translate(request, "you_right" if player else "you_wrong"))
         lines = [
             f'<strong class="{"good" if player else "bad"}">{answer}</strong> '
-            + html.escape(say(request, "truth", side=truth)),
+            + html.escape(translate(request, "truth", side=truth)),
             html.escape(_opinion(game, judge, request)),
         ]
     body = "".join(f"<div>{line}</div>" for line in lines)
@@ -137,12 +137,12 @@ def verdict(game: Game | None, request: gr.Request | None = None) -> str:
 def _opinion(game: Game, judge: bool | None, request) -> str:
     if judge is None:
         absent = models.load(game.model).discriminator is None
-        return say(request, "judge_absent" if absent else "judge_needs_map")
+        return translate(request, "judge_absent" if absent else "judge_needs_map")
     left = game.left_probability > 0.5
     sure = max(game.left_probability, 1 - game.left_probability)
     percent = f"{100 * sure:.0f} %" if sure < 0.995 else "> 99 %"
-    side = say(request, f"side_{SIDES[0] if left else SIDES[1]}")
-    return say(request, "judge_right" if judge else "judge_wrong", side=side, percent=percent)
+    side = translate(request, f"side_{SIDES[0] if left else SIDES[1]}")
+    return translate(request, "judge_right" if judge else "judge_wrong", side=side, percent=percent)
 
 
 def score(game: Game | None, request: gr.Request | None = None) -> str:
@@ -161,12 +161,12 @@ def score(game: Game | None, request: gr.Request | None = None) -> str:
     ]
     cells = "".join(
         f'<div class="figure"><span class="number" data-score="{key[6:]}">{value}</span>'
-        f"<span>{html.escape(say(request, key))}</span></div>"
+        f"<span>{html.escape(translate(request, key))}</span></div>"
         for key, value in figures
     )
     rows = [("score_you", player)] + ([("score_judge", judge)] if game.left_probability is not None else [])
     ticks = "".join(
-        f'<div><span class="who">{html.escape(say(request, key))}</span> '
+        f'<div><span class="who">{html.escape(translate(request, key))}</span> '
         + "".join(
             f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"}</span>' for right in row[-HISTORY:]
         )
@@ -174,7 +174,9 @@ def score(game: Game | None, request: gr.Request | None = None) -> str:
         for key, row in rows
     )
     history = (
-        f'<div class="history" aria-label="{html.escape(say(request, "history"))}">{ticks}</div>' if player else ""
+        f'<div class="history" aria-label="{html.escape(translate(request, "history"))}">{ticks}</div>'
+        if player
+        else ""
     )
     return f'<div class="score">{cells}</div>{history}'
 
@@ -194,11 +196,11 @@ def explain(model: str, request: gr.Request | None = None) -> str:
     paragraphs = []
     if _judges(pipe) and pipe.calibration is not None:
         auc = pipe.calibration.auc
-        paragraphs.append(foreign.rendered(say(request, "calibrated", auc=auc, percent=round(100 * auc))))
+        paragraphs.append(sanitize.rendered(translate(request, "calibrated", auc=auc, percent=round(100 * auc))))
     elif _judges(pipe):
-        paragraphs.append(foreign.rendered(say(request, "uncalibrated")))
+        paragraphs.append(sanitize.rendered(translate(request, "uncalibrated")))
     if samples is not None and samples.notice:
-        notice = foreign.plain(say(request, "origin", notice=samples.notice))
+        notice = sanitize.plain(translate(request, "origin", notice=samples.notice))
         paragraphs.append(f'<p class="notice">{notice}</p>')
     return "".join(paragraphs)
 
@@ -220,13 +222,13 @@ def _page(game: Game | None, request):
 # --------------------------------------------------------------------------------------------- handlers
 
 
-@answering
+@with_error_toast
 def open_tab(model: str, request: gr.Request | None = None):
     """A new game with the model that was just chosen."""
     return *_page(deal(model), request), explain(model, request)
 
 
-@answering
+@with_error_toast
 def start_over(model: str, game: Game | None = None, request: gr.Request | None = None):
     """A new game: no rounds, no score. A pair that is not decided stays: each real picture is shown for a round's sake."""
     if game is None or game.model != model:
@@ -234,25 +236,25 @@ def start_over(model: str, game: Game | None = None, request: gr.Request | None 
     return _page(deal(model, (), game.seen) if game.decided else replace(game, rounds=()), request)
 
 
-@answering
+@with_error_toast
 def pick_left(game: Game | None, request: gr.Request | None = None):
     """The player takes the left picture for the real one."""
     return _page(decide(game, "left"), request)
 
 
-@answering
+@with_error_toast
 def pick_right(game: Game | None, request: gr.Request | None = None):
     """The player takes the right picture for the real one."""
     return _page(decide(game, "right"), request)
 
 
-@answering
+@with_error_toast
 def next_round(game: Game | None, request: gr.Request | None = None):
     """The next pair, once this one is decided: a hard round cannot be skipped."""
     if game is None:
-        raise inputs.BadInput("no_game")
+        raise inputs.BadInputError("no_game")
     if not game.decided:
-        raise inputs.BadInput("unanswered")
+        raise inputs.BadInputError("unanswered")
     return _page(deal(game.model, game.rounds, game.seen), request)
 
 

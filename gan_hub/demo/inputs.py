@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import gradio as gr
 
-from gan_hub.demo.texts import say
-from gan_hub.loading import LoadError
+from gan_hub.demo.texts import translate
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.seeds import WrongCount, parse_seeds
 
 OWN = "own"  # the class choice that leaves the class to the seed
@@ -21,15 +21,15 @@ NONE = "none"  # the choice of no concept
 LONGEST_TEXT = 1000  # characters; 64 seeds of ten digits with commas need 768
 
 
-class BadInput(ValueError):
+class BadInputError(ValueError):
     """Something a visitor sent is not allowed: the key of a text, and the values that go into it."""
 
     def __init__(self, key: str, **values: object):
         self.key, self.values = key, values
-        super().__init__(say(None, key, **values))
+        super().__init__(translate(None, key, **values))
 
 
-def answering(handler: Callable) -> Callable:
+def with_error_toast(handler: Callable) -> Callable:
     """The handler, with every failure turned into one sentence in the visitor's language: no traceback, no empty toast."""
 
     @functools.wraps(handler)
@@ -37,16 +37,16 @@ def answering(handler: Callable) -> Callable:
         request = next((arg for arg in (*args, *kwargs.values()) if isinstance(arg, gr.Request)), None)
         try:
             return handler(*args, **kwargs)
-        except BadInput as error:
-            sentence = say(request, error.key, **error.values)
+        except BadInputError as error:
+            sentence = translate(request, error.key, **error.values)
         except LoadError as error:  # it names files, which are nobody's business but the owner's
             print(error, file=sys.stderr)
-            sentence = say(request, "damaged")
+            sentence = translate(request, "damaged")
         except ValueError as error:  # the pipeline's own refusals are single sentences already
             sentence = str(error)
         except Exception:
             traceback.print_exc()
-            sentence = say(request, "broken")
+            sentence = translate(request, "broken")
         raise _toast(request, sentence)
 
     return answer
@@ -54,12 +54,12 @@ def answering(handler: Callable) -> Callable:
 
 def refusal(request: gr.Request | None, key: str, **values: object) -> gr.Error:
     """The text `key` as the error that Gradio shows to the visitor."""
-    return _toast(request, say(request, key, **values))
+    return _toast(request, translate(request, key, **values))
 
 
 def _toast(request: gr.Request | None, sentence: str) -> gr.Error:
     # The toast shows HTML, and a sentence may quote a class name out of somebody's model.
-    return gr.Error(html.escape(sentence), title=say(request, "check"), print_exception=False)
+    return gr.Error(html.escape(sentence), title=translate(request, "check"), print_exception=False)
 
 
 def text(value: object) -> str:
@@ -67,9 +67,9 @@ def text(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadInput("bad_seeds")
+        raise BadInputError("bad_seeds")
     if len(value) > LONGEST_TEXT:
-        raise BadInput("bad_long", most=LONGEST_TEXT)
+        raise BadInputError("bad_long", most=LONGEST_TEXT)
     return value.strip()
 
 
@@ -79,16 +79,16 @@ def seeds(value: object, least: int = 1, most: int = 64) -> list[int]:
     try:
         return parse_seeds(written, least, most)
     except WrongCount as error:
-        raise BadInput("bad_count", given=error.count, least=least, most=most) from None
+        raise BadInputError("bad_count", given=error.count, least=least, most=most) from None
     except ValueError:
-        raise BadInput("bad_seeds") from None
+        raise BadInputError("bad_seeds") from None
 
 
 def number(value: object, least: float, most: float, name: str) -> float:
     """A finite number in least … most; switches (True is 1 in Python) and texts are none."""
     valid = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not valid or not least <= value <= most:  # "not", so that NaN is caught as well
-        raise BadInput("bad_number", name=name, least=least, most=most)
+        raise BadInputError("bad_number", name=name, least=least, most=most)
     return float(value)
 
 
@@ -96,7 +96,7 @@ def whole(value: object, least: int, most: int, name: str) -> int:
     """A whole number in least … most; 24.0 is one, since JSON makes no difference, 24.5 is not."""
     valid = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not valid or value != int(value) or not least <= value <= most:
-        raise BadInput("bad_whole", name=name, least=least, most=most)
+        raise BadInputError("bad_whole", name=name, least=least, most=most)
     return int(value)
 
 
@@ -105,7 +105,7 @@ def label(value: object, label_names: Sequence[str] | None) -> str | None:
     if value is None or value == OWN or value == "":
         return None
     if not isinstance(value, str) or value not in (label_names or ()):
-        raise BadInput("bad_label", allowed=", ".join((label_names or [])[:20]) or "–")
+        raise BadInputError("bad_label", allowed=", ".join((label_names or [])[:20]) or "–")
     return value
 
 
@@ -114,26 +114,26 @@ def concept(value: object, names: Sequence[str]) -> str | None:
     if value is None or value == NONE or value == "":
         return None
     if not isinstance(value, str) or value not in names:
-        raise BadInput("bad_concept", allowed=", ".join(names) or "–")
+        raise BadInputError("bad_concept", allowed=", ".join(names) or "–")
     return value
 
 
 def choice(value: object, allowed: Sequence[str], name: str) -> str:
     """One of a few texts."""
     if not isinstance(value, str) or value not in allowed:
-        raise BadInput("bad_choice", name=name, allowed=", ".join(allowed))
+        raise BadInputError("bad_choice", name=name, allowed=", ".join(allowed))
     return value
 
 
 def switch(value: object, name: str) -> bool:
     """A tick box: True or False, not "no", which Python takes for true."""
     if not isinstance(value, bool):
-        raise BadInput("bad_switch", name=name)
+        raise BadInputError("bad_switch", name=name)
     return value
 
 
 def position(value: object, count: int) -> int:
     """The index of a clicked picture among `count`."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
-        raise BadInput("bad_position")
+        raise BadInputError("bad_position")
     return value

@@ -2,12 +2,12 @@
 
 import gradio as gr
 
-from gan_hub.demo import foreign, inputs, models, pictures
-from gan_hub.demo.inputs import OWN, answering
+from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo.inputs import OWN, with_error_toast
 from gan_hub.demo.models import ON_MODEL, first_map
-from gan_hub.demo.texts import say, t
+from gan_hub.demo.texts import t, translate
 from gan_hub.images import grid, save_animation, save_png
-from gan_hub.latents import INTERPOLATIONS, interpolate, spell
+from gan_hub.latents import INTERPOLATIONS, format_seeds, interpolate
 
 FIRST_SEEDS, MOST_SEEDS = "3, 14, 15", 16
 FIRST_FRAMES, LEAST_FRAMES, MOST_FRAMES = 48, 2, 120
@@ -16,7 +16,7 @@ SHOWN_SIDE = 256  # pixels; viewers blur small animations, so these are enlarged
 SECONDS_PER_FRAME = 0.08
 
 
-@answering
+@with_error_toast
 def walk(
     model: str, seeds: str, mode: str, frames: int, label: str, loop: bool = True, request: gr.Request | None = None
 ):
@@ -34,9 +34,9 @@ def walk(
         a lossless WebP animation, the frames as one PNG, a sentence, and both again as files to download
     """
     numbers = inputs.seeds(seeds, 2, MOST_SEEDS)
-    path_kind = inputs.choice(mode, list(INTERPOLATIONS), say(request, "mode"))
-    count = inputs.whole(frames, LEAST_FRAMES, MOST_FRAMES, say(request, "frames"))
-    closed = inputs.switch(loop, say(request, "loop"))
+    path_kind = inputs.choice(mode, list(INTERPOLATIONS), translate(request, "mode"))
+    count = inputs.whole(frames, LEAST_FRAMES, MOST_FRAMES, translate(request, "frames"))
+    closed = inputs.switch(loop, translate(request, "loop"))
     pipe = models.load(model)
     # One class, or map, for the whole walk: left to the latents, it would jump from frame to frame.
     first = pipe(seeds=numbers[:1], output_type="pt")
@@ -45,14 +45,14 @@ def walk(
         latents=_path(pipe, numbers, path_kind, count, closed), labels=name, segmentation=first_map(first)
     ).images
 
-    folder = pictures.fresh_folder()
-    animation = folder / f"{pictures.file_name(model, 'walk', *numbers[:4])}.webp"
+    folder = image_files.fresh_folder()
+    animation = folder / f"{image_files.file_name(model, 'walk', *numbers[:4])}.webp"
     strip = animation.with_suffix(".png")
-    save_animation([pictures.enlarge(image, SHOWN_SIDE) for image in images], animation, SECONDS_PER_FRAME)
-    save_png(grid(images, COLUMNS), strip, model=model, seeds=spell(numbers), mode=path_kind, label=name)
+    save_animation([image_files.enlarge(image, SHOWN_SIDE) for image in images], animation, SECONDS_PER_FRAME)
+    save_png(grid(images, COLUMNS), strip, model=model, seeds=format_seeds(numbers), mode=path_kind, label=name)
     stops = " → ".join(map(str, [*numbers, *numbers[: int(closed)]]))
-    status = say(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")
-    return str(animation), str(strip), foreign.plain(status), str(animation), str(strip)
+    status = translate(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")
+    return str(animation), str(strip), sanitize.plain(status), str(animation), str(strip)
 
 
 def _path(pipe, numbers: list[int], mode: str, count: int, closed: bool):
@@ -61,7 +61,7 @@ def _path(pipe, numbers: list[int], mode: str, count: int, closed: bool):
     return interpolate(stops, count + closed, mode)[:count]
 
 
-@answering
+@with_error_toast
 def open_tab(model: str, seeds: str, mode: str, frames: int, label: str, loop: bool, request: gr.Request | None = None):
     """The walk of a model that was just chosen, with the class picker made to fit it."""
     names = models.labels(model)

@@ -12,11 +12,11 @@ from pathlib import Path
 import gradio as gr
 import torch
 
-from gan_hub.concepts import Concept
-from gan_hub.demo import foreign, inputs
-from gan_hub.demo.texts import say, t
-from gan_hub.hub.places import bundled
+from gan_hub.demo import inputs, sanitize
+from gan_hub.demo.texts import t, translate
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
+from gan_hub.model_folder.concepts import Concept
 from gan_hub.pipeline import GANOutput, GANPipeline
 
 FAVOURITE = "dcgan-fashion-mnist"
@@ -31,7 +31,7 @@ PRIVATE = {"api_visibility": "private"}
 
 def choices() -> dict[str, str]:
     """Name on the page → what from_pretrained takes: the bundled zoo, and the model asked for once it is at hand."""
-    offered = {name: str(folder) for name, folder in bundled().items()}
+    offered = {name: str(folder) for name, folder in bundled_models().items()}
     source = os.environ.get(VARIABLE)
     if source and is_at_hand(source):
         name = name_of(source)
@@ -56,7 +56,7 @@ def name_of(source: str) -> str:
     if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):  # of the Hub's cache
         return folder.parents[1].name.removeprefix("models--").replace("--", "/")
     if folder.name == "export":  # train.py calls every run's result so
-        return foreign.heading(folder) or folder.parent.name
+        return sanitize.heading(folder) or folder.parent.name
     return folder.name
 
 
@@ -65,7 +65,7 @@ def name_of(source: str) -> str:
 
 def is_at_hand(source: str) -> bool:
     """Whether a model can be offered: it lies here, or has come from the Hub by now."""
-    if source in bundled() or os.path.lexists(os.path.expanduser(source)):
+    if source in bundled_models() or os.path.lexists(os.path.expanduser(source)):
         return True
     return arrival(source).done() and arrival(source).exception() is None
 
@@ -94,7 +94,7 @@ def await_asked() -> None:
     source = os.environ.get(VARIABLE)
     if not source:
         return
-    at_once = source in bundled() or os.path.lexists(os.path.expanduser(source)) or not bundled()
+    at_once = source in bundled_models() or os.path.lexists(os.path.expanduser(source)) or not bundled_models()
     try:
         arrival(source).result(None if at_once else PATIENCE)
     except TimeoutError:
@@ -115,9 +115,9 @@ def awaited() -> str | None:
 def news(request: gr.Request | None = None):
     """What there is to tell of the model that the page opened without: a sentence as HTML, the picker, and when to ask again."""
     source = os.environ.get(VARIABLE, "")
-    waiting, name = not arrival(source).done(), foreign.plain(name_of(source))
+    waiting, name = not arrival(source).done(), sanitize.plain(name_of(source))
     key = "model_awaited" if waiting else "model_arrived" if is_at_hand(source) else "model_missing"
-    return say(request, key, name=name), gr.update(choices=list(choices())), gr.update(active=waiting)
+    return translate(request, key, name=name), gr.update(choices=list(choices())), gr.update(active=waiting)
 
 
 def load(name: object) -> GANPipeline:
@@ -125,7 +125,7 @@ def load(name: object) -> GANPipeline:
     offered = choices()
     if not isinstance(name, str) or name not in offered:
         some = [*offered][:SHOWN_NAMES] + ["…"] * (len(offered) > SHOWN_NAMES)
-        raise inputs.BadInput("bad_model", allowed=", ".join(some))
+        raise inputs.BadInputError("bad_model", allowed=", ".join(some))
     return _load(offered[name])
 
 
@@ -188,23 +188,23 @@ def concept_update(names: Sequence[str], current: object = inputs.NONE) -> dict:
 def describe(name: str, request: gr.Request | None = None) -> str:
     """One line: what kind of network it is and what it draws."""
     pipe = load(name)
-    config = pipe.bare_generator.config
+    config = pipe.unwrapped_generator.config
     height, width = height_width(config["resolution"])
     parameters = sum(weight.numel() for weight in pipe.generator.parameters()) / 1e6
-    classes = say(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else ""
-    return say(
+    classes = translate(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else ""
+    return translate(
         request,
         "facts",
-        network=type(pipe.bare_generator).__name__.removesuffix("Generator"),
+        network=type(pipe.unwrapped_generator).__name__.removesuffix("Generator"),
         width=width,
         height=height,
-        colour=say(request, "grey" if config["channels"] < 3 else "colour")
-        + (say(request, "with_opacity") if has_opacity(config["channels"]) else ""),
+        colour=translate(request, "grey" if config["channels"] < 3 else "colour")
+        + (translate(request, "with_opacity") if has_opacity(config["channels"]) else ""),
         classes=classes,
-        parameters=f"{parameters:.1f}".replace(".", say(request, "decimal_point")),
+        parameters=f"{parameters:.1f}".replace(".", translate(request, "decimal_point")),
     )
 
 
 def card(name: str, request: gr.Request | None = None) -> str:
     """The beginning of the model's card as HTML, without pictures and HTML of its own."""
-    return foreign.card(Path(load(name).name_or_path)) or foreign.plain(say(request, "no_card"))
+    return sanitize.card(Path(load(name).name_or_path)) or sanitize.plain(translate(request, "no_card"))

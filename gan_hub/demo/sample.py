@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import gradio as gr
 from PIL import Image
 
-from gan_hub.demo import foreign, inputs, models, pictures
-from gan_hub.demo.inputs import NONE, OWN, answering
+from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo.inputs import NONE, OWN, with_error_toast
 from gan_hub.demo.models import ON_MODEL, PRIVATE
-from gan_hub.demo.texts import say, t
+from gan_hub.demo.texts import t, translate
 from gan_hub.images import grid, save_png
-from gan_hub.latents import spell
+from gan_hub.latents import format_seeds
 
 FIRST_SEEDS, FIRST_TRUNCATION, FIRST_STRENGTH = "0-15", 1.0, 1.0
 MOST_STRENGTH = 2  # beyond, pictures fall apart
@@ -43,7 +43,7 @@ ABSOLUTE_LINK = """(link) => {
 Shown = list[tuple[str, str]]  # (file, caption) of each picture in the gallery; kept on the server
 
 
-@answering
+@with_error_toast
 def sample(
     model: str,
     seeds: str,
@@ -67,33 +67,35 @@ def sample(
         the gallery (PNG, original size), a sentence, the parameters of a link to it, a zip of everything
     """
     numbers = inputs.seeds(seeds, most=MOST)
-    psi = inputs.number(truncation, 0, 1, say(request, "truncation"))
+    psi = inputs.number(truncation, 0, 1, translate(request, "truncation"))
     pipe = models.load(model)
     name = inputs.label(label, pipe.label_names)
     moved_by = inputs.concept(concept, list(pipe.concepts))
-    amount = inputs.number(strength, -MOST_STRENGTH, MOST_STRENGTH, say(request, "strength"))
+    amount = inputs.number(strength, -MOST_STRENGTH, MOST_STRENGTH, translate(request, "strength"))
     concepts = {moved_by: amount} if moved_by else {}
     out = pipe(seeds=numbers, labels=name, truncation=psi, concepts=concepts)
     told = {"truncation": psi, "concept": f"{moved_by}={amount:g}" if moved_by else None}
     drawn = [None] * len(numbers) if out.labels is None else [pipe.label_names[index] for index in out.labels]
 
-    folder, shown = pictures.fresh_folder(), []
+    folder, shown = image_files.fresh_folder(), []
     for position, (image, seed, class_name) in enumerate(zip(out.images, numbers, drawn)):
-        caption = say(request, "seed_n", seed=seed) + (f" · {class_name}" if class_name else "")
-        path = folder / f"{pictures.file_name(model, f'{position:02d}', 'seed', seed, class_name or '').strip('-')}.png"
+        caption = translate(request, "seed_n", seed=seed) + (f" · {class_name}" if class_name else "")
+        path = (
+            folder / f"{image_files.file_name(model, f'{position:02d}', 'seed', seed, class_name or '').strip('-')}.png"
+        )
         save_png(image, path, model=model, seed=seed, label=class_name, **told)
         shown.append((str(path), caption))
-    save_png(grid(out.images, 8), folder / "grid.png", model=model, seeds=spell(numbers), **told)
+    save_png(grid(out.images, 8), folder / "grid.png", model=model, seeds=format_seeds(numbers), **told)
 
-    count = say(request, "drawn_1" if len(numbers) == 1 else "drawn_n", count=len(numbers))
-    status = [count, *([name] if name else []), f"{say(request, 'truncation')} {psi:g}"]
+    count = translate(request, "drawn_1" if len(numbers) == 1 else "drawn_n", count=len(numbers))
+    status = [count, *([name] if name else []), f"{translate(request, 'truncation')} {psi:g}"]
     status += [f"{name} {amount:g}".replace("-", "−") for name, amount in concepts.items()]
     link = _link(model, numbers, name, psi, moved_by, amount)
-    return shown, foreign.plain(" · ".join(status)), link, str(_zip(folder, model)), shown
+    return shown, sanitize.plain(" · ".join(status)), link, str(_zip(folder, model)), shown
 
 
 def _zip(folder: Path, model: str) -> Path:
-    archive = folder / f"{pictures.file_name(model)}.zip"
+    archive = folder / f"{image_files.file_name(model)}.zip"
     with zipfile.ZipFile(archive, "w") as file:  # stored, not deflated: PNG is compressed already
         for path in sorted(folder.glob("*.png")):
             file.write(path, path.name)
@@ -103,7 +105,7 @@ def _zip(folder: Path, model: str) -> Path:
 def _link(
     model: str, numbers: list[int], label: str | None, truncation: float, concept: str | None, strength: float
 ) -> str:
-    values = {"model": model, "seeds": spell(numbers).replace(" ", ""), "truncation": f"{truncation:g}"}
+    values = {"model": model, "seeds": format_seeds(numbers).replace(" ", ""), "truncation": f"{truncation:g}"}
     values |= {"label": label} if label else {}
     values |= {"concept": concept, "strength": f"{strength:g}"} if concept else {}
     return "?" + urlencode(values, safe=",")
@@ -113,13 +115,13 @@ def new_seeds(seeds: str) -> str:
     """As many new seeds as there were, in a row; 16 where the text was no list of seeds."""
     try:
         count = len(inputs.seeds(seeds, most=MOST))
-    except inputs.BadInput:
+    except inputs.BadInputError:
         count = 16
     first = secrets.randbelow(REROLL_BELOW - count)
-    return spell(range(first, first + count))
+    return format_seeds(range(first, first + count))
 
 
-@answering
+@with_error_toast
 def choose(shown: Shown, event: gr.SelectData, request: gr.Request | None = None):
     """The clicked picture, large, and as a file."""
     return _chosen(shown, inputs.position(event.index, len(shown or [])))
@@ -133,13 +135,13 @@ def choose_first(shown: Shown):
 def _chosen(shown: Shown, position: int):
     path, caption = shown[position]
     if not Path(path).is_file():
-        raise inputs.BadInput("gone")
+        raise inputs.BadInputError("gone")
     with Image.open(path) as image:
-        figure = f"<figure>{pictures.img(image, caption)}<figcaption>{html.escape(caption)}</figcaption></figure>"
+        figure = f"<figure>{image_files.img(image, caption)}<figcaption>{html.escape(caption)}</figcaption></figure>"
     return figure, path
 
 
-@answering
+@with_error_toast
 def from_link(request: gr.Request):
     """What the form is filled with, as a link says; what it does not say, or says wrongly, stays at its default."""
     query = {key: request.query_params.get(key) for key in LINK_KEYS if request.query_params.get(key)}
@@ -147,18 +149,20 @@ def from_link(request: gr.Request):
     values = {"seeds": FIRST_SEEDS, "label": OWN, "truncation": FIRST_TRUNCATION}
     values |= {"concept": NONE, "strength": FIRST_STRENGTH}
     checks = {
-        "seeds": lambda text: spell(inputs.seeds(text, most=MOST)),
+        "seeds": lambda text: format_seeds(inputs.seeds(text, most=MOST)),
         "label": lambda text: inputs.label(text, models.labels(model)) or OWN,
-        "truncation": lambda text: inputs.number(_float(text), 0, 1, say(request, "truncation")),
+        "truncation": lambda text: inputs.number(_float(text), 0, 1, translate(request, "truncation")),
         "concept": lambda text: inputs.concept(text, list(models.concepts(model))) or NONE,
-        "strength": lambda text: inputs.number(_float(text), -MOST_STRENGTH, MOST_STRENGTH, say(request, "strength")),
+        "strength": lambda text: inputs.number(
+            _float(text), -MOST_STRENGTH, MOST_STRENGTH, translate(request, "strength")
+        ),
     }
     try:
         models.load(query.get("model", model))
         for key, check in checks.items():
             values[key] = check(query[key]) if key in query else values[key]
-    except inputs.BadInput as error:
-        gr.Warning(html.escape(say(request, error.key, **error.values)), title=say(request, "check"))
+    except inputs.BadInputError as error:
+        gr.Warning(html.escape(translate(request, error.key, **error.values)), title=translate(request, "check"))
     label = models.label_update(models.labels(model), "own", values["label"])
     pickers = _concept_updates(model, values["concept"], values["strength"])
     return model, values["seeds"], label, values["truncation"], *pickers
@@ -171,7 +175,7 @@ def _float(text: str) -> float | None:
         return None
 
 
-@answering
+@with_error_toast
 def open_tab(
     model: str,
     seeds: str,

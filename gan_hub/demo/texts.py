@@ -315,7 +315,7 @@ def language(request: gr.Request | None) -> str:
     return "pt" if first.split("-")[0].split(";")[0] == "pt" else "en"
 
 
-def say(request: gr.Request | None, key: str, **values: object) -> str:
+def translate(request: gr.Request | None, key: str, **values: object) -> str:
     """The text `key` with its values filled in, in the visitor's language (English without a request).
 
     For what the server words itself: Gradio's errors, and sentences with numbers in them, cannot be translated later.

@@ -4,7 +4,8 @@ from huggingface_hub import constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status, httpx, validate_repo_id
 
-from gan_hub.loading import LoadError, shown
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import LoadError
 
 CHECK_SECONDS = 10  # for an answer of the Hub, which huggingface_hub itself waits for without end
 
@@ -19,7 +20,7 @@ def check_push(repo_id: str, token: str | None = None) -> None:
         validate_repo_id(repo_id)
     except HFValidationError as error:
         raise LoadError(
-            f"{shown(repo_id)}: no name of a repository, which is OWNER/NAME (letters, digits, -_.)."
+            f"{short_repr(repo_id)}: no name of a repository, which is OWNER/NAME (letters, digits, -_.)."
         ) from error
     token = token or get_token()
     if token is None:
@@ -27,9 +28,11 @@ def check_push(repo_id: str, token: str | None = None) -> None:
     me = _ask(repo_id, "whoami-v2", token)
     owner = repo_id.split("/")[0] if "/" in repo_id else me.get("name")
     roles = {org.get("name"): org.get("roleInOrg") for org in me.get("orgs", [])} | {me.get("name"): "admin"}
-    said = f"{repo_id}: the Hub knows this login as {shown(me.get('name'))}, which"
+    said = f"{repo_id}: the Hub knows this login as {short_repr(me.get('name'))}, which"
     if roles.get(owner, "none") in ("none", "read"):
-        raise LoadError(f"{said} may not write to {shown(owner)}; its own are {', '.join(sorted(map(str, roles)))}.")
+        raise LoadError(
+            f"{said} may not write to {short_repr(owner)}; its own are {', '.join(sorted(map(str, roles)))}."
+        )
     if me.get("auth", {}).get("accessToken", {}).get("role") == "read":
         raise LoadError(
             f"{said} has a token for reading only; make one that may write at {constants.ENDPOINT}/settings/tokens."
@@ -52,5 +55,5 @@ def _ask(repo_id: str, path: str, token: str) -> dict:
         why = {
             401: "it does not take this token; run `hf auth login` again",
             403: "this token may not write there",
-        }.get(status, f"it cannot be asked ({shown(str(error), 200)})")
+        }.get(status, f"it cannot be asked ({short_repr(str(error), 200)})")
         raise LoadError(f"{repo_id}: the Hub would not take the model: {why}.") from error

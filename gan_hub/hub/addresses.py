@@ -6,7 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 from huggingface_hub import constants
 
-from gan_hub.loading import LoadError, shown
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import LoadError
 
 HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co", urlsplit(constants.ENDPOINT).netloc}
 OTHERS = {  # first part of an address → what it is of, and what to give instead
@@ -46,7 +47,7 @@ def parse(text: str) -> HubModel | None:
     address = urlsplit(f"https://{rest}")
     if scheme.lower() not in ("http", "https") or address.netloc.lower() not in HOSTS:
         raise LoadError(
-            f"{shown(text, 200)}: an address that is not the Hub's; download it and give the folder, or give a Hub id "
+            f"{short_repr(text, 200)}: an address that is not the Hub's; download it and give the folder, or give a Hub id "
             "(owner/name)."
         )
     return _of_address(text, address.path)
@@ -66,14 +67,14 @@ def _of_address(text: str, path: str) -> HubModel:
         revision = parts[3]
     model = _model(name, revision) if len(parts) > 1 else None
     if model is None:
-        raise LoadError(f"{shown(text, 200)}: an address of the Hub, but of no model; give a Hub id (owner/name).")
+        raise LoadError(f"{short_repr(text, 200)}: an address of the Hub, but of no model; give a Hub id (owner/name).")
     return model
 
 
 def _refuse_others(text: str, parts: list[str]) -> None:
     if len(parts) > 1 and parts[0] in OTHERS:
         kind, instead = OTHERS[parts[0]]
-        raise LoadError(f"{shown(text, 200)}: {kind} of the Hub, not a model; give {instead} (owner/name).")
+        raise LoadError(f"{short_repr(text, 200)}: {kind} of the Hub, not a model; give {instead} (owner/name).")
 
 
 def _model(name: str, revision: str) -> HubModel | None:

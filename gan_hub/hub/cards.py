@@ -15,7 +15,8 @@ from yaml import YAMLError
 
 from gan_hub.atomic import write_text
 from gan_hub.images import grid, save_png
-from gan_hub.loading import read_bytes, shown, write_json
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import read_bytes, write_json
 
 MAX_CARD_BYTES = 1_000_000
 CARD_NAME, SCORES_NAME, MEMORISED_NAME = "README.md", "scores.json", "memorised.png"
@@ -75,12 +76,12 @@ SECTIONS = {
 }
 
 
-def in_words(provenance: dict[str, object]) -> str:
+def format_provenance(provenance: dict[str, object]) -> str:
     """What a number was measured with, in one line; what does not apply is left out."""
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in provenance.items() if value is not None)
 
 
-def written(value: float) -> str:
+def format_number(value: float) -> str:
     """A number for a card: three decimals, or two digits of what is smaller; a count as it is."""
     if isinstance(value, int):
         return str(value)
@@ -99,9 +100,12 @@ class Scored:
 
     def section(self) -> str:
         """The text under "Scores"."""
-        rows = [f"| **{name}** | **{written(value)}** | {self._between(name)} |" for name, value in self.scores.items()]
-        rows += [f"| {name} | {written(value)} | |" for name, value in self.scales.items()]
-        said = in_words(self.provenance)
+        rows = [
+            f"| **{name}** | **{format_number(value)}** | {self._between(name)} |"
+            for name, value in self.scores.items()
+        ]
+        rows += [f"| {name} | {format_number(value)} | |" for name, value in self.scales.items()]
+        said = format_provenance(self.provenance)
         text = "\n".join(["| measure | value | 95 % interval |", "|---|---|---|", *rows])
         text += f"\n\nMeasured with: {said}."
         if "FID" not in self.scores:
@@ -114,7 +118,7 @@ class Scored:
         return text + (f" Again, with one command:\n\n```\n{self.command}\n```" if self.command else "")
 
     def _between(self, name: str) -> str:
-        return " to ".join(map(written, self.intervals.get(name, ())))
+        return " to ".join(map(format_number, self.intervals.get(name, ())))
 
     def results(self, dataset_name: str, dataset_type: str) -> list[EvalResult]:
         """The same for the card's metadata (`model-index`)."""
@@ -125,7 +129,7 @@ class Scored:
                 dataset_name=dataset_name,
                 metric_type=re.sub(r"[^\w-]+", "-", name.lower()).strip("-"),
                 metric_name=name,
-                metric_value=float(written(value)),  # as in the table
+                metric_value=float(format_number(value)),  # as in the table
             )
             for name, value in self.scores.items()
         ]
@@ -162,17 +166,17 @@ class AtRisk:
     different: int | None = None  # pictures that the training images show, about; None: as many as images
     witnesses: float | None = None  # independent distances that the held-out pictures are worth; None: one each
 
-    def write(self, folder: Path, shown: bool) -> str:
+    def write(self, folder: Path, short_repr: bool) -> str:
         """The text under "Memorisation", and beside the card its picture where the training images may be `shown`.
 
         Where they may not, there is no picture, and none of earlier is left.
         """
-        if not shown:
+        if not short_repr:
             (folder / MEMORISED_NAME).unlink(missing_ok=True)
             return f"{self._said()} The training images may not be shown; these are the distances:\n\n{self._table()}"
         save_png(grid(self.pairs, columns=8, scale=2 if self.pairs[0].width < 64 else 1), folder / MEMORISED_NAME)
         text = f"{self._said()}\n\n![Generated images, each with its nearest training image]({MEMORISED_NAME})\n\n"
-        pairs = ", ".join(f"{seed} ({written(distance)})" for seed, distance in zip(self.seeds, self.distances))
+        pairs = ", ".join(f"{seed} ({format_number(distance)})" for seed, distance in zip(self.seeds, self.distances))
         return f"{text}*Four pairs a row, the nearest first: left generated, right trained on. Seeds (distances): {pairs}.*"
 
     def _said(self) -> str:
@@ -186,7 +190,7 @@ class AtRisk:
             f"Of {self.searched:,} generated images (seeds {self.first_seed} to {last}), these {len(self.seeds)} come nearest to "
             f"one of the {self.trained:,} training images{self._of_pictures()}, by Euclidean distance in {self.features}. For "
             f"scale: of {self.held_out:,} real images that were held out{self._of_repetitions()}, half come nearer than "
-            f"{written(self.typical)}, and {100 * near:.2g} % as near as {written(self.threshold)} or nearer. So do "
+            f"{format_number(self.typical)}, and {100 * near:.2g} % as near as {format_number(self.threshold)} or nearer. So do "
             f"{self.copied} of the generated ones; of a model that copies nothing, {expected:.3g} would be expected. {verdict}"
         )
 
@@ -234,14 +238,14 @@ class AtRisk:
         return f" ({'; '.join(told)})" if told else ""
 
     def _table(self, columns: int = 4) -> str:
-        cells = [f"{seed} | {written(distance)}" for seed, distance in zip(self.seeds, self.distances)]
+        cells = [f"{seed} | {format_number(distance)}" for seed, distance in zip(self.seeds, self.distances)]
         rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
         head = ["| " + " | ".join(["seed | distance"] * columns) + " |", "|" + "---|" * (2 * columns)]
         return "\n".join(head + ["| " + " | ".join(row + [" | "] * (columns - len(row))) + " |" for row in rows])
 
 
 def concepts_section(concepts: Iterable) -> str:
-    """The text under "Concepts", a row for each concept of a pipeline (`gan_hub.concepts`); "" where there is none."""
+    """The text under "Concepts", a row for each concept of a pipeline ; "" where there is none."""
     rows = []
     for concept in concepts:
         effect = f"{concept.effect.told()} ({concept.effect.seeds})" if concept.effect else "not measured"
@@ -365,7 +369,7 @@ def scored_card(folder: Path) -> ModelCard:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: it is no text in UTF-8.") from error
     except (YAMLError, TypeError) as error:
-        raise ValueError(f"{path}: its metadata cannot be read ({shown(str(error))}).") from error
+        raise ValueError(f"{path}: its metadata cannot be read ({short_repr(str(error))}).") from error
     if not card.data.eval_results or SCORES_SECTION not in sections(card.content):
         raise ValueError(f"{path}: no scores in it that could be replaced.")
     return card

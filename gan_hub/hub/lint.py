@@ -17,11 +17,11 @@ from gan_hub.hub.cards import (
     TRAINING_SECTION,
     UNDESCRIBED,
     check_card,
-    in_words,
+    format_number,
+    format_provenance,
     sections,
-    written,
 )
-from gan_hub.loading import LoadError, read_bytes, read_json
+from gan_hub.model_folder.strict import LoadError, read_bytes, read_json
 
 # Without these a score means nothing.
 PROVENANCE = (
@@ -97,7 +97,7 @@ def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
     try:
         measured = read_json(folder / SCORES_NAME)
         scores, provenance = dict(measured["scores"]), dict(measured["provenance"])
-        said = {name: float(written(value)) for name, value in scores.items()}
+        said = {name: float(format_number(value)) for name, value in scores.items()}
     except (LoadError, KeyError, TypeError, ValueError) as error:
         return [f"{SCORES_NAME} has no scores with provenance ({error})."]
     results = {result.metric_name: result.metric_value for result in ModelCard(text).data.eval_results or []}
@@ -108,7 +108,7 @@ def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
             if shown.get(name) != values.get(name):
                 wrong.append(f"{name} is {shown.get(name)} in the table and {values.get(name)} in {other}.")
     wrong += [f"scores without provenance: {key!r} is not stated." for key in PROVENANCE if provenance.get(key) is None]
-    if in_words(provenance) not in section:
+    if format_provenance(provenance) not in section:
         wrong.append(f"the provenance in {SCORES_NAME} is not what stands below the table.")
     return wrong
 

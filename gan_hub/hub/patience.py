@@ -19,7 +19,7 @@ TRIES = 3  # as many silences, and an address is asked no more
 _CHANGING = threading.Lock()  # of the client that all threads share
 
 
-class HubIsSilent(OfflineModeIsEnabled):
+class HubTimeoutError(OfflineModeIsEnabled):
     """The Hub was asked again and again, and did not answer. huggingface_hub then looks into its cache, as offline."""
 
 
@@ -37,7 +37,7 @@ def patience(repo_id: str) -> Iterator[None]:
             return
         first = since.setdefault((request.method, str(request.url)), time.monotonic())
         if time.monotonic() - first > SILENCE * TRIES:
-            raise HubIsSilent(f"no answer from {request.url.host} for {SILENCE * TRIES} seconds")
+            raise HubTimeoutError(f"no answer from {request.url.host} for {SILENCE * TRIES} seconds")
         limits = request.extensions.get("timeout") or dict.fromkeys(("connect", "read", "write", "pool"))
         shorter = {name: SILENCE if limit is None else min(limit, SILENCE) for name, limit in limits.items()}
         request.extensions = {**request.extensions, "timeout": shorter}
@@ -59,10 +59,10 @@ def patience(repo_id: str) -> Iterator[None]:
                 client.event_hooks[name] = [each for each in client.event_hooks[name] if each is not hook]
 
 
-def is_silence(error: BaseException | None) -> bool:
+def is_timeout(error: BaseException | None) -> bool:
     """Whether an error of huggingface_hub came of a Hub that does not answer."""
     while error is not None:
-        if isinstance(error, (HubIsSilent, httpx.TimeoutException)):
+        if isinstance(error, (HubTimeoutError, httpx.TimeoutException)):
             return True
         error = error.__cause__
     return False

@@ -6,9 +6,9 @@ from pathlib import Path
 from huggingface_hub import ModelCard
 
 from gan_hub.hub.cards import CARD_NAME
-from gan_hub.hub.places import bundled
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import height_width
-from gan_hub.loading import WEIGHTS_NAME, read_json
+from gan_hub.model_folder.strict import WEIGHTS_NAME, read_json
 
 JUDGE_NAME = "judge.json"
 
@@ -40,7 +40,7 @@ def list_models() -> list[ModelInfo]:
 
     From small to large images, those of one data set together, the best of them first.
     """
-    return sorted((describe(name, folder) for name, folder in bundled().items()), key=_place)
+    return sorted((describe(name, folder) for name, folder in bundled_models().items()), key=_place)
 
 
 def describe(name: str, folder: Path) -> ModelInfo:

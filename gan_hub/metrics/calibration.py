@@ -27,7 +27,7 @@ def auc(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> float:
     return ((below + below_or_equal).double() / (2 * len(fakes))).mean().item()
 
 
-def platt(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[float, float]:
+def fit_platt(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[float, float]:
     """(scale, bias) for which sigmoid(scale · logit + bias) is the likeliest probability of "real", classes weighted equally."""
     logits = torch.cat([real_logits, fake_logits]).double()
     truth = torch.cat([torch.ones(len(real_logits)), torch.zeros(len(fake_logits))]).double()
@@ -85,9 +85,9 @@ def calibrate(
     reals, fakes, told = _both(pipeline, held_out, seed, limit, trained)
     real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
 
-    scale, bias = unlabelled = platt(real_logits[::2], fake_logits[::2])
+    scale, bias = unlabelled = fit_platt(real_logits[::2], fake_logits[::2])
     if told["labels"] is not None:
-        unlabelled = platt(*(pipeline.discriminate(kind[::2], batch_size=BATCH) for kind in (reals, fakes)))
+        unlabelled = fit_platt(*(pipeline.discriminate(kind[::2], batch_size=BATCH) for kind in (reals, fakes)))
     sign = _sign(scale)
     logits = torch.cat([real_logits[1::2], fake_logits[1::2]])
     truth = torch.cat([torch.ones(len(real_logits[1::2])), torch.zeros(len(fake_logits[1::2]))])
@@ -108,7 +108,7 @@ def verdicts(
     """Logits (n,) of the held-out real images and of the fresh ones that `calibrate` measures its AUC on, higher is real."""
     reals, fakes, told = _both(pipeline, held_out, seed, limit, trained)
     real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
-    sign = _sign(platt(real_logits[::2], fake_logits[::2])[0])
+    sign = _sign(fit_platt(real_logits[::2], fake_logits[::2])[0])
     return sign * real_logits[1::2], sign * fake_logits[1::2]
 
 

@@ -12,18 +12,18 @@ import torch
 from tqdm import tqdm
 
 import gan_hub
-from gan_hub.data import ImageSet, NoSuchSplit, load_images, load_pairs
+from gan_hub.data import ImageSet, NoSuchSplitError, load_images, load_pairs
 from gan_hub.devices import find_device
-from gan_hub.latents import check_seeds, seeded, whole
-from gan_hub.loading import shown
-from gan_hub.metrics.copies import nearest_copies
+from gan_hub.latents import as_int, check_seeds, seeded
+from gan_hub.messages import short_repr
+from gan_hub.metrics.distributed import ProcessGroup
+from gan_hub.metrics.feature_cache import ImageSource, extract_features
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
+from gan_hub.metrics.memorization import nearest_copies
+from gan_hub.metrics.registry import HELD_OUT, SCORES, Evaluation
 from gan_hub.metrics.report import Estimate, Report
-from gan_hub.metrics.scores import HELD_OUT, SCORES, Evaluation
-from gan_hub.metrics.sides import Pictures, measure
-from gan_hub.metrics.team import Team
-from gan_hub.models.abilities import Semantic
+from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import INDEX_NAME, GANPipeline
 from gan_hub.seeds import MAX_SEED
 
@@ -90,7 +90,7 @@ def evaluate(
     if replicates == 1:
         raise ValueError("replicates=1 is not allowed; it is 0 (no intervals), or 2 and more.")
     names, extractor = _what_with(metrics, extractor, weights, dataset)
-    team = Team(together)
+    team = ProcessGroup(together)
     pipe, images, subject = _subject(pipe_or_folder, extractor, resolution, dataset)
     _place(pipe, extractor, team.place(device))
     reals = _reals(dataset, pipe, images, split)
@@ -100,7 +100,7 @@ def evaluate(
         held_out = _other_split(dataset, reals)
     reals = _some(reals, num_real, seed, "num_real")
     if pipe is None:
-        pictures = Pictures.of_set(_some(images, num_images, seed, "num_images"))
+        pictures = ImageSource.of_set(_some(images, num_images, seed, "num_images"))
     else:
         pictures = _drawn(pipe, num_images, seed, batch_size, reals)
     said = progress and team.first
@@ -122,9 +122,9 @@ def evaluate(
 
 def _count(name: str, value: object, least: int = 1) -> int:
     """A Python, numpy or torch whole number as an int; raises ValueError, naming it, for anything else."""
-    count = whole(value)
+    count = as_int(value)
     if count is None or count < least:
-        raise ValueError(f"{name}={shown(value)} is not allowed; it is a whole number from {least}.")
+        raise ValueError(f"{name}={short_repr(value)} is not allowed; it is a whole number from {least}.")
     return count
 
 
@@ -187,11 +187,11 @@ def _what_with(metrics, extractor, weights, dataset) -> tuple[list[str], Extract
     names = [metrics] if isinstance(metrics, str) else list(metrics or [])
     for name in names:
         if name not in SCORES and name != "fid":
-            raise ValueError(f"metric {shown(name)} is not allowed; choose from fid, {', '.join(SCORES)}.")
+            raise ValueError(f"metric {short_repr(name)} is not allowed; choose from fid, {', '.join(SCORES)}.")
     own = OWN_EXTRACTORS.get(dataset) if isinstance(dataset, str) else None
     extractor = extractor or ("inception" if "fid" in names else own)
     if extractor is None:
-        named = f"data {shown(dataset)}" if isinstance(dataset, (str, os.PathLike)) else "an image set"
+        named = f"data {short_repr(dataset)}" if isinstance(dataset, (str, os.PathLike)) else "an image set"
         others = ", ".join(name for name in EXTRACTORS if name not in BUNDLED)
         raise ValueError(
             f"{named} has no extractor of its own; choose {others} or a Hub id as its extractor, or {' or '.join(BUNDLED)}, "
@@ -221,7 +221,7 @@ def _subject(given, extractor: Extractor, resolution, dataset) -> tuple[GANPipel
     if _holds_images(path):
         return None, _every_split(os.fspath(given), *_shape(extractor, resolution, dataset)), path.name
     if resolution is not None:
-        raise ValueError(f"resolution={shown(resolution)} is not allowed with a model, which has its own.")
+        raise ValueError(f"resolution={short_repr(resolution)} is not allowed with a model, which has its own.")
     return GANPipeline.from_pretrained(given), None, path.name
 
 
@@ -238,7 +238,7 @@ def _every_split(source: str, size: int | Sequence[int], channels: int) -> Image
     """All images of a source that are to be scored, those for training first where it has splits."""
     found: list[ImageSet] = []
     for split in ("train", "test"):
-        with contextlib.suppress(NoSuchSplit):
+        with contextlib.suppress(NoSuchSplitError):
             found.append(load_images(source, size, channels, split))
     if len(found) == 1:
         return found[0]
@@ -259,11 +259,13 @@ def _place(pipe: GANPipeline | None, extractor: Extractor, device: torch.device 
     extractor.to(device or (pipe.device if pipe is not None else "cpu"))
 
 
-def _drawn(pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int | None, reals: ImageSet) -> Pictures:
+def _drawn(
+    pipe: GANPipeline, num_images: int | None, seed: int, batch_size: int | None, reals: ImageSet
+) -> ImageSource:
     """The images that a model is scored on."""
     count = NUM_IMAGES if num_images is None else num_images
-    maps = reals.maps if isinstance(pipe.bare_generator, Semantic) else None
-    return Pictures.of_model(pipe, count, seed, batch_size or BATCH[pipe.device.type != "cpu"], maps)
+    maps = reals.maps if isinstance(pipe.unwrapped_generator, SegmentationConditional) else None
+    return ImageSource.of_model(pipe, count, seed, batch_size or BATCH[pipe.device.type != "cpu"], maps)
 
 
 def _shape(extractor: Extractor, resolution, dataset) -> tuple[int | Sequence[int], int]:
@@ -284,8 +286,10 @@ def _reals(dataset: str | ImageSet, pipe: GANPipeline | None, images: ImageSet |
     if pipe is None:
         *size, channels = images.images.shape[1:]
         return load_images(dataset, size, channels, split)
-    load = load_pairs if isinstance(pipe.bare_generator, Semantic) else load_images
-    return load(dataset, pipe.bare_generator.config["resolution"], pipe.bare_generator.config["channels"], split)
+    load = load_pairs if isinstance(pipe.unwrapped_generator, SegmentationConditional) else load_images
+    return load(
+        dataset, pipe.unwrapped_generator.config["resolution"], pipe.unwrapped_generator.config["channels"], split
+    )
 
 
 def _other_split(dataset: str | ImageSet, reals: ImageSet) -> ImageSet | None:
@@ -296,7 +300,7 @@ def _other_split(dataset: str | ImageSet, reals: ImageSet) -> ImageSet | None:
     *size, channels = reals.images.shape[1:]
     try:
         return load(dataset, size, channels, "test")
-    except NoSuchSplit:
+    except NoSuchSplitError:
         return None
 
 
@@ -326,7 +330,7 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
         "held_out_sha256": ImageSet(e.held_out_set.images).fingerprint() if e.held_out_set is not None else None,
         "generated_images": e.pictures.count,
         "seed": None if e.pipe is None else e.seed,
-        "dtype": None if e.pipe is None else str(e.pipe.bare_generator.dtype).removeprefix("torch."),
+        "dtype": None if e.pipe is None else str(e.pipe.unwrapped_generator.dtype).removeprefix("torch."),
         "gan_hub": gan_hub.__version__,
         "near_duplicates": e.near_duplicates,
     }
@@ -346,4 +350,4 @@ def _scales(e: Evaluation) -> dict[str, float]:
 
 def real_moments(reals: ImageSet, extractor: Extractor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and covariance of the features of a whole image set."""
-    return moments(measure(Pictures.of_set(reals), extractor).features)
+    return moments(extract_features(ImageSource.of_set(reals), extractor).features)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import torch
 
-from gan_hub.data import NAMED
-from gan_hub.hub.places import download_file
-from gan_hub.loading import LoadError, shown
-from gan_hub.metrics.networks import cifar_resnet, hub_model, inception, mobilenet_v2, small_classifier
-from gan_hub.metrics.networks.network import ExtractorNetwork, Outputs
-from gan_hub.metrics.networks.small_classifier import SmallClassifier
+from gan_hub.data import NAMED_DATASETS
+from gan_hub.hub.resolve import download_file
+from gan_hub.messages import short_repr
+from gan_hub.metrics.extractors import cifar_resnet, hub_model, inception, mobilenet_v2, small_classifier
+from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
+from gan_hub.metrics.extractors.small_classifier import SmallClassifier
+from gan_hub.model_folder.strict import LoadError
 
 __all__ = ["BUNDLED", "EXTRACTORS", "Extractor", "Outputs", "SmallClassifier", "WEIGHTS", "load_extractor"]
 
@@ -26,7 +27,7 @@ BY_FILE = {"inception": inception.load, "mobilenet-v2": mobilenet_v2.load, "resn
 EXTRACTORS = (*BUNDLED, *BY_FILE)
 LABEL_NAMES: dict[str, tuple[str, ...]] = {  # of the classes, in the order of the logits
     "digits": tuple("0123456789"),
-    "fashion": NAMED["fashion-mnist"].label_names,
+    "fashion": NAMED_DATASETS["fashion-mnist"].label_names,
     "resnet56-cifar10": cifar_resnet.LABEL_NAMES,
 }
 HUB_ID = r"[\w.-]{1,96}/[\w.-]{1,96}"
@@ -135,7 +136,9 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
     """The weight file of an extractor, or the folder of a Hub model's files; and the network."""
     if name in BUNDLED:
         if weights is not None:
-            raise ValueError(f"extractor {name!r} has its weights with it; weights={shown(weights)} is not allowed.")
+            raise ValueError(
+                f"extractor {name!r} has its weights with it; weights={short_repr(weights)} is not allowed."
+            )
         path = WEIGHTS / f"{name}.safetensors"
         if not path.is_file():
             raise LoadError(f"{path}: not found; `python benchmarks/feature_nets.py {name}` trains it.")
@@ -151,7 +154,7 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
         folder = hub_model.fetch(name, weights)
         return folder, hub_model.load(folder)
     raise ValueError(
-        f"extractor {shown(name)} is not allowed; choose one of {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
+        f"extractor {short_repr(name)} is not allowed; choose one of {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
     )
 
 

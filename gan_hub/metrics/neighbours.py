@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from gan_hub.metrics.duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
+from gan_hub.metrics.near_duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
 
 ROW_NUMBERS = 20_000_000  # distances of whole rows that are in memory at a time
 SAMPLED = 1000  # training images whose near duplicates are counted
@@ -30,7 +30,7 @@ class DensityCoverage(NamedTuple):
     coverage: torch.Tensor  # (N,) bool: this real image's neighbourhood has a generated one in it
 
 
-class Memorisation(NamedTuple):
+class Memorization(NamedTuple):
     distances: torch.Tensor  # (M,) float64, of each generated image to the nearest training image
     nearest: torch.Tensor  # (M,) int64, that image's row
     threshold: float  # nearer to the training set come only so many pictures that were not trained on
@@ -88,7 +88,7 @@ def squared_reach(features: torch.Tensor, k: int) -> torch.Tensor:
     return nearest.amax(1)
 
 
-def memorisation(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor, share: float = 0.001) -> Memorisation:
+def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor, share: float = 0.001) -> Memorization:
     """Which generated images are nearer to the training set than real ones come that the generator never saw.
 
     Features of generated (M, F), training (N, F) and held-out real images (H, F). The threshold is the distance below
@@ -113,7 +113,7 @@ def memorisation(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
     threshold = fresh[nearer - 1].item()
     some = train[evenly(len(train), SAMPLED)]
     different = different_pictures(distance_rows(some, train), len(train))
-    return Memorisation(
+    return Memorization(
         distances,
         nearest,
         threshold,
@@ -180,7 +180,7 @@ def nearest_neighbour(features: torch.Tensor, others: torch.Tensor) -> tuple[tor
     return torch.cat([(rows.double() - others[of].double()).norm(dim=1) for rows, of in pairs]), nearest
 
 
-def most_at_risk(found: Memorisation, count: int = 16) -> torch.Tensor:
+def most_at_risk(found: Memorization, count: int = 16) -> torch.Tensor:
     """The rows of the `count` generated images that are nearest to the training set, the nearest first."""
     return found.distances.sort(stable=True).indices[:count]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from gan_hub import segmentations as semantic_maps
 from gan_hub.latents import lerp, seeded, slerp
 from gan_hub.metrics.features import Extractor
-from gan_hub.models.abilities import Semantic, StyleBased
+from gan_hub.model_folder import segmentations as semantic_maps
+from gan_hub.models.mixins import SegmentationConditional, StyleBased
 from gan_hub.pipeline import GANPipeline
 
 BATCH = 100  # steps at a time: twice as many images are in memory
@@ -53,14 +53,14 @@ def _kept_along_a_step(
     """A class for each step, all alike likely, or one of the example maps; nothing for a model that has neither."""
     if pipeline.label_names is not None:
         return {"labels": torch.randint(len(pipeline.label_names), (len(start),), generator=generator)}
-    if isinstance(pipeline.bare_generator, Semantic) and pipeline.segmentations is not None:
-        return {"segmentation": semantic_maps.chosen(pipeline.segmentations, start)}
+    if isinstance(pipeline.unwrapped_generator, SegmentationConditional) and pipeline.segmentations is not None:
+        return {"segmentation": semantic_maps.choose_examples(pipeline.segmentations, start)}
     return {}
 
 
 def _drawing(pipeline: GANPipeline, fixed: dict[str, torch.Tensor]) -> tuple[Callable, Callable]:
     """(latents → images (N, C, H, W) in [-1, 1], how to walk between such latents)."""
-    if isinstance(pipeline.bare_generator, StyleBased):
+    if isinstance(pipeline.unwrapped_generator, StyleBased):
         return lambda w: pipeline.synthesize(w.float(), output_type="pt"), lerp
     return lambda z: pipeline(latents=z.float(), output_type="pt", **fixed).images, slerp
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gan_hub.hub.cards import AtRisk
-from gan_hub.loading import LoadError, read_json, shown, write_json
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import LoadError, read_json, write_json
 
 SURE = 1.96  # standard errors to either side of a score: an interval of 95 %
 
@@ -67,7 +68,7 @@ class Report:
         wrong = [name for name, value in self.scores.items() if not math.isfinite(value)]
         if wrong:
             raise ValueError(
-                f"{path}: score {shown(wrong[0])} is {self.scores[wrong[0]]}; a report has finite numbers."
+                f"{path}: score {short_repr(wrong[0])} is {self.scores[wrong[0]]}; a report has finite numbers."
             )
         write_json(Path(path), self.to_dict())
 
@@ -78,7 +79,7 @@ class Report:
         content = read_json(path)
         for name in ("scores", "provenance"):
             if not isinstance(content.get(name), dict):
-                raise LoadError(f"{path}: {name} is {shown(content.get(name))}; a report has an object there.")
+                raise LoadError(f"{path}: {name} is {short_repr(content.get(name))}; a report has an object there.")
         intervals, scales = content.get("intervals", {}), content.get("scales", {})
         pairs = isinstance(intervals, dict) and all(
             isinstance(ends, list) and len(ends) == 2 for ends in intervals.values()
@@ -131,7 +132,9 @@ def compare(first: Report, second: Report, force: bool = False) -> list[Compared
     """
     apart = differences(first, second)
     if apart and not force:
-        said = "; ".join(f"{name} {shown(ours)} against {shown(theirs)}" for name, (ours, theirs) in apart.items())
+        said = "; ".join(
+            f"{name} {short_repr(ours)} against {short_repr(theirs)}" for name, (ours, theirs) in apart.items()
+        )
         raise ValueError(f"these reports were not measured alike: {said}. With force they are compared all the same.")
     names = [name for name in first.scores if name in second.scores]
     if not names:

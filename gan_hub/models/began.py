@@ -16,8 +16,8 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from gan_hub.models.abilities import Autoencoding
-from gan_hub.models.fields import Channels, Choice, Latent, Width
+from gan_hub.models.config_schema import Channels, Choice, Latent, Width
+from gan_hub.models.mixins import AutoencoderDiscriminator
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Resolution = Annotated[int, Choice(28, 32, 64, 128)]
@@ -98,7 +98,7 @@ class BEGANGenerator(GANModel):
             return torch.tanh(self.decoder(z))  # (N, C, H, W)
 
 
-class BEGANDiscriminator(Autoencoding):
+class BEGANDiscriminator(AutoencoderDiscriminator):
     """images (N, C, H, W) in [-1, 1] → scores (N,), minus the mean absolute error of their reconstruction."""
 
     @register_checked

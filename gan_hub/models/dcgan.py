@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from gan_hub.images import height_width
-from gan_hub.models.abilities import Factorable
-from gan_hub.models.fields import Channels, Choice, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import Grid, MinibatchStddev, spectral
+from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Norm = Annotated[str, Choice("batch", "none")]
@@ -73,7 +73,7 @@ class ConditionalNorm(nn.Module):
         return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
 
-class DCGANGenerator(Factorable, GANModel):
+class DCGANGenerator(HasLatentProjection, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double until the image is there."""
 
     @register_checked

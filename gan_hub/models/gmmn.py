@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from gan_hub.images import height_width
-from gan_hub.models.fields import Channels, Classes, Integer, Latent, Resolution
+from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Resolution
 from gan_hub.models.layers import Perceptron
 from gan_hub.models.modeling import GANModel, precision, register_checked
 

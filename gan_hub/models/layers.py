@@ -19,7 +19,7 @@ Grid = tuple[int, int]  # height, width
 EPSILON = 1e-8
 
 
-def doublings(resolution: int | Sequence[int]) -> list[Grid]:
+def stage_resolutions(resolution: int | Sequence[int]) -> list[Grid]:
     """(height, width) at each stage, coarse to fine, each twice the one before.
 
     The image is halved while both sides are even and the shorter one is at least 8: 64 is 4, 8, 16, 32, 64 on either
@@ -31,26 +31,26 @@ def doublings(resolution: int | Sequence[int]) -> list[Grid]:
     return found
 
 
-def widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
+def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
     """Feature maps at each of the `doublings`, coarse to fine: halved each time, to `base_channels` at the image's own.
 
     ProGAN's and StyleGAN's tables for 1024 are base 16 (32 in StyleGAN2's config F), max 512.
     """
-    last = len(doublings(resolution)) - 1
+    last = len(stage_resolutions(resolution)) - 1
     return [min(max_channels, base_channels * 2 ** (last - stage)) for stage in range(last + 1)]
 
 
-def double(x: torch.Tensor, times: int = 1) -> torch.Tensor:
+def upsample(x: torch.Tensor, times: int = 1) -> torch.Tensor:
     """(N, F, H, W) → (N, F, 2H, 2W), so many `times`: each pixel becomes a square of equal ones."""
     return functional.interpolate(x, scale_factor=2**times, mode="nearest") if times else x
 
 
-def halve(x: torch.Tensor, times: int = 1) -> torch.Tensor:
+def downsample(x: torch.Tensor, times: int = 1) -> torch.Tensor:
     """(N, F, H, W) → (N, F, H/2, W/2), so many `times`: each square becomes its mean."""
     return functional.avg_pool2d(x, 2**times) if times else x
 
 
-def second_moment_one(x: torch.Tensor) -> torch.Tensor:
+def normalize_2nd_moment(x: torch.Tensor) -> torch.Tensor:
     """(N, F, ...) → the same, each vector over F divided by the root of its mean square.
 
     On features this is pixelwise normalisation (Karras et al. 2018, section 4.2), on z it puts all on one sphere.
@@ -74,7 +74,7 @@ class LowPass(nn.Module):
         self.kernel = torch.outer(taps, taps)
 
 
-class EqualisedConvolution(nn.Module):
+class EqualizedConv2d(nn.Module):
     """k × k convolution (N, I, H, W) → (N, O, H, W) with an equalised learning rate (Karras et al. 2018, section 4.1).
 
     Stored weights are N(0, 1) and take part times `gain` / √(I k²), the deviation of He et al.'s initialisation where
@@ -91,7 +91,7 @@ class EqualisedConvolution(nn.Module):
         return functional.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[2] // 2)
 
 
-class EqualisedLinear(nn.Module):
+class EqualizedLinear(nn.Module):
     """Linear map (N, I) → (N, O) with an equalised learning rate, as `EqualisedConvolution`.
 
     `lr` multiplies weight and bias where they take part, and divides the stored weight at the start: a layer that
@@ -208,7 +208,7 @@ def _with_spectral(kind: type[nn.Module], state: dict, parametrization: Spectral
     return layer
 
 
-class Bounded(torch.autograd.Function):
+class ClampSTE(torch.autograd.Function):
     """Clamps images (N, C, H, W) to [-1, 1]; a gradient passes inside, and outside where following it leads back.
 
     The discriminator so sees what a viewer sees, and no pixel is lost beyond the border, as a plain clamp's would be.

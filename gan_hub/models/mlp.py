@@ -17,9 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.images import height_width
-from gan_hub.models.abilities import Factorable
-from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution
+from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Layers, Resolution
 from gan_hub.models.layers import Perceptron
+from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Units = Annotated[int, Integer(1, 8192)]
@@ -45,7 +45,7 @@ def with_class(x: torch.Tensor, labels: torch.Tensor | None, num_classes: int) -
     return torch.cat([x, functional.one_hot(labels, num_classes).to(x.dtype)], 1)
 
 
-class MLPGenerator(Factorable, GANModel):
+class MLPGenerator(HasLatentProjection, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: hidden layers of rectified units, then every pixel."""
 
     @register_checked

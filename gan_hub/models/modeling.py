@@ -17,8 +17,9 @@ from diffusers.configuration_utils import register_to_config
 from torch import nn
 
 from gan_hub.atomic import move_files, scratch_folder
-from gan_hub.hub.places import read_from
-from gan_hub.loading import (
+from gan_hub.hub.resolve import load_from
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import (
     MANIFEST_NAME,
     VARIANT_DTYPES,
     LoadError,
@@ -26,18 +27,17 @@ from gan_hub.loading import (
     read_bytes,
     read_json,
     read_weights,
-    shown,
+    refuse_unloadable,
     weights_path,
-    what_cannot_be_loaded_is_not_saved,
 )
-from gan_hub.models.fields import problem
+from gan_hub.models.config_schema import validate
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
 _OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
 
 
 def register_checked(init):
-    """diffusers' `register_to_config`, but each value is first held against the rule in its annotation (fields.py).
+    """diffusers' `register_to_config`, but each value is first held against the rule in its annotation (config_schema.py).
 
     Raises ValueError before a single tensor is made, so that 10^9 channels cost nothing.
     """
@@ -50,7 +50,7 @@ def register_checked(init):
         given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
         del given["self"]
         given = {name: plain(value) for name, value in given.items()}
-        sentence = problem(init, given, complete=False)
+        sentence = validate(init, given, complete=False)
         if sentence:
             raise ValueError(f"{type(self).__name__}: {sentence}")
         # All by keyword: diffusers takes positional arguments for defaults, and its from_config() would drop them.
@@ -99,7 +99,7 @@ class GANModel(ModelMixin, ConfigMixin):
 
         if os.path.isdir(source) and not download:
             return read(Path(source))
-        return read_from(source, components, read, variant=variant, **download)
+        return load_from(source, components, read, variant=variant, **download)
 
     @classmethod
     def load(
@@ -134,12 +134,12 @@ class GANModel(ModelMixin, ConfigMixin):
         config = read_json(path)
         name = config.get("_class_name")
         if name != cls.__name__:
-            raise LoadError(f"{path}: _class_name is {shown(name)}, but {cls.__name__} is to be loaded.")
+            raise LoadError(f"{path}: _class_name is {short_repr(name)}, but {cls.__name__} is to be loaded.")
         values = {**cls.ADDED_KEYS, **{key: value for key, value in config.items() if key not in _OWN_KEYS}}
         init = getattr(cls.__init__, "__wrapped__", None)
         if init is None:
             raise LoadError(f"{path}: {cls.__name__} has an __init__ without rules for its config (register_checked).")
-        sentence = problem(init, values, complete=True)
+        sentence = validate(init, values, complete=True)
         if sentence:
             raise LoadError(f"{path}: {sentence}")
         return values
@@ -163,7 +163,7 @@ class GANModel(ModelMixin, ConfigMixin):
         folder = Path(save_directory)
         with scratch_folder(folder) as scratch:
             self.write_files(scratch, variant, **kwargs)
-            with what_cannot_be_loaded_is_not_saved(scratch):
+            with refuse_unloadable(scratch):
                 type(self).load(scratch, None, variant, torch.float32, None)
             move_files(scratch, folder)
 
@@ -196,7 +196,7 @@ def as_dtype(dtype: torch.dtype | str) -> torch.dtype:
     known = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
     if known not in DTYPES.values():
         raise ValueError(
-            f"dtype={shown(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
+            f"dtype={short_repr(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
         )
     return known
 

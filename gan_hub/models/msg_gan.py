@@ -25,20 +25,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import Factorable, MultiScale
-from gan_hub.models.fields import Channels, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Classes, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
-    EqualisedConvolution,
-    EqualisedLinear,
+    EqualizedConv2d,
+    EqualizedLinear,
     Grid,
     MinibatchStddev,
-    double,
-    doublings,
-    halve,
-    second_moment_one,
+    downsample,
+    normalize_2nd_moment,
     spectral,
-    widths,
+    stage_resolutions,
+    stage_widths,
+    upsample,
 )
+from gan_hub.models.mixins import HasLatentProjection, MultiScale
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # of leaky ReLU below 0
@@ -54,7 +54,7 @@ def convolution(inputs: int, outputs: int, spectral_norm: bool) -> nn.Module:
     """3 × 3 convolution (N, I, H, W) → (N, O, H, W), of equalised learning rate or divided by its spectral norm."""
     if spectral_norm:
         return spectral(nn.Conv2d(inputs, outputs, 3, padding=1))
-    return EqualisedConvolution(inputs, outputs, 3)
+    return EqualizedConv2d(inputs, outputs, 3)
 
 
 class EqualisedStart(nn.Module):
@@ -90,15 +90,15 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.doubles:
-            x = double(x)  # (N, I, 2H, 2W)
+            x = upsample(x)  # (N, I, 2H, 2W)
         for layer in (self.first, self.second):
             x = functional.leaky_relu(layer(x), LEAK, inplace=True)  # (N, O, 2H, 2W)
             if self.pixel_norm:
-                x = second_moment_one(x)
+                x = normalize_2nd_moment(x)
         return x
 
 
-class MSGGANGenerator(Factorable, MultiScale, GANModel):
+class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]; with `scales` a list of them, coarse to fine.
 
     A class has an embedding of the size of z, which is joined to it (Mirza & Osindero 2014). With `pixel_norm`, so are
@@ -119,7 +119,7 @@ class MSGGANGenerator(Factorable, MultiScale, GANModel):
         spectral_norm: Switch = False,
     ):
         super().__init__()
-        features, self.scales = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, self.scales = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.embed = nn.Embedding(num_classes, latent_size) if num_classes else None
         inputs = [latent_size * (2 if num_classes else 1), *features]
         grids = [self.scales[0], *[None] * (len(features) - 1)]
@@ -127,7 +127,7 @@ class MSGGANGenerator(Factorable, MultiScale, GANModel):
             SynthesisBlock(before, after, grid, pixel_norm, spectral_norm)
             for before, after, grid in zip(inputs, features, grids)
         )
-        self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1.0) for width in features)
+        self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1.0) for width in features)
         for layer in self.to_rgb:
             nn.init.normal_(layer.weight, std=FIRST_COLOURS)
 
@@ -147,7 +147,7 @@ class MSGGANGenerator(Factorable, MultiScale, GANModel):
         with precision(z.device, force_fp32):
             parts = [z] if self.embed is None else [z, self.embed(labels)]  # (N, Z) each
             if self.config["pixel_norm"]:
-                parts = [second_moment_one(part) for part in parts]
+                parts = [normalize_2nd_moment(part) for part in parts]
             x, images = torch.cat(parts, 1)[:, :, None, None], []  # (N, Z or 2Z, 1, 1)
             for block, to_rgb in zip(self.blocks, self.to_rgb):
                 x = block(x)  # (N, F, H, W)
@@ -168,7 +168,7 @@ class AnalysisBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, H, W)
         x = functional.leaky_relu(self.second(x), LEAK, inplace=True)  # (N, O, H, W)
-        return halve(x)
+        return downsample(x)
 
 
 class LastBlock(nn.Module):
@@ -179,7 +179,7 @@ class LastBlock(nn.Module):
         self.stddev = MinibatchStddev() if stddev else nn.Identity()
         self.first = convolution(inputs + stddev, width, spectral_norm)
         numbers = width * math.prod(grid)
-        self.second = spectral(nn.Linear(numbers, width)) if spectral_norm else EqualisedLinear(numbers, width)
+        self.second = spectral(nn.Linear(numbers, width)) if spectral_norm else EqualizedLinear(numbers, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, h, w)
@@ -207,17 +207,17 @@ class MSGGANDiscriminator(MultiScale, GANModel):
         spectral_norm: Switch = False,
     ):
         super().__init__()
-        features, self.scales = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, self.scales = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         halves = [half(width) for width in features]
         read = [*halves[:-1], features[-1]]  # the finest block has no other features than those of its image
         inputs = [*(2 * size for size in halves[:-1]), features[-1]]
-        self.from_rgb = nn.ModuleList(EqualisedConvolution(channels, size, 1, gain=1.0) for size in read)
+        self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, size, 1, gain=1.0) for size in read)
         self.last = LastBlock(inputs[0], features[0], self.scales[0], minibatch_stddev, spectral_norm)
         self.blocks = nn.ModuleList(
             AnalysisBlock(before, width, after, minibatch_stddev and stddev_each_scale, spectral_norm)
             for before, width, after in zip(inputs[1:], features[1:], halves)
         )
-        self.score = EqualisedLinear(features[0], 1, gain=1.0)
+        self.score = EqualizedLinear(features[0], 1, gain=1.0)
         self.embed = nn.Embedding(num_classes, features[0]) if num_classes else None
 
     def forward(

@@ -20,20 +20,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import Factorable, Growing, fade
-from gan_hub.models.fields import Channels, Classes, Integer, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
-    Bounded,
-    EqualisedConvolution,
-    EqualisedLinear,
+    ClampSTE,
+    EqualizedConv2d,
+    EqualizedLinear,
     Grid,
     MinibatchStddev,
-    double,
-    doublings,
-    halve,
-    second_moment_one,
-    widths,
+    downsample,
+    normalize_2nd_moment,
+    stage_resolutions,
+    stage_widths,
+    upsample,
 )
+from gan_hub.models.mixins import HasLatentProjection, ProgressiveGrowing, fade
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # slope of leaky ReLU below 0
@@ -62,7 +62,7 @@ class Block(nn.Module):
 
     def __init__(self, *features: int):
         super().__init__()
-        self.convolutions = nn.ModuleList(EqualisedConvolution(i, o, 3) for i, o in zip(features, features[1:]))
+        self.convolutions = nn.ModuleList(EqualizedConv2d(i, o, 3) for i, o in zip(features, features[1:]))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for convolution in self.convolutions:
@@ -75,11 +75,11 @@ class NormalisedBlock(Block):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for convolution in self.convolutions:
-            x = second_moment_one(functional.leaky_relu_(convolution(x), LEAK))
+            x = normalize_2nd_moment(functional.leaky_relu_(convolution(x), LEAK))
         return x
 
 
-class ProGANGenerator(Factorable, Growing, GANModel):
+class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: a start of h × w, then doubled as often as `level` says.
 
     With classes, the label's unit vector (K,) is appended to z, as the authors' program does, but times √Z after z has
@@ -97,14 +97,14 @@ class ProGANGenerator(Factorable, Growing, GANModel):
         max_channels: Width = 512,
     ):
         super().__init__()
-        features, grids = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.levels = self.level = len(grids) - 1
         self.start = Start(latent_size + num_classes, features[0], grids[0])
         self.blocks = nn.ModuleList(
             [NormalisedBlock(features[0], features[0])]
             + [NormalisedBlock(wide, narrow, narrow) for wide, narrow in zip(features, features[1:])]
         )
-        self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1) for width in features)
+        self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1) for width in features)
         for layer in self.to_rgb:
             nn.init.normal_(layer.weight, std=FIRST_COLOURS)
 
@@ -117,25 +117,25 @@ class ProGANGenerator(Factorable, Growing, GANModel):
         Stages beyond the level are not computed; what the finest one makes is enlarged to the full size.
         """
         self.need_labels(labels)
-        z = second_moment_one(z)
+        z = normalize_2nd_moment(z)
         if labels is not None:
             one_hot = functional.one_hot(labels, self.config["num_classes"]).to(z.dtype)
             z = torch.cat([z, one_hot * math.sqrt(z.shape[1])], 1)  # (N, Z + K)
-        x = self.blocks[0](second_moment_one(functional.leaky_relu_(self.start(z), LEAK)))  # (N, F, h, w)
+        x = self.blocks[0](normalize_2nd_moment(functional.leaky_relu_(self.start(z), LEAK)))  # (N, F, h, w)
         finest, share = fade(self.level)
         for stage in range(1, finest + 1):
-            before, x = x, self.blocks[stage](double(x))  # (N, F/2, 2H, 2W)
+            before, x = x, self.blocks[stage](upsample(x))  # (N, F/2, 2H, 2W)
         image = self.to_rgb[finest](x)
         if share < 1:
-            image = double(self.to_rgb[finest - 1](before)).lerp(image, share)
-        return double(image, self.levels - finest)  # (N, C, H, W)
+            image = upsample(self.to_rgb[finest - 1](before)).lerp(image, share)
+        return upsample(image, self.levels - finest)  # (N, C, H, W)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
         with precision(z.device, force_fp32):
-            return Bounded.apply(self.unbounded(z, labels))
+            return ClampSTE.apply(self.unbounded(z, labels))
 
 
-class ProGANDiscriminator(Growing, GANModel):
+class ProGANDiscriminator(ProgressiveGrowing, GANModel):
     """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): from the level's grid halve until h × w.
 
     With classes there is a logit for each, and the label's is taken (Mescheder et al. 2018, arXiv 1801.04406), where the
@@ -155,17 +155,17 @@ class ProGANDiscriminator(Growing, GANModel):
         stddev_group: Annotated[int, Integer(1, 64)] = 4,
     ):
         super().__init__()
-        features, grids = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         coarse = features[0]
         self.levels = self.level = len(grids) - 1
-        self.from_rgb = nn.ModuleList(EqualisedConvolution(channels, width, 1) for width in features)
+        self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, width, 1) for width in features)
         self.stddev = MinibatchStddev(stddev_group) if minibatch_stddev else nn.Identity()
         self.blocks = nn.ModuleList(
             [Block(coarse + minibatch_stddev, coarse)]
             + [Block(narrow, narrow, wide) for wide, narrow in zip(features, features[1:])]
         )
-        self.dense = EqualisedLinear(coarse * math.prod(grids[0]), coarse)
-        self.score = EqualisedLinear(coarse, max(num_classes, 1), gain=1)
+        self.dense = EqualizedLinear(coarse * math.prod(grids[0]), coarse)
+        self.score = EqualizedLinear(coarse, max(num_classes, 1), gain=1)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
@@ -173,12 +173,12 @@ class ProGANDiscriminator(Growing, GANModel):
         self.need_labels(labels)
         with precision(images.device, force_fp32):
             finest, share = fade(self.level)
-            images = halve(images, self.levels - finest)  # (N, C, H, W) of the finest stage
+            images = downsample(images, self.levels - finest)  # (N, C, H, W) of the finest stage
             x = self.read(images, finest)  # (N, F, H, W)
             for stage in range(finest, 0, -1):
-                x = halve(self.blocks[stage](x))  # (N, 2F, H/2, W/2)
+                x = downsample(self.blocks[stage](x))  # (N, 2F, H/2, W/2)
                 if stage == finest and share < 1:
-                    x = self.read(halve(images), stage - 1).lerp(x, share)
+                    x = self.read(downsample(images), stage - 1).lerp(x, share)
             x = self.blocks[0](self.stddev(x))  # (N, F, h, w)
             x = functional.leaky_relu_(self.dense(x.flatten(1)), LEAK)  # (N, F)
             logits = self.score(x)  # (N, 1), with classes (N, K)

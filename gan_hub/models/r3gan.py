@@ -19,11 +19,11 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import nn
 
-from gan_hub.models.abilities import Factorable
-from gan_hub.models.convolution import grouped
-from gan_hub.models.fields import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, LowPass, doublings, widths
+from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
+from gan_hub.models.layers import Grid, LowPass, stage_resolutions, stage_widths
+from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops.convolution import grouped
 
 Expansion = Annotated[int, Integer(1, 8)]
 
@@ -51,7 +51,7 @@ def plan(
     """
     return [
         Stage(width, expansion * width // gcd(expansion * width, group_size), blocks)
-        for width in widths(resolution, base_channels, max_channels)
+        for width in stage_widths(resolution, base_channels, max_channels)
     ]
 
 
@@ -213,7 +213,7 @@ class Analysis(nn.Module):
         return x.squeeze(1) if self.embed is None else (x * self.embed(labels)).sum(1)  # (N,)
 
 
-class R3GANGenerator(Factorable, GANModel):
+class R3GANGenerator(HasLatentProjection, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1].
 
     With `tanh` false, images in training mode are the network's own numbers, as in the paper; in eval mode, clipped.
@@ -237,7 +237,7 @@ class R3GANGenerator(Factorable, GANModel):
         super().__init__()
         stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)
         self.layers = Synthesis(
-            stages, doublings(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
+            stages, stage_resolutions(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
         )
 
     def latent_weights(self) -> torch.Tensor:
@@ -270,7 +270,9 @@ class R3GANDiscriminator(GANModel):
     ):
         super().__init__()
         stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)[::-1]
-        self.layers = Analysis(stages, doublings(resolution)[0], channels, num_classes, embedding_size, expansion)
+        self.layers = Analysis(
+            stages, stage_resolutions(resolution)[0], channels, num_classes, embedding_size, expansion
+        )
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False

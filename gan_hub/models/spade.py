@@ -24,9 +24,9 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.images import height_width
-from gan_hub.models.abilities import Semantic
-from gan_hub.models.fields import Channels, Choice, Integer, Latent, Layers, Resolution, Width
-from gan_hub.models.layers import Grid, double, doublings, spectral, widths
+from gan_hub.models.config_schema import Channels, Choice, Integer, Latent, Layers, Resolution, Width
+from gan_hub.models.layers import Grid, spectral, stage_resolutions, stage_widths, upsample
+from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 NoClasses = Annotated[int, Choice(0)]  # of whole images: the map has them
@@ -147,7 +147,7 @@ class Synthesis(nn.Module):
     def __init__(
         self,
         grids: list[Grid],
-        widths: list[int],
+        stage_widths: list[int],
         channels: int,
         latent_size: int | None,
         semantic_classes: int,
@@ -157,21 +157,21 @@ class Synthesis(nn.Module):
         super().__init__()
         self.grids, self.semantic_classes, self.from_map = grids, semantic_classes, latent_size is None
         if self.from_map:
-            self.start = convolution(semantic_classes, widths[0])
+            self.start = convolution(semantic_classes, stage_widths[0])
         else:
-            self.start = started(nn.Linear(latent_size, widths[0] * grids[0][0] * grids[0][1]))
+            self.start = started(nn.Linear(latent_size, stage_widths[0] * grids[0][0] * grids[0][1]))
         self.stages = nn.ModuleList()
-        for stage, width in enumerate(widths):
-            inputs = [widths[max(stage - 1, 0)]] + [width] * (stage == 1)
+        for stage, width in enumerate(stage_widths):
+            inputs = [stage_widths[max(stage - 1, 0)]] + [width] * (stage == 1)
             blocks = (Block(before, width, semantic_classes, hidden, norm) for before in inputs)
             self.stages.append(nn.ModuleList(blocks))
-        self.to_image = convolution(widths[-1], channels)
+        self.to_image = convolution(stage_widths[-1], channels)
 
     def forward(self, z: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
         maps = [planes(nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
         x = self.start(maps[0]) if self.from_map else self.start(z).unflatten(1, (-1, *self.grids[0]))  # (N, F, h, w)
         for stage, (blocks, each) in enumerate(zip(self.stages, maps)):
-            x = double(x) if stage else x  # (N, F, 2h, 2w)
+            x = upsample(x) if stage else x  # (N, F, 2h, 2w)
             for block in blocks:
                 x = block(x, each)  # (N, F', 2h, 2w)
         return torch.tanh(self.to_image(functional.leaky_relu(x, SLOPE)))  # (N, C, H, W)
@@ -216,7 +216,7 @@ def copies(patches: Sequence[int]) -> list[int]:
             return found
 
 
-class SPADEGenerator(Semantic, GANModel):
+class SPADEGenerator(SegmentationConditional, GANModel):
     """z (N, Z), segmentation (N, H, W) of classes 0 … S − 1 → images (N, C, H, W) in [-1, 1]."""
 
     @register_checked
@@ -235,8 +235,8 @@ class SPADEGenerator(Semantic, GANModel):
     ):
         super().__init__()
         self.layers = Synthesis(
-            doublings(resolution),
-            widths(resolution, base_channels, max_channels),
+            stage_resolutions(resolution),
+            stage_widths(resolution, base_channels, max_channels),
             channels,
             latent_size if start == "latent" else None,
             semantic_classes,
@@ -253,7 +253,7 @@ class SPADEGenerator(Semantic, GANModel):
             return self.layers(z, segmentation)  # (N, C, H, W)
 
 
-class SPADEDiscriminator(Semantic, GANModel):
+class SPADEDiscriminator(SegmentationConditional, GANModel):
     """images (N, C, H, W) in [-1, 1], segmentation (N, H, W) of classes 0 … S − 1 → logits of patches (N, P).
 
     In the paper the loss is taken at each scale and then averaged. So that any loss, taken over all P logits at once, is

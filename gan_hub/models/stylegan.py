@@ -23,23 +23,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.abilities import Growing, StyleBased, fade
-from gan_hub.models.convolution import grouped
-from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import (
     EPSILON,
-    EqualisedConvolution,
-    EqualisedLinear,
+    EqualizedConv2d,
+    EqualizedLinear,
     Grid,
     LowPass,
     MinibatchStddev,
-    double,
-    doublings,
-    halve,
-    second_moment_one,
-    widths,
+    downsample,
+    normalize_2nd_moment,
+    stage_resolutions,
+    stage_widths,
+    upsample,
 )
+from gan_hub.models.mixins import ProgressiveGrowing, StyleBased, fade
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops.convolution import grouped
 
 Noise = Annotated[str, Choice("const", "random", "none")]
 
@@ -80,14 +80,14 @@ class Mapping(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(num_classes, latent_size) if num_classes else None
         sizes = [latent_size * (2 if num_classes else 1)] + [width] * (layers - 1) + [w_size]
-        self.layers = nn.ModuleList(EqualisedLinear(i, o, lr=MAPPING_LR) for i, o in zip(sizes, sizes[1:]))
+        self.layers = nn.ModuleList(EqualizedLinear(i, o, lr=MAPPING_LR) for i, o in zip(sizes, sizes[1:]))
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         with precision(z.device, force_fp32=True):
             x = z.to(self.layers[0].weight.dtype)
             if self.embed is not None:
                 x = torch.cat([x, self.embed(labels)], 1)  # (N, 2Z)
-            x = second_moment_one(x)
+            x = normalize_2nd_moment(x)
             for layer in self.layers:
                 x = functional.leaky_relu_(layer(x), LEAK)
             return x  # (N, W)
@@ -116,10 +116,10 @@ class DoublingConvolution(Convolution):
         if self.fused:
             kernels = with_doubling(self.weight * self.scale)
             return self.blur(functional.conv_transpose2d(x, kernels, stride=2, padding=1))
-        return self.blur(super().forward(double(x)))
+        return self.blur(super().forward(upsample(x)))
 
 
-class HalvingConvolution(EqualisedConvolution):
+class HalvingConvolution(EqualizedConv2d):
     """(N, I, H, W) → (N, O, H/2, W/2): blur, convolve, halve; `fused`, the last two in one."""
 
     def __init__(self, inputs: int, outputs: int, fused: bool):
@@ -130,7 +130,7 @@ class HalvingConvolution(EqualisedConvolution):
         x = self.blur(x)
         if self.fused:
             return functional.conv2d(x, with_halving(self.weight * self.scale), self.bias, stride=2, padding=1)
-        return halve(super().forward(x))
+        return downsample(super().forward(x))
 
 
 class Styled(nn.Module):
@@ -143,7 +143,7 @@ class Styled(nn.Module):
     def __init__(self, features: int, w_size: int, grid: Grid, noise: str):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(features))
-        self.affine = EqualisedLinear(w_size, 2 * features, gain=1)
+        self.affine = EqualizedLinear(w_size, 2 * features, gain=1)
         self.has_noise = noise != "none"
         if self.has_noise:
             self.noise_strength = nn.Parameter(torch.zeros(features))
@@ -181,7 +181,7 @@ class SynthesisBlock(nn.Module):
         return x  # (N, O, 2H, 2W)
 
 
-class StyleGANGenerator(Growing, StyleBased):
+class StyleGANGenerator(ProgressiveGrowing, StyleBased):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: `map` to w, then `synthesize`.
 
     `noise` is "const" (the same pixels in every image, so that a seed's image is always the same one), "random" (fresh
@@ -208,7 +208,7 @@ class StyleGANGenerator(Growing, StyleBased):
         fused_scale: Switch = True,
     ):
         super().__init__()
-        features, grids = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.levels = self.level = len(grids) - 1
         self.rows = 2 * len(grids)
         self.mapping = Mapping(latent_size, num_classes, mapping_width, w_size, mapping_layers)
@@ -218,12 +218,12 @@ class StyleGANGenerator(Growing, StyleBased):
             SynthesisBlock(wide, narrow, w_size, grid, noise, fused_scale)
             for wide, narrow, grid in zip([None, *features], features, grids)
         )
-        self.to_rgb = nn.ModuleList(EqualisedConvolution(width, channels, 1, gain=1) for width in features)
+        self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1) for width in features)
         for layer in self.to_rgb:
             nn.init.normal_(layer.weight, std=FIRST_COLOURS)
 
     @property
-    def heard(self) -> int:
+    def active_layers(self) -> int:
         return 2 * (fade(self.level)[0] + 1)
 
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
@@ -240,8 +240,8 @@ class StyleGANGenerator(Growing, StyleBased):
             before, x = x, block(x, ws[:, 2 * stage : 2 * stage + 2], noise)  # (N, F, H, W)
         image = self.to_rgb[finest](x)
         if share < 1:
-            image = double(self.to_rgb[finest - 1](before)).lerp(image, share)
-        return double(image, self.levels - finest)  # (N, C, H, W)
+            image = upsample(self.to_rgb[finest - 1](before)).lerp(image, share)
+        return upsample(image, self.levels - finest)  # (N, C, H, W)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -249,7 +249,7 @@ class DiscriminatorBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, fused: bool):
         super().__init__()
-        self.same = EqualisedConvolution(inputs, inputs, 3)
+        self.same = EqualizedConv2d(inputs, inputs, 3)
         self.down = HalvingConvolution(inputs, outputs, fused)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -257,7 +257,7 @@ class DiscriminatorBlock(nn.Module):
         return functional.leaky_relu_(self.down(x), LEAK)
 
 
-class StyleGANDiscriminator(Growing, GANModel):
+class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
     """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): from the level's grid halve until h × w.
 
     With classes there is a logit for each, and the label's is taken (Mescheder et al. 2018, arXiv 1801.04406, section
@@ -278,17 +278,17 @@ class StyleGANDiscriminator(Growing, GANModel):
         fused_scale: Switch = True,
     ):
         super().__init__()
-        features, grids = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         coarse = features[0]
         self.levels = self.level = len(grids) - 1
-        self.from_rgb = nn.ModuleList(EqualisedConvolution(channels, width, 1) for width in features)
+        self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, width, 1) for width in features)
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(narrow, wide, fused_scale) for wide, narrow in zip(features, features[1:])
         )
         self.stddev = MinibatchStddev(stddev_group) if minibatch_stddev else nn.Identity()
-        self.last = EqualisedConvolution(coarse + minibatch_stddev, coarse, 3)
-        self.dense = EqualisedLinear(coarse * math.prod(grids[0]), coarse)
-        self.score = EqualisedLinear(coarse, max(num_classes, 1), gain=1)
+        self.last = EqualizedConv2d(coarse + minibatch_stddev, coarse, 3)
+        self.dense = EqualizedLinear(coarse * math.prod(grids[0]), coarse)
+        self.score = EqualizedLinear(coarse, max(num_classes, 1), gain=1)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
@@ -296,12 +296,12 @@ class StyleGANDiscriminator(Growing, GANModel):
         self.need_labels(labels)
         with precision(images.device, force_fp32):
             finest, share = fade(self.level)
-            images = halve(images, self.levels - finest)  # (N, C, H, W) of the finest stage
+            images = downsample(images, self.levels - finest)  # (N, C, H, W) of the finest stage
             x = self.read(images, finest)  # (N, F, H, W)
             for stage in range(finest, 0, -1):
                 x = self.blocks[stage - 1](x)  # (N, 2F, H/2, W/2)
                 if stage == finest and share < 1:
-                    x = self.read(halve(images), stage - 1).lerp(x, share)
+                    x = self.read(downsample(images), stage - 1).lerp(x, share)
             x = functional.leaky_relu_(self.last(self.stddev(x)), LEAK)  # (N, F, h, w)
             x = functional.leaky_relu_(self.dense(x.flatten(1)), LEAK)  # (N, F)
             logits = self.score(x)  # (N, 1), with classes (N, K)

@@ -20,12 +20,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models import winograd
-from gan_hub.models.abilities import StyleBased
-from gan_hub.models.convolution import grouped
-from gan_hub.models.fields import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
-from gan_hub.models.layers import EPSILON, Grid, LowPass, MinibatchStddev, doublings, second_moment_one, widths
+from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Latent, Layers, Resolution, Switch, Width
+from gan_hub.models.layers import (
+    EPSILON,
+    Grid,
+    LowPass,
+    MinibatchStddev,
+    normalize_2nd_moment,
+    stage_resolutions,
+    stage_widths,
+)
+from gan_hub.models.mixins import StyleBased
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops import winograd
+from gan_hub.models.ops.convolution import grouped
 
 Noise = Annotated[str, Choice("const", "random", "none")]
 Skips = Annotated[str, Choice("resnet", "skip", "orig")]
@@ -97,10 +105,10 @@ class Mapping(nn.Module):
         self.layers = nn.Sequential(*(Dense(size, w_size, lr=MAPPING_LR, activation=True) for size in inputs))
 
     def forward(self, z: torch.Tensor | None, labels: torch.Tensor | None) -> torch.Tensor:
-        parts = [] if z is None else [second_moment_one(z)]  # (N, Z)
+        parts = [] if z is None else [normalize_2nd_moment(z)]  # (N, Z)
         if self.embed is not None:
             one_hot = functional.one_hot(labels, self.num_classes).to(self.embed.weight.dtype)  # (N, K)
-            parts.append(second_moment_one(self.embed(one_hot)))  # (N, W)
+            parts.append(normalize_2nd_moment(self.embed(one_hot)))  # (N, W)
         return self.layers(torch.cat(parts, 1))  # (N, W)
 
 
@@ -227,7 +235,7 @@ class StyleGAN2Generator(StyleBased):
         noise: Noise = "const",
     ):
         super().__init__()
-        features, planes = widths(resolution, base_channels, max_channels), doublings(resolution)
+        features, planes = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.mapping = Mapping(latent_size, num_classes, w_size, mapping_layers)
         self.register_buffer("w_avg", torch.zeros(w_size))
         self.const = nn.Parameter(torch.randn(features[0], *planes[0]))
@@ -333,7 +341,10 @@ class StyleGAN2Discriminator(GANModel):
         stddev_group: Annotated[int, Integer(1, 64)] = 4,
     ):
         super().__init__()
-        features, last = widths(resolution, base_channels, max_channels)[::-1], math.prod(doublings(resolution)[0])
+        features, last = (
+            stage_widths(resolution, base_channels, max_channels)[::-1],
+            math.prod(stage_resolutions(resolution)[0]),
+        )
         coarse = features[-1]
         self.resample = Resample()
         readers = features if architecture == "skip" else features[:1]

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from gan_hub.devices import find_device
-from gan_hub.images import from_uint8, normalise_pil, to_pil
-from gan_hub.latents import check_seeds, number, seeded, whole
-from gan_hub.loading import shown
+from gan_hub.images import from_uint8, normalize_pil, to_pil
+from gan_hub.latents import as_float, as_int, check_seeds, seeded
+from gan_hub.messages import short_repr
 from gan_hub.style_transfer.features import FeatureNetwork
 from gan_hub.style_transfer.losses import content_loss, gram_matrix, style_loss, total_variation
 from gan_hub.style_transfer.weights import load_features
@@ -99,20 +99,20 @@ def _checked(
     weights: Mapping[str, object], steps: object, optimizer: object, size: object, start: object
 ) -> tuple[dict[str, float], int, int]:
     """(weights, steps, size) as plain numbers, whatever kind of number they were given as; raises ValueError for others."""
-    numbers = {name: number(weight) for name, weight in weights.items()}
+    numbers = {name: as_float(weight) for name, weight in weights.items()}
     for name, weight in numbers.items():
         if weight is None or not 0 <= weight < math.inf:  # "not", so that NaN is caught as well
-            raise ValueError(f"{name}_weight={shown(weights[name])} is not allowed; it is a number from 0.")
+            raise ValueError(f"{name}_weight={short_repr(weights[name])} is not allowed; it is a number from 0.")
     if not any(numbers.values()):
         raise ValueError("all three weights are 0; at least one is more, or there is nothing to do.")
     counts = []
     for name, value, least, most in (("steps", steps, 1, MOST_STEPS), ("size", size, SMALLEST, LARGEST)):
-        counts.append(whole(value))
+        counts.append(as_int(value))
         if counts[-1] is None or not least <= counts[-1] <= most:
-            raise ValueError(f"{name}={shown(value)} is not allowed; it is a whole number from {least} to {most}.")
+            raise ValueError(f"{name}={short_repr(value)} is not allowed; it is a whole number from {least} to {most}.")
     for name, value, allowed in (("optimizer", optimizer, tuple(OPTIMIZERS)), ("start", start, STARTS)):
         if value not in allowed:
-            raise ValueError(f"{name}={shown(value)} is not allowed; choose one of {', '.join(allowed)}.")
+            raise ValueError(f"{name}={short_repr(value)} is not allowed; choose one of {', '.join(allowed)}.")
     return numbers, *counts
 
 
@@ -120,7 +120,7 @@ def to_pixels(name: str, image: Image.Image, size: int) -> torch.Tensor:
     """A picture whose longer side becomes `size` pixels, (1, 3, H, W) in [-1, 1]. Raises ValueError for a thin one."""
     if not isinstance(image, Image.Image):
         raise ValueError(f"{name} is a PIL image, not {type(image).__name__}.")
-    image = normalise_pil(image, 3)
+    image = normalize_pil(image, 3)
     scale = size / max(image.size)
     width, height = (round(side * scale) for side in image.size)
     if min(width, height) < SMALLEST:

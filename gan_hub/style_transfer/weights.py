@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
-from gan_hub.hub.places import download_file
-from gan_hub.loading import PICKLE_SUFFIXES, LoadError, read_weights, shown
+from gan_hub.hub.resolve import download_file
+from gan_hub.messages import short_repr
+from gan_hub.metrics.extractors.network import header
 from gan_hub.metrics.features import BUNDLED
-from gan_hub.metrics.networks.network import header
+from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_weights
 from gan_hub.style_transfer.features import (
     FIRES,
     SQUEEZENETS,
@@ -124,7 +125,7 @@ def load_features(source: str | os.PathLike) -> FeatureNetwork:
     if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", name):
         return read_features(download_file(name, HUB_FILE))
     raise LoadError(
-        f"features {shown(name)}: neither bundled ({', '.join(BUNDLED)}), nor a .safetensors file, nor a Hub id "
+        f"features {short_repr(name)}: neither bundled ({', '.join(BUNDLED)}), nor a .safetensors file, nor a Hub id "
         f"such as {HUB_IDS[0]}."
     )
 
@@ -149,6 +150,6 @@ def recognise(path: Path) -> Layout:
     if names.isdisjoint(layout.names):
         known = "; ".join(layout.title for layout in LAYOUTS)
         raise LoadError(
-            f"{path}: none of the layouts that are known ({known}); its tensors are {shown(sorted(names))}."
+            f"{path}: none of the layouts that are known ({known}); its tensors are {short_repr(sorted(names))}."
         )
     return layout

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_hub import real_samples, segmentations
-from gan_hub.augment import View, flip_horizontally, noise_sigma
-from gan_hub.data import ImageSet, NoSuchSplit, balanced_order, hold_out, load_images, load_pairs, without
+from gan_hub.augment import AugmentPipe, flip_horizontally, noise_sigma
+from gan_hub.data import ImageSet, NoSuchSplitError, balanced_order, hold_out, load_images, load_pairs, without
 from gan_hub.images import from_uint8, height_width
-from gan_hub.loading import Manifest
+from gan_hub.model_folder import real_samples, segmentations
+from gan_hub.model_folder.strict import Manifest
 from gan_hub.training.config import FIELDS, TrainConfig
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
@@ -86,7 +86,7 @@ def load_data(config: TrainConfig) -> Data:
         train = without(train, shipped)
     try:
         held_out = _load(config, config.data, "test")
-    except NoSuchSplit:
+    except NoSuchSplitError:
         count = min(config.held_out, len(train) // 5)
         train, held_out = hold_out(train, count, config.seed) if count else (train, train.take(np.arange(0)))
     least = FIELDS["held_out"].metadata["low"]
@@ -148,7 +148,7 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tup
         return ImageSet(pixels, labels, label_names), published.notice
     try:
         source = _load(config, config.real_samples, "test")
-    except NoSuchSplit:
+    except NoSuchSplitError:
         source = _load(config, config.real_samples, "train")
     order = torch.randperm(len(source), generator=torch.Generator().manual_seed(config.seed))
     return source.take(order[:REAL_SAMPLES].sort().values.numpy()), ""
@@ -232,10 +232,10 @@ class Batches:
         known = self.data.labels if self.config.conditional else self.data.maps
         return None if known is None else torch.from_numpy(known[indices].astype(np.int64)).to(self.device)
 
-    def view(self, turn: int, stream: int, step: int, ada_p: float) -> View:
+    def view(self, turn: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
         """What the discriminator is shown in one player's turn of a step, with ADA's p where the run has it."""
         config = self.config
-        return View(
+        return AugmentPipe(
             generator_for(self.seed, stream, turn),
             total=self.batch_size,
             rows=self.rows,

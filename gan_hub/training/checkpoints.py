@@ -18,8 +18,9 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
 
 from gan_hub.atomic import fsync
-from gan_hub.loading import LoadError, Manifest, parse_json, read_bytes, shown, write_json
-from gan_hub.training.state import problem
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import LoadError, Manifest, parse_json, read_bytes, write_json
+from gan_hub.training.checkpoint_schema import validate
 
 CHECKPOINTS_NAME, STATE_NAME = "checkpoints", "state.json"
 MAX_STATE_BYTES = 16_000_000
@@ -27,7 +28,7 @@ MAX_STATE_BYTES = 16_000_000
 Tensors = dict[str, dict[str, torch.Tensor]]  # file → its tensors by name
 
 
-class NotFinite(ValueError):
+class NotFiniteError(ValueError):
     """NaN or Inf is in what a checkpoint would hold."""
 
 
@@ -76,9 +77,9 @@ def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None
             raise _not_finite(step, name, torch.tensor(number))
 
 
-def _not_finite(step: int, what: str, value: torch.Tensor) -> NotFinite:
+def _not_finite(step: int, what: str, value: torch.Tensor) -> NotFiniteError:
     found = "NaN" if value.isnan().any() else "Inf"
-    return NotFinite(
+    return NotFiniteError(
         f"{what} is {found} after step {step}: no checkpoint has it, the last one is from before. Go on with --resume and "
         "lower learning rates, or start anew with precision fp32 or a larger r1_gamma."
     )
@@ -133,26 +134,28 @@ def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
     Raises LoadError naming the file that is missing or damaged, holds NaN, or lacks a tensor that is listed.
     """
     listed = state.get("tensors", {})
-    sentence = problem(listed, dict[str, list[str]], "tensors")
+    sentence = validate(listed, dict[str, list[str]], "tensors")
     if sentence:
         raise LoadError(f"{path / STATE_NAME}: {sentence}")
     manifest, tensors = Manifest(path), {}
     for name in dict.fromkeys([*names, *listed]):
         if not re.fullmatch(r"[a-z_]+", name):
-            raise LoadError(f"{path / STATE_NAME}: 'tensors' lists {shown(name)}, which is no file of a checkpoint.")
+            raise LoadError(
+                f"{path / STATE_NAME}: 'tensors' lists {short_repr(name)}, which is no file of a checkpoint."
+            )
         file = path / f"{name}.safetensors"
         try:
             tensors[name] = parse_safetensors(_verified(manifest, file))
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, LoadError):
                 raise
-            raise LoadError(f"{file}: damaged ({shown(str(error))}).") from error
+            raise LoadError(f"{file}: damaged ({short_repr(str(error))}).") from error
         for key in listed.get(name, ()):
             if key not in tensors[name]:
                 raise LoadError(f"{file}: {key!r} is missing from the checkpoint.")
         for key, tensor in tensors[name].items():
             if tensor.is_floating_point() and tensor.element_size() > 1 and not torch.isfinite(tensor).all():
-                raise LoadError(f"{file}: tensor {shown(key)} contains NaN or Inf.")
+                raise LoadError(f"{file}: tensor {short_repr(key)} contains NaN or Inf.")
     return tensors
 
 
@@ -196,7 +199,7 @@ def check_tensors(file: Path, tensors: Mapping[str, torch.Tensor], ours: Mapping
         if name not in tensors:
             raise LoadError(f"{file}: {name!r} is missing from the checkpoint.")
         if name not in ours:
-            raise LoadError(f"{file}: tensor {shown(name)} is not part of this network.")
+            raise LoadError(f"{file}: tensor {short_repr(name)} is not part of this network.")
         for kind in ("dtype", "shape"):
             there, here = (getattr(each[name], kind) for each in (tensors, ours))
             if there != here:

@@ -7,19 +7,19 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_hub.augment import View
-from gan_hub.data import NAMED
-from gan_hub.data.refusals import is_hub_id
-from gan_hub.hub.places import bundled
-from gan_hub.loading import shown
+from gan_hub.augment import AugmentPipe
+from gan_hub.data import NAMED_DATASETS
+from gan_hub.data.diagnose import is_hub_id
+from gan_hub.hub.resolve import bundled_models
 from gan_hub.losses import ADVERSARIAL, MATCHING
+from gan_hub.messages import short_repr
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.abilities import Growing, Semantic
-from gan_hub.models.layers import doublings
+from gan_hub.models.layers import stage_resolutions
+from gan_hub.models.mixins import ProgressiveGrowing, SegmentationConditional
 from gan_hub.training import strict_yaml
+from gan_hub.training.option_aliases import unknown
 from gan_hub.training.options import Group, default_of, option, type_name, types_of
-from gan_hub.training.other_names import unknown
 from gan_hub.training.rules import check_together
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
@@ -131,7 +131,7 @@ class TrainConfig:
 
     flip: bool = option(VIEW, False, "reals are mirrored at random")
     augment: str = option(
-        VIEW, "none", "what both reals and fakes go through before D", choices=View.AUGMENTS, needs_two=True
+        VIEW, "none", "what both reals and fakes go through before D", choices=AugmentPipe.AUGMENTS, needs_two=True
     )
     augment_policy: str = option(VIEW, "color,translation,cutout", "of diffaugment")
     ada_target: float = option(VIEW, 0.6, "ada: the mean sign of reals' logits that p is steered to", low=0, high=1)
@@ -314,18 +314,20 @@ class TrainConfig:
         low, high = spec.metadata["low"], spec.metadata["high"]
         if type(value) is int and not -MOST <= value <= MOST:
             limit = f"{MOST} or less" if value > 0 else f"{-MOST} or more"
-            raise ValueError(f"{name}={shown(value)} is not allowed; it is {limit}.")
+            raise ValueError(f"{name}={short_repr(value)} is not allowed; it is {limit}.")
         if wanted is float and type(value) is int:
             object.__setattr__(self, name, float(value))
             value = float(value)
         if type(value) not in types_of(wanted):
-            raise ValueError(f"{name}={shown(value, 200)} is not allowed; it is a value of type {type_name(wanted)}.")
+            raise ValueError(
+                f"{name}={short_repr(value, 200)} is not allowed; it is a value of type {type_name(wanted)}."
+            )
         if choices is not None and value not in choices:
-            raise ValueError(f"{name}={shown(value)} is not allowed; choose one of {', '.join(choices)}.")
+            raise ValueError(f"{name}={short_repr(value)} is not allowed; choose one of {', '.join(choices)}.")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}={value!r} is not allowed; it is a finite number.")
         if isinstance(value, str) and "\0" in value:
-            raise ValueError(f"{name}={shown(value)} is not allowed; text has no zero byte.")
+            raise ValueError(f"{name}={short_repr(value)} is not allowed; text has no zero byte.")
         if low is not None and value < low:
             raise ValueError(f"{name}={value!r} is not allowed; it is {low} or more.")
         if high is not None and value > high:
@@ -355,12 +357,12 @@ class TrainConfig:
     @property
     def can_grow(self) -> bool:
         """Whether the players have layers that only some levels use."""
-        return issubclass(ARCHITECTURES[self.architecture].generator, Growing)
+        return issubclass(ARCHITECTURES[self.architecture].generator, ProgressiveGrowing)
 
     @property
     def takes_maps(self) -> bool:
         """Whether both players are told a map of semantic classes, so that the data are pairs of images and maps."""
-        return issubclass(ARCHITECTURES[self.architecture].generator, Semantic)
+        return issubclass(ARCHITECTURES[self.architecture].generator, SegmentationConditional)
 
     @property
     def pairs_matter(self) -> bool:
@@ -370,7 +372,7 @@ class TrainConfig:
     @property
     def levels(self) -> int:
         """How often a growing network doubles its size."""
-        return len(doublings(self.resolution)) - 1
+        return len(stage_resolutions(self.resolution)) - 1
 
     def level(self, images_seen: int) -> float:
         """How far a growing network has grown: `grow_kimg` at level 0, then as long to fade each level in as to settle."""
@@ -399,7 +401,7 @@ FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
 ALIASES = {"r1_interval": "penalty_interval"}  # names of 0.1.0, still read in recipes, flags and checkpoints
 
 
-def modern(options: dict) -> dict:
+def with_current_names(options: dict) -> dict:
     """Options with today's names, whichever release wrote them."""
     return {ALIASES.get(name, name): value for name, value in options.items()}
 
@@ -480,7 +482,7 @@ def _positive(value: object) -> bool:
 def _levels(options: dict) -> int:
     """How often a network of these options would grow; 0 where that is no size."""
     try:
-        return len(doublings(options.get("resolution", FIELDS["resolution"].default))) - 1
+        return len(stage_resolutions(options.get("resolution", FIELDS["resolution"].default))) - 1
     except (ValueError, TypeError):
         return 0
 
@@ -506,13 +508,13 @@ def read_recipe(path: Path) -> dict:
         raise ValueError(
             f"recipe {path}: {twice[0]!r} is the old name of {ALIASES[twice[0]]!r}; one of them is enough."
         )
-    return {name: typed(name, value) for name, value in modern(options).items()}
+    return {name: typed(name, value) for name, value in with_current_names(options).items()}
 
 
 def _where_recipes_are(path: Path) -> str:
     """What to write in place of a recipe that is not there."""
     known = {recipe.stem: recipe for recipe in sorted(RECIPES.glob("*.yaml"))}
-    models = bundled()
+    models = bundled_models()
     if path.stem in known:
         return f"The recipe of that name is {_short(known[path.stem])}"
     if str(path) in models and (models[str(path)] / "recipe.yaml").is_file():
@@ -545,7 +547,7 @@ def typed(name: str, value: object) -> object:
 
 def public_name(data: str) -> str:
     """What data are called where others read it: a known name or a Hub id as it is, else words instead of a path."""
-    is_public = data in NAMED or (is_hub_id(data) and not Path(data).exists())
+    is_public = data in NAMED_DATASETS or (is_hub_id(data) and not Path(data).exists())
     return data if is_public else "your-data"
 
 

@@ -10,9 +10,8 @@ import torch
 from tqdm import tqdm
 
 import gan_hub
-from gan_hub import real_samples
 from gan_hub.atomic import replace_folder, write_text
-from gan_hub.data import NAMED, ImageSet
+from gan_hub.data import NAMED_DATASETS, ImageSet
 from gan_hub.hub.cards import (
     NOT_FOR,
     SCORES_NAME,
@@ -24,21 +23,22 @@ from gan_hub.hub.cards import (
 )
 from gan_hub.hub.lint import lint
 from gan_hub.images import from_uint8, height_width
-from gan_hub.loading import write_json
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
-from gan_hub.metrics.copies import nearest_copies_in_pixels
 from gan_hub.metrics.evaluation import Report
+from gan_hub.metrics.feature_cache import ImageSource
 from gan_hub.metrics.features import BY_FILE
-from gan_hub.metrics.sides import Pictures
+from gan_hub.metrics.memorization import nearest_copies_in_pixels
+from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.strict import write_json
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.config import TrainConfig, public_name, recipe_of
-from gan_hub.training.cost import flops_per_image
-from gan_hub.training.cost import in_words as cost_in_words
-from gan_hub.training.lock import one_export_at_a_time
-from gan_hub.training.records import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid, save_whole
+from gan_hub.training.flops import flops_per_image
+from gan_hub.training.flops import in_words as cost_in_words
 from gan_hub.training.rules import PUBLISHED
-from gan_hub.training.run import SCORED_TOGETHER, Run, Standing, final_seed
+from gan_hub.training.run import SCORED_TOGETHER, Run, RunSnapshot, final_seed
+from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid, save_whole
+from gan_hub.training.run_lock import one_export_at_a_time
 
 EXPORT_NAME, RECIPE_NAME = "export", "recipe.yaml"
 SHOWN_SCORES = 10  # of the curve, in the card
@@ -58,7 +58,7 @@ def finish(run: Run) -> Path:
     return folder / EXPORT_NAME
 
 
-def export(run: Standing, folder: Path) -> None:
+def export(run: RunSnapshot, folder: Path) -> None:
     """Writes `folder` anew from a run at one moment; an older export is replaced only by a complete one."""
     pipeline = GANPipeline(*run.networks, **run.data.names)
     pipeline.to(run.device)  # thousands of images are drawn for the judge and the scores
@@ -78,7 +78,7 @@ def export(run: Standing, folder: Path) -> None:
         tqdm.write(f"before it is published: {sentence}")
 
 
-def _write(fresh: Path, run: Standing, pipeline: GANPipeline, report: Report | None, at_risk: AtRisk) -> None:
+def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: AtRisk) -> None:
     """All files of an export, the card last."""
     config, chosen = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
@@ -97,12 +97,12 @@ def _write(fresh: Path, run: Standing, pipeline: GANPipeline, report: Report | N
     write_card(fresh, told, judges=pipeline.discriminator is not None)
 
 
-def copies(run: Standing, pipeline: GANPipeline, report: Report | None) -> AtRisk:
+def copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> AtRisk:
     """The images nearest to a training image: of the scored ones, or, where no score looked for them, by pixels."""
     if report is not None and report.at_risk is not None:
         return report.at_risk
     train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_PIXELS)
-    pictures = Pictures.of_model(pipeline, count, final_seed(run.config), SCORED_TOGETHER, train.maps)
+    pictures = ImageSource.of_model(pipeline, count, final_seed(run.config), SCORED_TOGETHER, train.maps)
     return nearest_copies_in_pixels(pictures, train, held_out, final_seed(run.config))
 
 
@@ -139,7 +139,7 @@ def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
 
 
 def facts(
-    run: Standing, pipeline: GANPipeline, report: Report | None, memorisation: str, repeated: int = 0
+    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, memorisation: str, repeated: int = 0
 ) -> CardFacts:
     """What the card says, from the run's own numbers; `memorisation` and `repeated` as `AtRisk` tells them."""
     config, calibration = run.config, pipeline.calibration
@@ -151,7 +151,7 @@ def facts(
         measured = {"held-out images of the judge": calibration.images}
     public = public_name(config.data) == config.data
     dataset = config.data if public else Path(config.data).name
-    hub_id = NAMED[config.data].hub_id if config.data in NAMED else config.data
+    hub_id = NAMED_DATASETS[config.data].hub_id if config.data in NAMED_DATASETS else config.data
     return CardFacts(
         name=config.name,
         architecture=config.architecture,
@@ -184,7 +184,7 @@ def _limits(calibration: Calibration | None) -> str:
 
 
 def _scored(
-    run: Standing, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
+    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
 ) -> Scored:
     """The numbers of the card, with the command that measures them again."""
     if report is None:
@@ -193,14 +193,14 @@ def _scored(
     return Scored(report.scores | own, report.provenance, report.intervals, report.scales, command)
 
 
-def again(run: Standing, pipeline: GANPipeline, report: Report) -> str:
+def again(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
     """The command that measures every number of the card again; "" where there is none that does so exactly.
 
     That takes data that everybody can have, all of whose training images the run had, and a discriminator: what the card
     says of a generator that played alone, the command cannot measure.
     """
     config = run.config
-    if config.data not in NAMED or run.data.left_out or pipeline.calibration is None:
+    if config.data not in NAMED_DATASETS or run.data.left_out or pipeline.calibration is None:
         return ""
     recognised = any(name.startswith("label accuracy") for name in report.scores)
     options = {
@@ -219,7 +219,7 @@ def again(run: Standing, pipeline: GANPipeline, report: Report) -> str:
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     kind = "A map-conditional" if config.takes_maps else "An unconditional"
     kind = "A class-conditional" if config.conditional else kind
-    architecture = type(pipeline.bare_generator).__name__.removesuffix("Generator")
+    architecture = type(pipeline.unwrapped_generator).__name__.removesuffix("Generator")
     colours = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
     height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
@@ -247,7 +247,7 @@ def _judge(calibration: Calibration | None, pipeline: GANPipeline, repeated: int
     )
 
 
-def _training(run: Standing) -> str:
+def _training(run: RunSnapshot) -> str:
     config, spent, alarms = run.config, run.elapsed, len(run.records.alarms)
     watched = {"off": "The monitors were off."}.get(
         config.alarms, f"The monitors raised {alarms} alarm(s); log.jsonl has their words." if alarms else
@@ -269,12 +269,12 @@ def _training(run: Standing) -> str:
     )
 
 
-def _cost(run: Standing) -> str:
+def _cost(run: RunSnapshot) -> str:
     """What it costs elsewhere: its arithmetic, and what follows of it for a GPU; what it was measured on is said before."""
     return cost_in_words(run.images * flops_per_image(run.config, run.data.classes, run.data.train))
 
 
-def _course(run: Standing) -> str:
+def _course(run: RunSnapshot) -> str:
     """The Fréchet distance over time, and whose weights are published; "" without scores."""
     best = run.best
     if best is None and run.config.publish == "best":
@@ -290,7 +290,7 @@ def _course(run: Standing) -> str:
     return f"\n\n{best.name} at {times} kimg: {values} (the curve is in `{PLOT_NAME}`{some}). {_which(run, points)}"
 
 
-def _which(run: Standing, points: list[tuple[float, float]]) -> str:
+def _which(run: RunSnapshot, points: list[tuple[float, float]]) -> str:
     """Which weights were published; with both figures where the best are others than the last."""
     best, (end, last) = run.best, points[-1]
     if best.images / 1000 == end:

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from gan_hub.training import strict_yaml
 from gan_hub.training.config import ALIASES, FIELDS, typed
+from gan_hub.training.option_aliases import unknown
 from gan_hub.training.options import default_of, type_name, types_of
-from gan_hub.training.other_names import unknown
 
 USAGE = "train.py RECIPE [--dry-run] [--resume] [--push-to-hub OWNER/NAME] [--OPTION VALUE …]"
 

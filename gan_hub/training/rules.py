@@ -5,12 +5,18 @@ import re
 from typing import TYPE_CHECKING
 
 from gan_hub.augment import policy_columns
-from gan_hub.loading import shown
 from gan_hub.losses import ADVERSARIAL, MATCHING
+from gan_hub.messages import short_repr
 from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.abilities import Autoencoding, Growing, MultiScale, Semantic, StyleBased
-from gan_hub.models.fields import problem
+from gan_hub.models.config_schema import validate
+from gan_hub.models.mixins import (
+    AutoencoderDiscriminator,
+    MultiScale,
+    ProgressiveGrowing,
+    SegmentationConditional,
+    StyleBased,
+)
 from gan_hub.training.options import default_of
 
 if TYPE_CHECKING:
@@ -43,13 +49,13 @@ def _name(config: "TrainConfig") -> None:
     marks = sorted(set(name) & set('/\\ <>:"|?*')) or [mark for mark in name if not mark.isprintable()]
     if not name or marks or name.startswith((".", "-")) or name.endswith("."):
         raise ValueError(
-            f'name={shown(name)} is not allowed; a name has no spaces or slashes, none of <>:"|?*, nothing that is not '
+            f'name={short_repr(name)} is not allowed; a name has no spaces or slashes, none of <>:"|?*, nothing that is not '
             "printed, no leading dot or dash and no dot at its end."
         )
     if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
-        raise ValueError(f"name={shown(name)} is not allowed; it has at most {MAX_NAME_BYTES} bytes in UTF-8.")
+        raise ValueError(f"name={short_repr(name)} is not allowed; it has at most {MAX_NAME_BYTES} bytes in UTF-8.")
     if re.fullmatch(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", name, re.IGNORECASE):
-        raise ValueError(f"name={shown(name)} is not allowed; Windows keeps it for a device.")
+        raise ValueError(f"name={short_repr(name)} is not allowed; Windows keeps it for a device.")
 
 
 def _game(config: "TrainConfig") -> None:
@@ -73,7 +79,7 @@ def _game(config: "TrainConfig") -> None:
             f"label_smoothing={config.label_smoothing} is not allowed with loss={config.loss!r}, which has no target for "
             f"reals to smooth; it goes with {', '.join(able)}."
         )
-    autoencoding = issubclass(ARCHITECTURES[config.architecture].discriminator, Autoencoding)
+    autoencoding = issubclass(ARCHITECTURES[config.architecture].discriminator, AutoencoderDiscriminator)
     if (config.loss == "began") != autoencoding:
         raise ValueError(
             f"loss={config.loss!r} is not allowed with architecture={config.architecture!r}; the loss began and an "
@@ -82,7 +88,7 @@ def _game(config: "TrainConfig") -> None:
     try:
         policy_columns(config.augment_policy)
     except ValueError as error:
-        raise ValueError(f"augment_policy={shown(config.augment_policy)} is not allowed; {error}") from error
+        raise ValueError(f"augment_policy={short_repr(config.augment_policy)} is not allowed; {error}") from error
     if config.augment == "ada" and ADVERSARIAL[config.loss].threshold is None:
         able = [name for name, game in ADVERSARIAL.items() if game.threshold is not None]
         raise ValueError(
@@ -108,21 +114,21 @@ def _extractor(config: "TrainConfig") -> None:
     name, weights = config.extractor, config.extractor_weights
     if name not in ("none", *EXTRACTORS) and not re.fullmatch(HUB_ID, name):
         raise ValueError(
-            f"extractor={shown(name)} is not allowed; choose one of none, {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
+            f"extractor={short_repr(name)} is not allowed; choose one of none, {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
         )
     if name in BUNDLED and (config.resolution, config.channels) != (28, 1):
         others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
         raise ValueError(
-            f"extractor={shown(name)} is not allowed with {config.resolution} pixels and {config.channels} channels; it takes 28 "
-            f"pixels and 1 channel. Choose none, or {others}, which take any size."
+            f"extractor={short_repr(name)} is not allowed with {config.resolution} pixels and {config.channels} channels; it "
+            f"takes 28 pixels and 1 channel. Choose none, or {others}, which take any size."
         )
     if name in BY_FILE and not weights:
         raise ValueError(
-            f"extractor={shown(name)} needs extractor_weights: a .safetensors file, or the Hub id of a repository with one."
+            f"extractor={short_repr(name)} needs extractor_weights: a .safetensors file, or the Hub id of a repository with one."
         )
     if weights and name in ("none", *BUNDLED):
         raise ValueError(
-            f"extractor_weights={shown(weights)} is not allowed with extractor={shown(name)}, which needs none."
+            f"extractor_weights={short_repr(weights)} is not allowed with extractor={short_repr(name)}, which needs none."
         )
 
 
@@ -181,7 +187,11 @@ def _alone(config: "TrainConfig") -> None:
 def _abilities(config: "TrainConfig") -> None:
     """Options that only some architectures can follow."""
     generator = ARCHITECTURES[config.architecture].generator
-    for option, ability in (("grow_kimg", Growing), ("mixing", StyleBased), ("feature_matching_weight", Semantic)):
+    for option, ability in (
+        ("grow_kimg", ProgressiveGrowing),
+        ("mixing", StyleBased),
+        ("feature_matching_weight", SegmentationConditional),
+    ):
         if getattr(config, option) and not issubclass(generator, ability):
             able = [name for name, pair in ARCHITECTURES.items() if issubclass(pair.generator, ability)]
             raise ValueError(
@@ -220,13 +230,13 @@ def _images(config: "TrainConfig") -> None:
         )
     if config.takes_maps and (config.conditional or config.real_samples):
         raise ValueError(
-            f"conditional={config.conditional} and real_samples={shown(config.real_samples)} are not allowed with architecture="
-            f"{config.architecture!r}, whose data are pairs of images and maps; choose false and ''."
+            f"conditional={config.conditional} and real_samples={short_repr(config.real_samples)} are not allowed with "
+            f"architecture={config.architecture!r}, whose data are pairs of images and maps; choose false and ''."
         )
     if config.shipped_maps and not (config.takes_maps and config.shipped_maps.startswith(PUBLISHED)):
         raise ValueError(
-            f"shipped_maps={shown(config.shipped_maps)} is not allowed with architecture={config.architecture!r}; it is a folder "
-            f"{PUBLISHED}<model> and goes with an architecture that draws from maps."
+            f"shipped_maps={short_repr(config.shipped_maps)} is not allowed with architecture={config.architecture!r}; it "
+            f"is a folder {PUBLISHED}<model> and goes with an architecture that draws from maps."
         )
 
 
@@ -241,6 +251,6 @@ def _network(config: "TrainConfig", option: str) -> None:
             f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, or by the data, not here."
         )
     shape = {"resolution": config.resolution, "channels": config.channels}
-    sentence = problem(network.__init__.__wrapped__, shape | given, complete=False)
+    sentence = validate(network.__init__.__wrapped__, shape | given, complete=False)
     if sentence:
         raise ValueError(f"{option}: {sentence}")

@@ -12,31 +12,31 @@ from tqdm import tqdm
 
 from gan_hub.atomic import clear_scratch, write_text
 from gan_hub.losses import began_convergence
-from gan_hub.metrics.copies import COUNT as COPIES_SHOWN
 from gan_hub.metrics.evaluation import REPLICATES, Report, evaluate, real_moments
 from gan_hub.metrics.features import Extractor, Outputs
+from gan_hub.metrics.memorization import COUNT as COPIES_SHOWN
 from gan_hub.models import GANModel
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training import trackers
 from gan_hub.training.batches import Data
-from gan_hub.training.best import BEST_NAME, Best, BestSoFar
+from gan_hub.training.best_checkpoint import BEST_NAME, Best, BestSoFar
 from gan_hub.training.checkpoints import save_checkpoint
 from gan_hub.training.config import TrainConfig, public_name
-from gan_hub.training.measures import Change, Diversity, Memorising, hardware, peak_memory_gb
+from gan_hub.training.diagnostics import DiversityProbe, MemorizationProbe, WeightChange, hardware, peak_memory_gb
 from gan_hub.training.monitors import Monitors
-from gan_hub.training.players import Players
-from gan_hub.training.records import (
+from gan_hub.training.run_files import (
     PLOT_NAME,
     SAMPLES_FOLDER,
     SAMPLES_NAME,
     TIMELAPSE_FOLDER,
-    Lines,
-    Records,
+    ConsoleLines,
+    RunLog,
     Timelapse,
     sample_grid,
     save_whole,
 )
-from gan_hub.training.stopping import Stopped, StopSignal
+from gan_hub.training.stopping import StoppedError, StopSignal
+from gan_hub.training.train_state import TrainState
 
 CONFIG_NAME = "config.yaml"
 CONSOLE = ("loss/", "accuracy/pairs", "diversity", "score/", "img/s")  # of the log's columns
@@ -44,7 +44,7 @@ WATCH_STEPS = 50  # at most so many steps between two looks of the monitors
 SCORED_TOGETHER = 100  # images drawn at a time for a score: to the last bit, it may depend on it
 
 
-class Alarmed(ValueError):
+class AlarmError(ValueError):
     """A monitor's alarm in a run that was told to stop at one."""
 
 
@@ -79,7 +79,7 @@ def final_seed(config: TrainConfig) -> int:
 
 
 @dataclass
-class Standing:
+class RunSnapshot:
     """A run at one moment of its clock, as far as a model is made of it."""
 
     config: TrainConfig
@@ -87,7 +87,7 @@ class Standing:
     images: int  # seen
     networks: tuple[GANModel, GANModel | None]  # the averaged generator and the discriminator, as they are published
     best: Best | None
-    records: Records
+    records: RunLog
     timelapse: Timelapse
     elapsed: dict[str, float]  # seconds of the whole run, by the clock and of CPU time
     processes: int
@@ -100,7 +100,7 @@ class Run:
     """One run's paper trail; `train` tells it what was played, it decides what is due."""
 
     def __init__(
-        self, config: TrainConfig, accelerator: Accelerator, players: Players, data: Data, start: int, past: dict,
+        self, config: TrainConfig, accelerator: Accelerator, players: TrainState, data: Data, start: int, past: dict,
         stop: StopSignal,
     ):  # fmt: skip
         """`start`: the first step still to do; `past`: the checkpoint's state, or an empty dict."""
@@ -131,7 +131,7 @@ class Run:
             disable=None if accelerator.is_main_process else True,
         )  # fmt: skip
         self.last_time, self.last_images = self.began, images
-        self.lines = Lines(config.total_steps * config.batch_size, images)  # of a console that is no terminal
+        self.lines = ConsoleLines(config.total_steps * config.batch_size, images)  # of a console that is no terminal
         accelerator.print(self.headline())
         if self.score_due and accelerator.is_main_process:
             self._score(images)
@@ -142,7 +142,7 @@ class Run:
         config, data, watched = self.config, self.data, past.get("watched", {})
         for folder in (config.run_folder, config.run_folder / SAMPLES_FOLDER, config.run_folder / TIMELAPSE_FOLDER):
             clear_scratch(folder)
-        self.records = Records(config.run_folder, images)
+        self.records = RunLog(config.run_folder, images)
         self.records.begin()
         if past.get("changes"):
             self.records.note(images, f"went on at {images / 1000:g} kimg with {', '.join(past['changes'])}.")
@@ -152,9 +152,11 @@ class Run:
             self.monitors.load(watched["monitors"])
         self.best = BestSoFar(config.run_folder / BEST_NAME, watched.get("best", {}), past.get("best_weights", {}))
         self.best.write(self.best_pipeline)
-        self.diversity = Diversity(data.train, self.players.latent_size)
-        self.changes = {f"change/{name}": Change(network) for name, network in self.players.networks.items()}
-        self.memorising = Memorising(data.train, data.held_out) if Memorising.possible(data.train) else None
+        self.diversity = DiversityProbe(data.train, self.players.latent_size)
+        self.changes = {f"change/{name}": WeightChange(network) for name, network in self.players.networks.items()}
+        self.memorising = (
+            MemorizationProbe(data.train, data.held_out) if MemorizationProbe.possible(data.train) else None
+        )
         if self.memorising is not None and self.memorising.told:
             self.accelerator.print(self.memorising.told)
         frames, steps = config.timelapse_frames, config.total_steps
@@ -259,7 +261,7 @@ class Run:
         measured = {name: change() for name, change in self.changes.items()}
         for name, change in measured.items():
             self.changed[name] = self.changed.get(name, 0.0) + change
-        state = {"diversity": self.diversity(self.players.bare_generator)}
+        state = {"diversity": self.diversity(self.players.unwrapped_generator)}
         if self.memorising is not None and sampled:
             fakes = self.pipeline()(num_images=64, seed=0, output_type="pt").images
             state["memorised"] = self.memorising(fakes)
@@ -292,7 +294,7 @@ class Run:
         flag = torch.tensor(float(alarmed), device=self.accelerator.device)
         if self.accelerator.reduce(flag, "sum").item() > 0:
             said = self.records.alarms[-1] if self.accelerator.is_main_process else "see the main process."
-            raise Alarmed(f"stopped by an alarm: {said} What was saved is kept; alarms=warn goes on.")
+            raise AlarmError(f"stopped by an alarm: {said} What was saved is kept; alarms=warn goes on.")
 
     def _score(self, images: int) -> None:
         """Measures, writes down, and keeps the weights where no score was better."""
@@ -300,7 +302,7 @@ class Run:
         self.lines.pause()
         try:
             self.report = self.scorer.score(self.pipeline())
-        except Stopped:
+        except StoppedError:
             self.score_due = True
             return  # the loop asks the signal itself, after this step
         self.score_due = False
@@ -363,11 +365,11 @@ class Run:
             "cpu_seconds": round(self.spent.get("cpu_seconds", 0) + time.process_time() - self.began_cpu, 1),
         }
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunSnapshot:
         """The run as it is now, for its export; on the main process."""
         best = self.best.best
         chosen = best.weights if best and self.config.publish == "best" else None
-        return Standing(
+        return RunSnapshot(
             self.config, self.data, self.last_step * self.config.batch_size, self.players.published(chosen), best,
             self.records, self.timelapse, self.elapsed(), self.accelerator.num_processes, self.hardware,
             self.accelerator.device, self.scorer,
@@ -405,6 +407,6 @@ class InterruptibleExtractor(Extractor):
     def outputs_of_block(self, images: torch.Tensor) -> Outputs:
         """As of `Extractor`; raises Stopped after a signal."""
         if self.stop.received():
-            raise Stopped("stopped while a score was measured; --resume goes on.")
+            raise StoppedError("stopped while a score was measured; --resume goes on.")
         self.between()
         return super().outputs_of_block(images)

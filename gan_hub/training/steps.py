@@ -8,20 +8,22 @@ told: classes (n,), maps of semantic classes (n, H, W), or None.
 
 import torch
 
-from gan_hub.augment import View
+from gan_hub.augment import AugmentPipe
 from gan_hub.losses import (
     ADVERSARIAL,
     MATCHING,
     PENALTIES,
-    around,
-    between,
     clip_weights,
+    dragan_points,
     feature_matching,
+    interpolate_real_fake,
     path_length_penalty,
 )
 
 
-def discriminator_step(players, config, reals, fakes, labels, view: View, penalise: bool) -> dict[str, torch.Tensor]:
+def discriminator_step(
+    players, config, reals, fakes, labels, view: AugmentPipe, penalise: bool
+) -> dict[str, torch.Tensor]:
     """One update of the discriminator on reals and as many fakes, whose generator is not reached.
 
     With `penalise`, the gradient penalties of the config are added, each weighted by the interval at which they are (lazy
@@ -34,7 +36,7 @@ def discriminator_step(players, config, reals, fakes, labels, view: View, penali
 
     fakes = leaves(shown(view, fakes), "r2" in penalties)
     reals = leaves(shown(view, reals), "r1" in penalties)
-    with players.twice_differentiable(bool(penalties)):
+    with players.eager_for_double_backward(bool(penalties)):
         fake_logits = discriminator(fakes, labels, force_fp32="r2" in penalties)
         real_logits = discriminator(reals, labels, force_fp32="r1" in penalties)
         loss = total = game.discriminator(real_logits, fake_logits, **_options(players, config))
@@ -49,11 +51,15 @@ def discriminator_step(players, config, reals, fakes, labels, view: View, penali
     if not asleep:
         values["gradient/discriminator"] = descent.step(total)
         if config.weight_clip:
-            clip_weights(players.bare_discriminator, config.weight_clip)
-    return {"loss/discriminator": loss.detach()} | judged(config.loss, real_logits, fake_logits) | detached(values)
+            clip_weights(players.unwrapped_discriminator, config.weight_clip)
+    return (
+        {"loss/discriminator": loss.detach()}
+        | logit_statistics(config.loss, real_logits, fake_logits)
+        | detached(values)
+    )
 
 
-def generator_step(players, config, reals, fakes, labels, view: View, latents=None) -> dict[str, torch.Tensor]:
+def generator_step(players, config, reals, fakes, labels, view: AugmentPipe, latents=None) -> dict[str, torch.Tensor]:
     """One update of the generator through its fakes, judged by a frozen discriminator.
 
     `reals` matter to a relativistic loss and to feature matching only. With `latents`, z (n, Z) or w (n, L, W), from
@@ -83,7 +89,7 @@ def generator_step(players, config, reals, fakes, labels, view: View, latents=No
     return {"loss/generator": loss.detach()} | detached(values)
 
 
-def matching_step(players, config, reals, fakes, labels) -> dict[str, torch.Tensor]:
+def mmd_update(players, config, reals, fakes, labels) -> dict[str, torch.Tensor]:
     """One update of a generator that has no opponent, through its fakes, compared with reals of the same labels.
 
     All images with all: those of the other processes are there as well, without a gradient. As each process has the
@@ -92,15 +98,15 @@ def matching_step(players, config, reals, fakes, labels) -> dict[str, torch.Tens
     descent = players.generator_descent
     descent.zero_grad()
 
-    classes = None if labels is None else players.everyones(labels)
-    fakes, reals = players.everyones(fakes), players.everyones(reals)
+    classes = None if labels is None else players.gather_batch(labels)
+    fakes, reals = players.gather_batch(fakes), players.gather_batch(reals)
     loss = MATCHING[config.loss](fakes, reals, None if classes is None else (classes, classes))
 
     gradient = descent.step(loss * players.accelerator.num_processes)
     return {"loss/generator": loss.detach(), "gradient/generator": gradient}
 
 
-def shown(view: View, images: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+def shown(view: AugmentPipe, images: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
     """Images through the view, each scale of them where they are a list."""
     return [view(scale) for scale in images] if isinstance(images, list) else view(images)
 
@@ -117,7 +123,7 @@ def logits(said: torch.Tensor | tuple[torch.Tensor, list]) -> torch.Tensor:
     return said[0] if isinstance(said, tuple) else said
 
 
-def judged(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> dict[str, torch.Tensor]:
+def logit_statistics(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> dict[str, torch.Tensor]:
     """What the discriminator said: mean logits, and how often it was right (½ everywhere at the equilibrium).
 
     `accuracy/pairs`, the share of pairs whose real has the higher logit, means the same for every loss; the other two
@@ -153,9 +159,9 @@ def _options(players, config) -> dict[str, float]:
 def _beside(name, discriminator, reals, fakes, labels, view) -> tuple[torch.Tensor, torch.Tensor]:
     """(logits, points) of the penalties that look beside the images: WGAN-GP's and DRAGAN's."""
     if name == "wgan_gp":
-        points = between(reals, fakes, view.uniform(1, reals))
+        points = interpolate_real_fake(reals, fakes, view.uniform(1, reals))
     else:
-        points = around(reals, view.uniform(1 + reals[0].numel(), reals))
+        points = dragan_points(reals, view.uniform(1 + reals[0].numel(), reals))
     return discriminator(points, labels, force_fp32=True), points
 
 

@@ -17,7 +17,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SI
 GONE = (errno.EIO, errno.EPIPE)  # what a write says to a terminal that was closed, or to a pipe that nobody reads
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The run was asked to end by a signal, and saved its state first."""
 
 
@@ -49,7 +49,7 @@ class StopSignal:
     def _receive(self, number, frame) -> None:
         already, self.signalled = self.signalled, True
         if not self.playing and not already:
-            raise Stopped("stopped; what was saved is kept, --resume goes on.")
+            raise StoppedError("stopped; what was saved is kept, --resume goes on.")
 
     @contextlib.contextmanager
     def plays(self) -> Iterator[None]:
@@ -60,7 +60,7 @@ class StopSignal:
         finally:
             self.playing = False
         if self.signalled:
-            raise Stopped("stopped after the last step, which is saved; --resume exports.")
+            raise StoppedError("stopped after the last step, which is saved; --resume exports.")
 
     def received(self) -> bool:
         """Whether this process was told to stop."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from gan_hub.loading import LoadError, read_bytes, shown
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import LoadError, read_bytes
 
 MAX_BYTES = 100_000
 MAX_NODES = 10_000  # keys and values, with everything written out that an alias (*name) repeats
@@ -50,7 +51,7 @@ class _Loader(yaml.SafeLoader):
             self.measured[id(node)] = self.measure(node, event.start_mark)
         elif id(node) not in self.measured:
             raise yaml.MarkedYAMLError(
-                problem=f"the alias {shown(event.anchor)} repeats what it stands in", problem_mark=event.start_mark
+                problem=f"the alias {short_repr(event.anchor)} repeats what it stands in", problem_mark=event.start_mark
             )
         return node
 
@@ -60,7 +61,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if (key.tag, str(key.value)) in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {shown(key.value)} is there twice", problem_mark=key.start_mark
+                    problem=f"the key {short_repr(key.value)} is there twice", problem_mark=key.start_mark
                 )
             seen.add((key.tag, str(key.value)))
         return node
@@ -109,7 +110,7 @@ def parse(text: str) -> object:
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())[:300]) from error
     except (ValueError, LookupError, RecursionError) as error:  # of a number of 5,000 digits, of !!bool maybe
-        raise ValueError(f"a value is not what its kind asks for: {shown(str(error), 200)}") from error
+        raise ValueError(f"a value is not what its kind asks for: {short_repr(str(error), 200)}") from error
     finally:
         if loader is not None:
             loader.dispose()

@@ -9,8 +9,8 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import LoggerType, ProjectConfiguration
 from PIL import Image
 
-from gan_hub.images import normalise_pil
-from gan_hub.loading import shown
+from gan_hub.images import normalize_pil
+from gan_hub.messages import short_repr
 from gan_hub.training import strict_yaml
 from gan_hub.training.config import TrainConfig
 
@@ -81,7 +81,7 @@ def start(accelerator: Accelerator, config: TrainConfig, images_seen: int) -> No
         accelerator.init_trackers(config.name, config=flat(config), init_kwargs=arguments)
     except Exception as error:  # theirs: each library has its own
         raise ValueError(
-            f"trackers={config.trackers!r}: cannot be started ({shown(str(error), 200)}); log in, or choose --trackers none."
+            f"trackers={config.trackers!r}: cannot be started ({short_repr(str(error), 200)}); log in, or choose --trackers none."
         ) from error
 
 
@@ -99,7 +99,7 @@ def flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
 
 def log_grid(accelerator: Accelerator, sheet: Image.Image, images_seen: int) -> None:
     """Shows a sample grid to each tracker that takes pictures."""
-    sheet = normalise_pil(sheet, 3)
+    sheet = normalize_pil(sheet, 3)
     pixels = np.asarray(sheet)
     # ClearML and Aim take one picture a name, all others a list; TensorBoard is told how it lies.
     taken = {"aim": sheet, "clearml": pixels}

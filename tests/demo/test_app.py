@@ -190,7 +190,7 @@ def test_the_page_comes_up_while_the_hub_accepts_and_says_nothing(tmp_path):
                 done, output, _ = Visitor(server).call(ask)
                 assert done and output["data"][0] == TEXTS["en"]["model_awaited"].format(name="some/model")
                 sample_ = next(event["id"] for event in config["dependencies"] if event["api_name"] == "sample")
-                name = next(iter(models.bundled()))
+                name = next(iter(models.bundled_models()))
                 assert Visitor(server).call(sample_, name, "0", "own", 1.0, "none", 1.0)[0]
             finally:
                 process.kill()

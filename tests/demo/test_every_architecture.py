@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_hub import real_samples
 from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.model_folder import real_samples
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.abilities import Semantic
+from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 from tests.models.test_registry import build_pair, inputs, moved
 
@@ -23,7 +23,7 @@ def offer(name: str, folder, monkeypatch, **changes) -> str:
     torch.manual_seed(0)
     generator, discriminator = build_pair(ARCHITECTURES[name], **changes)
     _, images, maps = inputs(generator, count=6)
-    examples = {"segmentations": maps} if isinstance(generator, Semantic) else {}
+    examples = {"segmentations": maps} if isinstance(generator, SegmentationConditional) else {}
     pipeline = GANPipeline(moved(generator), moved(discriminator), **examples)
     pipeline.save_pretrained(folder / name)
     pixels = ((images + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy()

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub import real_samples
 from gan_hub.demo import game, models
+from gan_hub.model_folder import real_samples
 from tests.conftest import make_pipeline
 from tests.demo.conftest import Visitor
 

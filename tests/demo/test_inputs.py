@@ -4,10 +4,10 @@ import gradio as gr
 import pytest
 
 from gan_hub.demo import inputs
-from gan_hub.demo.inputs import BadInput
+from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.texts import TEXTS
-from gan_hub.latents import spell
-from gan_hub.loading import LoadError
+from gan_hub.latents import format_seeds
+from gan_hub.model_folder.strict import LoadError
 
 NAN, INF = float("nan"), float("inf")
 
@@ -27,7 +27,7 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_seeds_are_read_from_numbers_and_ranges(text, expected):
     assert inputs.seeds(text) == expected
-    assert inputs.seeds(spell(expected)) == expected
+    assert inputs.seeds(format_seeds(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,20 +36,20 @@ def test_seeds_are_read_from_numbers_and_ranges(text, expected):
     + ["٣", "²", "1,,b", None, 7, NAN, True, ["1"], {"a": 1}, "1," * 600, "__import__('os')", "<script>"],
 )
 def test_bad_seeds_are_refused(value):
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         inputs.seeds(value)
 
 
 def test_seeds_are_counted_before_they_are_spelled_out():
-    with pytest.raises(BadInput, match="4294967296 seeds are given"):
+    with pytest.raises(BadInputError, match="4294967296 seeds are given"):
         inputs.seeds("0-4294967295")
-    with pytest.raises(BadInput, match="2 to 16"):
+    with pytest.raises(BadInputError, match="2 to 16"):
         inputs.seeds("1", 2, 16)
 
 
 @pytest.mark.parametrize("value", [NAN, INF, -INF, None, True, "0.5", [0.5], -0.01, 1.01, {}])
 def test_a_number_is_finite_and_in_range(value):
-    with pytest.raises(BadInput, match="Truncation is a number from 0 to 1"):
+    with pytest.raises(BadInputError, match="Truncation is a number from 0 to 1"):
         inputs.number(value, 0, 1, "Truncation")
 
 
@@ -60,13 +60,13 @@ def test_good_numbers_pass():
 
 @pytest.mark.parametrize("value", [NAN, INF, None, True, "24", [24], 1, 121, 24.5, -3])
 def test_a_whole_number_has_no_fraction(value):
-    with pytest.raises(BadInput, match="Frames is a whole number from 2 to 120"):
+    with pytest.raises(BadInputError, match="Frames is a whole number from 2 to 120"):
         inputs.whole(value, 2, 120, "Frames")
 
 
 @pytest.mark.parametrize("value", [0, 1.0, "Star", ["star"], True, NAN, {"a": 1}, "x" * 2000])
 def test_an_unknown_class_is_refused(value):
-    with pytest.raises(BadInput, match="no such class"):
+    with pytest.raises(BadInputError, match="no such class"):
         inputs.label(value, ["circle", "star"])
 
 
@@ -74,30 +74,30 @@ def test_leaving_the_class_to_the_seed_is_always_allowed():
     for value in ("own", None, ""):
         assert inputs.label(value, ["circle"]) is None and inputs.label(value, None) is None
     assert inputs.label("circle", ["circle"]) == "circle"
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         inputs.label("circle", None)
 
 
 @pytest.mark.parametrize("value", ["no", 1, 0, None, {}, NAN])
 def test_a_switch_is_on_or_off(value):
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         inputs.switch(value, "x")
 
 
 @pytest.mark.parametrize("value", [-1, 3, 1.0, True, None, "1", [1]])
 def test_a_position_lies_within_the_gallery(value):
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInputError):
         inputs.position(value, 3)
 
 
 @pytest.mark.parametrize("value", ["spline", None, 1, ["lerp"], True])
 def test_a_choice_is_one_of_a_few(value):
-    with pytest.raises(BadInput, match="slerp, lerp"):
+    with pytest.raises(BadInputError, match="slerp, lerp"):
         inputs.choice(value, ["slerp", "lerp"], "Path")
 
 
 def test_failures_become_one_sentence_without_markup_or_traceback(capsys):
-    @inputs.answering
+    @inputs.with_error_toast
     def refuse(error):
         raise error
 

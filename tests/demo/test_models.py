@@ -7,14 +7,17 @@ from types import SimpleNamespace
 import pytest
 
 from gan_hub.demo import models
-from gan_hub.demo.inputs import BadInput
+from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.texts import TEXTS
-from gan_hub.hub import places
-from gan_hub.hub.places import bundled
+from gan_hub.hub import resolve
+from gan_hub.hub.resolve import bundled_models
 
 
 def test_the_model_asked_for_is_offered_and_opened_first(offered, playable):
-    assert models.choices() == {**{name: str(folder) for name, folder in bundled().items()}, offered: str(playable)}
+    assert models.choices() == {
+        **{name: str(folder) for name, folder in bundled_models().items()},
+        offered: str(playable),
+    }
     assert models.default() == offered
 
 
@@ -31,7 +34,7 @@ def test_fashion_mnist_is_preferred_among_the_bundled(monkeypatch, tiny_model):
 def test_a_model_is_loaded_once_and_only_when_offered(offered):
     assert models.load(offered) is models.load(offered)
     for name in ("tiny-gan", "someone/else", "../tiny", None, 3, ["x"]):
-        with pytest.raises(BadInput, match="not offered"):
+        with pytest.raises(BadInputError, match="not offered"):
             models.load(name)
 
 
@@ -116,7 +119,7 @@ def hub(playable, monkeypatch):
             raise answer.error
         return str(playable)
 
-    monkeypatch.setattr(places, "snapshot_download", download)
+    monkeypatch.setattr(resolve, "snapshot_download", download)
     monkeypatch.setattr(models, "PATIENCE", 0.1)
     monkeypatch.setattr(models, "bundled", lambda: {playable.name: playable})
     models.arrival.cache_clear()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import arithmetic, game, interpolate, models, pictures, sample
-from gan_hub.demo.texts import language, say
+from gan_hub.demo import arithmetic, game, image_files, interpolate, models, sample
+from gan_hub.demo.texts import language, translate
 
 NAN = float("nan")
 SAMPLE = dict(seeds="0-3", label="own", truncation=1.0)
@@ -65,7 +65,7 @@ def test_sample_works_without_classes_and_in_colour(offered_rgb):
 def test_answers_come_in_the_visitors_language(offered):
     assert language(request("pt-BR,pt;q=0.9,en;q=0.8")) == "pt" and language(request("pt")) == "pt"
     assert language(request("en-GB,pt")) == "en" and language(request("")) == "en" and language(None) == "en"
-    assert say(request("pt-PT"), "drawn_n", count=2) == "2 imagens"
+    assert translate(request("pt-PT"), "drawn_n", count=2) == "2 imagens"
 
 
 def test_sample_moves_the_pictures_along_a_concept_and_says_so(offered):
@@ -161,7 +161,7 @@ def test_a_walk_keeps_one_class(offered):
 
 @pytest.mark.parametrize(("size", "enlarged"), [((28, 28), (280, 280)), ((24, 40), (168, 280)), ((300, 8), (300, 8))])
 def test_a_small_picture_is_enlarged_by_whole_pixels_until_its_longer_side_is_long_enough(size, enlarged):
-    assert pictures.enlarge(Image.new("L", size), 256).size == enlarged
+    assert image_files.enlarge(Image.new("L", size), 256).size == enlarged
 
 
 # --------------------------------------------------------------------------------------------- arithmetic

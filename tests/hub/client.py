@@ -16,7 +16,7 @@ def push(folder: Path, repo_id: str, variant: str | None = None, **kwargs) -> st
 
 
 def upload(folder: Path, repo_id: str) -> str:
-    from gan_hub.hub.publishing import upload
+    from gan_hub.hub.upload import upload
 
     return upload(folder, repo_id)
 
@@ -71,7 +71,7 @@ def load_generator(source: str, **kwargs) -> dict:
 
 
 def download(repo_id: str, name: str, **kwargs) -> bytes:
-    from gan_hub.hub.places import download_file
+    from gan_hub.hub.resolve import download_file
 
     return download_file(repo_id, name, **kwargs).read_bytes()
 

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 from gan_hub import cli
-from gan_hub.concepts import Concept, Effect
 from gan_hub.hub.cards import (
     COPIES_SECTION,
     MEMORISED_NAME,
@@ -28,7 +27,8 @@ from gan_hub.hub.cards import (
     write_card,
 )
 from gan_hub.hub.lint import PROVENANCE, examples, lint
-from gan_hub.hub.places import bundled
+from gan_hub.hub.resolve import bundled_models
+from gan_hub.model_folder.concepts import Concept, Effect
 from gan_hub.training.config import TrainConfig, read_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -219,9 +219,9 @@ def test_concepts_stand_in_a_card_with_how_they_were_found_and_what_they_do():
     assert concepts_section([]) == ""
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", bundled_models())
 def test_every_command_of_a_bundled_card_is_understood_and_its_recipe_is_there(name):
-    lines = [line for language, code in examples((bundled()[name] / "README.md").read_text()) if not language
+    lines = [line for language, code in examples((bundled_models()[name] / "README.md").read_text()) if not language
              for line in code.splitlines()]  # fmt: skip
     assert lines
     for program, *words in map(shlex.split, lines):
@@ -229,5 +229,5 @@ def test_every_command_of_a_bundled_card_is_understood_and_its_recipe_is_there(n
             assert cli.parser().parse_args(words).model == name
         else:
             assert [program, *words[:2]] == ["accelerate", "launch", "train.py"] and len(words) == 3
-            path = bundled()[name] / words[2] if words[2] == "recipe.yaml" else ROOT / words[2]
+            path = bundled_models()[name] / words[2] if words[2] == "recipe.yaml" else ROOT / words[2]
             assert TrainConfig(**read_recipe(path)).name == name

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gan_hub import GANPipeline
-from gan_hub.hub import places
-from gan_hub.hub.places import bundled
-from gan_hub.loading import LoadError, Manifest
+from gan_hub.hub import resolve
+from gan_hub.hub.resolve import bundled_models
+from gan_hub.model_folder.strict import LoadError, Manifest
 from gan_hub.training.config import read_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def crlf(path: Path) -> None:
 def windows(monkeypatch, tmp_path) -> Path:
     """Models, recipes and expected numbers of this repository, checked out with core.autocrlf=true."""
     clone = cloned(ROOT, tmp_path, ".gitattributes", "model_cards", "recipes", "tests/golden")
-    monkeypatch.setattr(places, "ZOO", clone / "model_cards")
+    monkeypatch.setattr(resolve, "ZOO", clone / "model_cards")
     return clone
 
 
@@ -56,8 +56,8 @@ def test_all_models_of_a_checkout_with_autocrlf_load_and_no_file_is_changed(wind
     different = [path for path in files if not filecmp.cmp(ROOT / path, windows / path, shallow=False)]
     assert len(files) > 300
     assert different == []
-    assert len(bundled()) == 15
-    for name, folder in bundled().items():
+    assert len(bundled_models()) == 15
+    for name, folder in bundled_models().items():
         assert folder.parent.parent == windows
         assert GANPipeline.from_pretrained(name).name_or_path == str(folder)
     for recipe in (windows / "recipes").glob("*.yaml"):
@@ -76,7 +76,7 @@ def test_without_the_attributes_the_message_names_the_line_endings_and_the_cure(
         f"{folder / 'generator' / 'config.json'}: {LINE_ENDINGS}. After `git config core.autocrlf false`, delete the file "
         "and let `git checkout -- .` bring it back."
     )
-    monkeypatch.setattr(places, "ZOO", clone)
+    monkeypatch.setattr(resolve, "ZOO", clone)
     with pytest.raises(LoadError, match=f"For a bundled model that is `git checkout -- model_cards/{tiny_model.name}`"):
         GANPipeline.from_pretrained(tiny_model.name)
     git(clone, "config", "core.autocrlf", "false")  # the cure
@@ -121,6 +121,6 @@ def test_a_damaged_bundled_model_says_what_brings_it_back(tiny_model_copy, monke
     with pytest.raises(LoadError, match=said) as caught:
         GANPipeline.from_pretrained(tiny_model_copy)
     assert "or save the model anew if the change is your own." in str(caught.value)
-    monkeypatch.setattr(places, "ZOO", tiny_model_copy.parent)
+    monkeypatch.setattr(resolve, "ZOO", tiny_model_copy.parent)
     with pytest.raises(LoadError, match=r"`git checkout -- model_cards/tiny-gan`\."):
         GANPipeline.from_pretrained("tiny-gan")

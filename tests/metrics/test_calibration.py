@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gan_hub.data import ImageSet
-from gan_hub.metrics.calibration import auc, calibrate, calibration_error, platt, unseen, verdicts
+from gan_hub.metrics.calibration import auc, calibrate, calibration_error, fit_platt, unseen, verdicts
 
 
 def gaussians(shift: float, count: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -31,19 +31,19 @@ def test_auc_of_gaussians_is_known_and_a_blind_judge_has_one_half():
 def test_platt_scaling_finds_the_true_log_odds_whatever_the_unit():
     real, fake = gaussians(2.0)
     for unit, offset in ((1.0, 0.0), (30.0, 500.0), (0.001, -4.0)):
-        scale, bias = platt(real * unit + offset, fake * unit + offset)
+        scale, bias = fit_platt(real * unit + offset, fake * unit + offset)
         assert abs(scale * unit - 2.0) < 0.1
         assert abs(scale * offset + bias) < 0.1
 
 
 def test_unequal_numbers_of_real_and_fake_do_not_tilt_the_judge():
     real, fake = gaussians(2.0)
-    scale, bias = platt(real, fake[:1000])
+    scale, bias = fit_platt(real, fake[:1000])
     assert abs(scale - 2.0) < 0.2 and abs(bias) < 0.2
 
 
 def test_platt_scaling_stays_finite_where_nothing_overlaps():
-    scale, bias = platt(torch.ones(50), -torch.ones(50))
+    scale, bias = fit_platt(torch.ones(50), -torch.ones(50))
     assert 0 < scale < 1000 and math.isfinite(bias)
 
 

@@ -16,13 +16,13 @@ from PIL import Image
 from gan_hub.data import ImageSet
 from gan_hub.data.image_set import Rows
 from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
-from gan_hub.metrics import evaluate, sides
+from gan_hub.metrics import evaluate, feature_cache
 from gan_hub.metrics.evaluation import real_moments
+from gan_hub.metrics.feature_cache import FeatureCache, ImageSource, extract_features
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import moments
+from gan_hub.metrics.registry import NEEDS, SCORES
 from gan_hub.metrics.report import Estimate, Report, compare
-from gan_hub.metrics.scores import NEEDS, SCORES
-from gan_hub.metrics.sides import Pictures, Shelf, measure
 from tests.metrics.test_features import real_samples
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def digits() -> Extractor:
 @pytest.fixture
 def small_parts(monkeypatch):
     """Parts of few images, so that a small set has several."""
-    monkeypatch.setattr(sides, "PART", 16)
+    monkeypatch.setattr(feature_cache, "PART", 16)
 
 
 # --------------------------------------------------------------------------------------------------- what is scored
@@ -229,26 +229,26 @@ def test_an_interrupted_evaluation_goes_on_where_it_was_and_gives_the_same_numbe
 def test_a_kept_part_that_was_changed_is_measured_anew_and_others_images_are_never_taken_for_it(
     reals, digits, small_parts
 ):
-    pictures = Pictures.of_set(reals.take(np.arange(40)))
-    expected = measure(pictures, digits, keep=True)
-    shelf = Shelf(pictures, digits)
+    pictures = ImageSource.of_set(reals.take(np.arange(40)))
+    expected = extract_features(pictures, digits, keep=True)
+    shelf = FeatureCache(pictures, digits)
     kept = sorted(shelf.folder.glob("*.safetensors"))
     assert [path.name[:6] for path in kept] == ["000000", "000001", "000002"]
     data = bytearray(kept[1].read_bytes())
     data[-1] ^= 1
     kept[1].write_bytes(data)
     kept[2].write_bytes(kept[2].read_bytes()[:100])
-    found = measure(pictures, digits, keep=True)
+    found = extract_features(pictures, digits, keep=True)
     assert torch.equal(found.features, expected.features) and torch.equal(found.logits, expected.logits)
-    folders = {Shelf(Pictures.of_set(reals.take(np.arange(count))), digits).folder for count in (39, 40)}
-    wide, high = (Pictures.of_set(ImageSet(np.zeros((4, *sides, 1), np.uint8))) for sides in ((28, 56), (56, 28)))
-    assert wide.identity == high.identity and Shelf(wide, digits).folder != Shelf(high, digits).folder
-    assert len(folders | {Shelf(pictures, Extractor("fashion")).folder}) == 3
+    folders = {FeatureCache(ImageSource.of_set(reals.take(np.arange(count))), digits).folder for count in (39, 40)}
+    wide, high = (ImageSource.of_set(ImageSet(np.zeros((4, *sides, 1), np.uint8))) for sides in ((28, 56), (56, 28)))
+    assert wide.identity == high.identity and FeatureCache(wide, digits).folder != FeatureCache(high, digits).folder
+    assert len(folders | {FeatureCache(pictures, Extractor("fashion")).folder}) == 3
 
 
 def test_models_are_told_apart_by_their_weights_and_seeds(tiny_pipeline, tiny_rgb_pipeline):
     def identity(pipe, seed=0):
-        return Pictures.of_model(pipe, 3, seed).identity
+        return ImageSource.of_model(pipe, 3, seed).identity
 
     assert identity(tiny_pipeline) == identity(tiny_pipeline) != identity(tiny_pipeline, 1)
     assert identity(tiny_pipeline)["weights"] != identity(tiny_rgb_pipeline)["weights"]

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_hub.data import NAMED
-from gan_hub.hub.places import ZOO
+from gan_hub.data import NAMED_DATASETS
+from gan_hub.hub.resolve import ZOO
 from gan_hub.images import from_uint8
+from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, WEIGHTS, Extractor, load_extractor
-from gan_hub.metrics.networks.network import ExtractorNetwork, Outputs
 
 
 def real_samples(model: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,5 +107,5 @@ def test_an_extractor_states_its_provenance():
 def test_a_bundled_extractor_names_each_of_its_classes_by_what_the_images_show(name):
     extractor = Extractor(name)
     assert len(extractor.label_names) == extractor.num_classes == len(set(extractor.label_names))
-    known = NAMED[{"digits": "mnist", "fashion": "fashion-mnist"}[name]].label_names
+    known = NAMED_DATASETS[{"digits": "mnist", "fashion": "fashion-mnist"}[name]].label_names
     assert extractor.label_names == tuple(known)

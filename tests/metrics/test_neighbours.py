@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from gan_hub.metrics import neighbours
-from gan_hub.metrics.neighbours import density_coverage, memorisation, most_at_risk, precision_recall
+from gan_hub.metrics.neighbours import density_coverage, memorization, most_at_risk, precision_recall
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def test_samples_of_one_distribution_have_density_1_and_the_expected_coverage():
 
 def test_tiles_of_any_size_give_what_one_does(monkeypatch):
     real, fake = normal(0, 130, 8), normal(1, 90, 8)
-    whole = [*precision_recall(real, fake), *density_coverage(real, fake), *memorisation(fake, real, real[:7] + 1)]
+    whole = [*precision_recall(real, fake), *density_coverage(real, fake), *memorization(fake, real, real[:7] + 1)]
     monkeypatch.setattr(neighbours, "TILE", 37)
-    parts = [*precision_recall(real, fake), *density_coverage(real, fake), *memorisation(fake, real, real[:7] + 1)]
+    parts = [*precision_recall(real, fake), *density_coverage(real, fake), *memorization(fake, real, real[:7] + 1)]
     for expected, found in zip(whole, parts):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
@@ -93,15 +93,15 @@ def test_tiles_of_any_size_give_what_one_does(monkeypatch):
 def test_a_copied_training_set_is_called_memorised_and_fresh_samples_are_not():
     train, held_out, fresh = normal(0, 400, 6), normal(1, 400, 6), normal(2, 400, 6)
     copies = train[torch.arange(100) * 3] + 1e-3 * normal(3, 100, 6)
-    found = memorisation(copies, train, held_out, share=0.01)
+    found = memorization(copies, train, held_out, share=0.01)
     assert found.copied.all() and (found.nearest == torch.arange(100) * 3).all()
-    assert memorisation(fresh, train, held_out, share=0.01).copied.double().mean() < 0.04
+    assert memorization(fresh, train, held_out, share=0.01).copied.double().mean() < 0.04
 
 
 def test_the_threshold_is_the_distance_that_its_share_of_held_out_images_reaches(tile):
     train, held_out = torch.zeros(3, 2), torch.stack([torch.arange(1.0, 201), torch.zeros(200)], 1)
     for share, expected in ((0.001, 1.0), (0.01, 2.0), (0.5, 100.0), (1.0, 200.0)):
-        found = memorisation(torch.tensor([[0.0, 2.0], [0.0, 2.5]]), train, held_out, share)
+        found = memorization(torch.tensor([[0.0, 2.0], [0.0, 2.5]]), train, held_out, share)
         assert found.threshold == expected
         assert found.copied.tolist() == [expected >= 2, expected >= 2.5]
 
@@ -109,7 +109,7 @@ def test_the_threshold_is_the_distance_that_its_share_of_held_out_images_reaches
 def test_an_exact_copy_is_at_distance_zero_and_the_first_at_risk(tile):
     train = normal(0, 300, 30) + 1000
     fakes = torch.cat([normal(1, 40, 30) + 1000, train[[123]], normal(2, 40, 30) + 1000])
-    found = memorisation(fakes, train, normal(3, 50, 30) + 1000)
+    found = memorization(fakes, train, normal(3, 50, 30) + 1000)
     assert found.distances[40] == 0 and found.nearest[40] == 123 and found.copied[40]
     assert found.distances[41:].min() > 1
     at_risk = most_at_risk(found)
@@ -123,4 +123,4 @@ def test_what_has_no_neighbours_is_refused():
     with pytest.raises(ValueError, match=r"given \(3, 2\) and \(9, 4\)"):
         density_coverage(torch.zeros(3, 2), torch.zeros(9, 4))
     with pytest.raises(ValueError, match="share=0 of 4 held-out images is not allowed"):
-        memorisation(torch.zeros(3, 2), torch.zeros(9, 2), torch.zeros(4, 2), share=0)
+        memorization(torch.zeros(3, 2), torch.zeros(9, 2), torch.zeros(4, 2), share=0)

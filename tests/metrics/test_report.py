@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gan_hub.loading import LoadError
 from gan_hub.metrics.report import Estimate, Report, compare, differences
+from gan_hub.model_folder.strict import LoadError
 
 PROVENANCE = {"extractor": "digits", "real_images": 60_000, "seed": 0}
 

@@ -9,7 +9,7 @@ from torch import nn
 from gan_hub.losses import ADVERSARIAL, began_balance, began_convergence
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator, sides
-from gan_hub.models.fields import rules
+from gan_hub.models.config_schema import rules
 
 SMALL = dict(resolution=28, channels=1, base_channels=8)
 

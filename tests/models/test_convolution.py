@@ -8,7 +8,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gan_hub.models.convolution import grouped
+from gan_hub.models.ops.convolution import grouped
 
 CASES = [
     {"stride": 1, "padding": 1, "groups": 2},

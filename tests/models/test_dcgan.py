@@ -11,8 +11,8 @@ from safetensors import safe_open
 from torch import nn
 
 from gan_hub.images import height_width
-from gan_hub.loading import LoadError
 from gan_hub.losses import r1_penalty
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, grids, widths
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcgan.safetensors"

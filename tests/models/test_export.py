@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gan_hub.models import CLASSES, GANModel
-from gan_hub.models.fields import rules
+from gan_hub.models.config_schema import rules
 from tests.models.test_registry import GENERATORS, build, inputs, moved
 
 # Class name → a word of the exporter's about what it cannot express. Asserted: who is named here must fail.

@@ -11,15 +11,15 @@ from torch.nn.utils import parametrizations
 
 from gan_hub.images import height_width
 from gan_hub.models.layers import (
-    Bounded,
-    EqualisedConvolution,
-    EqualisedLinear,
+    ClampSTE,
+    EqualizedConv2d,
+    EqualizedLinear,
     MinibatchStddev,
     Spectral,
-    doublings,
-    second_moment_one,
+    normalize_2nd_moment,
     spectral,
-    widths,
+    stage_resolutions,
+    stage_widths,
 )
 
 # ------------------------------------------------------------------------------------ grids and widths
@@ -39,13 +39,13 @@ from gan_hub.models.layers import (
     ],
 )
 def test_the_image_is_halved_while_both_sides_are_even_and_the_shorter_one_is_at_least_8(resolution, expected):
-    assert doublings(resolution) == expected
+    assert stage_resolutions(resolution) == expected
 
 
 def test_every_size_that_a_config_allows_is_doubled_exactly_from_a_grid_that_cannot_be_halved_further():
     sides = range(8, 1025, 4)
     for resolution in [*sides, *([8, side] for side in sides), *([side, 28] for side in sides)]:
-        found = doublings(resolution)
+        found = stage_resolutions(resolution)
         assert found[-1] == height_width(resolution) and len(found) > 1
         for (height, width), large in zip(found, found[1:]):
             assert large == (2 * height, 2 * width)
@@ -54,14 +54,14 @@ def test_every_size_that_a_config_allows_is_doubled_exactly_from_a_grid_that_can
 
 
 def test_the_widths_for_1024_are_the_papers():
-    assert widths(1024, 16, 512) == [512, 512, 512, 512, 256, 128, 64, 32, 16]  # table 2 of ProGAN
-    assert widths(1024, 32, 512) == [512, 512, 512, 512, 512, 256, 128, 64, 32]  # StyleGAN2, config F
+    assert stage_widths(1024, 16, 512) == [512, 512, 512, 512, 256, 128, 64, 32, 16]  # table 2 of ProGAN
+    assert stage_widths(1024, 32, 512) == [512, 512, 512, 512, 512, 256, 128, 64, 32]  # StyleGAN2, config F
 
 
 def test_there_is_a_width_for_each_grid_halved_down_to_the_base_and_never_above_the_most():
-    assert widths(28, 8, 24) == [24, 16, 8]
-    assert widths([64, 24], 3, 100) == [12, 6, 3]
-    assert widths(32, 16, 4) == [4, 4, 4, 4]
+    assert stage_widths(28, 8, 24) == [24, 16, 8]
+    assert stage_widths([64, 24], 3, 100) == [12, 6, 3]
+    assert stage_widths(32, 16, 4) == [4, 4, 4, 4]
 
 
 # ------------------------------------------------------------------------------------ equalised layers
@@ -70,7 +70,7 @@ def test_there_is_a_width_for_each_grid_halved_down_to_the_base_and_never_above_
 @pytest.mark.parametrize("gain", [1.0, math.sqrt(2)])
 def test_equalised_layers_store_weights_of_deviation_1_and_put_out_the_gain(gain):
     torch.manual_seed(0)
-    linear, convolution = EqualisedLinear(256, 256, gain), EqualisedConvolution(64, 64, 3, gain)
+    linear, convolution = EqualizedLinear(256, 256, gain), EqualizedConv2d(64, 64, 3, gain)
     inner = convolution(torch.randn(4, 64, 16, 16))[:, :, 1:-1, 1:-1]  # the border is padded with zeros
     for layer, out in ((linear, linear(torch.randn(64, 256))), (convolution, inner)):
         assert abs(layer.weight.std().item() - 1) < 0.02 and not layer.bias.any()
@@ -79,7 +79,7 @@ def test_equalised_layers_store_weights_of_deviation_1_and_put_out_the_gain(gain
 
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_an_equalised_convolution_is_a_convolution_with_scaled_weights_of_the_same_size(kernel):
-    layer, x = EqualisedConvolution(5, 4, kernel, gain=0.5), torch.randn(2, 5, 6, 8)
+    layer, x = EqualizedConv2d(5, 4, kernel, gain=0.5), torch.randn(2, 5, 6, 8)
     torch.nn.init.normal_(layer.bias)
     weight = layer.weight * 0.5 / math.sqrt(5 * kernel**2)
     expected = torch.nn.functional.conv2d(x, weight, padding=kernel // 2) + layer.bias[:, None, None]
@@ -88,7 +88,7 @@ def test_an_equalised_convolution_is_a_convolution_with_scaled_weights_of_the_sa
 
 
 def test_the_lr_of_an_equalised_linear_map_scales_its_step_and_not_its_output():
-    slow, fast = EqualisedLinear(4, 4, lr=0.01, bias=1.0), EqualisedLinear(4, 4, bias=0.01)
+    slow, fast = EqualizedLinear(4, 4, lr=0.01, bias=1.0), EqualizedLinear(4, 4, bias=0.01)
     assert (slow.bias == 1).all()
     with torch.no_grad():
         fast.weight.copy_(slow.weight * 0.01)
@@ -101,7 +101,7 @@ def test_the_lr_of_an_equalised_linear_map_scales_its_step_and_not_its_output():
 
 def test_the_lr_of_an_equalised_linear_map_enlarges_what_is_stored():
     torch.manual_seed(0)
-    layer = EqualisedLinear(256, 256, gain=1, lr=0.01)
+    layer = EqualizedLinear(256, 256, gain=1, lr=0.01)
     assert abs(0.01 * layer.weight.std().item() - 1) < 0.02
     assert abs(layer(torch.randn(64, 256)).std().item() - 1) < 0.05
 
@@ -112,17 +112,17 @@ def test_the_lr_of_an_equalised_linear_map_enlarges_what_is_stored():
 @pytest.mark.parametrize("shape", [(3, 8), (3, 8, 4, 6)])
 def test_each_vector_over_the_features_gets_a_mean_square_of_1_and_keeps_its_direction(shape):
     x = 5 * torch.randn(shape)
-    y = second_moment_one(x)
+    y = normalize_2nd_moment(x)
     torch.testing.assert_close(y.square().mean(1), torch.ones_like(y[:, 0]))
     torch.testing.assert_close(torch.cosine_similarity(x, y), torch.ones_like(y[:, 0]))
 
 
 def test_a_second_moment_of_0_stays_0_and_float16_does_not_overflow():
-    assert not second_moment_one(torch.zeros(2, 4)).any()
-    big = second_moment_one(torch.full((1, 4), 3e4, dtype=torch.float16))  # its square is no float16
+    assert not normalize_2nd_moment(torch.zeros(2, 4)).any()
+    big = normalize_2nd_moment(torch.full((1, 4), 3e4, dtype=torch.float16))  # its square is no float16
     assert big.dtype == torch.float16
     torch.testing.assert_close(big, torch.ones_like(big))
-    tiny = second_moment_one(torch.full((1, 4), 1e-4))  # whose square is the epsilon
+    tiny = normalize_2nd_moment(torch.full((1, 4), 1e-4))  # whose square is the epsilon
     torch.testing.assert_close(tiny, torch.full((1, 4), 0.5**0.5))
 
 
@@ -255,7 +255,7 @@ def test_nothing_turns_in_eval_mode_nor_on_the_meta_device():
 
 def test_a_gradient_passes_the_bound_only_where_following_it_leads_back():
     x = torch.tensor([-2.0, -2.0, 0.5, 0.5, 2.0, 2.0], requires_grad=True)
-    y = Bounded.apply(x)
+    y = ClampSTE.apply(x)
     assert y.tolist() == [-1, -1, 0.5, 0.5, 1, 1]
     (gradient,) = torch.autograd.grad(y, x, torch.tensor([1.0, -1, 1, -1, 1, -1]))
     assert gradient.tolist() == [0, -1, 1, -1, 1, 0]  # a step goes against the gradient

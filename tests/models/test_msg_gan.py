@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, normalize, relu
 
 from gan_hub.losses import ADVERSARIAL, gradients, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.layers import EPSILON, EqualisedConvolution, EqualisedLinear, MinibatchStddev
+from gan_hub.models.layers import EPSILON, EqualizedConv2d, EqualizedLinear, MinibatchStddev
 from gan_hub.models.msg_gan import FIRST_COLOURS, EqualisedStart, MSGGANDiscriminator, MSGGANGenerator
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -264,7 +264,7 @@ def test_spectral_norm_holds_the_largest_singular_value_of_each_block_s_convolut
     ]
     assert set(parametrised) == set(normed) and len(normed) == 12
     kinds = {type(layer) for layer in [*generator.to_rgb, *discriminator.from_rgb]}
-    assert kinds == {EqualisedConvolution} and type(discriminator.score) is EqualisedLinear
+    assert kinds == {EqualizedConv2d} and type(discriminator.score) is EqualizedLinear
 
 
 @pytest.mark.parametrize("pixel_norm", [False, True])
@@ -308,7 +308,7 @@ def test_weights_are_stored_as_standard_normal_and_every_layer_keeps_the_size_of
     torch.manual_seed(0)
     generator = MSGGANGenerator(resolution=16, latent_size=64, base_channels=64, max_channels=64)
     discriminator = MSGGANDiscriminator(resolution=16, base_channels=64, max_channels=64)
-    equalised = (EqualisedConvolution, EqualisedLinear, EqualisedStart)
+    equalised = (EqualizedConv2d, EqualizedLinear, EqualisedStart)
     layers = [m for player in (generator, discriminator) for m in player.modules() if isinstance(m, equalised)]
     assert len(layers) == 6 + 3 + 6 + 3 + 1
     for layer in layers:

@@ -10,12 +10,12 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.models import progan
-from gan_hub.models.layers import EqualisedConvolution, EqualisedLinear
+from gan_hub.models.layers import EqualizedConv2d, EqualizedLinear
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator, Start
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 TINY = dict(resolution=32, base_channels=4, max_channels=12)
-EQUALISED = (Start, EqualisedConvolution, EqualisedLinear)
+EQUALISED = (Start, EqualizedConv2d, EqualizedLinear)
 
 
 def generator(**options) -> ProGANGenerator:

@@ -1,6 +1,6 @@
 """What every architecture in the registry must do: a new one is tested by standing in it.
 
-Kinds of players differ in what they take and give (abilities.py); the helpers below know that, the tests do not.
+Kinds of players differ in what they take and give (mixins.py); the helpers below know that, the tests do not.
 """
 
 import copy
@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from gan_hub.images import height_width
-from gan_hub.loading import LoadError
 from gan_hub.losses import non_saturating_discriminator, non_saturating_generator, r1_penalty
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.models import ARCHITECTURES, CLASSES, Architecture, GANModel
-from gan_hub.models.abilities import Growing, MultiScale, Semantic, StyleBased
-from gan_hub.models.fields import Choice, Integer, Size, problem, rules
+from gan_hub.models.config_schema import Choice, Integer, Size, rules, validate
+from gan_hub.models.mixins import MultiScale, ProgressiveGrowing, SegmentationConditional, StyleBased
 from gan_hub.pipeline import GANPipeline
 
 SIZES = {
@@ -54,7 +54,7 @@ def inputs(network: GANModel, count: int = 4, seed: int = 1) -> tuple[torch.Tens
     draw = torch.Generator().manual_seed(seed)
     size = height_width(network.config["resolution"])
     condition = None
-    if isinstance(network, Semantic):
+    if isinstance(network, SegmentationConditional):
         condition = torch.randint(network.config["semantic_classes"], (count, *size), generator=draw)
     elif network.config["num_classes"]:
         condition = torch.arange(count) % network.config["num_classes"]
@@ -82,7 +82,7 @@ def scores(discriminator: GANModel | None, images: torch.Tensor, condition: torc
 
 def grown(*networks: GANModel | None):
     """Half-way through each doubling in turn, where the networks grow; once, as they are, where they do not."""
-    growing = [network for network in networks if isinstance(network, Growing)]
+    growing = [network for network in networks if isinstance(network, ProgressiveGrowing)]
     for level in range(min((network.levels for network in growing), default=1)):
         for network in growing:
             network.grow(level + 0.5)
@@ -148,7 +148,9 @@ def test_images_and_scores_have_the_shape_and_range_that_all_players_agree_on(ar
             if discriminator is not None:
                 logits = discriminator.train(training)(images, condition)
                 assert logits.dtype == torch.float32 and torch.isfinite(logits).all()
-                assert logits.shape[0] == 4 and logits.dim() == (2 if isinstance(discriminator, Semantic) else 1)
+                assert logits.shape[0] == 4 and logits.dim() == (
+                    2 if isinstance(discriminator, SegmentationConditional) else 1
+                )
 
 
 @each_class
@@ -211,7 +213,7 @@ def test_in_eval_mode_an_image_and_a_verdict_do_not_depend_on_the_batch(architec
 @every_kind
 def test_a_seed_gives_the_same_image_to_the_last_bit_in_any_batch(architecture, num_classes):
     generator, discriminator = build_pair(architecture, num_classes)
-    examples = inputs(generator)[2] if isinstance(generator, Semantic) else None
+    examples = inputs(generator)[2] if isinstance(generator, SegmentationConditional) else None
     pipeline = GANPipeline(moved(generator), discriminator, segmentations=examples)
     for labels in (None, 1) if num_classes else (None,):
         five = pipeline(seeds=range(5), labels=labels, output_type="pt").images
@@ -318,7 +320,7 @@ def test_a_deep_copy_is_a_network_of_its_own(architecture):
 # --------------------------------------------------------------------------------------------- abilities
 
 
-@with_ability(Growing)
+@with_ability(ProgressiveGrowing)
 def test_a_growing_player_gives_and_takes_whole_images_at_every_level(cls):
     network = build(cls).eval()
     z, images, condition = inputs(network)
@@ -384,7 +386,7 @@ def test_a_multi_scale_player_gives_or_takes_images_at_all_scales(cls):
                 assert not torch.allclose(network(others, condition), logits, rtol=0, atol=1e-9), scale
 
 
-@with_ability(Semantic)
+@with_ability(SegmentationConditional)
 def test_a_semantic_player_heeds_each_pixel_of_its_map_and_a_discriminator_gives_its_features(cls):
     network = build(cls).eval()
     z, images, segmentation = inputs(network)
@@ -437,10 +439,10 @@ def test_a_key_that_was_added_later_has_an_allowed_meaning_where_it_is_missing(c
 def test_a_problem_is_a_sentence_with_the_key(cls):
     init = cls.__init__.__wrapped__
     good = {name: inspect.signature(init).parameters[name].default for name in rules(init)}
-    assert problem(init, good, complete=True) is None
-    assert problem(init, {}, complete=False) is None
-    assert "'resolution' is missing" in problem(init, {k: v for k, v in good.items() if k != "resolution"}, True)
-    assert "'x' is unknown" in problem(init, {**good, "x": 1}, True)
+    assert validate(init, good, complete=True) is None
+    assert validate(init, {}, complete=False) is None
+    assert "'resolution' is missing" in validate(init, {k: v for k, v in good.items() if k != "resolution"}, True)
+    assert "'x' is unknown" in validate(init, {**good, "x": 1}, True)
 
 
 def test_a_network_from_nowhere_is_a_load_error():

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gan_hub.losses import feature_matching, hinge_discriminator, wasserstein_generator
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.layers import doublings
+from gan_hub.models.layers import stage_resolutions
 from gan_hub.models.spade import (
     Block,
     PatchJudge,
@@ -50,7 +50,7 @@ def discriminator(**changes) -> SPADEDiscriminator:
 
 @pytest.mark.parametrize("resolution", [28, 32, [24, 40]])
 def test_a_map_comes_to_each_grid_by_nearest_neighbours_and_each_class_has_a_plane(resolution):
-    grids = doublings(resolution)
+    grids = stage_resolutions(resolution)
     segmentation = small_map(2, grids[-1], classes=5)
     assert torch.equal(nearest(segmentation, grids[-1]), segmentation)
     for height, width in grids:
@@ -234,7 +234,7 @@ def test_a_pixel_of_the_map_that_only_the_finest_grid_sees_changes_what_its_conv
 
 @pytest.mark.parametrize("resolution", [28, [24, 40]])
 def test_other_sizes_have_their_images_and_patches(resolution):
-    size = doublings(resolution)[-1]
+    size = stage_resolutions(resolution)[-1]
     for channels in (1, 2, 3, 4):
         images = generator(resolution=resolution, channels=channels)(torch.randn(2, 6), small_map(2, size))
         assert images.shape == (2, channels, *size)
@@ -282,7 +282,7 @@ def test_weights_start_by_glorot_s_rule():
 @pytest.mark.parametrize("resolution", [8, 28, 32, 64, 128, 256, [24, 40]])
 @pytest.mark.parametrize("layers", [3, 4])
 def test_all_scales_weigh_the_same_to_one_per_cent(resolution, layers):
-    network, size = SPADEDiscriminator(resolution, 1, 0, 2, 1, 1, layers, scales=3), doublings(resolution)[-1]
+    network, size = SPADEDiscriminator(resolution, 1, 0, 2, 1, 1, layers, scales=3), stage_resolutions(resolution)[-1]
     with torch.no_grad():
         verdicts = network.verdicts(torch.zeros(1, 1, *size), torch.zeros(1, *size, dtype=torch.long))
     patches = [scores[0].numel() for scores, _ in verdicts]

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gan_hub.images import height_width
 from gan_hub.losses import path_length_penalty, r1_penalty
-from gan_hub.models.layers import MinibatchStddev, doublings, second_moment_one
+from gan_hub.models.layers import MinibatchStddev, normalize_2nd_moment, stage_resolutions
 from gan_hub.models.stylegan2 import (
     Convolution,
     Dense,
@@ -385,7 +385,7 @@ def generator_map(resolution: int, conditional: bool, layers: int) -> dict[str, 
         names |= {f"mapping.layers.{i}.{part}": f"mapping.fc{i}.{part}" for i in range(layers)}
         if conditional:
             names[f"mapping.embed.{part}"] = f"mapping.embed.{part}"
-    for stage, (side, _) in enumerate(doublings(resolution)):
+    for stage, (side, _) in enumerate(stage_resolutions(resolution)):
         theirs = ["conv1"] if stage == 0 else ["conv0", "conv1"]
         found = {f"convolutions.{index}": name for index, name in enumerate(theirs)} | {"to_rgb": "torgb"}
         for ours, name in found.items():
@@ -398,7 +398,7 @@ def generator_map(resolution: int, conditional: bool, layers: int) -> dict[str, 
 def discriminator_map(resolution: int, architecture: str, conditional: bool, layers: int) -> dict[str, str]:
     """Our tensor → the reference's, whose 4 × 4 block is our last three layers; ours alone: stddev.running."""
     found = {"last": "b4.conv", "dense": "b4.fc", "score": "b4.out"}
-    for stage, (side, _) in enumerate(doublings(resolution)[::-1]):
+    for stage, (side, _) in enumerate(stage_resolutions(resolution)[::-1]):
         if stage == 0 or architecture == "skip":
             found[f"from_rgb.{stage}"] = f"b{side}.fromrgb"
         if side > 4:
@@ -519,7 +519,7 @@ def test_the_references_features_and_colours_come_out_of_every_block(name):
     with torch.no_grad():
         model.synthesize(golden["outputs/ws"])
         image = None
-        for (side, _), (x, colours) in zip(doublings(32), seen, strict=True):
+        for (side, _), (x, colours) in zip(stage_resolutions(32), seen, strict=True):
             image = colours if image is None else model.resample.double(image) + colours
             assert_near(x[:1], golden[f"outputs/blocks/b{side}.x"])
             assert_near(colours, golden[f"outputs/blocks/b{side}.torgb"])
@@ -640,4 +640,4 @@ def test_a_minibatch_deviation_is_the_references(ops, group):
 
 
 def test_a_second_moment_of_one_is_the_references(ops):
-    assert_near(second_moment_one(ops["inputs/fc/x"]), ops["outputs/normalize_2nd_moment"])
+    assert_near(normalize_2nd_moment(ops["inputs/fc/x"]), ops["outputs/normalize_2nd_moment"])

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gan_hub.models import stylegan2, winograd
+from gan_hub.models import stylegan2
+from gan_hub.models.ops import winograd
 
 
 def error(found: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> float:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from accelerate.state import AcceleratorState
 
-from gan_hub.training import loop
+from gan_hub.training import trainer
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import Players
+from gan_hub.training.train_state import TrainState
 
 
 @pytest.fixture(scope="session")
@@ -69,12 +69,12 @@ def fresh_accelerate():
 def new_game(small_options):
     """new_game(kind of Batches, **options) → (players, batches, config) of a run that has not begun."""
 
-    def make(kind: type[Batches], **options) -> tuple[Players, Batches, TrainConfig]:
+    def make(kind: type[Batches], **options) -> tuple[TrainState, Batches, TrainConfig]:
         AcceleratorState._reset_state(reset_partial_state=True)
         config = TrainConfig(**small_options | {"trackers": "none"} | options)
-        accelerator = loop.make_accelerator(config)
-        data = loop.load_data(config)
-        players = Players(config, data.classes, accelerator)
+        accelerator = trainer.make_accelerator(config)
+        data = trainer.load_data(config)
+        players = TrainState(config, data.classes, accelerator)
         return players, kind(data.train, config, players.latent_size, accelerator), config
 
     return make

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from gan_hub.training import checkpoints, loop
+from gan_hub.training import checkpoints, trainer
 from gan_hub.training.checkpoints import list_checkpoints
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.run import Run
@@ -60,9 +60,9 @@ def train(config: TrainConfig, die_at: int | None = None) -> None:
     checkpoints.fsync = counted(checkpoints.fsync)
     checkpoints.write_json = counted(checkpoints.write_json)
     checkpoints.save_file = counted(checkpoints.save_file)
-    loop.finish = lambda run: None  # scoring and export come after the last checkpoint
+    trainer.finish = lambda run: None  # scoring and export come after the last checkpoint
     Run._sample = lambda self, images: None  # drawing the plot takes longer than the training
-    loop.train(config, resume=True)
+    trainer.train(config, resume=True)
 
 
 def final_bytes(config: TrainConfig) -> dict[str, str]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan_hub import real_samples
 from gan_hub.data import ImageSet, load_images
+from gan_hub.model_folder import real_samples
 from gan_hub.training.batches import (
     LABELS_GENERATOR,
     NOISE_DISCRIMINATOR,

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_hub import GANPipeline, real_samples
-from gan_hub.images import MODES, normalise_pil, to_pil
-from gan_hub.training import loop
+from gan_hub import GANPipeline
+from gan_hub.images import MODES, normalize_pil, to_pil
+from gan_hub.model_folder import real_samples
+from gan_hub.training import trainer
 from gan_hub.training.config import TrainConfig
 
 
@@ -41,7 +42,7 @@ def test_a_run_on_pictures_with_opacity_draws_publishes_and_shows_them(small_opt
         "trackers": "tensorboard",
     }
     config = TrainConfig(**small_options | options)
-    folder, mode = loop.train(config), MODES[channels]
+    folder, mode = trainer.train(config), MODES[channels]
 
     for name in ("samples.png", "timelapse.webp"):
         with Image.open(folder / name) as picture:
@@ -52,7 +53,7 @@ def test_a_run_on_pictures_with_opacity_draws_publishes_and_shows_them(small_opt
     with Image.open(config.run_folder / "samples.png") as sheet:
         (config.run_folder / "shown.png").write_bytes(shown)
         with Image.open(config.run_folder / "shown.png") as picture:
-            assert np.array_equal(np.asarray(picture), np.asarray(normalise_pil(sheet, 3)))  # on white
+            assert np.array_equal(np.asarray(picture), np.asarray(normalize_pil(sheet, 3)))  # on white
 
     pipe = GANPipeline.from_pretrained(folder)
     drawn = pipe(seeds=[1, 2])

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from gan_hub.loading import LoadError
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.training import checkpoints
 from gan_hub.training.checkpoints import (
     list_checkpoints,

@@ -13,7 +13,7 @@ import yaml
 from gan_hub.training.config import ALIASES, CARD, FIELDS, TrainConfig, merge, option, read_recipe, recipe_of, remarks
 from gan_hub.training.export import portable
 from gan_hub.training.flags import add_flags, parse_flag, parser
-from gan_hub.training.other_names import ELSEWHERE
+from gan_hub.training.option_aliases import ELSEWHERE
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 CARDS = Path(__file__).parents[2] / "model_cards"

@@ -13,7 +13,7 @@ import yaml
 
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint, load_newest, save_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import TENSOR_FILES
+from gan_hub.training.train_state import TENSOR_FILES
 from tests.training.test_exact import train
 from train import main
 

@@ -8,13 +8,13 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 
-from gan_hub.loading import LoadError, Manifest
-from gan_hub.training import loop
+from gan_hub.model_folder.strict import LoadError, Manifest
+from gan_hub.training import trainer
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import TENSOR_FILES
-from gan_hub.training.records import read_log
-from gan_hub.training.stopping import Stopped, StopSignal
+from gan_hub.training.run_files import read_log
+from gan_hub.training.stopping import StoppedError, StopSignal
+from gan_hub.training.train_state import TENSOR_FILES
 
 GAMES = {
     "recommended": {},
@@ -62,13 +62,13 @@ def train(config: TrainConfig, resume: bool = False, stop_after: int | None = No
     AcceleratorState._reset_state(reset_partial_state=True)
     with pytest.MonkeyPatch.context() as patch:
         steps = []
-        patch.setattr(loop, "finish", lambda run: run.config.run_folder)
+        patch.setattr(trainer, "finish", lambda run: run.config.run_folder)
         if stop_after is not None:
             patch.setattr(StopSignal, "requested", lambda self: steps.append(1) or len(steps) == stop_after)
-            with pytest.raises(Stopped):
-                loop.train(config, resume)
+            with pytest.raises(StoppedError):
+                trainer.train(config, resume)
         else:
-            loop.train(config, resume)
+            trainer.train(config, resume)
 
 
 def newest(config: TrainConfig) -> Path:

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from gan_hub import cli
-from gan_hub.data import NAMED
+from gan_hub.data import NAMED_DATASETS
 from gan_hub.data.load import Named
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.report import Report
-from gan_hub.training import loop, run
+from gan_hub.training import run, trainer
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.export import again, portable
 
@@ -29,7 +29,7 @@ def bars(tmp_path, monkeypatch) -> str:
         x_test=rng.integers(0, 256, (60, 28, 28)).astype(np.uint8),
         y_test=np.arange(60) % 10,
     )
-    monkeypatch.setitem(NAMED, "bars", Named((str(tmp_path / "data"),), "nobody/bars", tuple("0123456789")))
+    monkeypatch.setitem(NAMED_DATASETS, "bars", Named((str(tmp_path / "data"),), "nobody/bars", tuple("0123456789")))
     return "bars"
 
 
@@ -42,7 +42,7 @@ SCORED = {  # two steps, and a score after each
 def test_the_command_of_a_card_measures_all_its_numbers_again(small_options, bars, tmp_path):
     # The best weights are judged by other seeds than those they were chosen by, and the run's own is another still.
     options = SCORED | {"data": bars, "publish": "best", "seed": 3, "timelapse_frames": 2}
-    folder = loop.train(TrainConfig(**small_options | options))
+    folder = trainer.train(TrainConfig(**small_options | options))
     told = json.loads((folder / "scores.json").read_text())
     assert told["command"] in (folder / "README.md").read_text()
     assert set(told["scores"]) == {"FD-digits", "label accuracy (digits)", "discriminator AUC (held out)"}
@@ -82,8 +82,8 @@ def test_the_extractor_is_on_the_runs_device_before_anything_goes_through_it(sma
     placed, to, real_moments = [], Extractor.to, run.real_moments
     monkeypatch.setattr(Extractor, "to", lambda self, device: placed.append(device) or to(self, device))
     monkeypatch.setattr(run, "real_moments", lambda *given: placed.append("measured") or real_moments(*given))
-    monkeypatch.setattr(loop, "finish", lambda run: None)
-    loop.train(TrainConfig(**small_options | SCORED))
+    monkeypatch.setattr(trainer, "finish", lambda run: None)
+    trainer.train(TrainConfig(**small_options | SCORED))
     assert placed[:2] == [torch.device("cpu"), "measured"]
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from gan_hub.training import loop, turns
+from gan_hub.training import trainer, turns
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches
 
 
@@ -41,7 +41,7 @@ def adam_steps(descent) -> int:
 def test_the_discriminator_has_exactly_k_updates_with_fresh_images_and_noise_for_each_of_the_generators(game, k):
     players, batches, config = game(discriminator_steps=k)
     for step in range(4):
-        loop.play(players, config, batches, step)
+        trainer.train_step(players, config, batches, step)
     assert adam_steps(players.discriminator_descent) == 4 * k and adam_steps(players.generator_descent) == 4
     assert batches.turns == list(range(4 * k))
     assert [turn for turn, stream in batches.noises if stream == NOISE_DISCRIMINATOR] == list(range(4 * k))
@@ -52,7 +52,7 @@ def test_shared_fakes_are_drawn_once_and_teach_both_players(game):
     players, batches, config = game(share_fakes=True)
     before = [parameter.clone() for parameter in players.generator.parameters()]
     for step in range(2):
-        metrics = loop.play(players, config, batches, step)
+        metrics = trainer.train_step(players, config, batches, step)
     assert {stream for _, stream in batches.noises} == {NOISE_DISCRIMINATOR} and len(batches.noises) == 2
     assert adam_steps(players.generator_descent) == adam_steps(players.discriminator_descent) == 2
     assert not all(torch.equal(a, b) for a, b in zip(before, players.generator.parameters()))
@@ -64,7 +64,7 @@ def test_a_relativistic_generator_is_shown_the_pairs_of_the_discriminators_step(
     seen = []
     real_step = turns.generator_step
     monkeypatch.setattr(turns, "generator_step", lambda *args: seen.append(args) or real_step(*args))
-    loop.play(players, config, batches, 5)
+    trainer.train_step(players, config, batches, 5)
     _, _, reals, _, labels, _, _ = seen[0]
     expected, classes = batches.reals(5)
     assert torch.equal(reals, expected) and torch.equal(labels, classes)
@@ -74,7 +74,7 @@ def test_two_learning_rates_fall_together_and_come_back_after_a_resume(game):
     rates = {"learning_rate_generator": 1e-4, "learning_rate_discriminator": 4e-4}
     players, _, _ = game(**rates)
     for factor in (1.0, 0.5):
-        players.set_pace(factor)
+        players.set_lr_factor(factor)
         assert players.generator_descent.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4 * factor)
         assert players.discriminator_descent.optimizer.param_groups[0]["lr"] == pytest.approx(4e-4 * factor)
 
@@ -83,7 +83,7 @@ def test_adas_p_climbs_while_the_reals_are_recognised_and_stays_where_it_is_off(
     for augment, expected in (("ada", True), ("none", False)):
         players, batches, config = game(augment=augment, ada_target=0.0, ada_kimg=1.0, learning_rate_generator=0.0)
         for step in range(12):
-            loop.play(players, config, batches, step)
+            trainer.train_step(players, config, batches, step)
         assert (players.controls.augment_p > 0) is expected
         assert batches.view(0, 0, 0, players.controls.augment_p).p == (players.controls.augment_p if expected else 1.0)
 
@@ -95,20 +95,20 @@ def test_begans_balance_moves_and_stays_between_0_and_1(game):
     )  # fmt: skip
     values = []
     for step in range(6):
-        loop.play(players, config, batches, step)
+        trainer.train_step(players, config, batches, step)
         values.append(players.controls.balance)
     assert len(set(values)) > 1 and all(0 <= value <= 1 for value in values)
 
 
 def test_the_path_length_penalty_is_due_at_its_own_interval(game):
     players, batches, config = game(path_length_weight=2.0, path_length_interval=3)
-    due = ["penalty/path_length" in loop.play(players, config, batches, step) for step in range(6)]
+    due = ["penalty/path_length" in trainer.train_step(players, config, batches, step) for step in range(6)]
     assert due == [True, False, False, True, False, False] and players.controls.path_length_mean > 0
 
 
 def test_the_discriminators_penalty_is_due_at_its_interval(game):
     players, batches, config = game(penalty_interval=4)
-    due = ["penalty/r1" in loop.play(players, config, batches, step) for step in range(9)]
+    due = ["penalty/r1" in trainer.train_step(players, config, batches, step) for step in range(9)]
     assert due == [step % 4 == 0 for step in range(9)]
 
 
@@ -116,7 +116,7 @@ def weights_after(game, steps: int = 6, **options) -> torch.Tensor:
     players, batches, config = game(precision=options.pop("precision", "fp64"), **options)
     start = torch.cat([parameter.detach().flatten().clone() for parameter in players.generator.parameters()])
     for step in range(steps):
-        loop.play(players, config, batches, step)
+        trainer.train_step(players, config, batches, step)
     end = torch.cat([parameter.detach().flatten() for parameter in players.generator.parameters()])
     assert (end - start).abs().max() > 1e-4
     return end
@@ -136,9 +136,9 @@ def test_bf16_trains_what_fp32_trains(game):
     losses = {}
     for precision in ("fp32", "bf16"):
         players, batches, config = game(precision=precision)
-        metrics = [loop.play(players, config, batches, step) for step in range(20)]
+        metrics = [trainer.train_step(players, config, batches, step) for step in range(20)]
         losses[precision] = sum(metric["loss/discriminator"].item() for metric in metrics) / 20
-        assert players.bare_generator.project.weight.dtype == torch.float32
+        assert players.unwrapped_generator.project.weight.dtype == torch.float32
         assert metrics[0]["penalty/r1"].dtype == torch.float32  # the penalty's pass has no autocast
     assert losses["bf16"] != losses["fp32"] and losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
 
@@ -168,11 +168,11 @@ def test_tf32_is_as_the_recipe_says(game, tf32):
 def test_what_accelerate_would_do_wrongly_is_refused(small_config, monkeypatch, variable, value, said):
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValueError, match=said):
-        loop.make_accelerator(small_config)
+        trainer.make_accelerator(small_config)
 
 
 def test_fp16_without_a_gpu_and_unknown_trackers_are_refused(small_config):
     with pytest.raises(ValueError, match="trackers='tensorboard, pigeon': 'pigeon' is not installed or not one"):
-        loop.make_accelerator(replace(small_config, trackers="tensorboard, pigeon"))
+        trainer.make_accelerator(replace(small_config, trackers="tensorboard, pigeon"))
     with pytest.raises(ValueError, match="precision='fp16' needs a CUDA GPU"):
-        loop.make_accelerator(replace(small_config, precision="fp16"))
+        trainer.make_accelerator(replace(small_config, precision="fp16"))

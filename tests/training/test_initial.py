@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan_hub import GANPipeline
-from gan_hub.training import loop
+from gan_hub.training import trainer
 from gan_hub.training.config import TrainConfig, read_recipe
 
 SHORT = {"total_kimg": 0.032, "decay_kimg": 0.0, "checkpoint_kimg": 100.0}
@@ -16,7 +16,7 @@ STILL = {"learning_rate_generator": 0.0, "learning_rate_discriminator": 0.0}
 @pytest.fixture
 def published(small_options):
     """A model folder of a run of its own."""
-    return loop.train(TrainConfig(**small_options | SHORT | {"name": "first", "learning_rate_generator": 0.01}))
+    return trainer.train(TrainConfig(**small_options | SHORT | {"name": "first", "learning_rate_generator": 0.01}))
 
 
 def same(ours: torch.nn.Module, theirs: torch.nn.Module) -> bool:
@@ -25,29 +25,29 @@ def same(ours: torch.nn.Module, theirs: torch.nn.Module) -> bool:
 
 
 def test_both_players_and_the_average_start_from_the_models_weights(small_options, published):
-    folder = loop.train(TrainConfig(**small_options | SHORT | STILL | {"initial": str(published), "seed": 5}))
+    folder = trainer.train(TrainConfig(**small_options | SHORT | STILL | {"initial": str(published), "seed": 5}))
     ours, theirs = GANPipeline.from_pretrained(folder), GANPipeline.from_pretrained(published)
     assert same(ours.generator, theirs.generator) and same(ours.discriminator, theirs.discriminator)
 
 
 def test_the_generator_alone_meets_a_new_discriminator_even_of_another_shape(small_options, published):
     narrow = {"discriminator": {"base_channels": 2, "norm": "none"}, "initial_players": "generator"}
-    folder = loop.train(TrainConfig(**small_options | SHORT | STILL | narrow | {"initial": str(published)}))
+    folder = trainer.train(TrainConfig(**small_options | SHORT | STILL | narrow | {"initial": str(published)}))
     ours, theirs = GANPipeline.from_pretrained(folder), GANPipeline.from_pretrained(published)
     assert same(ours.generator, theirs.generator) and ours.discriminator.config["base_channels"] == 2
 
 
 def test_what_was_trained_on_is_told_by_words_where_it_is_a_folder(small_options, published):
-    folder = loop.train(TrainConfig(**small_options | SHORT | {"initial": str(published)}))
+    folder = trainer.train(TrainConfig(**small_options | SHORT | {"initial": str(published)}))
     assert read_recipe(folder / "recipe.yaml")["initial"] == "your-model"
 
 
 def test_a_resumed_run_needs_the_model_no_more(small_options, published):
     options = small_options | SHORT | STILL | {"initial": str(published)}
     theirs = GANPipeline.from_pretrained(published)
-    loop.train(TrainConfig(**options))
+    trainer.train(TrainConfig(**options))
     shutil.rmtree(published)
-    folder = loop.train(TrainConfig(**options), resume=True)
+    folder = trainer.train(TrainConfig(**options), resume=True)
     assert same(GANPipeline.from_pretrained(folder).generator, theirs.generator)
 
 
@@ -62,7 +62,7 @@ def test_a_resumed_run_needs_the_model_no_more(small_options, published):
 )
 def test_another_network_is_refused_in_one_sentence(small_options, published, change, said):
     with pytest.raises(ValueError, match=said):
-        loop.train(TrainConfig(**small_options | SHORT | {"initial": str(published)} | change))
+        trainer.train(TrainConfig(**small_options | SHORT | {"initial": str(published)} | change))
 
 
 def test_a_model_without_a_discriminator_is_refused(small_options, published):
@@ -71,4 +71,4 @@ def test_a_model_without_a_discriminator_is_refused(small_options, published):
     shutil.rmtree(published)
     alone.save_pretrained(published)
     with pytest.raises(ValueError, match="has no discriminator"):
-        loop.train(TrainConfig(**small_options | SHORT | {"initial": str(published)}))
+        trainer.train(TrainConfig(**small_options | SHORT | {"initial": str(published)}))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_hub.training import loop
+from gan_hub.training import trainer
 
 ROOT = Path(__file__).parents[2]
 ACCELERATE = Path(sys.executable).with_name("accelerate")
@@ -18,21 +18,21 @@ ACCELERATE = Path(sys.executable).with_name("accelerate")
 def test_a_device_that_is_not_there_is_answered_with_those_that_are(small_config, monkeypatch, device):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     with pytest.raises(ValueError, match=rf"device='{device}': torch \S+ .*finds none; here are auto, cpu\.$"):
-        loop.make_accelerator(replace(small_config, device=device))
+        trainer.make_accelerator(replace(small_config, device=device))
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("xpu"))
     with pytest.raises(ValueError, match=rf"device='{device}': .*finds none; here are auto, cpu, xpu\.$"):
-        loop.make_accelerator(replace(small_config, device=device))
+        trainer.make_accelerator(replace(small_config, device=device))
 
 
 def test_a_device_that_is_there_is_taken_unless_the_launcher_was_told_otherwise(monkeypatch):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
     monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
-    assert [loop._is_cpu(device) for device in ("auto", "cuda", "cpu")] == [False, False, True]
+    assert [trainer._is_cpu(device) for device in ("auto", "cuda", "cpu")] == [False, False, True]
     monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
     with pytest.raises(ValueError, match="device='cuda': ACCELERATE_USE_CPU is set; here are auto, cpu, cuda"):
-        loop._is_cpu("cuda")
+        trainer._is_cpu("cuda")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_device_that_is_there_is_taken_unless_the_launcher_was_told_otherwise(
     ],
 )
 def test_accumulated_gradients_are_seen_in_the_launchers_command_and_in_no_others(command, asks):
-    assert loop._asks_to_accumulate(command.split()) == asks
+    assert trainer._asks_to_accumulate(command.split()) == asks
 
 
 def test_accumulated_gradients_are_refused_where_the_launcher_is_asked_for_them():
@@ -71,4 +71,4 @@ def test_accumulated_gradients_are_refused_where_the_environment_asks_for_them(s
     with pytest.raises(
         ValueError, match="gradient accumulation is not exact with two players; choose a smaller batch_size"
     ):
-        loop.make_accelerator(small_config)
+        trainer.make_accelerator(small_config)

@@ -11,13 +11,14 @@ from gan_hub.hub.cards import check_card
 from gan_hub.losses import mmd2
 from gan_hub.models.layers import Perceptron
 from gan_hub.pipeline import GANPipeline
-from gan_hub.training import loop, turns
+from gan_hub.training import trainer as loop
+from gan_hub.training import turns
 from gan_hub.training.batches import Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.dry_run import preview
 from gan_hub.training.monitors import ALARMS, Monitors
-from gan_hub.training.preview import preview
-from gan_hub.training.records import read_log
+from gan_hub.training.run_files import read_log
 from tests.training.test_exact import newest, train
 from tests.training.test_processes import TORCHRUN, launch
 
@@ -89,21 +90,21 @@ def test_a_generator_trained_on_the_discrepancy_cannot_be_told_from_held_out_dat
 def test_a_generator_that_plays_alone_comes_nearer_to_the_data(game, conditional):
     players, batches, config = game(ALONE | {"conditional": conditional})
     assert players.discriminator is None and players.networks.keys() == players.descents.keys() == {"generator"}
-    start = copy.deepcopy(players.bare_generator)
+    start = copy.deepcopy(players.unwrapped_generator)
     losses = []
     for step in range(40):
-        metrics = loop.play(players, config, batches, step)
+        metrics = loop.train_step(players, config, batches, step)
         losses.append(metrics["loss/generator"].item())
     assert metrics.keys() == {"loss/generator", "gradient/generator", "weights/generator"}
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
-    assert all(not torch.equal(a, b) for a, b in zip(start.parameters(), players.bare_generator.parameters()))
+    assert all(not torch.equal(a, b) for a, b in zip(start.parameters(), players.unwrapped_generator.parameters()))
 
 
 def test_its_fakes_have_the_labels_of_the_reals_that_they_are_compared_with(game, monkeypatch):
     players, batches, config = game(ALONE)
-    seen, step = [], turns.matching_step
-    monkeypatch.setattr(turns, "matching_step", lambda *given: seen.append(given) or step(*given))
-    loop.play(players, config, batches, 3)
+    seen, step = [], turns.mmd_update
+    monkeypatch.setattr(turns, "mmd_update", lambda *given: seen.append(given) or step(*given))
+    loop.train_step(players, config, batches, 3)
     _, _, reals, fakes, labels = seen[0]
     expected, classes = batches.reals(3)
     assert torch.equal(reals, expected) and torch.equal(labels, classes) and len(fakes) == len(reals)
@@ -198,7 +199,7 @@ def test_two_processes_compare_all_images_with_all_as_one_does(small_options, tm
 def test_an_update_with_momentum_by_hand(game):
     players, batches, config = game(PERCEPTRONS | MOMENTUM | {"optimizer_generator": "adam"})
     assert isinstance(players.generator_descent.optimizer, torch.optim.Adam)
-    descent, weight = players.discriminator_descent, next(players.bare_discriminator.parameters())
+    descent, weight = players.discriminator_descent, next(players.unwrapped_discriminator.parameters())
     speed = torch.zeros_like(weight)
     for step in range(3):
         before = weight.detach().clone()
@@ -206,7 +207,7 @@ def test_an_update_with_momentum_by_hand(game):
         descent.step((weight * (step + 1)).sum())
         speed = 0.8 * speed + (step + 1)
         torch.testing.assert_close(weight.detach(), before - 0.05 * speed)
-    players.set_pace(0.5)
+    players.set_lr_factor(0.5)
     assert descent.optimizer.param_groups[0]["lr"] == 0.025
 
 

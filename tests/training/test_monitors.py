@@ -10,7 +10,7 @@ import pytest
 from gan_hub.training import monitors
 from gan_hub.training.config import FIELDS
 from gan_hub.training.monitors import ALARMS, CLEARED, KEPT, REMINDED, START, WATCHED, Monitors
-from gan_hub.training.records import read_log
+from gan_hub.training.run_files import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
 HEALTHY = {

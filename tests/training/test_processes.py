@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import TENSOR_FILES, build_networks
+from gan_hub.training.train_state import TENSOR_FILES, build_networks
 from tests.training import two_process_driver
 from tests.training.test_exact import train
 

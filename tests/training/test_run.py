@@ -12,18 +12,18 @@ from accelerate.state import AcceleratorState
 from gan_hub import GANPipeline
 from gan_hub.losses import ADVERSARIAL
 from gan_hub.metrics.features import SmallClassifier
-from gan_hub.training import loop
+from gan_hub.training import trainer
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.monitors import Monitors
-from gan_hub.training.players import TENSOR_FILES, Descent, Players
-from gan_hub.training.records import read_log
 from gan_hub.training.run import Run
-from gan_hub.training.stopping import Stopped
+from gan_hub.training.run_files import read_log
+from gan_hub.training.stopping import StoppedError
+from gan_hub.training.train_state import TENSOR_FILES, ScaledOptimizer, TrainState
 
 
 def test_an_unconditional_run_on_labelled_data_ends_with_an_unconditional_model(small_options):
-    folder = loop.train(TrainConfig(**small_options | {"conditional": False, "checkpoint_kimg": 100.0}))
+    folder = trainer.train(TrainConfig(**small_options | {"conditional": False, "checkpoint_kimg": 100.0}))
     pipe = GANPipeline.from_pretrained(folder)
     assert pipe.label_names is None and len(pipe(seeds=[1, 2]).images) == 2
     with pytest.raises(ValueError, match="unconditional"):
@@ -32,7 +32,7 @@ def test_an_unconditional_run_on_labelled_data_ends_with_an_unconditional_model(
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 def test_a_run_in_either_precision_publishes_float32_weights_that_moved(small_options, precision):
-    folder = loop.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
+    folder = trainer.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
     pipe = GANPipeline.from_pretrained(folder)
     assert pipe.generator.dtype == torch.float32
     torch.manual_seed(0)
@@ -55,13 +55,13 @@ X86 = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
     ],
 )
 def test_only_an_x86_cpu_without_its_instructions_is_said_to_emulate_bf16(cpu, emulated):
-    assert loop.emulates_bf16(cpu) == emulated
+    assert trainer.emulates_bf16(cpu) == emulated
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 def test_a_run_in_bf16_says_where_the_cpu_has_no_arithmetic_for_it(small_options, monkeypatch, capsys, precision):
-    monkeypatch.setattr(loop, "CPU", X86)
-    loop.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
+    monkeypatch.setattr(trainer, "CPU", X86)
+    trainer.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
     assert ("--precision fp32" in capsys.readouterr().out) == (precision == "bf16")
 
 
@@ -75,14 +75,14 @@ def poison(monkeypatch):
     Returns the list in which the run's players will be found.
     """
 
-    def inject(what: str, player: str, at: int) -> list[Players]:
-        found, set_pace, step = [], Players.set_pace, Descent.step
+    def inject(what: str, player: str, at: int) -> list[TrainState]:
+        found, set_pace, step = [], TrainState.set_lr_factor, ScaledOptimizer.step
         game = ADVERSARIAL["non_saturating"]
 
         def counting(self, factor):
             set_pace(self, factor)
             found.append(self)
-            network = self.bare_generator if player == "generator" else self.bare_discriminator
+            network = self.unwrapped_generator if player == "generator" else self.unwrapped_discriminator
             parameter = next(network.parameters())
             if len(found) == at and what == "weight":
                 with torch.no_grad():
@@ -101,9 +101,9 @@ def poison(monkeypatch):
             value = getattr(game, player)(*logits, **options)
             return value * NAN if len(found) == at else value
 
-        monkeypatch.setattr(Players, "set_pace", counting)
+        monkeypatch.setattr(TrainState, "set_lr_factor", counting)
         if what == "update":
-            monkeypatch.setattr(Descent, "step", ruined)
+            monkeypatch.setattr(ScaledOptimizer, "step", ruined)
         if what == "loss":
             monkeypatch.setitem(ADVERSARIAL, "non_saturating", game._replace(**{player: spoilt}))
         return found
@@ -123,7 +123,7 @@ def test_a_nan_is_seen_in_its_own_step_and_reaches_neither_average_nor_checkpoin
         ("update", "discriminator"): "loss/generator",
     }.get((what, player), f"{what}/{player}")
     with pytest.raises(ValueError, match=rf"^{first} became nan at 0\.1 kimg; no checkpoint or average has it"):
-        loop.train(config)
+        trainer.train(config)
     assert len(found) == 8
     assert all(tensor.isfinite().all() for tensor in found[-1].ema.model.state_dict().values())
     (kept,) = list_checkpoints(config.run_folder / "checkpoints")
@@ -151,7 +151,7 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
     save = Run.save
 
     def spoilt(run, folder, step):
-        average, network = run.players.ema.model, run.players.bare_generator
+        average, network = run.players.ema.model, run.players.unwrapped_generator
         optimizer = run.players.discriminator_descent.optimizer
         if step >= 12:
             place = {
@@ -169,13 +169,13 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
 
     monkeypatch.setattr(Run, "save", spoilt)
     with pytest.raises(ValueError, match=rf"^{named} is NaN after step 12: no checkpoint has it, the last one is from"):
-        loop.train(config)
+        trainer.train(config)
     monkeypatch.undo()
     (kept,) = list_checkpoints(config.run_folder / "checkpoints")
     assert kept.name == "step-000000006"
     if resumed:
         AcceleratorState._reset_state(reset_partial_state=True)
-        assert loop.train(config, resume=True).is_dir()
+        assert trainer.train(config, resume=True).is_dir()
 
 
 def running_mean(network: torch.nn.Module) -> torch.Tensor:
@@ -183,9 +183,9 @@ def running_mean(network: torch.nn.Module) -> torch.Tensor:
 
 
 def test_the_log_holds_means_over_the_steps_since_the_monitors_looked_last(small_options, monkeypatch):
-    config, played, play = TrainConfig(**small_options | {"trackers": "none"}), [], loop.play
-    monkeypatch.setattr(loop, "play", lambda *args: played.append(play(*args)) or played[-1])
-    loop.train(config)
+    config, played, play = TrainConfig(**small_options | {"trackers": "none"}), [], trainer.train_step
+    monkeypatch.setattr(trainer, "train_step", lambda *args: played.append(play(*args)) or played[-1])
+    trainer.train(config)
     lines = [line for line in read_log(config.run_folder / "log.jsonl") if "loss/generator" in line]
     assert [line["images"] for line in lines] == [64, 128, 192, 256, 320, 384]
     for index, line in enumerate(lines):
@@ -205,8 +205,8 @@ def test_a_signal_during_a_score_gives_up_the_score_and_saves(small_options, mon
         return features(self, images)
 
     monkeypatch.setattr(SmallClassifier, "features", interrupted)
-    with pytest.raises(Stopped, match=r"stopped at 0\.2 kimg; its state is saved"):
-        loop.train(config)
+    with pytest.raises(StoppedError, match=r"stopped at 0\.2 kimg; its state is saved"):
+        trainer.train(config)
     assert len(chunks) < 8  # not the 14 of 300 real and 1,500 drawn images, in chunks of at most 250
     assert list_checkpoints(config.run_folder / "checkpoints")[-1].name == "step-000000010"
     assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))
@@ -220,10 +220,10 @@ def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_opti
         patch.setattr(
             SmallClassifier, "features", lambda *given: os.kill(os.getpid(), signal.SIGTERM) or features(*given)
         )
-        with pytest.raises(Stopped):
-            loop.train(config)
+        with pytest.raises(StoppedError):
+            trainer.train(config)
     AcceleratorState._reset_state(reset_partial_state=True)
-    loop.train(config, resume=True)
+    trainer.train(config, resume=True)
     lines = read_log(config.run_folder / "log.jsonl")
     assert [line["images"] for line in lines if "score/FD-digits" in line] == [160, 240]
 
@@ -231,7 +231,7 @@ def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_opti
 def test_copies_are_looked_for_at_every_sample_whenever_the_monitors_look(small_options, monkeypatch):
     told, observe = [], Monitors.observe
     monkeypatch.setattr(Monitors, "observe", lambda *given: told.append(given[1:]) or observe(*given))
-    loop.train(TrainConfig(**small_options | {"sample_kimg": 0.112, "log_kimg": 100.0, "checkpoint_kimg": 100.0}))
+    trainer.train(TrainConfig(**small_options | {"sample_kimg": 0.112, "log_kimg": 100.0, "checkpoint_kimg": 100.0}))
     assert [images // 16 for images, values in told if "memorised" in values] == [7, 14, 21, 24]
 
 
@@ -241,18 +241,18 @@ def test_too_few_images_to_hold_out_are_refused_before_the_run(small_options, tm
     with pytest.raises(
         ValueError, match="1 image\\(s\\) are held out for the judge, of 7 to train on; it needs 4 or more"
     ):
-        loop.train(TrainConfig(**small_options | {"data": str(tmp_path / "few.npz"), "conditional": False}))
+        trainer.train(TrainConfig(**small_options | {"data": str(tmp_path / "few.npz"), "conditional": False}))
 
 
 def test_the_penalty_is_logged_though_it_falls_between_the_lines(small_options):
     config = TrainConfig(**small_options | {"penalty_interval": 7})
-    loop.train(config)
+    trainer.train(config)
     lines = read_log(config.run_folder / "log.jsonl")
     assert ["penalty/r1" in line for line in lines if "loss/generator" in line] == [True] * 6
 
 
 def test_a_resume_with_nothing_to_resume_starts_anew(small_options, capsys):
-    assert loop.train(TrainConfig(**small_options), resume=True).is_dir()
+    assert trainer.train(TrainConfig(**small_options), resume=True).is_dir()
     assert "nothing to resume" in capsys.readouterr().out
 
 
@@ -270,7 +270,7 @@ def test_a_broken_game_is_named_within_200_steps_and_can_end_the_run(small_optio
     )
     config = TrainConfig(**options)
     with pytest.raises(ValueError, match=f"stopped by an alarm: .*{said}.*alarms=warn goes on"):
-        loop.train(config)
+        trainer.train(config)
     lines = read_log(config.run_folder / "log.jsonl")
     (alarm,) = [line for line in lines if "alarm" in line][:1]
     assert alarm["images"] <= 200 * config.batch_size and said in alarm["alarm"]
@@ -279,7 +279,9 @@ def test_a_broken_game_is_named_within_200_steps_and_can_end_the_run(small_optio
 
 
 def test_a_healthy_run_raises_no_alarm_and_its_card_says_so(small_options):
-    folder = loop.train(TrainConfig(**small_options | {"total_kimg": 3.2, "checkpoint_kimg": 3.2, "sample_kimg": 3.2}))
+    folder = trainer.train(
+        TrainConfig(**small_options | {"total_kimg": 3.2, "checkpoint_kimg": 3.2, "sample_kimg": 3.2})
+    )
     assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
     card = (folder / "README.md").read_text()
     assert "raised no alarm" in card and "](timelapse.webp)" in card
@@ -293,7 +295,7 @@ def test_alarms_that_are_off_are_not_raised(small_options):
         "sample_kimg": 3.2,
         "alarms": "off",
     }
-    folder = loop.train(TrainConfig(**small_options | options))
+    folder = trainer.train(TrainConfig(**small_options | options))
     assert not [line for line in read_log(folder.parent / "log.jsonl") if "alarm" in line]
     assert "The monitors were off." in (folder / "README.md").read_text()
 
@@ -302,7 +304,7 @@ def test_a_run_under_another_default_dtype_is_refused_before_it_costs_anything(s
     torch.set_default_dtype(torch.float64)
     try:
         with pytest.raises(ValueError, match="torch's default dtype is torch.float64; a run needs float32"):
-            loop.train(TrainConfig(**small_options))
+            trainer.train(TrainConfig(**small_options))
     finally:
         torch.set_default_dtype(torch.float32)
     assert not (Path(small_options["output"]) / "small").exists()

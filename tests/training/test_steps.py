@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from gan_hub.augment import View
+from gan_hub.augment import AugmentPipe
 from gan_hub.losses import ADVERSARIAL, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.players import Controls, Descent
 from gan_hub.training.steps import discriminator_step, generator_step
+from gan_hub.training.train_state import AdaptiveState, ScaledOptimizer
 
 CONFIG = TrainConfig(r1_gamma=1.0, penalty_interval=4)
 SHAPE = {"resolution": 28, "channels": 1, "num_classes": 3, "base_channels": 4}
@@ -25,11 +25,11 @@ def toy_players(generator, discriminator, optimizer=lambda network: torch.optim.
     return SimpleNamespace(
         generator=generator,
         discriminator=discriminator,
-        bare_discriminator=discriminator,
-        generator_descent=Descent(optimizer(generator)),
-        discriminator_descent=Descent(optimizer(discriminator)),
-        controls=Controls(),
-        twice_differentiable=lambda needed: contextlib.nullcontext(),
+        unwrapped_discriminator=discriminator,
+        generator_descent=ScaledOptimizer(optimizer(generator)),
+        discriminator_descent=ScaledOptimizer(optimizer(discriminator)),
+        controls=AdaptiveState(),
+        eager_for_double_backward=lambda needed: contextlib.nullcontext(),
         mean=lambda value: value.item(),
     )
 
@@ -52,8 +52,8 @@ def batch():
     return torch.rand(6, 1, 28, 28) * 2 - 1, torch.rand(6, 1, 28, 28) * 2 - 1, torch.tensor([0, 1, 2, 0, 1, 2])
 
 
-def view() -> View:
-    return View(torch.Generator().manual_seed(0), 6)
+def view() -> AugmentPipe:
+    return AugmentPipe(torch.Generator().manual_seed(0), 6)
 
 
 def parameters(network) -> list[torch.Tensor]:
@@ -207,7 +207,7 @@ def test_weights_are_clipped_after_the_update(players, batch):
     assert largest == pytest.approx(0.05)
 
 
-class Shifted(View):
+class Shifted(AugmentPipe):
     """A view that can be told from the images: it adds 0.25, and counts how often it was asked."""
 
     def __call__(self, images):
@@ -261,23 +261,23 @@ def test_the_gradient_norm_is_that_of_the_whole_gradient(players, batch):
 
 
 def test_accuracies_are_shares_of_right_verdicts():
-    from gan_hub.training.steps import judged
+    from gan_hub.training.steps import logit_statistics
 
-    said = judged("hinge", torch.tensor([1.0, -1.0, 3.0, 2.0]), torch.tensor([-2.0, 0.5, 3.0, -1.0]))
+    said = logit_statistics("hinge", torch.tensor([1.0, -1.0, 3.0, 2.0]), torch.tensor([-2.0, 0.5, 3.0, -1.0]))
     assert said["accuracy/real"] == 0.75 and said["accuracy/fake"] == 0.5
     assert said["accuracy/pairs"] == (1 + 0 + 0.5 + 1) / 4
-    undecided = judged("least_squares", torch.full((4,), 0.5), torch.full((4,), 0.5))
+    undecided = logit_statistics("least_squares", torch.full((4,), 0.5), torch.full((4,), 0.5))
     assert undecided["accuracy/real"] == undecided["accuracy/fake"] == undecided["accuracy/pairs"] == 0.5
-    assert "accuracy/real" not in judged("wasserstein", torch.ones(2), torch.zeros(2))
-    assert judged("began", torch.ones(2), torch.zeros(2)).keys() == {"logit/real", "logit/fake"}
+    assert "accuracy/real" not in logit_statistics("wasserstein", torch.ones(2), torch.zeros(2))
+    assert logit_statistics("began", torch.ones(2), torch.zeros(2)).keys() == {"logit/real", "logit/fake"}
 
 
 # ------------------------------------------------------------------------------------------ loss scalers
 
 
-def scaled_descent(value: float) -> tuple[torch.nn.Parameter, Descent]:
+def scaled_descent(value: float) -> tuple[torch.nn.Parameter, ScaledOptimizer]:
     parameter = torch.nn.Parameter(torch.tensor([value]))
-    return parameter, Descent(torch.optim.SGD([parameter], 0.5), scaled=True)
+    return parameter, ScaledOptimizer(torch.optim.SGD([parameter], 0.5), scaled=True)
 
 
 def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights():
@@ -295,7 +295,7 @@ def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights()
 def test_a_scaler_keeps_gradients_that_would_vanish_in_fp16():
     def learn(scaled: bool) -> float:
         weight = torch.nn.Parameter(torch.zeros(1))
-        descent = Descent(torch.optim.SGD([weight], 1.0), scaled=scaled)
+        descent = ScaledOptimizer(torch.optim.SGD([weight], 1.0), scaled=scaled)
         descent.zero_grad()
         return descent.step((weight.half() * 1e-4).float().sum() * 1e-4).item()  # the gradient 1e-8 is 0 in float16
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from accelerate.state import AcceleratorState
 
-from gan_hub.training import export, loop, stopping
+from gan_hub.training import export, stopping, trainer
 from gan_hub.training.checkpoints import list_checkpoints
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.stopping import SIGNALS, Stopped
+from gan_hub.training.stopping import SIGNALS, StoppedError
 from tests.training.test_exact import newest, train
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def config(small_options) -> TrainConfig:
 
 
 @pytest.fixture(autouse=True)
-def heard():
+def active_layers():
     """Signals as at a terminal: tests under nohup, or in the background of a shell, inherit that some are ignored."""
     usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
     before = {number: signal.signal(number, handler) for number, handler in usual.items()}
@@ -44,7 +44,7 @@ def signalled(monkeypatch):
     """signalled(step, *signals): this process sends them to itself in that step, from 1."""
 
     def arm(step: int, *signals: int) -> None:
-        play = loop.play
+        play = trainer.train_step
 
         def playing(players, config, batches, at):
             if at + 1 == step:
@@ -52,7 +52,7 @@ def signalled(monkeypatch):
                     os.kill(os.getpid(), number)
             return play(players, config, batches, at)
 
-        monkeypatch.setattr(loop, "play", playing)
+        monkeypatch.setattr(trainer, "train_step", playing)
 
     return arm
 
@@ -61,7 +61,7 @@ def signalled(monkeypatch):
 def test_sighup_or_any_such_signal_or_several_end_the_run_with_its_state_saved(config, signalled, signals):
     before = [signal.getsignal(number) for number in signals]
     signalled(9, *signals)
-    with pytest.raises(Stopped, match=r"stopped at 0\.1 kimg; its state is saved, --resume goes on"):
+    with pytest.raises(StoppedError, match=r"stopped at 0\.1 kimg; its state is saved, --resume goes on"):
         train(config)
     assert newest(config).name == "step-000000009"
     assert [signal.getsignal(number) for number in signals] == before
@@ -93,8 +93,8 @@ def test_a_signal_before_the_first_step_ends_the_run_at_once_in_a_sentence(confi
         os.kill(os.getpid(), signal.SIGTERM)
         loaded.append(given)
 
-    monkeypatch.setattr(loop, "load_data", slow)
-    with pytest.raises(Stopped, match="what was saved is kept, --resume goes on"):
+    monkeypatch.setattr(trainer, "load_data", slow)
+    with pytest.raises(StoppedError, match="what was saved is kept, --resume goes on"):
         train(config)
     assert not loaded and not list(config.run_folder.glob("checkpoints/*"))
 
@@ -102,12 +102,12 @@ def test_a_signal_before_the_first_step_ends_the_run_at_once_in_a_sentence(confi
 def test_a_signal_in_the_export_ends_it_in_a_sentence_and_a_resume_exports(config, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(export, "copies", lambda *given: os.kill(os.getpid(), signal.SIGHUP))
-        with pytest.raises(Stopped, match="what was saved is kept"):
-            loop.train(config)
+        with pytest.raises(StoppedError, match="what was saved is kept"):
+            trainer.train(config)
     assert newest(config).name == "step-000000024"
     assert not [path.name for path in config.run_folder.iterdir() if "export" in path.name and path.is_dir()]
     AcceleratorState._reset_state(reset_partial_state=True)
-    assert (loop.train(config, resume=True) / "README.md").is_file()
+    assert (trainer.train(config, resume=True) / "README.md").is_file()
 
 
 def test_a_run_in_a_thread_which_hears_no_signals_trains_all_the_same(config):

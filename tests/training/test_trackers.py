@@ -11,7 +11,7 @@ from accelerate import tracking
 from accelerate.tracking import GeneralTracker, register_tracker_class
 from PIL import Image
 
-from gan_hub.training import loop, trackers
+from gan_hub.training import trackers, trainer
 from gan_hub.training.config import TrainConfig
 
 
@@ -73,7 +73,7 @@ def registered(monkeypatch):
 
 def test_every_tracker_gets_the_projects_name_the_configuration_and_the_grids(small_options, registered):
     config = TrainConfig(**small_options | {"trackers": "tensorboard, notebook, deaf", "sample_kimg": 0.192})
-    loop.train(config)
+    trainer.train(config)
     notebook, deaf = Notebook.opened
     assert notebook.run_name == deaf.run_name == config.name and notebook.finished and deaf.finished
     assert notebook.settings["generator/latent_size"] == 8 and notebook.settings["total_kimg"] == config.total_kimg
@@ -88,7 +88,7 @@ def test_every_tracker_gets_the_projects_name_the_configuration_and_the_grids(sm
 
 def test_grids_within_one_kimg_do_not_overwrite_each_other(small_options):
     config = TrainConfig(**small_options | {"trackers": "none", "sample_kimg": 0.192})
-    loop.train(config)
+    trainer.train(config)
     names = sorted(path.name for path in (config.run_folder / "samples").iterdir())
     assert names == ["000000000192.png", "000000000384.png"]
 
@@ -106,7 +106,7 @@ def test_a_tracker_that_cannot_be_started_ends_the_run_in_a_sentence_before_its_
     with pytest.raises(
         ValueError, match=r"trackers='locked': cannot be started \('no API key.nconfigured'\); log in, or"
     ):
-        loop.train(config)
+        trainer.train(config)
     assert not (config.run_folder / "log.jsonl").exists()
 
 

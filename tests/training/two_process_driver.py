@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from gan_hub.metrics.report import Report
 from gan_hub.training import run
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.loop import train
 from gan_hub.training.run import Run
+from gan_hub.training.trainer import train
 
 SCORES = [5.0, 3.0, 4.0, 4.0, 3.5, 1.0]
 
@@ -25,8 +25,8 @@ def train_and_tell(options: dict, folder: Path, replace=setattr) -> None:
     def save_and_tell(self, checkpoints, step):
         save(self, checkpoints, step)
         accelerator, players = self.accelerator, self.players
-        weights = {f"g.{name}": tensor for name, tensor in players.bare_generator.state_dict().items()}
-        weights |= {f"d.{name}": tensor for name, tensor in players.bare_discriminator.state_dict().items()}
+        weights = {f"g.{name}": tensor for name, tensor in players.unwrapped_generator.state_dict().items()}
+        weights |= {f"d.{name}": tensor for name, tensor in players.unwrapped_discriminator.state_dict().items()}
         save_file(
             weights, folder / f"{accelerator.num_processes}-processes-rank-{accelerator.process_index}.safetensors"
         )

@@ -1,0 +1,67 @@
+"""Old import paths of public names: each still works, with a DeprecationWarning that says the new one."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+# Module of 0.1.0 → its module of today.
+MODULES = {
+    "gan_hub.loading": "gan_hub.model_folder.strict",
+    "gan_hub.concepts": "gan_hub.model_folder.concepts",
+    "gan_hub.segmentations": "gan_hub.model_folder.segmentations",
+    "gan_hub.real_samples": "gan_hub.model_folder.real_samples",
+    "gan_hub.hub.places": "gan_hub.hub.resolve",
+    "gan_hub.hub.publishing": "gan_hub.hub.upload",
+    "gan_hub.models.abilities": "gan_hub.models.mixins",
+    "gan_hub.metrics.directions": "gan_hub.concepts_discovery.discover",
+    "gan_hub.metrics.appearance": "gan_hub.concepts_discovery.image_statistics",
+    "gan_hub.metrics.scores": "gan_hub.metrics.registry",
+    "gan_hub.training.loop": "gan_hub.training.trainer",
+    "gan_hub.training.players": "gan_hub.training.train_state",
+}
+# Old name → new name, for those whose own name changed as well.
+NAMES = {
+    "gan_hub.loading": {"shown": "short_repr", "as_json": "to_json"},
+    "gan_hub.segmentations": {"as_pictures": "colorize", "chosen": "choose_examples"},
+    "gan_hub.hub.places": {"bundled": "bundled_models", "read_from": "load_from"},
+    "gan_hub.models.abilities": {
+        "Autoencoding": "AutoencoderDiscriminator",
+        "Factorable": "HasLatentProjection",
+        "Growing": "ProgressiveGrowing",
+        "Semantic": "SegmentationConditional",
+    },
+    "gan_hub.metrics.directions": {"look": "concept_grid"},
+    "gan_hub.training.loop": {"Stopped": "StoppedError"},
+    "gan_hub.training.players": {
+        "Controls": "AdaptiveState",
+        "Descent": "ScaledOptimizer",
+        "Players": "TrainState",
+    },
+}
+
+
+class MovedModules(MetaPathFinder, Loader):
+    """Finds the modules of 0.1.0 that lie elsewhere now; anything else is left to the others."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None):
+        """A spec for an old module's name, None for any other (importlib's protocol)."""
+        return ModuleSpec(name, self) if name in MODULES else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Makes `module` lend the names of its new place, when each is asked for."""
+        old, new = module.__name__, MODULES[module.__name__]
+        warnings.warn(f"{old} is {new} now; the old path will go in 1.0.", DeprecationWarning, stacklevel=2)
+        there, renamed = import_module(new), NAMES.get(old, {})
+        module.__doc__ = there.__doc__
+        module.__getattr__ = lambda name: getattr(there, renamed.get(name, name))
+        module.__dir__ = lambda: sorted({*dir(there), *renamed})
+
+
+def install() -> None:
+    """Lets `import` find the old paths; once."""
+    if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
+        sys.meta_path.append(MovedModules())

@@ -1,0 +1,1 @@
+"""The data set `avatars`: cartoon faces with exactly known attributes, drawn here."""

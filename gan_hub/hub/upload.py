@@ -1,0 +1,227 @@
+"""Uploading a finished model folder to the Hub: what it brings is replaced there, and no more goes than must."""
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.utils import httpx
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_safetensors
+
+from gan_hub.hub.cards import CARD_NAME
+from gan_hub.hub.patience import is_timeout, patience
+from gan_hub.hub.resolve import MAX_BYTES, download_file
+from gan_hub.messages import short_repr
+from gan_hub.model_folder.strict import (
+    MANIFEST_NAME,
+    PICKLE_SUFFIXES,
+    WEIGHTS_NAME,
+    LoadError,
+    Manifest,
+    read_bytes,
+    sha256,
+    to_json,
+)
+
+WEIGHTS = re.compile(rf"(generator|discriminator)/{WEIGHTS_NAME}(?:\.(\w+))?\.safetensors")
+REFERENCE_NAME = "reference.safetensors"
+CONFIGS = {"generator/config.json", "discriminator/config.json"}
+# What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
+PARTS = {"judge.json", "concepts.safetensors", "segmentations.safetensors", *CONFIGS}
+SHOWN = {REFERENCE_NAME, "scores.json", "real_samples.png", "real_samples.json"}
+TRIES = 3  # where others push to the same repository meanwhile
+
+
+def upload(
+    folder: Path,
+    repo_id: str,
+    *,
+    variant: str | None = None,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    commit_message: str | None = None,
+    create_pr: bool = False,
+) -> str:
+    """Creates the model repository `repo_id` where it is missing, uploads `folder`, returns the commit's address.
+
+    Given a `variant`, only its weights are sent; the folder's others tell whether those on the Hub are this model's.
+    What an older push left there, and this one does not bring, goes; variants of the very same weights stay, with their
+    reference, scores and real samples, and are listed by the new manifest. Files of others stay, whatever is pushed, and
+    all of them where no manifest says that it was this format that was pushed before.
+
+    The folder is checked against its own manifest first, and may hold no pickle: what could not be loaded again is not
+    published. Raises LoadError, in one sentence, for that and for whatever the Hub refuses; nothing is then changed.
+    """
+    push = _Push.of(folder, variant)
+    api = HfApi(token=token)
+    try:
+        with patience("api/repos/create"):
+            repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        for _ in range(TRIES):
+            there = _Repository.look(api, repo_id)
+            try:
+                commit = api.create_commit(
+                    repo_id,
+                    there.operations(push),
+                    commit_message=commit_message or "Upload model",
+                    create_pr=create_pr,
+                    parent_commit=there.commit,  # the Hub refuses, if it is not the newest any more
+                )
+                return commit.commit_url
+            except HfHubHTTPError as error:
+                if error.response.status_code != 412:
+                    raise
+        raise LoadError(f"{repo_id}: others push to it, {TRIES} times in a row; nothing was changed, so push again.")
+    except (HfHubHTTPError, HFValidationError, OSError, httpx.HTTPError) as error:
+        why = "the Hub does not answer" if is_timeout(error) else short_repr(str(error), 200)
+        raise LoadError(f"{repo_id}: upload failed ({why}).") from error
+
+
+@dataclass(frozen=True)
+class _Push:
+    """What is sent of a folder (relative names, with /), and the folder's manifest."""
+
+    folder: Path
+    manifest: Manifest
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: Path, variant: str | None) -> "_Push":
+        manifest = Manifest(folder)
+        for name in manifest.files:
+            manifest.verify(name, read_bytes(folder / name, MAX_BYTES))
+        pickles = [path.name for path in folder.rglob("*") if path.suffix in PICKLE_SUFFIXES]
+        if pickles:
+            raise LoadError(f"{folder}: {pickles[0]} is a pickle; pickles are not published.")
+        names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+        return cls(folder, manifest, tuple(name for name in names if _is_sent(name, manifest, variant)))
+
+    def weights(self, component: str) -> list[str]:
+        """All weight files of a network, sent or not."""
+        return [name for name in self.manifest.files if name.startswith(f"{component}/") and WEIGHTS.fullmatch(name)]
+
+    @property
+    def components(self) -> set[str]:
+        return {match[1] for match in map(WEIGHTS.fullmatch, self.manifest.files) if match}
+
+
+def _is_sent(name: str, manifest: Manifest, variant: str | None) -> bool:
+    if name == MANIFEST_NAME or any(part.startswith(".") for part in name.split("/")):
+        return False
+    # Weights that the manifest does not list are left over from another model, and would not load.
+    if name.endswith(".safetensors") and name not in manifest.files:
+        return False
+    weights = WEIGHTS.fullmatch(name)
+    return variant is None or (weights[2] == variant if weights else name != REFERENCE_NAME)
+
+
+@dataclass(frozen=True)
+class _Repository:
+    """A repository as it lies on the Hub at one commit."""
+
+    repo_id: str
+    token: str | bool | None
+    commit: str | None
+    names: frozenset[str]
+
+    @classmethod
+    def look(cls, api: HfApi, repo_id: str) -> "_Repository":
+        with patience(repo_id):
+            known = api.model_info(repo_id)
+        return cls(repo_id, api.token, known.sha, frozenset(file.rfilename for file in known.siblings or []))
+
+    def operations(self, push: _Push) -> list[CommitOperationAdd | CommitOperationDelete]:
+        """What makes the repository hold what is pushed, and of what it holds now all that must not go."""
+        listed = self._listed()
+        kept = {} if listed is None else self._kept(push, listed)
+        entries = kept | {name: push.manifest.files[name] for name in push.names if name in push.manifest.files}
+        manifest = to_json({"files": dict(sorted((name, entry) for name, entry in entries.items() if entry))})
+        left_behind = {name for name in self.names if name in PARTS | SHOWN or WEIGHTS.fullmatch(name)}
+        left_behind |= self.names & (listed or {}).keys() - {CARD_NAME, MANIFEST_NAME}
+        gone = set() if listed is None else left_behind - kept.keys() - {*push.names}
+        return [
+            *(CommitOperationAdd(name, push.folder / name) for name in push.names),
+            CommitOperationAdd(MANIFEST_NAME, manifest.encode()),
+            *(CommitOperationDelete(name, is_folder=False) for name in sorted(gone)),
+        ]
+
+    def _listed(self) -> dict[str, dict] | None:
+        """The entries of its manifest, none where that is damaged; None where this format was never pushed here."""
+        if MANIFEST_NAME not in self.names:
+            return None
+        path = self._download(MANIFEST_NAME)
+        try:
+            return Manifest(path.parent).files
+        except LoadError:
+            told = "weights there that are this very model's are kept and listed anew, all others go."
+            print(f"{self.repo_id}: the manifest.json on the Hub is damaged; {told}", file=sys.stderr)
+            return {}
+
+    def _kept(self, push: _Push, listed: dict[str, dict]) -> dict[str, dict | None]:
+        """Files that stay, although they are not sent → their entries for the manifest, None for those without."""
+        shown_there = {name: listed.get(name) for name in SHOWN & self.names if name not in push.names}
+        variants: dict[str | None, set[str]] = {}
+        for match in map(WEIGHTS.fullmatch, self.names):
+            if match:
+                variants.setdefault(match[2], set()).add(match[0])
+        kept, same = {}, bool(variants)
+        for names in variants.values():
+            stays = not names <= {*push.names}
+            if stays or shown_there:
+                entries = self._entries_if_same(sorted(names), push, listed)
+                same &= entries is not None
+                kept |= entries or {} if stays else {}
+        return kept | (shown_there if same else {})
+
+    def _entries_if_same(self, names: list[str], push: _Push, listed: dict[str, dict]) -> dict[str, dict] | None:
+        """The manifest's entries of all networks' weights in one variant; None if they are not those of what is pushed."""
+        if {name.split("/")[0] for name in names} != push.components:
+            return None
+        entries = {}
+        for name in names:
+            entries[name] = self._entry_if_same(name, push, listed.get(name))
+            if entries[name] is None:
+                return None
+        return entries
+
+    def _entry_if_same(self, name: str, push: _Push, listed: dict | None) -> dict | None:
+        if listed is not None and listed == push.manifest.files.get(name):
+            return listed
+        data = read_bytes(self._download(name), MAX_BYTES)
+        entry = {"sha256": sha256(data), "size": len(data)}
+        if listed not in (None, entry) and name not in push.names:
+            raise LoadError(
+                f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it cannot be told whether it is "
+                "this model's; delete it there, or push all weights of the model. Nothing was changed."
+            )
+        own = (read_bytes(push.folder / each, MAX_BYTES) for each in push.weights(name.split("/")[0]))
+        return entry if any(_are_the_same(_tensors(data), _tensors(each)) for each in own) else None
+
+    def _download(self, name: str) -> Path:
+        """A file as it is there: what the cache holds might be damaged, and decides here what is deleted."""
+        return download_file(self.repo_id, name, revision=self.commit, token=self.token, force_download=True)
+
+
+def _tensors(data: bytes) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file; none where it is damaged."""
+    try:
+        return parse_safetensors(data)
+    except (SafetensorError, TypeError, KeyError):  # depending on the damage
+        return {}
+
+
+def _are_the_same(theirs: dict[str, torch.Tensor], ours: dict[str, torch.Tensor]) -> bool:
+    """Whether the weights are the same, up to a cast of float32 to what the others are in."""
+    return bool(ours) and theirs.keys() == ours.keys() and all(_is_the_same(theirs[name], ours[name]) for name in ours)
+
+
+def _is_the_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.dtype == torch.float32:
+        one = one.to(other.dtype)
+    elif other.dtype == torch.float32:
+        other = other.to(one.dtype)
+    return one.dtype == other.dtype and torch.equal(one, other)

@@ -1,0 +1,16 @@
+"""How values from outside are written in messages, and numbers that came as something else."""
+
+import reprlib
+
+_ABRIDGED = reprlib.Repr()
+_ABRIDGED.maxlevel, _ABRIDGED.maxother, _ABRIDGED.maxstring, _ABRIDGED.maxlong = 3, 200, 200, 200
+_ABRIDGED.maxlist = _ABRIDGED.maxtuple = _ABRIDGED.maxdict = _ABRIDGED.maxset = 20
+
+
+def short_repr(value: object, limit: int = 60) -> str:
+    """`repr` of a value from outside, cut so that a hostile one can neither flood a message nor take long to spell."""
+    try:
+        text = repr(value[: limit + 1]) if isinstance(value, (str, bytes)) else _ABRIDGED.repr(value)
+    except ValueError:  # an int of more digits than Python spells
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= limit else text[:limit] + "…"

@@ -1,0 +1,66 @@
+"""ResNet-56 for 32 × 32 images (He et al. 2016, section 4.2), trained on CIFAR-10. Shapes: N images, C channels, H, W."""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.functional import pad, relu
+
+from gan_hub.metrics.extractors.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN, bicubic, standardised, to_rgb
+from gan_hub.metrics.extractors.network import ExtractorNetwork, FixedNorm, Outputs, fill, header
+
+LABEL_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+DEPTH = 9  # blocks a stage: 6 · 9 + 2 = 56 layers
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+
+class Block(nn.Module):
+    """Two 3 × 3 convolutions around a shortcut without weights: every second pixel, and channels of zeros (option A)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.grown, self.stride = outputs - inputs, 1 if inputs == outputs else 2
+        self.conv1, self.bn1 = conv3x3(inputs, outputs, self.stride), FixedNorm(outputs, epsilon=1e-5)
+        self.conv2, self.bn2 = conv3x3(outputs, outputs), FixedNorm(outputs, epsilon=1e-5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        inner = self.bn2(self.conv2(relu(self.bn1(self.conv1(x)))))
+        # The paper does not say where the zeros go; the known weights have one half before, one behind.
+        margin = self.grown // 2
+        shortcut = pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, margin, margin))
+        return relu(inner + shortcut)
+
+
+class CIFARResNet56(ExtractorNetwork):
+    """RGB (N, 3, 32, 32) in [-1, 1] → the means of 64 channels (N, 64), and logits of 10 classes."""
+
+    resize = "antialiased bicubic to 32 × 32"
+    num_classes = 10
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = conv3x3(3, 16), FixedNorm(16, epsilon=1e-5)
+        self.layer1 = nn.Sequential(*(Block(16, 16) for _ in range(DEPTH)))  # (N, 16, 32, 32)
+        self.layer2 = nn.Sequential(Block(16, 32), *(Block(32, 32) for _ in range(DEPTH - 1)))  # (N, 32, 16, 16)
+        self.layer3 = nn.Sequential(Block(32, 64), *(Block(64, 64) for _ in range(DEPTH - 1)))  # (N, 64, 8, 8)
+        self.linear = nn.Linear(64, 10)
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        return standardised(bicubic(to_rgb(images), 32, 32), IMAGENET_MEAN, IMAGENET_DEVIATION)
+
+    def outputs(self, x: torch.Tensor) -> Outputs:
+        x = relu(self.bn1(self.conv1(x)))
+        features = self.layer3(self.layer2(self.layer1(x))).mean((2, 3))
+        return Outputs(features, self.linear(features))
+
+
+def load(path: Path) -> CIFARResNet56:
+    """The accuracy is what the file's metadata state as "test_accuracy", such as "93.40 % …"."""
+    network, _ = fill(CIFARResNet56, path)
+    stated = re.match(r"(\d{1,2}(?:\.\d{1,4})?) ?%", header(path)[1].get("test_accuracy", ""))
+    network.test_accuracy = round(float(stated[1]) / 100, 6) if stated else None
+    return network

@@ -1,0 +1,88 @@
+"""What a run would be, before it is one: sizes, images, and how long its steps take here."""
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from accelerate import Accelerator
+
+from gan_hub.metrics.features import Extractor
+from gan_hub.training.batches import Batches, load_data
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.flops import kinds_of_steps
+from gan_hub.training.train_state import TrainState
+from gan_hub.training.trainer import CPU, EMULATED, emulates_bf16, make_accelerator
+from gan_hub.training.turns import train_step
+
+MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
+
+
+def preview(config: TrainConfig) -> None:
+    """Prints lines that begin with #; writes nothing.
+
+    Raises ValueError for options, data, models and logins that the run would refuse.
+    """
+    accelerator = make_accelerator(config)
+    if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
+        accelerator.print(f"# {EMULATED}")
+    with accelerator.main_process_first():
+        data = load_data(config)
+    players = TrainState(config, data.classes, accelerator)
+    if config.initial:
+        players.start_from(config.initial, config.initial_players)
+    if config.extractor != "none":
+        Extractor(config.extractor, config.extractor_weights or None)
+    batches = Batches(data.train, config, players.latent_size, accelerator)
+    sizes = [sum(p.numel() for p in network.parameters()) for network in players.networks.values()]
+    accelerator.print(
+        f"# generator {sizes[0]:,} parameters, discriminator {sum(sizes[1:]):,}; {data.classes} classes; "
+        f"{config.total_steps:,} steps of {config.batch_size} images\n"
+        f"# {data.headline()}\n"
+        f"# {_minutes(config, players, batches, accelerator)}"
+    )
+
+
+def _minutes(config: TrainConfig, players: TrainState, batches: Batches, accelerator: Accelerator) -> str:
+    where = f"{accelerator.num_processes} process(es) on {accelerator.device}"
+    if config.compile:
+        return f"Time not estimated: with compile, the first steps take minutes. {where}."
+    players.grow(1000 * int(config.total_kimg))
+    seconds = _seconds_a_step(config, lambda step: train_step(players, config, batches, step), accelerator)
+    minutes, speed = seconds * config.total_steps / 60, config.batch_size / seconds
+    grown = " of the full size" if config.grow_kimg else ""
+    return (
+        f"About {_rounded(minutes)} minutes, measured on a few steps{grown} just now: {speed:,.3g} images a second with {where}, "
+        "without scores, samples and checkpoints."
+    )
+
+
+def _rounded(minutes: float) -> str:
+    return f"{minutes:.1g}" if minutes < 10 else f"{minutes:,.0f}"
+
+
+def _seconds_a_step(config: TrainConfig, step: Callable[[int], object], accelerator: Accelerator) -> float:
+    """The mean over all kinds of steps, with and without a penalty, as often as they come. All processes play as many."""
+    kinds = kinds_of_steps(config)
+    step(kinds[0][0] + 1)  # the first one allocates
+    total = 0.0
+    for same in kinds:
+        once = _agreed(_timed(step, same[0], 1), accelerator)
+        more = min(50, int(MEASURED_SECONDS / len(kinds) / max(once, 1e-6)))
+        total += len(same) * (_agreed(_timed(step, same[0], more), accelerator) if more else once)
+    return total / sum(map(len, kinds))
+
+
+def _timed(step: Callable[[int], object], number: int, times: int) -> float:
+    """Seconds of one of so many steps."""
+    began = time.perf_counter()
+    for _ in range(times):
+        step(number)
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return (time.perf_counter() - began) / times
+
+
+def _agreed(seconds: float, accelerator: Accelerator) -> float:
+    found = accelerator.reduce(torch.tensor(seconds, dtype=torch.float32, device=accelerator.device), "mean").item()
+    return found if math.isfinite(found) else seconds

@@ -1,0 +1,58 @@
+"""What of a run's configuration may change when it goes on, and what would be another run."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from gan_hub.messages import short_repr
+from gan_hub.training.config import FIELDS, TrainConfig
+
+NETWORKS = ("architecture", "resolution", "channels", "conditional", "generator", "discriminator")  # their shape
+MAY_CHANGE = {name for name, spec in FIELDS.items() if spec.metadata["free"] or spec.metadata["may_change"]}
+
+
+def refuse_other(path: Path, state: dict, there: TrainConfig, now: TrainConfig) -> None:
+    """Raises ValueError, with a remedy, unless the run of checkpoint `path` can go on with the configuration of `now`."""
+    different = [name for name in changes(there, now) if name not in MAY_CHANGE]
+    if different:
+        pairs = "; ".join(f"{name}: {getattr(there, name)!r} there, {getattr(now, name)!r} now" for name in different)
+        remedy = remedy_of_new_run(now, weights=not set(different) & set(NETWORKS))
+        raise ValueError(f"{path} belongs to another configuration ({pairs}). {remedy}")
+    images = state["step"] * there.batch_size
+    if images % now.batch_size:
+        able = [size for size in (*range(1, 4 * now.batch_size), images) if images % size == 0]
+        nearest = sorted(set(able), key=lambda size: abs(math.log(size / now.batch_size)))[:3]
+        raise ValueError(
+            f"batch_size={now.batch_size} is not allowed here: no batch of it ends at the {images:,} images that {path} has "
+            f"seen. The nearest that do: {', '.join(map(str, sorted(nearest)))}."
+        )
+    if images > now.total_steps * now.batch_size:
+        raise ValueError(
+            f"total_kimg={now.total_kimg:g} is less than the {images / 1000:g} kimg that {path} has seen. Choose more, or make "
+            f"a model of it as it is: gan-hub export {now.run_folder}"
+        )
+
+
+def remedy_of_new_run(config: TrainConfig, weights: bool = True) -> str:
+    """What to do instead of going on; `weights`: whether those of the run fit the new one."""
+    folder = config.run_folder
+    if not weights:
+        return "That is a new run: choose another --name."
+    return (
+        f"That is a new run, which may start from this one's weights: gan-hub export {folder}, then another --name with "
+        f"--initial {folder / 'export'}."
+    )
+
+
+def changes(there: TrainConfig, now: TrainConfig) -> dict[str, str]:
+    """Option → what is said of it, as "total_kimg 4 → 8", where the two configurations differ."""
+    before, after = asdict(there), asdict(now)
+    return {
+        name: f"{name} {_spelled(before[name])} → {_spelled(after[name])}"
+        for name in FIELDS
+        if before[name] != after[name]
+    }
+
+
+def _spelled(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else short_repr(value)
