@@ -4,7 +4,7 @@ from importlib import import_module
 
 from gan_hub import _moved
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 _moved.install()
 
 _HOMES = {

@@ -20,6 +20,7 @@ LEVELS = {
     "devices": 1,
     "images": 0,
     "seeds": 0,
+    "version": 0,
     "latents": 1,
     "losses": 0,
     "augment": 0,

@@ -1,0 +1,52 @@
+"""Which code this is: the version, and the commit it comes from where that can be known."""
+
+import functools
+import json
+import subprocess
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from gan_hub import __version__
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def full_version() -> str:
+    """The version with its commit, as in "0.2.0.dev0+g1a2b3c4d5e6f", by which reports and caches know the code that made them.
+
+    The commit is that of the checkout, followed by ".dirty" where its files were changed since, or the one that pip
+    installed from (PEP 610). A release or a wheel has none: there the version alone says which code it is.
+    """
+    commit = _commit_of_checkout(PACKAGE.parent) or _commit_of_install()
+    return f"{__version__}+g{commit}" if commit else __version__
+
+
+def _commit_of_checkout(root: Path) -> str | None:
+    """The commit of the git checkout whose root holds this package; None where it lies in none, or git is not installed."""
+    if not (root / ".git").exists():  # a folder, or a file in a worktree; site-packages may lie in another repository
+        return None
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", str(PACKAGE))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}.dirty" if changed else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def _commit_of_install() -> str | None:
+    """The commit that pip says it installed the package from; None for a wheel, a folder or a release."""
+    try:
+        text = distribution("gan_hub").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
+    try:
+        commit = json.loads(text or "{}").get("vcs_info", {}).get("commit_id", "")
+    except (ValueError, AttributeError):
+        return None
+    return commit[:12] or None
