@@ -1,5 +1,6 @@
-# style: rewrite; quality: check, change nothing; test: everything, the browser included where Chromium is found
-.PHONY: style quality test
+# style: rewrite; quality: check, change nothing; test: every claim once, the browser included where Chromium is found;
+# test-slow: the same in bulk, and the types; test-all: both
+.PHONY: style quality test test-slow test-all
 
 style:
 	ruff check --fix .
@@ -11,3 +12,8 @@ quality:
 
 test:
 	python -m pytest -n auto --dist worksteal
+
+test-slow:
+	python -m pytest -n auto --dist worksteal -m slow
+
+test-all: test test-slow
