@@ -37,9 +37,9 @@ class Named:
 
 
 def _avatars(split: str) -> Listing:
-    from gan_hub.data.avatars import drawing
+    from gan_hub.data.avatars.dataset import listing
 
-    return drawing.listing(split)
+    return listing(split)
 
 
 NAMED_DATASETS = {

@@ -248,7 +248,7 @@ def test_an_interrupted_set_leaves_nothing_behind(source, cache, monkeypatch):
 
 SLOWLY = """
 import sys, time
-from gan_hub.data import load_images, pictures
+from gan_hub.data import decode, load_images
 real = decode.pixels_or_kind
 def slow(*arguments):
     print("decoding", flush=True)
