@@ -8,7 +8,7 @@ import pytest
 
 from gan_hub.data import ImageSet, NoSuchSplitError, hold_out, load_images, load_pairs
 from gan_hub.data.image_set import balanced_order
-from gan_hub.data.splits import side_of
+from gan_hub.data.splits import split_of
 from tests.made_files import encoded, picture, write, zipped
 
 
@@ -118,7 +118,7 @@ def test_a_source_without_training_images_says_so(stored):
     + [("trainval", "train"), ("train_val", "train"), ("latest", None), ("constrained", None), ("train_test", None)],
 )
 def test_a_name_speaks_of_a_split_by_its_words_alone(name, side):
-    assert side_of(name) == side
+    assert split_of(name) == side
 
 
 def test_arrays_may_have_other_usual_names_and_validation_serves_as_test(tmp_path):

@@ -14,24 +14,24 @@ from gan_hub.atomic import move_files, scratch_folder
 from gan_hub.data.avatars.drawing import draw
 from gan_hub.data.avatars.faces import SPLITS, Attributes
 from gan_hub.data.decode import Entry
-from gan_hub.data.sources import Contents, Listing, state_of
+from gan_hub.data.sources import SplitContents, UndecodedSource, hash_lines
 
 
-def listing(split: str) -> Listing:
+def list_avatars(split: str) -> UndecodedSource:
     """The data set `avatars`: 20,000 training and 2,000 test images without labels, drawn as they are read."""
     seed, count = SPLITS[split]
 
     def pixels(index: int) -> np.ndarray:
         return np.asarray(draw(seed, index)[0])
 
-    def state() -> str:
+    def version() -> str:
         """Of the pixels of the first images, so that a set cached before the drawing changed is drawn anew."""
-        return state_of(pixels(index).tobytes().hex() for index in range(32))
+        return hash_lines(pixels(index).tobytes().hex() for index in range(32))
 
     def entries() -> Iterator[Entry]:
         return (Entry(f"avatar {index}", None, 0, partial(pixels, index)) for index in range(count))
 
-    return Listing(count, lambda: Contents(entries()), state, keep=True)
+    return UndecodedSource(count, lambda: SplitContents(entries()), version, always_cache=True)
 
 
 def write_files(folder: Path, count: int, seed: int) -> None:

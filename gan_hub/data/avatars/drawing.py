@@ -55,7 +55,7 @@ def draw_face(attributes: Attributes, pose: Pose) -> Image.Image:
 class _Brush:
     """Draws on an image in units around a center; colors with opacity are laid over what is there."""
 
-    def __init__(self, image: Image.Image, x: float, y: float, scale: float):
+    def __init__(self, image: Image.Image, x: float, y: float, scale: float) -> None:
         self.canvas = ImageDraw.Draw(image, "RGBA")
         self.x, self.y, self.scale = x * OVERSAMPLING, y * OVERSAMPLING, scale * OVERSAMPLING
 
