@@ -43,7 +43,8 @@ NAMES = [
     ("train", "test"), ("train", "val"), ("Train", "Test"), ("TRAIN", "VAL"), ("training", "validation"),
     ("Training", "Testing"), ("train", "valid"), ("train", "dev"), ("train", "eval"), ("train", "evaluation"),
     ("training_set", "test_set"), ("train2017", "val2017"), ("seg_train", "seg_test"), ("train-images", "test-images"),
-    ("treino", "teste"), ("Treinamento", "Validação"),
+    ("treino", "teste"), ("Treinamento", "Validação"), ("train", "holdout"), ("Train", "Hold-Out"),
+    ("train", "held_out"), ("train", "HeldOut"), ("train_images", "held-out images"),
 ]  # fmt: skip
 
 
@@ -76,6 +77,12 @@ def test_a_test_folder_beside_classes_is_held_out_and_no_class(stored):
     source = stored(pictures(*CLASSES, "test/cat/7.png", "test/dog/8.png"))
     assert seen(source) == {"cat": 2, "dog": 1} and seen(source, "test") == {"cat": 1, "dog": 1}
     assert load_images(source, 28, 1).split == "folder test, all else is for training"
+
+
+def test_a_hold_out_folder_beside_classes_is_held_out_and_no_class(stored):
+    source = stored(pictures(*CLASSES, "holdout/cat/7.png", "holdout/dog/8.png"))
+    assert seen(source) == {"cat": 2, "dog": 1} and seen(source, "test") == {"cat": 1, "dog": 1}
+    assert load_images(source, 28, 1).split == "folder holdout, all else is for training"
 
 
 def test_a_test_folder_beside_flat_pictures_is_held_out(stored):
@@ -115,7 +122,8 @@ def test_a_source_without_training_images_says_so(stored):
 @pytest.mark.parametrize(
     ("name", "side"),
     [("train", "train"), ("Training", "train"), ("val2017", "validation"), ("TEST", "test"), ("testA", "test")]
-    + [("trainval", "train"), ("train_val", "train"), ("latest", None), ("constrained", None), ("train_test", None)],
+    + [("trainval", "train"), ("train_val", "train"), ("latest", None), ("constrained", None), ("train_test", None)]
+    + [("Hold-Out", "test"), ("held_out_2", "test"), ("household outdoor", None), ("threshold_out", None)],
 )
 def test_a_name_speaks_of_a_split_by_its_words_alone(name, side):
     assert split_of(name) == side
@@ -131,6 +139,11 @@ def test_arrays_may_have_other_usual_names_and_validation_serves_as_test(tmp_pat
     np.savez(tmp_path / "val.npz", X_train=images[:4], Y_train=labels[:4], X_val=images[4:], Y_val=labels[4:])
     found = load_images(str(tmp_path / "val.npz"), 28, 1, "test")
     assert np.array_equal(found.images[..., 0], images[4:]) and found.labels.tolist() == [1, 0]
+    np.savez(
+        tmp_path / "held.npz", x_train=images[:4], y_train=labels[:4], x_held_out=images[4:], y_held_out=labels[4:]
+    )
+    found = load_images(str(tmp_path / "held.npz"), 28, 1, "test")
+    assert found.labels.tolist() == [1, 0] and found.split == "arrays x_train and x_held_out"
     np.savez(tmp_path / "bare.npz", images)
     assert len(load_images(str(tmp_path / "bare.npz"), 28, 1)) == 6
 
