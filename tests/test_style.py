@@ -17,8 +17,8 @@ FILES = sorted((ROOT / "gan_hub").rglob("*.py"))
 
 MAX_FILE, MAX_FUNCTION = 400, 60  # lines
 LAYOUT_OF_THE_PAGE = {"build"}  # functions that only list components of the page
-# Names that say nothing about what they hold, and words that a reader has to guess at.
 NAMES_IN_FILES = {"hair_colour", "clothes_colour"}  # columns of attributes.csv, keys of published reports
+# Names that say nothing about what they hold, and words that a reader has to guess at.
 EMPTY_NAMES = {"told", "said", "found", "given", "shown", "asked", "gone", "ours", "theirs", "those", "each_one"}
 RIDDLES = re.compile(
     r"\b(whoever|nobody|everybody|somebody|whose chance|taken at (its|his) word|comes to where|so many as|as were|"

@@ -40,7 +40,7 @@ class DecodedImages(NamedTuple):
     contents: SplitContents  # how splits and labels were found, and what was unusable; without entries
 
 
-class _Files(NamedTuple):
+class _CacheEntry(NamedTuple):
     """Where a set is cached, and the version of its source."""
 
     folder: Path
@@ -80,11 +80,11 @@ def load_cached(
         lock = FileLock(f"{folder}.lock")
         lock.acquire()
     try:
-        files = _Files(folder, listing.version())
-        decoded = _open(files)
+        entry = _CacheEntry(folder, listing.version())
+        decoded = _open(entry)
         if decoded is None:
-            _decode_into(source, files, listing, (*size, channels), limit)
-            decoded = _open(files, check=False)
+            _decode_into(source, entry, listing, (*size, channels), limit)
+            decoded = _open(entry, check=False)
         if decoded is None:
             raise ValueError(f"data {source!r}: its decoded images in {folder} were changed while they were written.")
     finally:
@@ -104,21 +104,21 @@ def _explain_write_errors(source: str) -> Iterator[None]:
         ) from error
 
 
-def _open(files: _Files, check: bool = True) -> DecodedImages | None:
+def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
     """The cached set, or None where there is none, or one that is damaged or of another version of the source.
 
     Raises NoSuchSplitError where it is cached that the source has no such split. Without `check` images are not hashed.
     """
     try:
-        content = json.loads((files.folder / "about.json").read_text(encoding="utf-8"))
+        content = json.loads((entry.folder / "about.json").read_text(encoding="utf-8"))
         about = content["about"]
         if content["sha256"] != _sha256_of_json(about):
             return None
-        if files.version is not None and about["state"] != files.version:
+        if entry.version is not None and about["state"] != entry.version:
             return None
         if about["missing"] is not None:
             raise NoSuchSplitError(about["missing"])
-        images = np.lib.format.open_memmap(files.folder / "images.npy", mode="r")
+        images = np.lib.format.open_memmap(entry.folder / "images.npy", mode="r")
         if images.dtype != np.uint8 or list(images.shape) != about["shape"]:
             return None
         if check and _sha256_of_images(images) != about["images"]:
@@ -144,16 +144,16 @@ def _sha256_of_json(about: dict) -> str:
 
 
 def _decode_into(
-    source: str, files: _Files, listing: UndecodedSource, shape: tuple[int, int, int], limit: int | None
+    source: str, entry: _CacheEntry, listing: UndecodedSource, shape: tuple[int, int, int], limit: int | None
 ) -> None:
     """Decodes everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
-    folder = files.folder
+    folder = entry.folder
     for old in [folder, *folder.parent.glob(f"{folder.name}.new-*")]:  # outdated, or left over from a killed process
         shutil.rmtree(old, ignore_errors=True)
     _check_disk(source, listing, shape)
     labels: list[int | None] = []
     unusable: list[tuple[str, str]] = []
-    about: dict[str, object] = {"state": files.version, "missing": None, "images": None}
+    about: dict[str, object] = {"state": entry.version, "missing": None, "images": None}
     with _explain_write_errors(source):
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new-"))
     try:
