@@ -206,7 +206,7 @@ def test_a_device_that_is_not_here_is_told_with_those_that_are(device, content, 
 
 
 def test_a_picture_that_runs_away_is_an_error_and_no_black_picture(content, style):
-    with pytest.raises(ArithmeticError, match="ran away at step"):
+    with pytest.raises(ArithmeticError, match="NaN or Inf at step"):
         st.style_transfer(content, style, size=48, steps=2, style_weight=1e300, content_weight=1e308)
 
 

@@ -13,22 +13,22 @@ from gan_hub.messages import short_repr
 
 ALLOWED = "a folder, a .zip, a .parquet or an .npz"
 UNPACK = "unpack it, and give the folder"
-FRAMES = "save its frames as pictures (ffmpeg -i {} frames/%05d.png), and give that folder"
+FRAMES = "save its frames as images (ffmpeg -i {} frames/%05d.png), and give that folder"
 TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".xml")  # often lie beside images
 # Endings → what such a file is, and what to do with it ({}: its name).
 UNSUPPORTED = {
     (".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".rar", ".7z"): ("an archive", UNPACK),
     (".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv"): ("a video", FRAMES),
     (".npy",): ("a single array", "save it as an .npz: numpy.savez('data.npz', images=array)"),
-    (*TEXT_SUFFIXES, ".xlsx"): ("a table or text", "give the folder with the pictures"),
+    (*TEXT_SUFFIXES, ".xlsx"): ("a table or text", "give the folder with the images"),
     (".arrow", ".feather"): ("a table of Arrow", "save it as parquet: data_set.to_parquet('data.parquet')"),
     (".mat", ".h5", ".hdf5", ".tfrecord", ".tfrecords", ".mdb", ".rec", ".beton"): (
         "a container of another library",
-        "save its pictures as files, and give their folder",
+        "save its images as files, and give their folder",
     ),
     (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".safetensors"): (
         "a file of Python objects or weights",
-        "save the pictures as files, or as an .npz with an array images",
+        "save the images as files, or as an .npz with an array images",
     ),
 }
 FILE_SUFFIXES = {".zip", ".npz", ".parquet"} | {suffix for suffixes in UNSUPPORTED for suffix in suffixes}
@@ -85,7 +85,7 @@ def describe_unsupported(source: str) -> str:
     if by_content in (".zip", ".parquet") and unsupported_format(path.name) is None:
         what, todo = f"a {by_content} by its content", f"let its name end in {by_content}"
     elif is_image_name(path.name) or is_image_name(f"x{by_content}"):
-        what, todo = "a single picture", "give the folder that it lies in"
+        what, todo = "a single image", "give the folder that it lies in"
     sentence = f"data {short_repr(source, 200)}: {what}; allowed: {ALLOWED}{f'; {todo}' * bool(todo)}."
     return sentence.replace("{}", path.name)
 
@@ -112,9 +112,9 @@ def describe_other_files(files: Iterable[str]) -> str:
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common(3))
     for suffix, _ in suffixes.most_common():
         if suffix in (".zip", ".npz", ".parquet"):
-            return f"it has no pictures, but {counts}: give one of these files, or unpack them into one folder."
+            return f"it has no images, but {counts}: give one of these files, or unpack them into one folder."
         description = unsupported_format(f"x{suffix}")
         if description is not None and suffix not in TEXT_SUFFIXES:
             what, todo = description
-            return f"it has no pictures, but {counts}: {what} each; {todo.format('NAME')}."
-    return f"it has no pictures, but {counts}."
+            return f"it has no images, but {counts}: {what} each; {todo.format('NAME')}."
+    return f"it has no images, but {counts}."

@@ -70,7 +70,7 @@ def select_split(
     selection.left_out = [(file, "outside the folders") for file in sorted([*outside, *found_splits.outside])]
     others = len(parts) - len(found_splits.of_file) - len(found_splits.outside)
     if others:
-        selection.notes.append(f"{others:,} pictures in other folders than the splits are left out")
+        selection.notes.append(f"{others:,} images in other folders than the splits are left out")
     if not classes:
         selection.images = [(file, None) for file in files]
     elif table is None:
@@ -206,9 +206,7 @@ def _label_by_folders(selection: SplitSelection, files: list[str], of_file: Spli
         selection.notes.append(f"the folders {join_names(names)} are taken for parts of a large set, not for classes")
         names = []
     if names and len(without) > MAX_WITHOUT_CLASS * len(files):
-        selection.notes.append(
-            f"no classes: {len(without):,} of {len(files):,} pictures lie outside {join_names(names)}"
-        )
+        selection.notes.append(f"no classes: {len(without):,} of {len(files):,} images lie outside {join_names(names)}")
         names = []
     if not names:
         selection.images = [(file, None) for file in files]
@@ -244,9 +242,7 @@ def _label_by_table(selection: SplitSelection, files: list[str], of_file: Splits
         selection.notes.append(f"no classes: {table.source} has {len(set(labels.values()))} of them")
         return
     if len(without) > MAX_WITHOUT_CLASS * len(files):
-        selection.notes.append(
-            f"no classes: {len(without):,} of {len(files):,} pictures have no label in {table.source}"
-        )
+        selection.notes.append(f"no classes: {len(without):,} of {len(files):,} images have no label in {table.source}")
         return
     selection.left_out += [(file, "without a label") for file in without]
     if table.numbered:

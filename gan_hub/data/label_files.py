@@ -110,7 +110,7 @@ def _add_rows(labels: ImageLabels, table: str, rows: list[Row], find_image: "Ima
     def add(known: dict, image: str, value: str | int | None) -> None:
         if value is not None and known.setdefault(image, value) != value:
             both = f"as {short_repr(known[image])} and as {short_repr(value)}"
-            raise ValueError(f"{table} names {image} twice, {both}; a picture has one")
+            raise ValueError(f"{table} names {image} twice, {both}; an image has one")
 
     missing, matched = [], 0
     for name, label, split in rows:
@@ -122,11 +122,11 @@ def _add_rows(labels: ImageLabels, table: str, rows: list[Row], find_image: "Ima
         add(labels.of, image, _checked_label(table, label))
         add(labels.split_of, image, split_of(str(split)))
     if rows and not matched:
-        raise NoLabelsError(f"it names none of the pictures; the first name in it is {short_repr(rows[0][0])}")
+        raise NoLabelsError(f"it names none of the images; the first name in it is {short_repr(rows[0][0])}")
     if missing:
         first = ", ".join(short_repr(name, 40) for name in missing[:3])
         labels.notes.append(
-            f"{len(missing):,} pictures that {table} names are not there ({first}{', …' * (len(missing) > 3)})"
+            f"{len(missing):,} images that {table} names are not there ({first}{', …' * (len(missing) > 3)})"
         )
 
 
@@ -179,7 +179,7 @@ class ImageFinder:
                 images = list(filter(better, images)) or images
         if len(images) > 1:
             raise ValueError(
-                f"{table} names {short_repr(written)}, and {len(images)} pictures are called so "
+                f"{table} names {short_repr(written)}, and {len(images)} images are called so "
                 f"({', '.join(images[:2])}); give their paths"
             )
         return images[0] if images else None

@@ -152,7 +152,7 @@ def _list_source(source: str, split: str) -> UndecodedSource:
     if path.is_file() and path.suffix.lower() == ".zip":
         return sources.list_zip(path, split, classes=False)
     beginning = diagnose.describe_unsupported(source) if path.exists() else f"data {source!r}: no such folder or .zip."
-    raise ValueError(f"{beginning.rstrip('.')}; pairs of pictures and maps come from a folder or a .zip alone.")
+    raise ValueError(f"{beginning.rstrip('.')}; pairs of images and maps come from a folder or a .zip alone.")
 
 
 def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int | None) -> SplitFiles:
@@ -240,14 +240,14 @@ def _match_pairs(files: SplitFiles) -> list[tuple[DecodedImage, DecodedMap]]:
     for key in sorted((files.images.keys() | files.maps.keys()) - files.spoiled):
         image, map_ = files.images.get(key), files.maps.get(key)
         if map_ is not None and image is None:
-            files.unusable.append((map_.name, "map without a picture"))
+            files.unusable.append((map_.name, "map without an image"))
         elif image is not None and map_ is None:
-            files.unusable.append((image.name, "picture without a map"))
+            files.unusable.append((image.name, "image without a map"))
         elif image is not None and map_ is not None:
             if _same_proportions(image.size, map_.size):
                 pairs.append((image, map_))
             else:
-                files.unusable.append((map_.name, "map of another shape than its picture"))
+                files.unusable.append((map_.name, "map of another shape than its image"))
     return pairs
 
 

@@ -13,7 +13,7 @@ import torch
 def gram_matrix(features: torch.Tensor) -> torch.Tensor:
     """Features (N, C, H, W) → (N, C, C): which channels are active together, averaged over all positions.
 
-    Gatys et al. 2016, equation 3, divided by H · W, so that pictures of different sizes compare.
+    Gatys et al. 2016, equation 3, divided by H · W, so that images of different sizes compare.
     """
     flat = features.flatten(2)  # (N, C, H · W)
     return flat @ flat.transpose(1, 2) / flat.shape[2]

@@ -265,7 +265,9 @@ def optimize(
     def evaluate() -> float:
         total, losses = objective(image)
         if not math.isfinite(losses.total):
-            raise ArithmeticError(f"the picture ran away at step {len(history)}; take smaller weights, or adam.")
+            raise ArithmeticError(
+                f"the losses became NaN or Inf at step {len(history)}; take smaller weights, or adam."
+            )
         history.append(losses)
         if progress is not None:
             progress(len(history) - 1, losses)

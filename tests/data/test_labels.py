@@ -69,7 +69,7 @@ def test_of_test_and_validation_the_test_images_are_held_out_and_the_others_told
     train, test = load_images(source, 28, 1), load_images(source, 28, 1, "test")
     assert np.array_equal(test.images[0], picture(3)) and (len(train), len(test)) == (2, 1)
     assert train.split == "folders train and test, val (1 files) left out"
-    assert "1 pictures in other folders than the splits are left out" in train.report()
+    assert "1 images in other folders than the splits are left out" in train.report()
     assert train.skipped == {"outside the folders": ["6.png"]}
 
 
@@ -267,14 +267,14 @@ def test_a_file_named_twice_with_two_labels_is_refused_and_with_one_it_is_not(st
 
     rows = [("1.png", "cat"), ("2.png", "dog")]
     source = stored(pictures("1.png", "2.png") | table(*rows, ("1.png", "dog")))
-    with pytest.raises(ValueError, match="names 1.png twice, as 'cat' and as 'dog'; a picture has one; put that right"):
+    with pytest.raises(ValueError, match="names 1.png twice, as 'cat' and as 'dog'; an image has one; put that right"):
         load_images(source, 28, 1)
     assert seen(stored(pictures("1.png", "2.png") | table(*rows, ("1.png", "cat")), "same")) == {"cat": 1, "dog": 1}
 
 
 def test_a_name_that_two_pictures_have_is_refused(stored):
     source = stored(pictures("a/1.png", "b/1.png") | {"labels.csv": b"file,label\n1.png,cat\n"})
-    with pytest.raises(ValueError, match=r"names '1.png', and 2 pictures are called so .*give their paths"):
+    with pytest.raises(ValueError, match=r"names '1.png', and 2 images are called so .*give their paths"):
         load_images(source, 28, 1)
 
 
@@ -282,7 +282,7 @@ def test_missing_files_of_a_table_are_counted_and_pictures_it_does_not_name_are_
     table = b"file_name,label\n1.png,cat\n2.png,dog\n4.png,\ngone.png,cat\n../../etc/passwd,dog\n"
     found = load_images(stored(pictures(*(f"{n}.png" for n in range(1, 5))) | {"metadata.csv": table}), 28, 1)
     assert found.labels.tolist() == [0, 1] and found.skipped == {"without a label": ["3.png", "4.png"]}
-    assert "2 pictures that metadata.csv names are not there ('gone.png', '../../etc/passwd')" in found.report()
+    assert "2 images that metadata.csv names are not there ('gone.png', '../../etc/passwd')" in found.report()
 
 
 def test_a_table_about_something_else_leaves_the_folders_their_classes_and_is_told(stored):
@@ -292,7 +292,7 @@ def test_a_table_about_something_else_leaves_the_folders_their_classes_and_is_to
         (
             "a.csv",
             b"file,label\nelsewhere.png,x\n",
-            "it names none of the pictures; the first name in it is 'elsewhere.png'",
+            "it names none of the images; the first name in it is 'elsewhere.png'",
         ),
         ("a.csv", b"\xff\xfe\0", "it cannot be read"),
         ("metadata.jsonl", b'{"file_name": "cat/1.png", "text": "hello"}\n', "no column of labels"),

@@ -62,7 +62,7 @@ def test_one_stray_picture_beside_class_folders_is_left_out_and_told_and_the_cla
 def test_where_most_pictures_lie_beside_the_folders_there_are_no_classes_and_that_is_told(stored):
     found = load_images(stored({**GOOD, **{f"{seed}.png": encoded(picture(seed)) for seed in range(10, 17)}}), 28, 1)
     assert (len(found), found.labels, found.label_names, found.skipped) == (12, None, None, {})
-    assert found.report() == "12 images of 28 × 28 × 1; no classes: 7 of 12 pictures lie outside a, b and c."
+    assert found.report() == "12 images of 28 × 28 × 1; no classes: 7 of 12 images lie outside a, b and c."
 
 
 def test_one_folder_around_everything_is_no_class(stored):
