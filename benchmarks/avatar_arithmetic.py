@@ -29,9 +29,9 @@ from torch.nn import functional as F
 
 import gan_hub
 from gan_hub import GANPipeline
-from gan_hub.data import load_images
-from gan_hub.data.avatars import drawing
-from gan_hub.data.avatars.drawing import SIDE, VALUES, Attributes
+from gan_hub.data import avatars, load_images
+from gan_hub.data.avatars import SIDE, VALUES, Attributes
+from gan_hub.data.avatars.faces import BEARDS, GLASSES
 from gan_hub.data.cache import cache_root
 from gan_hub.images import from_uint8, save_png, to_pil
 from gan_hub.latents import arithmetic, neighbours
@@ -57,8 +57,8 @@ class Change:
 
 
 CHANGES = {
-    "glasses": Change("glasses", drawing.GLASSES, ("none",)),
-    "beard": Change("beard", drawing.BEARDS, ("none",)),
+    "glasses": Change("glasses", GLASSES, ("none",)),
+    "beard": Change("beard", BEARDS, ("none",)),
     "smile": Change("mouth", ("smile", "laugh"), ("serious", "sad")),
 }
 # The second attributes, which are to be kept: name → its kinds, each a set of values.
@@ -131,7 +131,7 @@ def train_reader(seed: int = 0) -> Reader:
     """A reader of the 20,000 training pictures; says after each epoch how it goes."""
     torch.manual_seed(seed)
     chance = torch.Generator().manual_seed(seed)
-    pictures, wanted = load_images("avatars", SIDE, 3), targets(drawing.attributes("train"))
+    pictures, wanted = load_images("avatars", SIDE, 3), targets(avatars.attributes("train"))
     reader = Reader().train().to(memory_format=torch.channels_last)  # in bf16, twice as fast on a CPU
     optimizer = torch.optim.AdamW(reader.parameters(), LEARNING_RATE, weight_decay=0.01)
     steps = EPOCHS * (len(pictures) // BATCH)
@@ -155,7 +155,7 @@ def train_reader(seed: int = 0) -> Reader:
 def accuracy(reader: Reader) -> dict[str, dict[str, float]]:
     """Of the 2,000 test pictures, as drawn and roughened: the share read rightly by attribute, where it can be seen."""
     drawn = from_uint8(load_images("avatars", SIDE, 3, "test").images)
-    wanted, shares = targets(drawing.attributes("test")), {}
+    wanted, shares = targets(avatars.attributes("test")), {}
     for kind, images in (("drawn", drawn), ("roughened", roughened(drawn, torch.Generator().manual_seed(0)))):
         read = reader.read(images)
         seen = {name: wanted[name] >= 0 for name in VALUES}
@@ -172,7 +172,7 @@ def reader_of(path: Path | None = None) -> tuple[Reader, dict]:
     path = path or cache_root("classifiers") / "avatars.safetensors"
     if not path.is_file():
         reader = train_reader()
-        known = {"accuracy": accuracy(reader), "test_images": drawing.SPLITS["test"][1], "values": VALUES}
+        known = {"accuracy": accuracy(reader), "test_images": avatars.SPLITS["test"][1], "values": VALUES}
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.new")
         save_file(reader.state_dict(), fresh, {"about": json.dumps(known)})

@@ -127,6 +127,14 @@ def has_opacity(channels: int) -> bool:
     return channels in (2, 4)
 
 
+def over_white(images: torch.Tensor) -> torch.Tensor:
+    """Float images (N, C, H, W) in [-1, 1] laid on white, without their opacity channel; others as they are."""
+    if not has_opacity(images.shape[1]):
+        return images
+    opacity = (images[:, -1:] + 1) / 2
+    return images[:, :-1] * opacity + (1 - opacity)  # white is 1
+
+
 def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) -> Image.Image:
     """Any PIL image in `resolution` pixels (see `height_width`), in the mode of its `channels`.
 

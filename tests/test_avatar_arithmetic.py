@@ -23,16 +23,16 @@ from benchmarks.avatar_arithmetic import (
     scores_of,
     targets,
 )
-from gan_hub.data.avatars import drawing
+from gan_hub.data import avatars
 
-FACES = [drawing.face(0, index)[0] for index in range(600)]
+FACES = [avatars.sample_face(0, index)[0] for index in range(600)]
 
 
-def read_surely(faces: list[drawing.Attributes]) -> dict[str, torch.Tensor]:
+def read_surely(faces: list[avatars.Attributes]) -> dict[str, torch.Tensor]:
     """What a classifier that is never wrong and never in doubt says of faces."""
     return {
         name: F.one_hot(torch.tensor([values.index(getattr(face, name)) for face in faces]), len(values)).float()
-        for name, values in drawing.VALUES.items()
+        for name, values in avatars.VALUES.items()
     }
 
 
@@ -67,7 +67,7 @@ def test_pictures_of_which_the_classifier_is_in_doubt_are_no_exemplars():
 
 def test_a_result_is_right_when_it_shows_the_change_and_is_of_the_third_groups_kind():
     seeds = {"plus": (0, 1, 2), "minus": (3, 4, 5), "then_plus": (6, 7, 8)}
-    red = drawing.VALUES["hair_colour"].index("red")
+    red = avatars.VALUES["hair_colour"].index("red")
     trial = Trial("glasses", "hair_colour", 0, red, **seeds)
     shows = [
         next(f for f in FACES if (f.glasses != "none") == glasses and (f.hair_colour == "red") == is_red)
@@ -91,7 +91,7 @@ def test_the_scores_of_a_change_are_those_of_all_its_values():
     assert scores["glasses"].tolist() == [float(face.glasses != "none") for face in FACES]
     assert scores["smile"].tolist() == [float(face.mouth in ("smile", "laugh")) for face in FACES]
     assert scores["hair: bun"].tolist() == [float(face.hair == "bun") for face in FACES]
-    assert len(scores) == len(CHANGES) + sum(map(len, drawing.VALUES.values()))
+    assert len(scores) == len(CHANGES) + sum(map(len, avatars.VALUES.values()))
 
 
 def test_what_cannot_be_seen_is_not_asked_of_the_classifier():
@@ -99,7 +99,7 @@ def test_what_cannot_be_seen_is_not_asked_of_the_classifier():
     for row, face in enumerate(FACES):
         assert (wanted["eyes"][row] == -100) == (face.glasses == "sunglasses")
         assert (wanted["hair_colour"][row] == -100) == (face.hair == "bald" and face.beard == "none")
-    assert min(wanted[name].min() for name in drawing.VALUES if name not in ("eyes", "hair_colour")) == 0
+    assert min(wanted[name].min() for name in avatars.VALUES if name not in ("eyes", "hair_colour")) == 0
 
 
 def test_roughened_pictures_depend_on_their_generator_alone_and_stay_in_range():
@@ -124,9 +124,9 @@ def test_a_kept_classifier_is_not_trained_again_and_one_of_other_attributes_is_r
     images = torch.zeros(2, 3, 32, 32)
     read = trained[0].read(images)
     assert all(torch.equal(second.read(images)[name], read[name]) for name in read)
-    assert {name: found.shape for name, found in read.items()} == {n: (2, len(v)) for n, v in drawing.VALUES.items()}
+    assert {name: found.shape for name, found in read.items()} == {n: (2, len(v)) for n, v in avatars.VALUES.items()}
 
-    monkeypatch.setitem(drawing.VALUES, "skin", ("green", "blue"))
+    monkeypatch.setitem(avatars.VALUES, "skin", ("green", "blue"))
     with pytest.raises(ValueError, match="is no classifier of these avatars"):
         reader_of(path)
 

@@ -520,7 +520,7 @@ def test_style_transfer_writes_a_picture_says_what_to_expect_and_shows_progress(
         (
             ["style-transfer", "{style}", "{style}", "x.png", "--size", "40", "--style-weight", "1e308"],
             1,
-            "the picture ran away",
+            "the losses became NaN or Inf",
         ),
         (
             ["style-transfer", "{style}", "{style}", "x.png", "--device", "abacus"],

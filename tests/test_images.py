@@ -15,6 +15,7 @@ from gan_hub.images import (
     grid,
     height_width,
     normalize_pil,
+    over_white,
     save_animation,
     save_png,
     to_pil,
@@ -304,3 +305,15 @@ def test_an_odd_animation_is_refused_and_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="at least one frame"):
         save_animation([], tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_what_is_transparent_is_white_and_what_is_opaque_keeps_its_color(channels):
+    images = torch.rand(1, channels, 1, 3) * 2 - 1
+    images[:, -1] = torch.tensor([-1.0, 0.0, 1.0])  # transparent, half, opaque
+    white = over_white(images)
+    assert white.shape == (1, channels - 1, 1, 3) and (white[..., 0] == 1).all()
+    assert torch.equal(white[..., 1], (images[:, :-1, :, 1] + 1) / 2) and torch.equal(
+        white[..., 2], images[:, :-1, :, 2]
+    )
+    assert over_white(white) is white

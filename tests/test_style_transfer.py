@@ -13,8 +13,8 @@ from gan_hub import style_transfer as st
 from gan_hub.hub import resolve
 from gan_hub.images import to_pil
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.style_transfer.features import CaffeInput, ImageNetInput, squeezenet, vgg_stages
-from gan_hub.style_transfer.transfer import Objective, to_pixels
+from gan_hub.style_transfer.feature_networks import CaffeInput, ImageNetInput, squeezenet, vgg_stages
+from gan_hub.style_transfer.transfer import Objective, to_tensor
 from gan_hub.style_transfer.weights import HUB_IDS, LAYOUTS, Layout, read_features
 
 LAYOUT = {layout.title: layout for layout in LAYOUTS}
@@ -86,12 +86,12 @@ def test_content_and_style_are_0_for_equal_features_and_1_against_nothing():
 
 def test_the_total_is_the_weighted_sum_of_the_three_terms(fashion, content, style):
     weights = {"content": 0.7, "style": 30.0, "variation": 2.0}
-    objective = Objective(fashion, to_pixels("content", content, 48), to_pixels("style", style, 48), weights)
+    objective = Objective(fashion, to_tensor("content", content, 48), to_tensor("style", style, 48), weights)
     image = normal(1, 3, 36, 48).clamp(-1, 1)
     total, losses = objective(image)
     layers = fashion(image, fashion.layers)
-    wanted = fashion(to_pixels("content", content, 48), ["conv3"])["conv3"]
-    styles = fashion(to_pixels("style", style, 48), fashion.style_layers)
+    wanted = fashion(to_tensor("content", content, 48), ["conv3"])["conv3"]
+    styles = fashion(to_tensor("style", style, 48), fashion.style_layers)
     assert losses.content == pytest.approx(st.content_loss(layers["conv3"], wanted).item())
     grams = [[st.gram_matrix(outputs[name]) for name in fashion.style_layers] for outputs in (layers, styles)]
     assert losses.style == pytest.approx(st.style_loss(*grams).item())
@@ -131,8 +131,8 @@ def test_the_style_comes_nearer_and_a_larger_weight_keeps_more_of_the_content(fa
 def test_the_last_losses_are_those_of_the_picture_that_is_handed_out(fashion, content, style):
     result = st.style_transfer(content, style, features=fashion, size=48, steps=5, variation_weight=0)
     weights = {"content": 1.0, "style": 100.0, "variation": 0.0}
-    objective = Objective(fashion, to_pixels("content", content, 48), to_pixels("style", style, 48), weights)
-    assert objective(to_pixels("image", result.image, 48))[1] == result.history[-1]
+    objective = Objective(fashion, to_tensor("content", content, 48), to_tensor("style", style, 48), weights)
+    assert objective(to_tensor("image", result.image, 48))[1] == result.history[-1]
 
 
 def test_the_same_seed_gives_the_same_picture_and_another_another(fashion, content, style):
@@ -206,7 +206,7 @@ def test_a_device_that_is_not_here_is_told_with_those_that_are(device, content, 
 
 
 def test_a_picture_that_runs_away_is_an_error_and_no_black_picture(content, style):
-    with pytest.raises(ArithmeticError, match="ran away at step"):
+    with pytest.raises(ArithmeticError, match="NaN or Inf at step"):
         st.style_transfer(content, style, size=48, steps=2, style_weight=1e300, content_weight=1e308)
 
 
@@ -307,7 +307,7 @@ def renamed(weights: dict) -> dict:
         (lambda w: w | {"conv1.w": w["conv1.w"][:, :, :3, :3].clone()}, "'conv1.w' has shape [96, 3, 3, 3]"),
         (lambda w: w | {"conv1.b": w["conv1.b"].long()}, "tensor 'conv1.b' has dtype 'I64'"),
         (lambda w: w | {"fire2.conv1x1_1.b": torch.full([16], torch.nan)}, "'fire2.conv1x1_1.b' contains NaN or Inf"),
-        (lambda w: {"a": torch.zeros(3)}, "none of the layouts that are known"),
+        (lambda w: {"a": torch.zeros(3)}, "no known layout"),
     ],
 )
 def test_weights_that_are_not_whole_are_refused_by_file_and_tensor(damage, said, tmp_path):

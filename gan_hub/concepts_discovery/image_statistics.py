@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gan_hub.images import has_opacity
+from gan_hub.images import over_white
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601, as Pillow's mode L)
 TINY = 1e-6  # of ink, below which there is nothing to measure
@@ -27,11 +27,7 @@ class Measure:
 
 def laid_on_white(images: torch.Tensor) -> torch.Tensor:
     """(N, 1 or 3, H, W) in 0 … 1, from images of any channels."""
-    images = (images.float() + 1) / 2
-    if has_opacity(images.shape[1]):
-        colours, opacity = images[:, :-1], images[:, -1:]
-        images = 1 + opacity * (colours - 1)
-    return images
+    return (over_white(images.float()) + 1) / 2
 
 
 def light(images: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Images from a folder, zip, parquet, idx, npz or Hub data set → one uint8 array; what cannot be used is counted and named."""
+"""Loads images from a folder, zip, parquet, idx, npz or Hub data set as uint8 arrays; unusable files are counted and named."""
 
 from gan_hub.data.image_set import ImageSet, balanced_order, hold_out, without
 from gan_hub.data.load import NAMED_DATASETS, load_images

@@ -1,9 +1,9 @@
-"""Decoded sets that are kept on the disk: written once, then mapped into memory without being decoded again.
+"""Cache of decoded sets on the disk: written once, then mapped into memory without being decoded again.
 
 <root>/<set>/images.npy   uint8 (N, H, W, C)
-<root>/<set>/about.json   labels, names, what was skipped, the state of the source, checksums
+<root>/<set>/about.json   labels, names, what was skipped, the version of the source, checksums
 
-A kept set whose source has changed, or whose files are damaged, is made anew. All of it may be deleted at any time.
+A cached set whose source has changed, or whose files are damaged, is made again. All of it may be deleted at any time.
 """
 
 import contextlib
@@ -16,119 +16,145 @@ import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from filelock import FileLock
 
-from gan_hub.data.decode import decoded
+from gan_hub.atomic import replace_folder
+from gan_hub.data.decode import decode_all
 from gan_hub.data.image_set import chunks
-from gan_hub.data.sources import Contents, Listing
+from gan_hub.data.sources import SplitContents, UndecodedSource
 from gan_hub.data.splits import NoSuchSplitError
 
-ROOT_VARIABLE = "GAN_HUB_CACHE"  # a folder; decoded sets lie in its sub-folder data
-VERSION = 2  # of what decoding means: raised when a change of it would change a pixel, a label or a split
+CACHE_VARIABLE = "GAN_HUB_CACHE"  # an environment variable: a folder; decoded sets lie in its sub-folder data
+VERSION = 3  # of decoding: raised when a change of it would change a pixel, a label or a split
+CACHED_FIELDS = ("label_names", "split", "labels_of", "notes")  # of SplitContents
 
-DecodedImages = tuple[np.ndarray, list, Contents]  # images, labels, and what else is told, without the entries
-TOLD = ("label_names", "split", "labels_of", "notes")  # of Contents
+
+class DecodedImages(NamedTuple):
+    """The decoded images of one split."""
+
+    images: np.ndarray  # uint8 (N, H, W, C), in memory or a memory map
+    labels: list[int | None]
+    contents: SplitContents  # how splits and labels were found, and what was unusable; without entries
+
+
+class _CacheEntry(NamedTuple):
+    """Where a set is cached, and the version of its source."""
+
+    folder: Path
+    version: str | None
 
 
 def cache_root(kind: str = "data") -> Path:
-    """Where decoded sets are kept, or what else of that kind can be made again."""
-    return Path(os.environ.get(ROOT_VARIABLE) or "~/.cache/gan_hub").expanduser() / kind
+    """The cache directory for `kind` ("data", "features" or another)."""
+    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/gan_hub").expanduser() / kind
 
 
 def load_cached(
-    source: str, listing: Listing, size: tuple[int, int], channels: int, split: str, limit: int | None
+    source: str, listing: UndecodedSource, size: tuple[int, int], channels: int, split: str, limit: int | None
 ) -> DecodedImages:
-    """The decoded set, from the disk where it lies there, else made and put there; its images are a memory map.
+    """Loads a decoded set from the cache, or decodes and caches it. Of several processes one decodes, the others wait.
 
-    Of several processes that ask for it at the same time one makes it and the others wait.
-    Raises ValueError where it cannot be written (and leaves nothing half-written), and what the source itself raises.
+    Args:
+        source: name of the source, for the cache key and for messages.
+        listing: the source, not decoded.
+        size: (H, W) in pixels.
+        channels: 1 to 4.
+        split: "train" or "test".
+        limit: at most so many entries; None for all.
+
+    Returns:
+        The set; its images are a read-only memory map.
+
+    Raises:
+        ValueError: the cache cannot be written (nothing half-written is left), or what the source itself raises.
     """
-    place = source if listing.keep else str(Path(source).resolve())
-    question = json.dumps([VERSION, place, size, channels, split, limit])
+    place = source if listing.always_cache else str(Path(source).resolve())
+    cache_key = json.dumps([VERSION, place, size, channels, split, limit])
     name = re.sub(r"[^\w.-]+", "-", place)[-40:].strip("-.")
-    folder = cache_root() / f"{name}-{hashlib.sha256(question.encode()).hexdigest()[:16]}"
-    with _said_in_a_sentence(source):
+    folder = cache_root() / f"{name}-{hashlib.sha256(cache_key.encode()).hexdigest()[:16]}"
+    with _explain_write_errors(source):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{folder}.lock")
         lock.acquire()
     try:
-        state = listing.state()
-        found = _opened(folder, state)
-        if found is None:
-            _make(source, folder, state, listing, size, channels, limit)
-            found = _opened(folder, state, check=False)
+        entry = _CacheEntry(folder, listing.version())
+        decoded = _open(entry)
+        if decoded is None:
+            _decode_into(source, entry, listing, (*size, channels), limit)
+            decoded = _open(entry, check=False)
+        if decoded is None:
+            raise ValueError(f"data {source!r}: its decoded images in {folder} were changed while they were written.")
     finally:
         lock.release()
-    return found
+    return decoded
 
 
 @contextlib.contextmanager
-def _said_in_a_sentence(source: str) -> Iterator[None]:
+def _explain_write_errors(source: str) -> Iterator[None]:
+    """Turns an OSError into a ValueError that says what to do."""
     try:
         yield
     except OSError as error:
         raise ValueError(
-            f"data {source!r}: its decoded images cannot be written to {cache_root()} ({error.strerror or error}); make room "
-            f"there, or set {ROOT_VARIABLE} to a folder on another disk."
+            f"data {source!r}: its decoded images cannot be written to {cache_root()} ({error.strerror or error}); make "
+            f"room there, or set {CACHE_VARIABLE} to a folder on another disk."
         ) from error
 
 
-def _opened(folder: Path, state: str | None, check: bool = True) -> DecodedImages | None:
-    """What is kept in `folder`, or None where that is nothing, something damaged, or of another `state` of the source."""
+def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
+    """The cached set, or None where there is none, or one that is damaged or of another version of the source.
+
+    Raises NoSuchSplitError where it is cached that the source has no such split. Without `check` images are not hashed.
+    """
     try:
-        whole = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        about = whole["about"]
-        if whole["sha256"] != _digest_of(about) or (state is not None and about["state"] != state):
+        content = json.loads((entry.folder / "about.json").read_text(encoding="utf-8"))
+        about = content["about"]
+        if content["sha256"] != _sha256_of_json(about):
             return None
-        if about["missing"] is None:
-            images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
-            if images.dtype != np.uint8 or list(images.shape) != about["shape"]:
-                return None
-            if check and _digest(images) != about["images"]:
-                return None
+        if entry.version is not None and about["state"] != entry.version:
+            return None
+        if about["missing"] is not None:
+            raise NoSuchSplitError(about["missing"])
+        images = np.lib.format.open_memmap(entry.folder / "images.npy", mode="r")
+        if images.dtype != np.uint8 or list(images.shape) != about["shape"]:
+            return None
+        if check and _sha256_of_images(images) != about["images"]:
+            return None
+        fields = {name: about[name] for name in CACHED_FIELDS}
+        unusable = [(name, kind) for name, kind in about["unusable"]]
+        return DecodedImages(images, about["labels"], SplitContents((), **fields, unusable=unusable))
+    except NoSuchSplitError:
+        raise
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if about["missing"] is not None:
-        raise NoSuchSplitError(about["missing"])
-    told = {name: about[name] for name in TOLD}
-    return images, about["labels"], Contents((), **told, unusable=[tuple(pair) for pair in about["unusable"]])
 
 
-def _digest(images: np.ndarray) -> str:
+def _sha256_of_images(images: np.ndarray) -> str:
     digest = hashlib.sha256()
     for chunk in chunks(images):
-        digest.update(chunk)
+        digest.update(chunk.data)
     return digest.hexdigest()
 
 
-def _digest_of(about: dict) -> str:
+def _sha256_of_json(about: dict) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
-def _make(
-    source: str,
-    folder: Path,
-    state: str | None,
-    listing: Listing,
-    size: tuple[int, int],
-    channels: int,
-    limit: int | None,
+def _decode_into(
+    source: str, entry: _CacheEntry, listing: UndecodedSource, shape: tuple[int, int, int], limit: int | None
 ) -> None:
-    """Decodes everything into a new folder beside `folder`, which takes its place once it is whole."""
-    for old in [folder, *folder.parent.glob(f"{folder.name}.new-*")]:  # stale, or left over from a killed process
+    """Decodes everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
+    folder = entry.folder
+    for old in [folder, *folder.parent.glob(f"{folder.name}.new-*")]:  # outdated, or left over from a killed process
         shutil.rmtree(old, ignore_errors=True)
-    if listing.count is not None:
-        need, free = listing.count * size[0] * size[1] * channels, shutil.disk_usage(folder.parent).free
-        if need > free:
-            raise ValueError(
-                f"data {source!r}: its decoded images need {need / 1e9:,.1f} GB, but {cache_root()} has {free / 1e9:,.1f} GB; "
-                f"make room there, or set {ROOT_VARIABLE} to a folder on another disk."
-            )
-    labels, unusable = [], []
-    about = {"state": state, "missing": None, "images": None}
-    with _said_in_a_sentence(source):
+    _check_disk(source, listing, shape)
+    labels: list[int | None] = []
+    unusable: list[tuple[str, str]] = []
+    about: dict[str, object] = {"state": entry.version, "missing": None, "images": None}
+    with _explain_write_errors(source):
         fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new-"))
     try:
         try:
@@ -136,35 +162,46 @@ def _make(
         except NoSuchSplitError as error:
             about["missing"] = str(error)
         else:
-            about |= {name: getattr(contents, name) for name in TOLD}
-            rows = decoded(islice(contents.entries, limit), size, channels, labels, unusable)
-            about["images"] = _write(source, fresh / "images.npy", rows, (*size, channels))
+            about |= {name: getattr(contents, name) for name in CACHED_FIELDS}
+            rows = decode_all(islice(contents.entries, limit), shape[:2], shape[2], labels, unusable)
+            about["images"] = _write_images(source, fresh / "images.npy", rows, shape)
             unusable += contents.unusable
-        about |= {"shape": [len(labels), *size, channels], "labels": labels, "unusable": unusable}
-        with _said_in_a_sentence(source):
-            whole = {"about": about, "sha256": _digest_of(json.loads(json.dumps(about)))}
-            (fresh / "about.json").write_text(json.dumps(whole), encoding="utf-8")
-            os.rename(fresh, folder)
+        about |= {"shape": [len(labels), *shape], "labels": labels, "unusable": unusable}
+        with _explain_write_errors(source):
+            content = {"about": about, "sha256": _sha256_of_json(json.loads(json.dumps(about)))}
+            (fresh / "about.json").write_text(json.dumps(content), encoding="utf-8")
+            replace_folder(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _write(source: str, path: Path, rows: Iterator[np.ndarray], shape: tuple[int, int, int]) -> str:
+def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, int]) -> None:
+    """Raises ValueError where the decoded images would not fit on the disk."""
+    if listing.max_count is None:
+        return
+    height, width, channels = shape
+    need, free = listing.max_count * height * width * channels, shutil.disk_usage(cache_root()).free
+    if need > free:
+        raise ValueError(
+            f"data {source!r}: its decoded images need {need / 1e9:,.1f} GB, but {cache_root()} has {free / 1e9:,.1f} GB; "
+            f"make room there, or set {CACHE_VARIABLE} to a folder on another disk."
+        )
+
+
+def _write_images(source: str, path: Path, rows: Iterator[np.ndarray], shape: tuple[int, int, int]) -> str:
     """Writes `rows` of one `shape` as an .npy, one at a time; returns the sha256 of their bytes."""
     digest, count = hashlib.sha256(), 0
-    with _said_in_a_sentence(source), open(path, "wb") as file:
+    with _explain_write_errors(source), open(path, "wb") as file:
         _write_header(file, (0, *shape))
-        for pixels in map(np.ascontiguousarray, rows):
-            file.write(pixels)
-            digest.update(pixels)
+        for image in map(np.ascontiguousarray, rows):
+            file.write(image.data)
+            digest.update(image.data)
             count += 1
         _write_header(file, (count, *shape))
-        file.flush()
-        os.fsync(file.fileno())
     return digest.hexdigest()
 
 
-def _write_header(file, shape: tuple[int, ...]) -> None:
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     """An .npy header at the file's beginning; numpy pads it, so that a longer first dimension fits in later."""
     file.seek(0)
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}

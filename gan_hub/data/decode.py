@@ -1,4 +1,7 @@
-"""One file's bytes → pixels, or the kind of what is wrong with it (docs/data.md has the whole table)."""
+"""Decodes one file's bytes into an image, or names the kind of fault it has (docs/data.md lists the kinds).
+
+Shapes: H × W resolution, C channels.
+"""
 
 import functools
 import io
@@ -16,18 +19,18 @@ from PIL import Image, UnidentifiedImageError
 from gan_hub.data.limits import MAX_FILE_BYTES, TooLargeError
 from gan_hub.images import TooManyPixelsError, fit_pil
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 # Formats that Pillow decodes by itself. Not among them: EPS, for which it would start another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
-# First bytes → what a file is that bears an image's name and is none.
-STRANGERS = (
+# First bytes, in lower case → the kind of a file that has an image's name and is none.
+OTHER_SIGNATURES = (
     (b"version https://git-lfs", "LFS pointer"),
     (b"<!doctype html", "web page"),
     (b"<html", "web page"),
     (b"<head", "web page"),
-    (b"<", "markup"),  # a drawing or a page, see kind_of
+    (b"<", "markup"),  # a drawing or a page, see `fault_kind`
     (b"%pdf-", "vector drawing"),
     (b"%!ps", "vector drawing"),
     (b"pk\x03\x04", "archive"),
@@ -37,55 +40,82 @@ STRANGERS = (
     (b"8bps", "other format"),  # Photoshop
     (b"\xff\x0a", "other format"),  # JPEG XL
 )
-BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An image that was found and not yet read."""
+    """An image of a source that is not read yet."""
 
     name: str
     label: int | None
     size: int  # bytes
-    read: Callable[[], bytes | np.ndarray]  # the file, or pixels (H, W) or (H, W, C)
+    read: Callable[[], bytes | np.ndarray]  # the file's bytes, or uint8 pixels (H, W) or (H, W, C)
 
 
 class OutsideFileError(ValueError):
-    """A row that names a file which does not belong to its table."""
+    """A row of a table names a file that does not belong to the table."""
 
 
-def decoded(
-    entries: Iterable[Entry], size: tuple[int, int], channels: int, labels: list, unusable: list
+def decode_all(
+    entries: Iterable[Entry],
+    size: tuple[int, int],
+    channels: int,
+    labels: list[int | None],
+    unusable: list[tuple[str, str]],
 ) -> Iterator[np.ndarray]:
-    """uint8 (H, W, C) of each usable entry, whose label goes to `labels`; (name, kind) of the others to `unusable`."""
+    """Decodes entries one by one; what cannot be used is noted and left out.
+
+    Args:
+        entries: the images in their order.
+        size: (H, W) in pixels.
+        channels: 1 to 4.
+        labels: gets the label of each usable entry.
+        unusable: gets (name, kind of fault) of each other one.
+
+    Returns:
+        The usable images, uint8 (H, W, C).
+    """
     for entry in entries:
-        pixels = pixels_or_kind(entry, size, channels)
-        if isinstance(pixels, str):
-            unusable.append((entry.name, pixels))
+        image = decode_entry(entry, size, channels)
+        if isinstance(image, str):
+            unusable.append((entry.name, image))
         else:
             labels.append(entry.label)
-            yield pixels
+            yield image
 
 
-def pixels_or_kind(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:
-    """uint8 (H, W, C), or the kind of what is wrong: one bad file must not end a run, whatever it makes a decoder raise."""
-    content = content_or_kind(entry)
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, bytes):
-        if content.shape == (*size, channels):
-            return content
-        image = Image.fromarray(content[..., 0] if content.shape[2:] == (1,) else content)
+def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:
+    """Decodes one image. One bad file must not end a run, whatever it makes a decoder raise.
+
+    Args:
+        entry: the image.
+        size: (H, W) in pixels.
+        channels: 1 to 4.
+
+    Returns:
+        uint8 (H, W, C), or the kind of fault.
+    """
+
+    def fit(image: Image.Image) -> np.ndarray:
         return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
-    return made_or_kind(content, lambda image: np.asarray(fit_pil(image, size, channels)).reshape(*size, channels))
+
+    data = read_entry(entry)
+    if isinstance(data, str):
+        return data
+    if isinstance(data, bytes):
+        return apply_to_image(data, fit)
+    if data.shape == (*size, channels):
+        return data
+    return fit(Image.fromarray(data[..., 0] if data.shape[2:] == (1,) else data))
 
 
-def content_or_kind(entry: Entry) -> bytes | np.ndarray | str:
-    """What an entry holds, not yet decoded, or the kind of what is wrong with it."""
+def read_entry(entry: Entry) -> bytes | np.ndarray | str:
+    """The bytes or pixels of an entry, not decoded, or the kind of fault."""
     if entry.size > MAX_FILE_BYTES:
         return "too large"
     try:
-        content = entry.read()
+        data = entry.read()
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError):
         return "damaged"  # in its archive
     except (MemoryError, TooLargeError):
@@ -94,15 +124,15 @@ def content_or_kind(entry: Entry) -> bytes | np.ndarray | str:
         return "elsewhere"
     except Exception:  # permissions, a broken disk, a password, a vanished address
         return "unreadable"
-    return "too large" if isinstance(content, bytes) and len(content) > MAX_FILE_BYTES else content
+    return "too large" if isinstance(data, bytes) and len(data) > MAX_FILE_BYTES else data
 
 
-def made_or_kind(content: bytes, make: Callable[[Image.Image], Made]) -> Made | str:
-    """What `make` makes of the picture that a file's `content` holds, or the kind of what is wrong with it."""
+def apply_to_image(data: bytes, function: Callable[[Image.Image], Result]) -> Result | str:
+    """`function` of the image that a file's bytes hold, or the kind of fault."""
     try:
-        return make(Image.open(io.BytesIO(content), formats=_formats()))
+        return function(Image.open(io.BytesIO(data), formats=_formats()))
     except Exception as error:
-        return kind_of(content, error)
+        return fault_kind(data, error)
 
 
 @functools.cache
@@ -112,35 +142,35 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def kind_of(content: bytes, error: Exception) -> str:
-    """What is wrong with a file's `content`, which made Pillow raise `error`."""
+def fault_kind(data: bytes, error: Exception) -> str:
+    """The kind of fault of a file's bytes, on which Pillow raised `error`."""
     if isinstance(error, (Image.DecompressionBombError, TooManyPixelsError)):
         return "too many pixels"
     if isinstance(error, MemoryError):
         return "too large"
-    head = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not head and len(content) < 1000:
+    head = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head and len(data) < 1000:
         return "empty"
-    for beginning, kind in STRANGERS:
-        if head.startswith(beginning):
+    for signature, kind in OTHER_SIGNATURES:
+        if head.startswith(signature):
             return kind if kind != "markup" else "vector drawing" if b"<svg" in head else "web page"
-    if content[4:8] == b"ftyp" and content[8:12] not in (b"avif", b"avis"):
+    if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis"):
         return "other format"  # HEIC photographs, videos
-    if isinstance(error, UnidentifiedImageError) and not content.startswith(BEGINNINGS):
+    if isinstance(error, UnidentifiedImageError) and not data.startswith(IMAGE_SIGNATURES):
         return "not an image"
-    return "truncated" if _is_cut(content, error) else "damaged"
+    return "truncated" if _is_truncated(data, error) else "damaged"
 
 
-def _is_cut(content: bytes, error: Exception) -> bool:
+def _is_truncated(data: bytes, error: Exception) -> bool:
     """Whether the end is missing; Pillow's own words for it differ from format to format."""
-    if content.startswith(b"\x89PNG"):
-        return b"IEND" not in content[-64:]
-    if content.startswith((b"\xff\xd8", b"\0\0\0\x0cjP  ")):  # JPEG and JPEG 2000 end alike
-        return b"\xff\xd9" not in content[-64:]
-    if content.startswith(b"GIF8"):
-        return b";" not in content[-1:]
-    if content[:4] == b"RIFF" and len(content) >= 8:
-        return len(content) < struct.unpack("<I", content[4:8])[0] + 8
-    if content[:2] == b"BM" and len(content) >= 6:
-        return len(content) < struct.unpack("<I", content[2:6])[0]
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in data[-64:]
+    if data.startswith((b"\xff\xd8", b"\0\0\0\x0cjP  ")):  # JPEG and JPEG 2000 end alike
+        return b"\xff\xd9" not in data[-64:]
+    if data.startswith(b"GIF8"):
+        return b";" not in data[-1:]
+    if data[:4] == b"RIFF" and len(data) >= 8:
+        return len(data) < struct.unpack("<I", data[4:8])[0] + 8
+    if data[:2] == b"BM" and len(data) >= 6:
+        return len(data) < struct.unpack("<I", data[2:6])[0]
     return "truncated" in str(error).lower()

@@ -1,4 +1,4 @@
-"""ImageSet: uint8 images with their labels, in memory or on the disk, and the parts of a set.
+"""ImageSet: uint8 images with their labels, in memory or on the disk, and functions that divide a set.
 
 Shapes: N images, H × W resolution, C channels.
 """
@@ -9,23 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from gan_hub.messages import short_repr
 
 MEMORY_BYTES = 2_000_000_000  # a larger set stays on the disk and is read row by row
 CHUNK_BYTES = 64_000_000  # hashed at a time
-NAMED_CLASSES = 12  # more of them are told by their number alone
+NAMED_CLASSES = 12  # a report names each class up to so many
 NAMED_FILES = 3  # of each kind that was skipped
 
 
-class Rows:
-    """Some rows of an array that stays on the disk, in an order of their own; read when they are asked for.
+class LazyRows:
+    """Rows of an array that stays on the disk, in an order of their own; read when they are indexed.
 
     Takes an index, a slice or an array of indices, and gives numpy arrays; `np.asarray` reads everything.
     """
 
-    def __init__(self, array: "np.ndarray | Rows", indices: np.ndarray):
-        if isinstance(array, Rows):
+    def __init__(self, array: "np.ndarray | LazyRows", indices: np.ndarray) -> None:
+        if isinstance(array, LazyRows):
             array, indices = array.array, array.indices[indices]
         self.array, self.indices = array, indices
         self.shape, self.dtype = (len(indices), *array.shape[1:]), array.dtype
@@ -39,20 +40,38 @@ class Rows:
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[row] for row in range(len(self)))
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.array[self.indices], dtype=dtype)
 
 
 @dataclass
 class ImageSet:
-    """uint8 images (N, H, W, C); labels int64 (N,) with their names, or None; what was skipped, by kind.
+    """Images with their labels, and how they were found.
 
-    `maps`, uint8 (N, H, W), holds the semantic class of each pixel, whose names are `map_names`; or None. `images` is an
-    array in memory, or, above `memory_bytes`, one on the disk (a memory map, or `Rows` of it), of which slices and rows
-    are read as they are asked for. How splits and labels were found say `split`, `labels_of` and `notes`, for `report`.
+    Args:
+        images: uint8 (N, H, W, C); an array in memory, or, above `memory_bytes`, one on the disk (a memory map or
+            `LazyRows` of it), which is read when rows or slices are indexed.
+        labels: int64 (N,), or None.
+        label_names: name of each class, or None.
+        skipped: kind of fault → names of the files that could not be used.
+        memory_bytes: above this many bytes, images on the disk stay there (`take`).
+        maps: uint8 (N, H, W), the semantic class of each pixel, or None.
+        map_names: name of each class of the maps, or None.
+        split: which folders, files or arrays were taken for the splits; "" where there are none.
+        labels_of: the file or column that the labels come from; "" for the usual one.
+        notes: what else to know about how splits and labels were found, a phrase each.
+
+    Example:
+        >>> import numpy as np
+        >>> from gan_hub.data import ImageSet
+        >>> images = ImageSet(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1]), ["cat", "dog"])
+        >>> images.report()
+        '3 images of 8 × 8 × 1; classes: cat 1, dog 2.'
+        >>> len(images.take(np.array([0, 2])))
+        2
     """
 
-    images: np.ndarray | Rows
+    images: np.ndarray | LazyRows
     labels: np.ndarray | None = None
     label_names: list[str] | None = None
     skipped: dict[str, list[str]] = field(default_factory=dict)
@@ -60,37 +79,37 @@ class ImageSet:
     maps: np.ndarray | None = None
     map_names: list[str] | None = None
     split: str = ""
-    labels_of: str = ""  # the file or column they come from; "" where that is the plain thing
+    labels_of: str = ""
     notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, indices: np.ndarray) -> "ImageSet":
-        """The images at `indices`, with their labels and maps. What lies on the disk and is too large for memory stays there."""
+        """The images at `indices` (M,), with their labels and maps; those on the disk stay there above `memory_bytes`."""
         labels = None if self.labels is None else self.labels[indices]
         large = len(indices) * math.prod(self.images.shape[1:]) > self.memory_bytes
         stays = large and type(self.images) is not np.ndarray
-        images = Rows(self.images, np.asarray(indices)) if stays else np.asarray(self.images[indices])
+        images = LazyRows(self.images, np.asarray(indices)) if stays else np.asarray(self.images[indices])
         maps = None if self.maps is None else self.maps[indices]
         return replace(self, images=images, labels=labels, maps=maps)
 
     def fingerprint(self) -> str:
-        """sha256 (hex) of the bytes of all images, then of all labels, then of all maps; read a part at a time."""
+        """The sha256 (hex) of the bytes of all images, then of all labels, then of all maps; read a part at a time."""
         digest = hashlib.sha256()
         for chunk in chunks(self.images):
-            digest.update(chunk)
+            digest.update(chunk.data)
         if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels))
+            digest.update(np.ascontiguousarray(self.labels).data)
         if self.maps is not None:
-            digest.update(np.ascontiguousarray(self.maps))
+            digest.update(np.ascontiguousarray(self.maps).data)
         return digest.hexdigest()
 
     def report(self) -> str:
         """One sentence: how many images, of which classes and split, and what was skipped, with the first names."""
         parts = [f"{len(self):,} images of {self.images.shape[2]} × {self.images.shape[1]} × {self.images.shape[3]}"]
         if self.labels is not None and self.label_names:
-            parts.append(self._classes())
+            parts.append(self._class_counts(self.labels, self.label_names))
         if self.map_names:
             parts[0] += f", maps of {len(self.map_names)} classes"
         parts += [f"split: {self.split}"] if self.split else []
@@ -99,7 +118,7 @@ class ImageSet:
 
     @property
     def left_out(self) -> str:
-        """How many files of the source are not among the images, by kind, with the first names; "" where there are none."""
+        """How many files of the source are not among the images, by kind, with the first names; "" for none."""
         total = sum(map(len, self.skipped.values()))
         kinds = [
             f"{len(names)} {kind} ({', '.join(names[:NAMED_FILES])}{', …' if len(names) > NAMED_FILES else ''})"
@@ -107,14 +126,15 @@ class ImageSet:
         ]
         return f"{total:,} file{'s' * (total > 1)} skipped: {'; '.join(kinds)}" if kinds else ""
 
-    def _classes(self) -> str:
-        counts = np.bincount(self.labels, minlength=len(self.label_names)).tolist()
-        told = [f"{readable(name)} {count:,}" for name, count in zip(self.label_names, counts)]
+    def _class_counts(self, labels: np.ndarray, names: list[str]) -> str:
+        """Each class with its count, or of many classes the smallest and the largest."""
+        counts = np.bincount(labels, minlength=len(names)).tolist()
+        described = [f"{readable(name)} {count:,}" for name, count in zip(names, counts[: len(names)], strict=True)]
         of = f" of {self.labels_of}" if self.labels_of else ""
-        if len(told) <= NAMED_CLASSES:
-            return f"classes{of}: {', '.join(told)}"
-        fewest, most = counts.index(min(counts)), counts.index(max(counts))
-        return f"{len(told):,} classes{of}, from {told[fewest]} to {told[most]}"
+        if len(described) <= NAMED_CLASSES:
+            return f"classes{of}: {', '.join(described)}"
+        smallest, largest = counts.index(min(counts)), counts.index(max(counts))
+        return f"{len(described):,} classes{of}, from {described[smallest]} to {described[largest]}"
 
 
 def readable(name: str) -> str:
@@ -122,7 +142,7 @@ def readable(name: str) -> str:
     return name if name.isprintable() and len(name) <= 40 else short_repr(name, 40)
 
 
-def chunks(images: np.ndarray | Rows) -> Iterator[np.ndarray]:
+def chunks(images: np.ndarray | LazyRows) -> Iterator[np.ndarray]:
     """All rows in order, contiguous, about CHUNK_BYTES at a time."""
     step = max(1, CHUNK_BYTES // max(1, math.prod(images.shape[1:])))
     for start in range(0, len(images), step):
@@ -130,15 +150,41 @@ def chunks(images: np.ndarray | Rows) -> Iterator[np.ndarray]:
 
 
 def without(images: ImageSet, others: ImageSet) -> ImageSet:
-    """The images that are not, byte for byte, among `others`."""
+    """The images that are not, byte for byte, among `others`.
+
+    Example:
+        >>> import numpy as np
+        >>> from gan_hub.data import ImageSet, without
+        >>> images = ImageSet(np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1))
+        >>> without(images, images.take(np.array([1]))).images.ravel().tolist()
+        [0, 2, 3]
+    """
     unwanted = {image.tobytes() for image in others.images}
-    return images.take(
-        np.array([i for i, image in enumerate(images.images) if image.tobytes() not in unwanted], dtype=np.int64)
-    )
+    kept = [index for index, image in enumerate(images.images) if image.tobytes() not in unwanted]
+    return images.take(np.array(kept, dtype=np.int64))
 
 
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
-    """(the rest, `count` images drawn without replacement): a test set for data that has none."""
+    """Divides a set that has no test split into a training set and a test set.
+
+    Args:
+        images: N images.
+        count: images of the test set, 1 to N − 1, drawn without replacement.
+        seed: the same seed draws the same images.
+
+    Returns:
+        (training set of N − count images, test set of `count` images), each in the order of `images`.
+
+    Raises:
+        ValueError: `count` is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from gan_hub.data import ImageSet, hold_out
+        >>> train, test = hold_out(ImageSet(np.zeros((10, 8, 8, 3), np.uint8)), count=2, seed=0)
+        >>> len(train), len(test)
+        (8, 2)
+    """
     if not 0 < count < len(images):
         raise ValueError(f"cannot hold out {count} of {len(images)} images; at least one is held out, and one is left.")
     order = np.random.default_rng(seed).permutation(len(images))
@@ -147,16 +193,23 @@ def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSe
 
 
 def balanced_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """int64 (N,): as many places of `labels` (N,), in which each class that occurs has its share, up to one, of the places.
+    """Indices into `labels` (N,), int64 (N,), in which all classes are equally frequent, up to one.
 
-    The images of a large class are drawn without replacement; those of a small one come in turns, equally often up to one.
+    The images of a large class are drawn without replacement; those of a small class repeat equally often, up to one.
+
+    Example:
+        >>> import numpy as np
+        >>> from gan_hub.data import balanced_order
+        >>> labels = np.array([0, 0, 0, 0, 0, 1])
+        >>> np.bincount(labels[balanced_order(labels, np.random.default_rng(0))]).tolist()
+        [3, 3]
     """
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     shares = [len(labels) // len(members)] * len(members)
-    for lucky in rng.permutation(len(members))[: len(labels) % len(members)]:
-        shares[lucky] += 1
+    for larger in rng.permutation(len(members))[: len(labels) % len(members)]:
+        shares[larger] += 1
     parts = []
-    for places, share in zip(members, shares):
-        turns = [rng.permutation(places) for _ in range(-(-share // len(places)))]
-        parts.append(np.concatenate(turns)[:share])
+    for indices, share in zip(members, shares, strict=True):
+        repeats = [rng.permutation(indices) for _ in range(-(-share // len(indices)))]
+        parts.append(np.concatenate(repeats)[:share])
     return rng.permutation(np.concatenate(parts))

@@ -1,4 +1,4 @@
-"""A source's name → its images, decoded: `load_images`.
+"""Loads images by the name of their source: `load_images`.
 
 Shapes: N images, H × W resolution, C channels.
 """
@@ -13,48 +13,48 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_hub.data import arrays, diagnose, sources
-from gan_hub.data import parquet as tables
+from gan_hub.data import arrays, diagnose, parquet, sources
 from gan_hub.data.cache import DecodedImages, load_cached
-from gan_hub.data.decode import decoded
+from gan_hub.data.decode import decode_all
 from gan_hub.data.image_set import MEMORY_BYTES, ImageSet
 from gan_hub.data.limits import MAX_CLASSES
-from gan_hub.data.sources import Listing, Tree
+from gan_hub.data.sources import FolderTree, UndecodedSource
+from gan_hub.data.splits import check_split
 from gan_hub.images import height_width
 from gan_hub.messages import short_repr
 
-FOLDER_VARIABLE = "GAN_HUB_DATA"  # a folder with one sub-folder a named data set
+FOLDER_VARIABLE = "GAN_HUB_DATA"  # an environment variable: a folder with one sub-folder a named data set
 
 
 @dataclass(frozen=True)
-class Named:
-    """A data set known by name: where to look on this machine, then on the Hub; or how it is drawn."""
+class NamedDataset:
+    """A data set known by name: where it is searched for on this machine, then on the Hub; or how it is drawn."""
 
-    places: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     hub_id: str | None = None  # None where it is drawn
     label_names: tuple[str, ...] | None = None
-    drawn: Callable[[str], Listing] | None = None  # split → its images, which are looked for nowhere
+    draw: Callable[[str], UndecodedSource] | None = None  # split → its images
 
 
-def _avatars(split: str) -> Listing:
-    from gan_hub.data.avatars import drawing
+def _draw_avatars(split: str) -> UndecodedSource:
+    from gan_hub.data.avatars.dataset import list_avatars
 
-    return drawing.listing(split)
+    return list_avatars(split)
 
 
 NAMED_DATASETS = {
-    "mnist": Named((), "ylecun/mnist", tuple("0123456789")),
-    "fashion-mnist": Named(
+    "mnist": NamedDataset((), "ylecun/mnist", tuple("0123456789")),
+    "fashion-mnist": NamedDataset(
         ("/usr/share/datasets/fashion-mnist",),  # Debian's package dataset-fashion-mnist
         "zalando-datasets/fashion_mnist",
         ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     ),
-    "avatars": Named(drawn=_avatars),
+    "avatars": NamedDataset(draw=_draw_avatars),
 }
 
 
 def load_images(
-    source: str | os.PathLike,
+    source: str | os.PathLike[str],
     resolution: int | Sequence[int],
     channels: int,
     split: str = "train",
@@ -63,116 +63,169 @@ def load_images(
     limit: int | None = None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> ImageSet:
-    """The images of `source` in `resolution` pixels (one number, or [height, width]) with 1 to 4 `channels`.
+    """Loads the images of one split, with their labels; docs/data.md describes sources, conversions and faults.
 
-    `source` is a known name (mnist, fashion-mnist, avatars), a folder of images (class sub-folders become labels, and so
-    does a dataset.json, metadata.jsonl or .csv), a .zip of the same, a .parquet file or a folder of them, a folder with
-    idx files, an .npz (x_train, y_train, x_test, y_test, or images, labels), or a Hub data set id. How a picture of
-    another size or kind becomes an image, `images.fit_pil` says; docs/data.md has all of it as tables. `limit` takes the
-    first so many files or rows. Where there is no test split, a validation split is one.
+    Args:
+        source: a known name (mnist, fashion-mnist, avatars), a folder of images (labels are class sub-folders, a
+            dataset.json, metadata.jsonl or .csv), a .zip of the same, a .parquet file or a folder of them, a folder
+            with idx files, an .npz (x_train, y_train, x_test, y_test, or images, labels), or a Hub data set id.
+        resolution: pixels of a side, or [height, width]; images of another size are cropped and resampled
+            (`images.fit_pil`).
+        channels: 1 (grey), 2 (grey, opacity), 3 (RGB) or 4 (RGB, opacity).
+        split: "train" or "test"; where there is no test split, a validation split serves as one.
+        strict: files that cannot be used are an error, instead of skipped and counted (`ImageSet.left_out`).
+        limit: at most so many files or rows, the first ones; None for all.
+        memory_bytes: a larger set stays on the disk, in the cache. Hub data sets and drawn ones are always cached.
 
-    Files that cannot be used are skipped and counted (`ImageSet.left_out`); with `strict`, they are an error. Above
-    `memory_bytes`, for a Hub data set and for one that is drawn, the decoded images are kept on the disk (cache.py), and
-    above it they also stay there (`ImageSet`).
-    Raises ValueError where nothing usable is found, NoSuchSplit where only the split is missing.
+    Returns:
+        uint8 images (N, H, W, C), with labels int64 (N,) where all images have one.
+
+    Raises:
+        ValueError: nothing usable is found, or an argument is not allowed.
+        NoSuchSplitError: the source has no such split (also a ValueError).
+
+    Example:
+        >>> import numpy as np
+        >>> from gan_hub.data import load_images
+        >>> np.savez("shapes.npz", images=np.zeros((4, 8, 8), np.uint8), labels=[0, 0, 1, 1])
+        >>> load_images("shapes.npz", resolution=16, channels=3).report()
+        '4 images of 16 × 16 × 3; classes: 0 2, 1 2.'
     """
     size = height_width(resolution)
-    if split not in ("train", "test"):
-        raise ValueError(f"split {split!r} is not allowed; choose train or test.")
+    check_split(split)
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ValueError(f"limit {limit!r} is not allowed; it is a whole number from 1, or None.")
-    source = expanded(source)
-    known = NAMED_DATASETS.get(source, Named())
-    if source in NAMED_DATASETS and known.drawn is None:
-        source = _find_named(source)
-    listing = known.drawn(split) if known.drawn is not None else _listing(source, split)
-    row_bytes = size[0] * size[1] * channels
-    if listing.keep or min(listing.count, limit or math.inf) * row_bytes > memory_bytes:
-        images, labels, told = load_cached(source, listing, size, channels, split, limit)
-        images = images if images.nbytes > memory_bytes else np.array(images)
+    source = expand_home(source)
+    known = NAMED_DATASETS.get(source, NamedDataset())
+    if known.draw is not None:
+        listing = known.draw(split)
     else:
-        images, labels, told = _in_memory(listing, size, channels, limit)
+        source = _find_named(source) if source in NAMED_DATASETS else source
+        listing = _list_source(source, split)
+    decoded = _decode(source, listing, size, channels, split, limit, memory_bytes)
 
-    skipped = by_kind(source, told.unusable, strict)
-    found = ImageSet(images, None, None, skipped, memory_bytes, split=told.split, notes=told.notes)
-    if len(found) == 0:
-        raise ValueError(f"data {source!r}: no usable image in it; {_nothing(source, found)}")
-    missing = sum(label is None for label in labels)
-    if missing == 0:
-        found.label_names = _label_names(source, max(labels), told.label_names, known.label_names)
-        found.labels, found.labels_of = np.array(labels, dtype=np.int64), told.labels_of
-    elif missing < len(labels):
-        found.notes = [*found.notes, f"no classes: {missing:,} of {len(labels):,} images have no label"]
-    return found
+    contents = decoded.contents
+    skipped = group_skipped(source, contents.unusable, strict)
+    result = ImageSet(
+        decoded.images, skipped=skipped, memory_bytes=memory_bytes, split=contents.split, notes=contents.notes
+    )
+    if len(result) == 0:
+        raise ValueError(f"data {source!r}: no usable image in it; {_describe_empty(source, result)}")
+    _add_labels(result, source, decoded, known)
+    return result
 
 
-def expanded(source: str | os.PathLike) -> str:
+def expand_home(source: str | os.PathLike[str]) -> str:
     """A source's name with ~ as the user's own folder."""
     return os.path.expanduser(os.fspath(source))
 
 
-def by_kind(source: str, unusable: list[tuple[str, str]], strict: bool) -> dict[str, list[str]]:
-    """Names by kind, of (name, kind) pairs; with `strict` the first of them is a ValueError instead."""
+def group_skipped(source: str, unusable: list[tuple[str, str]], strict: bool) -> dict[str, list[str]]:
+    """Groups files that cannot be used by the kind of their fault.
+
+    Args:
+        source: the name of the source, for the message.
+        unusable: (name, kind of fault) of each.
+        strict: whether they are an error.
+
+    Returns:
+        Kind → names.
+
+    Raises:
+        ValueError: with `strict`, naming the first one.
+    """
     if strict and unusable:
         (name, kind), more = unusable[0], len(unusable) - 1
         others = f", and {more} more cannot be used" if more else ""
-        raise ValueError(f"data {source!r}: {name} cannot be used ({kind}){others}; drop --strict_data to skip them.")
+        raise ValueError(
+            f"data {source!r}: {name} cannot be used ({kind}){others}; drop strict=True (--strict_data) to skip them."
+        )
     skipped = defaultdict(list)
     for name, kind in unusable:
         skipped[kind].append(name)
     return dict(skipped)
 
 
-def _listing(source: str, split: str) -> Listing:
+def _list_source(source: str, split: str) -> UndecodedSource:
+    """Lists a folder, a file or a Hub data set. Raises ValueError where it is neither, saying what to do."""
     path = Path(source)
     try:
-        is_folder, is_there = path.is_dir(), path.exists()
+        is_folder, exists = path.is_dir(), path.exists()
     except OSError as error:  # no permission in a folder around it, or a name too long
         raise ValueError(f"data {short_repr(source, 200)}: it cannot be reached ({error.strerror}).") from error
     if is_folder:
-        return _in_folder(sources.walk(path), split)
+        return _list_folder(sources.walk_folder(path), split)
     if path.is_file():
         if path.suffix.lower() == ".zip":
-            return sources.archive(path, split)
+            return sources.list_zip(path, split)
         if path.suffix.lower() == ".npz":
-            return arrays.npz(path, split)
+            return arrays.list_npz(path, split)
         if path.suffix.lower() == ".parquet":
-            return tables.parquet(path, [path], split)
-    if is_there:
-        raise ValueError(diagnose.unfit(source))
+            return parquet.list_parquet(path, [path], split)
+    if exists:
+        raise ValueError(diagnose.describe_unsupported(source))
     if diagnose.is_hub_id(source):
-        return tables.hub(source, split)
-    raise ValueError(diagnose.absent(source, NAMED_DATASETS))
+        return parquet.list_hub(source, split)
+    raise ValueError(diagnose.describe_missing(source, NAMED_DATASETS))
 
 
-def _in_folder(tree: Tree, split: str) -> Listing:
-    found = arrays.idx(tree, split)
-    if found is not None:
-        return found
-    parquet = tree.ending(".parquet")
-    if parquet and not tree.pictures:
-        return sources.with_unreadable(tree, tables.parquet(tree.path, parquet, split))
-    return sources.folder(tree, split)
+def _list_folder(tree: FolderTree, split: str) -> UndecodedSource:
+    """A folder of idx files, of parquet files or of images."""
+    listing = arrays.list_idx(tree, split)
+    if listing is not None:
+        return listing
+    parquet_files = tree.ending(".parquet")
+    if parquet_files and not tree.images:
+        return sources.add_unreadable_folders(tree, parquet.list_parquet(tree.path, parquet_files, split))
+    return sources.list_folder(tree, split)
 
 
-def _nothing(source: str, found: ImageSet) -> str:
+def _describe_empty(source: str, result: ImageSet) -> str:
     """What a source without a usable image has instead."""
-    if found.skipped:
-        return found.report()
+    if result.skipped:
+        return result.report()
     path = Path(source)
     if path.is_dir():
-        return diagnose.instead(file.name for file in sources.walk(path).files)
-    return diagnose.instead(sources.members(path)) if path.suffix.lower() == ".zip" else found.report()
+        return diagnose.describe_other_files(file.name for file in sources.walk_folder(path).files)
+    return diagnose.describe_other_files(sources.zip_names(path)) if path.suffix.lower() == ".zip" else result.report()
 
 
-def _in_memory(listing: Listing, size: tuple[int, int], channels: int, limit: int | None) -> DecodedImages:
+def _decode(
+    source: str,
+    listing: UndecodedSource,
+    size: tuple[int, int],
+    channels: int,
+    split: str,
+    limit: int | None,
+    memory_bytes: int,
+) -> DecodedImages:
+    """Decodes into memory, or by way of the cache where the set is large or slow to read."""
+    count = math.inf if listing.max_count is None else listing.max_count
+    if listing.always_cache or min(count, limit or math.inf) * size[0] * size[1] * channels > memory_bytes:
+        decoded = load_cached(source, listing, size, channels, split, limit)
+        fits = decoded.images.nbytes <= memory_bytes
+        return decoded._replace(images=np.array(decoded.images)) if fits else decoded
+    assert listing.max_count is not None, "a source of unknown size is cached"
     contents = listing.open()
-    labels, unusable = [], []
-    images = np.empty((listing.count, *size, channels), np.uint8)
-    entries = islice(contents.entries, listing.count if limit is None else min(limit, listing.count))
-    for row, pixels in enumerate(decoded(entries, size, channels, labels, unusable)):
-        images[row] = pixels
-    return images[: len(labels)], labels, replace(contents, entries=(), unusable=[*unusable, *contents.unusable])
+    labels: list[int | None] = []
+    unusable: list[tuple[str, str]] = []
+    images = np.empty((listing.max_count, *size, channels), np.uint8)
+    entries = islice(contents.entries, listing.max_count if limit is None else min(limit, listing.max_count))
+    for row, image in enumerate(decode_all(entries, size, channels, labels, unusable)):
+        images[row] = image
+    contents = replace(contents, entries=(), unusable=[*unusable, *contents.unusable])
+    return DecodedImages(images[: len(labels)], labels, contents)
+
+
+def _add_labels(result: ImageSet, source: str, decoded: DecodedImages, known: NamedDataset) -> None:
+    """Adds the labels where all images have one, else a note where some have."""
+    labels = [label for label in decoded.labels if label is not None]
+    missing = len(decoded.labels) - len(labels)
+    if missing == 0:
+        result.label_names = _label_names(source, max(labels), decoded.contents.label_names, known.label_names)
+        result.labels, result.labels_of = np.array(labels, dtype=np.int64), decoded.contents.labels_of
+    elif labels:
+        result.notes = [*result.notes, f"no classes: {missing:,} of {len(decoded.labels):,} images have no label"]
 
 
 def _label_names(source: str, highest: int, own: list[str] | None, known: Sequence[str] | None) -> list[str]:
@@ -187,9 +240,12 @@ def _label_names(source: str, highest: int, own: list[str] | None, known: Sequen
 
 
 def _find_named(name: str) -> str:
+    """The folder or .npz of a named data set on this machine, else its Hub id."""
+    known = NAMED_DATASETS[name]
     root = os.environ.get(FOLDER_VARIABLE)
-    for place in ([str(Path(expanded(root)) / name)] if root else []) + list(NAMED_DATASETS[name].places):
-        if Path(place).is_dir():
-            arrays = sorted(Path(place).glob("*.npz"))
-            return str(arrays[0]) if arrays else place
-    return NAMED_DATASETS[name].hub_id
+    for folder in ([str(Path(expand_home(root)) / name)] if root else []) + list(known.folders):
+        if Path(folder).is_dir():
+            npz_files = sorted(Path(folder).glob("*.npz"))
+            return str(npz_files[0]) if npz_files else folder
+    assert known.hub_id is not None, "a data set that is not drawn has a Hub id"
+    return known.hub_id

@@ -1,7 +1,7 @@
-"""Pictures that have a map of semantic classes each → one ImageSet with both: `load_pairs`.
+"""Loads images that have a map of semantic classes each: `load_pairs`.
 
-A pair is NAME.jpg (or any other picture) with NAME_labels.png beside it, or two files of the same name in the folders
-images/ and labels/. A map's pixels are class numbers (grey or palette pictures), or colours.
+A pair is NAME.jpg (or any other image) with NAME_labels.png beside it, or two files of the same name in the folders
+images/ and labels/. A map's pixels are class numbers (grey or palette images), or colors.
 
 Shapes: N pairs, H × W resolution, C channels.
 """
@@ -9,241 +9,283 @@ Shapes: N pairs, H × W resolution, C channels.
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from gan_hub.data import diagnose, sources
-from gan_hub.data.decode import Entry, content_or_kind, made_or_kind
+from gan_hub.data.decode import Entry, apply_to_image, read_entry
 from gan_hub.data.image_set import ImageSet
 from gan_hub.data.limits import MAX_MAP_CLASSES, MAX_NAMES_BYTES
-from gan_hub.data.load import by_kind, expanded
-from gan_hub.data.sources import Contents, Listing
-from gan_hub.data.splits import NoSuchSplitError
+from gan_hub.data.load import expand_home, group_skipped
+from gan_hub.data.sources import SplitContents, UndecodedSource
+from gan_hub.data.splits import NoSuchSplitError, check_split
 from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width
 from gan_hub.model_folder.strict import read_bytes
 
-MARK, FOLDERS = "_labels", ("images", "labels")
+MAP_MARK, FOLDERS = "_labels", ("images", "labels")
 CLASS_FILES = ("classes.json", "classes.txt")
-NO_CLASS = 255  # what the pixels of no class are called in many data sets
-BAND = 256  # rows of a map whose numbers are looked at together
+NO_CLASS = 255  # what marks pixels of no class in many data sets
+BAND_ROWS = 256  # rows of a map whose values are collected at a time
+
+A_PAIR = f"a pair is NAME.jpg and NAME{MAP_MARK}.png, or two files of the same name in {FOLDERS[0]}/ and {FOLDERS[1]}/"
+
+Result = TypeVar("Result")
 
 
-class Half(NamedTuple):
-    """One picture, or one map, in the size that is asked for."""
+class DecodedImage(NamedTuple):
+    """One image of a pair, in the requested size."""
 
     name: str
-    size: tuple[int, int]  # width and height of the file's picture, upright
-    pixels: np.ndarray  # uint8 (H, W, C) of a picture; int32 (H, W) of a map: class numbers, or colours as one number
-    values: np.ndarray | None = None  # of a map: all that occur in the file
-    coloured: bool = False
+    size: tuple[int, int]  # width and height of the file's image, upright
+    pixels: np.ndarray  # uint8 (H, W, C)
+
+
+class DecodedMap(NamedTuple):
+    """One map of a pair, in the requested size."""
+
+    name: str
+    size: tuple[int, int]  # width and height of the file's image, upright
+    pixels: np.ndarray  # int32 (H, W): class numbers, or colors as one number
+    values: np.ndarray  # int32, sorted: all that occur in the file
+    is_color: bool
 
 
 @dataclass
-class Halves:
-    """What a split holds, by the name that both halves of a pair have in common."""
+class SplitFiles:
+    """The decoded images and maps of a split, by the name that both files of a pair have in common."""
 
-    pictures: dict[str, Half] = field(default_factory=dict)
-    maps: dict[str, Half] = field(default_factory=dict)
+    contents: SplitContents
+    images: dict[str, DecodedImage] = field(default_factory=dict)
+    maps: dict[str, DecodedMap] = field(default_factory=dict)
     unusable: list[tuple[str, str]] = field(default_factory=list)  # (name, kind)
-    bad: set[str] = field(default_factory=set)  # pairs that an unusable half has already spoilt
-    told: Contents = field(default_factory=lambda: Contents(()))  # of the splits
+    spoiled: set[str] = field(default_factory=set)  # pairs with an unusable file, which is counted already
 
 
 def load_pairs(
-    source: str | os.PathLike,
+    source: str | os.PathLike[str],
     resolution: int | Sequence[int],
     channels: int,
     split: str = "train",
     *,
     strict: bool = False,
 ) -> ImageSet:
-    """The pairs of `source`, a folder or a .zip, with `maps` uint8 (N, H, W) of classes and their `map_names`.
+    """Loads images with their maps of classes into memory.
 
-    Pictures become images as in `load_images`; maps get the same centre crop and are resized by nearest neighbours. The
-    class numbers of grey and palette maps are taken as they are. Colours are numbered in their order (by red, green, blue) over
-    the maps of all splits, at most 256. Names are those of a classes.json (a list) or classes.txt (one a line), else
-    numbers. Everything lies in memory.
+    Maps get the same center crop as their images and are resized by nearest neighbours. Class numbers of grey and
+    palette maps are taken as they are. Colors are numbered in their order (by red, green, blue) over the maps of all
+    splits. Names of classes are those of a classes.json (a list) or classes.txt (one a line), else numbers.
 
-    A pair with an unusable or missing half is skipped and counted; with `strict`, it is an error. Raises ValueError where
-    nothing usable is found or the maps do not agree on what a class is, NoSuchSplit where only the split is missing.
+    Args:
+        source: a folder or a .zip.
+        resolution: pixels of a side, or [height, width].
+        channels: of the images: 1 (grey), 2 (grey, opacity), 3 (RGB) or 4 (RGB, opacity).
+        split: "train" or "test"; where there is no test split, a validation split serves as one.
+        strict: a pair with an unusable or missing file is an error, instead of skipped and counted.
+
+    Returns:
+        uint8 images (N, H, W, C) with `maps` uint8 (N, H, W), at most 256 classes, and their `map_names`.
+
+    Raises:
+        ValueError: nothing usable is found, the maps do not agree on what a class is, or an argument is not allowed.
+        NoSuchSplitError: the source has no such split (also a ValueError).
+
+    Example:
+        >>> import numpy as np, os
+        >>> from PIL import Image
+        >>> from gan_hub.data import load_pairs
+        >>> os.makedirs("facades", exist_ok=True)
+        >>> Image.new("RGB", (8, 8), "blue").save("facades/a.png")
+        >>> Image.fromarray(np.eye(8, dtype=np.uint8)).save("facades/a_labels.png")
+        >>> pairs = load_pairs("facades", resolution=8, channels=3)
+        >>> pairs.images.shape, pairs.maps.shape, pairs.map_names
+        ((1, 8, 8, 3), (1, 8, 8), ['0', '1'])
     """
     size = height_width(resolution)
-    if split not in ("train", "test"):
-        raise ValueError(f"split {split!r} is not allowed; choose train or test.")
-    source = expanded(source)
-    halves = _read(_listing(source, split), size, channels)
-    pairs = _paired(halves)
-    skipped = by_kind(source, halves.unusable, strict)
+    check_split(split)
+    source = expand_home(source)
+    files = _decode_files(_list_source(source, split), size, channels)
+    pairs = _match_pairs(files)
+    skipped = group_skipped(source, files.unusable, strict)
     if not pairs:
-        nothing = ImageSet(np.empty((0, *size, channels), np.uint8), skipped=skipped, notes=halves.told.notes)
-        raise ValueError(
-            f"data {source!r}: no usable pair in it; a pair is NAME.jpg and NAME{MARK}.png, or two files of the same name "
-            f"in {FOLDERS[0]}/ and {FOLDERS[1]}/. {nothing.report()}"
-        )
-    colours, classes, last = _classes(source, [*halves.maps.values(), *_maps_of_the_other_split(source, split, size)])
-    raw = np.stack([half.pixels for _, half in pairs])
+        nothing = ImageSet(np.empty((0, *size, channels), np.uint8), skipped=skipped, notes=files.contents.notes)
+        raise ValueError(f"data {source!r}: no usable pair in it; {A_PAIR}. {nothing.report()}")
+    colors, classes, last = _find_classes(source, [*files.maps.values(), *_maps_of_other_split(source, split, size)])
+    values = np.stack([map_.pixels for _, map_ in pairs])
     return ImageSet(
-        np.stack([picture.pixels for picture, _ in pairs]),
+        np.stack([image.pixels for image, _ in pairs]),
         skipped=skipped,
-        maps=(raw if colours is None else np.searchsorted(colours, raw)).astype(np.uint8),
-        map_names=_names(source, classes, last),
-        split=halves.told.split,
-        notes=halves.told.notes,
+        maps=(values if colors is None else np.searchsorted(colors, values)).astype(np.uint8),
+        map_names=_class_names(source, classes, last),
+        split=files.contents.split,
+        notes=files.contents.notes,
     )
 
 
 def shared_name(name: str) -> tuple[str, bool]:
-    """(what a picture and its map have in common, whether it is the map) of a path with / between the parts.
+    """(what an image and its map have in common, whether it is the map) of a path with / between the parts.
 
     images, labels and _labels may be written in capitals as well.
     """
     *folders, stem = PurePosixPath(name).with_suffix("").parts
-    low = [folder.lower() for folder in folders]
-    inside = FOLDERS[1] in low
-    for kind in FOLDERS[inside:]:
-        if kind in low:  # the last folder of that name is the one that says what the file is
-            folders[len(low) - 1 - low[::-1].index(kind)] = FOLDERS[0]
+    lower = [folder.lower() for folder in folders]
+    in_labels = FOLDERS[1] in lower
+    for kind in FOLDERS[in_labels:]:
+        if kind in lower:  # the last folder of that name is the one that says what the file is
+            folders[len(lower) - 1 - lower[::-1].index(kind)] = FOLDERS[0]
             break
-    marked = stem.lower().endswith(MARK)
-    return "/".join([*folders, stem[: -len(MARK)] if marked else stem]), inside or marked
+    marked = stem.lower().endswith(MAP_MARK)
+    return "/".join([*folders, stem[: -len(MAP_MARK)] if marked else stem]), in_labels or marked
 
 
-# ----------------------------------------------------------------------------------------------- reading
+# ---------------------------------------------------------------------------------------------- decoding
 
 
-def _listing(source: str, split: str) -> Listing:
+def _list_source(source: str, split: str) -> UndecodedSource:
     path = Path(source)
     if path.is_dir():
-        return sources.folder(sources.walk(path), split, classes=False)
+        return sources.list_folder(sources.walk_folder(path), split, classes=False)
     if path.is_file() and path.suffix.lower() == ".zip":
-        return sources.archive(path, split, classes=False)
-    beginning = diagnose.unfit(source) if path.exists() else f"data {source!r}: no such folder or .zip."
-    raise ValueError(f"{beginning.rstrip('.')}; pairs of pictures and maps come from a folder or a .zip alone.")
+        return sources.list_zip(path, split, classes=False)
+    beginning = diagnose.describe_unsupported(source) if path.exists() else f"data {source!r}: no such folder or .zip."
+    raise ValueError(f"{beginning.rstrip('.')}; pairs of images and maps come from a folder or a .zip alone.")
 
 
-def _read(listing: Listing, size: tuple[int, int], channels: int | None) -> Halves:
-    """All halves, each decoded once; without `channels` the maps alone."""
-    found = Halves()
-    contents = listing.open()
-    found.told = contents
-    found.unusable += contents.unusable
-    for entry in contents.entries:
+def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int | None) -> SplitFiles:
+    """Decodes all images and maps of a split; without `channels` the maps alone."""
+    files = SplitFiles(listing.open())
+    files.unusable += files.contents.unusable
+    for entry in files.contents.entries:
         key, is_map = shared_name(entry.name)
-        if not is_map and channels is None:
-            continue
-        place = found.maps if is_map else found.pictures
-        if key in place:
-            found.unusable.append((entry.name, "second of its name"))
-            continue
-        half = _map_or_kind(entry, size) if is_map else _picture_or_kind(entry, size, channels)
-        if isinstance(half, str):
-            found.unusable.append((entry.name, half))
-            found.bad.add(key)
-        else:
-            place[key] = half
-    return found
+        if is_map:
+            _add(files, files.maps, key, entry, lambda entry: _decode_map(entry, size))
+        elif channels is not None:
+            _add(files, files.images, key, entry, lambda entry: _decode_image(entry, size, channels))
+    return files
 
 
-def _picture_or_kind(entry: Entry, size: tuple[int, int], channels: int) -> Half | str:
-    def make(image: Image.Image) -> Half:
+def _add(
+    files: SplitFiles, known: dict[str, Result], key: str, entry: Entry, decode: Callable[[Entry], Result | str]
+) -> None:
+    """Decodes one file and adds it to the `known` ones of its kind, or to the unusable ones."""
+    if key in known:
+        files.unusable.append((entry.name, "second of its name"))
+        return
+    decoded = decode(entry)
+    if isinstance(decoded, str):
+        files.unusable.append((entry.name, decoded))
+        files.spoiled.add(key)
+    else:
+        known[key] = decoded
+
+
+def _decode_image(entry: Entry, size: tuple[int, int], channels: int) -> DecodedImage | str:
+    """An image, or the kind of its fault."""
+
+    def fit(image: Image.Image) -> DecodedImage:
         pixels = np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
-        return Half(entry.name, ImageOps.exif_transpose(image).size, pixels)
+        return DecodedImage(entry.name, ImageOps.exif_transpose(image).size, pixels)
 
-    return _made(entry, make)
+    return _read_and_apply(entry, fit)
 
 
-def _map_or_kind(entry: Entry, size: tuple[int, int]) -> Half | str:
-    def make(image: Image.Image) -> Half | str:
+def _decode_map(entry: Entry, size: tuple[int, int]) -> DecodedMap | str:
+    """A map, or the kind of its fault."""
+
+    def fit(image: Image.Image) -> DecodedMap | str:
         if image.format in ("JPEG", "MPO"):
             return "map stored with loss"
         upright = fit_map(image, None)
-        coloured = upright.mode not in NUMBERED
-        fitted = _numbers(fit_map(upright, size), coloured)
-        return Half(entry.name, upright.size, fitted, _values(upright, coloured), coloured)
+        is_color = upright.mode not in NUMBERED
+        pixels = _pixel_values(fit_map(upright, size), is_color)
+        return DecodedMap(entry.name, upright.size, pixels, _unique_values(upright, is_color), is_color)
 
-    return _made(entry, make)
-
-
-def _made(entry: Entry, make) -> Half | str:
-    content = content_or_kind(entry)
-    return content if isinstance(content, str) else made_or_kind(content, make)
+    return _read_and_apply(entry, fit)
 
 
-def _numbers(image: Image.Image, coloured: bool) -> np.ndarray:
-    """int32 (H, W): a class number a pixel, or a colour as red · 65536 + green · 256 + blue."""
-    if not coloured:
+def _read_and_apply(entry: Entry, function: Callable[[Image.Image], Result]) -> Result | str:
+    data = read_entry(entry)
+    if isinstance(data, str):
+        return data
+    assert isinstance(data, bytes), "folders and zips hold files"
+    return apply_to_image(data, function)
+
+
+def _pixel_values(image: Image.Image, is_color: bool) -> np.ndarray:
+    """int32 (H, W): a class number a pixel, or a color as red · 65536 + green · 256 + blue."""
+    if not is_color:
         return np.asarray(image).astype(np.int32)
     return np.asarray(image.convert("RGB")).astype(np.int32) @ np.array([65536, 256, 1], np.int32)
 
 
-def _values(image: Image.Image, coloured: bool) -> np.ndarray:
-    """All numbers that occur in a map, in order; a band of it at a time, as a whole one may take ten times its own memory."""
+def _unique_values(image: Image.Image, is_color: bool) -> np.ndarray:
+    """All values that occur in a map, sorted; a band of it at a time, as a whole one may take ten times its own memory."""
     values = np.empty(0, np.int32)
-    for top in range(0, image.height, BAND):
-        band = image.crop((0, top, image.width, min(top + BAND, image.height)))
-        values = np.union1d(values, _numbers(band, coloured))
+    for top in range(0, image.height, BAND_ROWS):
+        band = image.crop((0, top, image.width, min(top + BAND_ROWS, image.height)))
+        values = np.union1d(values, _pixel_values(band, is_color))
     return values
 
 
 # ---------------------------------------------------------------------------------------------- matching
 
 
-def _paired(halves: Halves) -> list[tuple[Half, Half]]:
-    """(picture, map) of each pair, in the order of their names; what has no partner joins the unusable ones."""
+def _match_pairs(files: SplitFiles) -> list[tuple[DecodedImage, DecodedMap]]:
+    """(image, map) of each pair, sorted by name; a file without a partner joins the unusable ones."""
     pairs = []
-    for key in sorted((halves.pictures.keys() | halves.maps.keys()) - halves.bad):
-        picture, map_ = halves.pictures.get(key), halves.maps.get(key)
-        if picture is None or map_ is None:
-            missing = (
-                (map_.name, "map without a picture") if picture is None else (picture.name, "picture without a map")
-            )
-            halves.unusable.append(missing)
-        elif not _alike(picture.size, map_.size):
-            halves.unusable.append((map_.name, "map of another shape than its picture"))
-        else:
-            pairs.append((picture, map_))
+    for key in sorted((files.images.keys() | files.maps.keys()) - files.spoiled):
+        image, map_ = files.images.get(key), files.maps.get(key)
+        if map_ is not None and image is None:
+            files.unusable.append((map_.name, "map without an image"))
+        elif image is not None and map_ is None:
+            files.unusable.append((image.name, "image without a map"))
+        elif image is not None and map_ is not None:
+            if _same_proportions(image.size, map_.size):
+                pairs.append((image, map_))
+            else:
+                files.unusable.append((map_.name, "map of another shape than its image"))
     return pairs
 
 
-def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two pictures have the same proportions, up to one pixel: else they would be cropped at different places."""
+def _same_proportions(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two images have the same proportions, up to one pixel: else they would be cropped at different places."""
     (width, height), (other_width, other_height) = size, other
     return abs(width * other_height - other_width * height) <= max(height, other_height)
 
 
-def _maps_of_the_other_split(source: str, split: str, size: tuple[int, int]) -> Iterable[Half]:
+def _maps_of_other_split(source: str, split: str, size: tuple[int, int]) -> Iterable[DecodedMap]:
     try:
-        return _read(_listing(source, "test" if split == "train" else "train"), size, None).maps.values()
+        return _decode_files(_list_source(source, "test" if split == "train" else "train"), size, None).maps.values()
     except NoSuchSplitError:
         return []
 
 
-def _classes(source: str, maps: list[Half]) -> tuple[np.ndarray | None, int, int]:
-    """(the colours in order, or None where pixels are class numbers; how many classes there are; the last below 255)."""
-    kinds = {half.coloured: half.name for half in maps}
+def _find_classes(source: str, maps: list[DecodedMap]) -> tuple[np.ndarray | None, int, int]:
+    """(the colors sorted, or None where pixels are class numbers; how many classes there are; the last below 255)."""
+    kinds = {map_.is_color: map_.name for map_ in maps}
     if len(kinds) == 2:
         raise ValueError(
             f"data {source!r}: {kinds[False]} holds class numbers, but {kinds[True]} colours; all maps are of one kind."
         )
-    coloured, values = True in kinds, np.empty(0, np.int32)
-    for half in maps:
-        values = np.union1d(values, half.values)
-        if coloured and len(values) > MAX_MAP_CLASSES:
+    is_color, values = True in kinds, np.empty(0, np.int32)
+    for map_ in maps:
+        values = np.union1d(values, map_.values)
+        if is_color and len(values) > MAX_MAP_CLASSES:
             raise ValueError(
-                f"data {source!r}: with {half.name} its maps have {len(values):,} colours, but a class has one, and there are "
-                f"at most {MAX_MAP_CLASSES}; save maps without antialiasing and without loss (PNG, not JPEG)."
+                f"data {source!r}: with {map_.name} its maps have {len(values):,} colours, but a class has one, and there "
+                f"are at most {MAX_MAP_CLASSES}; save maps without antialiasing and without loss (PNG, not JPEG)."
             )
-        if not coloured and not 0 <= values[0] <= values[-1] < MAX_MAP_CLASSES:
+        if not is_color and not 0 <= values[0] <= values[-1] < MAX_MAP_CLASSES:
             wrong = values[0] if values[0] < 0 else values[-1]
             raise ValueError(
-                f"data {source!r}: {half.name} has the class {wrong}; classes are numbers from 0 to {MAX_MAP_CLASSES - 1}."
+                f"data {source!r}: {map_.name} has the class {wrong}; classes are numbers from 0 to "
+                f"{MAX_MAP_CLASSES - 1}."
             )
-    if coloured:
+    if is_color:
         return values, len(values), len(values) - 1
     return None, int(values[-1]) + 1, int(max(values[values < NO_CLASS], default=-1))
 
@@ -251,14 +293,14 @@ def _classes(source: str, maps: list[Half]) -> tuple[np.ndarray | None, int, int
 # ------------------------------------------------------------------------------------------------- names
 
 
-def _names(source: str, classes: int, last: int) -> list[str]:
-    """One name a class: those of the source's file, of which there may be more than occur, else numbers.
+def _class_names(source: str, classes: int, last: int) -> list[str]:
+    """One name a class: those of the source's file, which may have more than occur, else numbers.
 
-    `last` is the last class below 255: where 255 follows on a gap, it marks pixels of no class, unless 256 have names.
+    `last` is the last class below 255. Where 255 follows after a gap, it marks pixels of no class, unless 256 have names.
     """
     try:
-        name, content = _class_file(source)
-        names = [str(number) for number in range(classes)] if name is None else _read_names(name, content)
+        name, data = _read_class_file(source)
+        names = [str(number) for number in range(classes)] if name is None else _parse_names(name, data)
     except (ValueError, RecursionError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"data {source!r}: the names of its classes cannot be read ({error}).") from error
     marked = classes == NO_CLASS + 1 and last < NO_CLASS - 1
@@ -276,22 +318,23 @@ def _names(source: str, classes: int, last: int) -> list[str]:
     return names
 
 
-def _read_names(name: str, content: bytes) -> list[str]:
-    text = content.decode("utf-8")
+def _parse_names(name: str, data: bytes) -> list[str]:
+    """The names in a class file, as they are; `_class_names` checks them."""
+    text = data.decode("utf-8")
     return json.loads(text) if name.endswith(".json") else [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _class_file(source: str) -> tuple[str | None, bytes]:
-    """(name, content) of the class file that lies least deep in the source, or (None, nothing)."""
+def _read_class_file(source: str) -> tuple[str | None, bytes]:
+    """(name, bytes) of the class file that lies least deep in the source, or (None, b"")."""
     path = Path(source)
     if path.is_dir():
-        names = [file.relative_to(path).as_posix() for file in sources.walk(path).files]
+        names = [file.relative_to(path).as_posix() for file in sources.walk_folder(path).files]
         name = _least_deep(names)
         if name is None:
             return None, b""
         return name, read_bytes(path / name, MAX_NAMES_BYTES)
     with zipfile.ZipFile(path) as zipped:
-        members = {sources.plain(name): name for name in zipped.namelist()}
+        members = {sources.forward_slashes(name): name for name in zipped.namelist()}
         name = _least_deep(list(members))
         if name is None:
             return None, b""

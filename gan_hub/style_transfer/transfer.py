@@ -1,6 +1,6 @@
-"""The optimisation: from content or noise to a picture with the content's features and the style's Gram matrices.
+"""The optimization: from content or noise to an image with the content's features and the style's Gram matrices.
 
-Shapes: N is 1, C channels, H, W. Pictures are RGB in [-1, 1].
+Shapes: N is 1, C channels, H, W. Images are RGB in [-1, 1].
 """
 
 import math
@@ -16,12 +16,12 @@ from gan_hub.devices import find_device
 from gan_hub.images import from_uint8, normalize_pil, to_pil
 from gan_hub.latents import as_float, as_int, check_seeds, seeded
 from gan_hub.messages import short_repr
-from gan_hub.style_transfer.features import FeatureNetwork
+from gan_hub.style_transfer.feature_networks import FeatureNetwork
 from gan_hub.style_transfer.losses import content_loss, gram_matrix, style_loss, total_variation
 from gan_hub.style_transfer.weights import load_features
 
-SMALLEST, LARGEST = 32, 2048  # pixels of a side: less has no room for the pools, more none in memory
-MOST_STEPS = 100_000
+MIN_SIDE, MAX_SIDE = 32, 2048  # pixels: a smaller image has no room for the pools, a larger one none in memory
+MAX_STEPS = 100_000
 STARTS = ("content", "noise")
 # One evaluation a step: L-BFGS without a line search, whose first step is short and whose later ones know the scale.
 OPTIMIZERS: dict[str, Callable[[list[torch.Tensor]], torch.optim.Optimizer]] = {
@@ -34,7 +34,14 @@ OPTIMIZERS: dict[str, Callable[[list[torch.Tensor]], torch.optim.Optimizer]] = {
 
 @dataclass(frozen=True)
 class Losses:
-    """What one picture costs: the weighted sum, and each term before its weight."""
+    """The losses of one image: the weighted sum, and each term before its weight.
+
+    Example:
+        >>> from gan_hub.style_transfer import Losses
+        >>> losses = Losses(total=3.5, content=1.5, style=0.02, variation=0.0)  # weights 1, 100, 1
+        >>> losses.total == losses.content + 100 * losses.style + losses.variation
+        True
+    """
 
     total: float
     content: float
@@ -44,19 +51,34 @@ class Losses:
 
 @dataclass(frozen=True)
 class StyleTransfer:
-    """A finished picture, how it came about, and in whose features."""
+    """The result of a style transfer.
+
+    Args:
+        image: the finished image, RGB.
+        history: the losses before each step; the last entry is that of the finished image.
+        features: name of the feature network.
+        note: what to expect of these features.
+
+    Example:
+        >>> from PIL import Image
+        >>> from gan_hub.style_transfer import style_transfer
+        >>> content, style = Image.linear_gradient("L"), Image.radial_gradient("L")
+        >>> result = style_transfer(content, style, size=32, steps=2)
+        >>> result.image.size, len(result.history), result.features
+        ((32, 32), 3, 'fashion')
+    """
 
     image: Image.Image
-    history: list[Losses]  # before each step; the last entry is the finished picture's
+    history: list[Losses]
     features: str
-    note: str  # what to expect of these features
+    note: str
 
 
 def style_transfer(
     content: Image.Image,
     style: Image.Image,
     *,
-    features: FeatureNetwork | str | os.PathLike = "fashion",
+    features: FeatureNetwork | str | os.PathLike[str] = "fashion",
     content_weight: float = 1.0,
     style_weight: float = 100.0,
     variation_weight: float = 1.0,
@@ -70,62 +92,99 @@ def style_transfer(
     progress: Callable[[int, Losses], None] | None = None,
     device: str | torch.device = "cpu",
 ) -> StyleTransfer:
-    """The content of one picture in the style of another (Gatys et al. 2016).
+    """Renders the content of one image in the style of another (Gatys et al. 2016).
 
-    `features`: see `load_features`; the default ships with the project, needs no network, and shows little of a style.
-    `size`: pixels of the longer side of both pictures; their proportions stay. `steps`: evaluations of the losses and
-    their gradient. `start`: the content itself, or noise that depends on `seed` alone. Layers: by default the
-    network's own. `progress` is called before each step with its number, from 0, and the losses.
-    Raises ValueError for anything that is not allowed, LoadError for bad weights, ArithmeticError for a picture that
-    ran away to NaN or Inf.
+    Args:
+        content, style: images of any size and mode.
+        features: a network, or what `load_features` takes. The default is bundled, needs no internet, and catches
+            little of a style.
+        content_weight, style_weight, variation_weight: from 0; only their ratios matter.
+        steps: evaluations of the losses and their gradient, 1 to 100,000.
+        optimizer: "lbfgs" or "adam".
+        size: pixels of the longer side of both images, 32 to 2048; their proportions stay.
+        start: "content", or "noise" that depends on `seed` alone.
+        seed: of the noise.
+        content_layers, style_layers: layers that are compared; by default the network's own choice.
+        progress: called before each step with its number, from 0, and the losses.
+        device: where it is computed.
+
+    Returns:
+        The image, and the losses on the way.
+
+    Raises:
+        ValueError: an argument is not allowed.
+        LoadError: the weights of the features cannot be used.
+        ArithmeticError: the losses became NaN or Inf.
     """
     weights = {"content": content_weight, "style": style_weight, "variation": variation_weight}
-    weights, steps, size = _checked(weights, steps, optimizer, size, start)
+    checked_weights, steps, size = _check_options(weights, steps, optimizer, size, start)
     (seed,), device = check_seeds([seed]), find_device(device)
-    pixels, style_pixels = to_pixels("content", content, size), to_pixels("style", style, size)
+    content_image, style_image = to_tensor("content", content, size), to_tensor("style", style, size)
     network = features if isinstance(features, FeatureNetwork) else load_features(features)
     network = network.to(device)
-    objective = Objective(network, pixels.to(device), style_pixels.to(device), weights, content_layers, style_layers)
+    objective = Objective(
+        network, content_image.to(device), style_image.to(device), checked_weights, content_layers, style_layers
+    )
 
-    image = (pixels.clone() if start == "content" else noise(pixels.shape, seed)).to(device).requires_grad_()
-    history = descend(OPTIMIZERS[optimizer]([image]), objective, image, steps, progress)
+    image = content_image.clone() if start == "content" else noise(content_image.shape, seed)
+    image = image.to(device).requires_grad_()
+    history = optimize(OPTIMIZERS[optimizer]([image]), objective, image, steps, progress)
     (finished,) = to_pil(image)
     with torch.no_grad():
-        history.append(objective(to_pixels("result", finished, size).to(device))[1])
+        history.append(objective(to_tensor("result", finished, size).to(device))[1])
     return StyleTransfer(finished, history, network.name, network.note)
 
 
-def _checked(
+def _check_options(
     weights: Mapping[str, object], steps: object, optimizer: object, size: object, start: object
 ) -> tuple[dict[str, float], int, int]:
-    """(weights, steps, size) as plain numbers, whatever kind of number they were given as; raises ValueError for others."""
-    numbers = {name: as_float(weight) for name, weight in weights.items()}
-    for name, weight in numbers.items():
-        if weight is None or not 0 <= weight < math.inf:  # "not", so that NaN is caught as well
-            raise ValueError(f"{name}_weight={short_repr(weights[name])} is not allowed; it is a number from 0.")
+    """(weights, steps, size) as plain numbers, from any kind of number; raises ValueError for what is not allowed."""
+    numbers = {name: _check_weight(name, weight) for name, weight in weights.items()}
     if not any(numbers.values()):
         raise ValueError("all three weights are 0; at least one is more, or there is nothing to do.")
-    counts = []
-    for name, value, least, most in (("steps", steps, 1, MOST_STEPS), ("size", size, SMALLEST, LARGEST)):
-        counts.append(as_int(value))
-        if counts[-1] is None or not least <= counts[-1] <= most:
-            raise ValueError(f"{name}={short_repr(value)} is not allowed; it is a whole number from {least} to {most}.")
+    counts = _check_count("steps", steps, 1, MAX_STEPS), _check_count("size", size, MIN_SIDE, MAX_SIDE)
     for name, value, allowed in (("optimizer", optimizer, tuple(OPTIMIZERS)), ("start", start, STARTS)):
         if value not in allowed:
             raise ValueError(f"{name}={short_repr(value)} is not allowed; choose one of {', '.join(allowed)}.")
     return numbers, *counts
 
 
-def to_pixels(name: str, image: Image.Image, size: int) -> torch.Tensor:
-    """A picture whose longer side becomes `size` pixels, (1, 3, H, W) in [-1, 1]. Raises ValueError for a thin one."""
+def _check_weight(name: str, value: object) -> float:
+    weight = as_float(value)
+    if weight is None or not 0 <= weight < math.inf:  # "not", so that NaN is caught as well
+        raise ValueError(f"{name}_weight={short_repr(value)} is not allowed; it is a number from 0.")
+    return weight
+
+
+def _check_count(name: str, value: object, least: int, most: int) -> int:
+    count = as_int(value)
+    if count is None or not least <= count <= most:
+        raise ValueError(f"{name}={short_repr(value)} is not allowed; it is a whole number from {least} to {most}.")
+    return count
+
+
+def to_tensor(name: str, image: Image.Image, size: int) -> torch.Tensor:
+    """Resizes an image and converts it to a tensor; its proportions stay.
+
+    Args:
+        name: what the image is, for messages.
+        image: a PIL image of any size and mode.
+        size: pixels of its longer side.
+
+    Returns:
+        float32 (1, 3, H, W) in [-1, 1].
+
+    Raises:
+        ValueError: no PIL image, or one so thin that its shorter side would have less than 32 pixels.
+    """
     if not isinstance(image, Image.Image):
         raise ValueError(f"{name} is a PIL image, not {type(image).__name__}.")
     image = normalize_pil(image, 3)
     scale = size / max(image.size)
     width, height = (round(side * scale) for side in image.size)
-    if min(width, height) < SMALLEST:
+    if min(width, height) < MIN_SIDE:
         raise ValueError(
-            f"{name} would be {width} × {height} pixels; each side needs {SMALLEST}, so take a larger size."
+            f"{name} would be {width} × {height} pixels; each side needs {MIN_SIDE}, so take a larger size."
         )
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.LANCZOS)
@@ -133,12 +192,19 @@ def to_pixels(name: str, image: Image.Image, size: int) -> torch.Tensor:
 
 
 def noise(shape: Sequence[int], seed: int) -> torch.Tensor:
-    """White noise in [-1, 1], drawn on the CPU, so that every device starts from the same."""
+    """White noise in [-1, 1], drawn on the CPU, so that every device starts from the same image."""
     return torch.rand(shape, generator=seeded(seed), dtype=torch.float32) * 2 - 1
 
 
 class Objective:
-    """What a picture costs: weighted content, style and variation, against the features of the two given pictures."""
+    """The weighted sum of content, style and variation losses, against the features of the content and style images.
+
+    Args:
+        network: gives the features.
+        content, style: images (1, 3, H, W) in [-1, 1].
+        weights: those of "content", "style" and "variation".
+        content_layers, style_layers: layers that are compared; by default the network's own choice.
+    """
 
     def __init__(
         self,
@@ -148,8 +214,7 @@ class Objective:
         weights: Mapping[str, float],
         content_layers: Sequence[str] | None = None,
         style_layers: Sequence[str] | None = None,
-    ):
-        """`content` and `style`: pictures (1, 3, H, W). `weights`: those of content, style and variation."""
+    ) -> None:
         self.network, self.weights = network, weights
         self.content_layers = network.content_layers if content_layers is None else tuple(content_layers)
         self.style_layers = network.style_layers if style_layers is None else tuple(style_layers)
@@ -162,43 +227,55 @@ class Objective:
         self.grams = [gram_matrix(outputs[layer]) for layer in self.style_layers]
 
     def __call__(self, image: torch.Tensor) -> tuple[torch.Tensor, Losses]:
-        """Image (1, 3, H, W) → the weighted sum, to be differentiated, and as numbers that and each term."""
+        """Image (1, 3, H, W) → (the weighted sum, to be differentiated; it and each term as numbers)."""
         outputs = self.network(image, (*self.content_layers, *self.style_layers))
         contents = [content_loss(outputs[layer], self.features[layer]) for layer in self.content_layers]
-        terms = {
-            "content": torch.stack(contents).mean(),
-            "style": style_loss([gram_matrix(outputs[layer]) for layer in self.style_layers], self.grams),
-            "variation": total_variation(image),
-        }
-        total = sum(self.weights[name] * term for name, term in terms.items())
-        return total, Losses(total.item(), **{name: term.item() for name, term in terms.items()})
+        content = torch.stack(contents).mean()
+        style = style_loss([gram_matrix(outputs[layer]) for layer in self.style_layers], self.grams)
+        variation = total_variation(image)
+        weights = self.weights
+        total = weights["content"] * content + weights["style"] * style + weights["variation"] * variation
+        return total, Losses(total.item(), content.item(), style.item(), variation.item())
 
 
-def descend(
+def optimize(
     optimizer: torch.optim.Optimizer,
     objective: Objective,
     image: torch.Tensor,
     steps: int,
     progress: Callable[[int, Losses], None] | None = None,
 ) -> list[Losses]:
-    """Changes `image` in place, one evaluation a step, and keeps it in [-1, 1]; returns the losses before each step.
+    """Optimizes `image` in place, one evaluation a step, and keeps it in [-1, 1].
 
-    Raises ArithmeticError where the losses become NaN or Inf.
+    Args:
+        optimizer: of the image alone.
+        objective: the loss.
+        image: (1, 3, H, W), a leaf that requires its gradient.
+        steps: evaluations of the loss and its gradient.
+        progress: called before each step with its number, from 0, and the losses.
+
+    Returns:
+        The losses before each step.
+
+    Raises:
+        ArithmeticError: the losses became NaN or Inf.
     """
     history: list[Losses] = []
 
-    def evaluate() -> torch.Tensor:
+    def evaluate() -> float:
         total, losses = objective(image)
         if not math.isfinite(losses.total):
-            raise ArithmeticError(f"the picture ran away at step {len(history)}; take smaller weights, or adam.")
+            raise ArithmeticError(
+                f"the losses became NaN or Inf at step {len(history)}; take smaller weights, or adam."
+            )
         history.append(losses)
         if progress is not None:
             progress(len(history) - 1, losses)
         (image.grad,) = torch.autograd.grad(total, image)  # of the image alone: the network's weights stay untouched
-        return total
+        return losses.total
 
     for _ in range(steps):
         optimizer.step(evaluate)
         with torch.no_grad():
-            image.clamp_(-1, 1)  # here and not at the end, where it would cost as much as many steps have won
+            image.clamp_(-1, 1)  # after each step: clamping at the end alone loses what many steps have gained
     return history

@@ -1,4 +1,4 @@
-"""Which weight files a style transfer knows, and how they are read: safetensors only, every tensor accounted for."""
+"""Loads the weights of feature networks from known layouts: safetensors only, no tensor missing, none left over."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from gan_hub.messages import short_repr
 from gan_hub.metrics.extractors.network import header
 from gan_hub.metrics.features import BUNDLED
 from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_weights
-from gan_hub.style_transfer.features import (
+from gan_hub.style_transfer.feature_networks import (
     FIRES,
     SQUEEZENETS,
     VGG16,
@@ -28,34 +28,38 @@ from gan_hub.style_transfer.features import (
 )
 
 HUB_FILE = "model.safetensors"  # what timm's repositories call their weights
-HUB_IDS = ("timm/vgg19.tv_in1k", "timm/vgg16.tv_in1k")  # to be recommended; any with a known layout loads
+HUB_IDS = ("timm/vgg19.tv_in1k", "timm/vgg16.tv_in1k")  # recommended; any repository with a known layout loads
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One way in which files name the tensors of one network."""
+    """The names that one library gives to the tensors of one network."""
 
     title: str
     build: Callable[[], FeatureNetwork]
-    modules: tuple[tuple[str, str], ...]  # (ours, the file's)
-    heads: dict[str, tuple[int, ...]]  # the file's classifier, which must be whole and is not used: module → shape
+    modules: tuple[tuple[str, str], ...]  # (name in FeatureNetwork, name in the file)
+    heads: dict[str, tuple[int, ...]]  # the file's classifier, which must be complete and is not used: module → shape
     suffixes: tuple[str, str] = ("weight", "bias")
 
     @property
     def names(self) -> dict[str, str]:
-        """Tensor of the file → tensor of ours; without the classifier."""
-        pairs = zip(("weight", "bias"), self.suffixes)
-        return {f"{theirs}.{suffix}": f"{ours}.{kind}" for kind, suffix in pairs for ours, theirs in self.modules}
+        """Tensor of the file → tensor of FeatureNetwork; without the classifier."""
+        return {
+            f"{file_module}.{suffix}": f"{module}.{kind}"
+            for kind, suffix in zip(("weight", "bias"), self.suffixes, strict=True)
+            for module, file_module in self.modules
+        }
 
     @property
     def head_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Tensor of the file's classifier → its shape."""
         weight, bias = self.suffixes
         shapes = {f"{module}.{weight}": shape for module, shape in self.heads.items()}
         return shapes | {f"{module}.{bias}": shape[:1] for module, shape in self.heads.items()}
 
 
 def vgg_modules(depths: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """torchvision, and timm after it, count convolutions, ReLUs and pools in one row."""
+    """(our name, name in torchvision and timm, which number convolutions, ReLUs and pools consecutively)."""
     index = 0
     for block, depth in enumerate(depths, start=1):
         for layer in range(1, depth + 1):
@@ -64,23 +68,24 @@ def vgg_modules(depths: Sequence[int]) -> Iterator[tuple[str, str]]:
         index += 1
 
 
-# Version → the place of fire2 … fire9 in torchvision's row, where pools stand between them.
+# Version → index of fire2 … fire9 in torchvision's sequence, which has pools between them.
 FIRE_INDICES = {"1.0": (3, 4, 5, 7, 8, 9, 10, 12), "1.1": (3, 4, 6, 7, 9, 10, 11, 12)}
 
 
 def squeezenet_modules(version: str) -> Iterator[tuple[str, str]]:
+    """(our name, name in torchvision)."""
     yield "stages.conv1.0", "features.0"
-    for number, index in zip(FIRES, FIRE_INDICES[version]):
+    for number, index in zip(FIRES, FIRE_INDICES[version], strict=True):
         for part in ("squeeze", "expand1x1", "expand3x3"):
             yield f"stages.fire{number}.{part}", f"features.{index}.{part}"
 
 
 def caffe_squeezenet_modules() -> Iterator[tuple[str, str]]:
-    """The names that the layers had in Caffe, where the network was published."""
+    """(our name, name in Caffe, with which the network was published)."""
     yield "stages.conv1.0", "conv1"
     for number in FIRES:
-        for ours, theirs in (("squeeze", "conv1x1_1"), ("expand1x1", "conv1x1_2"), ("expand3x3", "conv3x3_2")):
-            yield f"stages.fire{number}.{ours}", f"fire{number}.{theirs}"
+        for part, caffe_name in (("squeeze", "conv1x1_1"), ("expand1x1", "conv1x1_2"), ("expand3x3", "conv3x3_2")):
+            yield f"stages.fire{number}.{part}", f"fire{number}.{caffe_name}"
 
 
 TIMM_HEADS = {"pre_logits.fc1": (4096, 512, 7, 7), "pre_logits.fc2": (4096, 4096, 1, 1), "head.fc": (1000, 4096)}
@@ -111,11 +116,11 @@ LAYOUTS = (
 )
 
 
-def load_features(source: str | os.PathLike) -> FeatureNetwork:
-    """A feature network: the name of a bundled classifier, a .safetensors file, or a Hub id ("owner/name").
+def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
+    """Loads a feature network: a bundled classifier by its name, a .safetensors file, or a Hub id ("owner/name").
 
     Of a Hub repository only model.safetensors is fetched. A file must hold exactly the tensors of one of LAYOUTS, its
-    classifier included. Raises LoadError naming file and tensor for whatever is damaged, renamed, missing or too much.
+    classifier included. Raises LoadError naming file and tensor for what is damaged, renamed, missing or left over.
     """
     name = os.fspath(source)
     if name in BUNDLED:
@@ -131,25 +136,26 @@ def load_features(source: str | os.PathLike) -> FeatureNetwork:
 
 
 def read_features(path: Path) -> FeatureNetwork:
-    """The network whose weights the file holds."""
-    layout = recognise(path)
+    """Loads the network whose weights the file holds. Raises LoadError for a file of no known layout."""
+    layout = detect_layout(path)
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and then overwritten
         network = layout.build()
-    ours = network.state_dict()
-    expected = {theirs: ours[name] for theirs, name in layout.names.items()}
+    state = network.state_dict()
+    expected = {file_name: state[name] for file_name, name in layout.names.items()}
     expected |= {name: torch.empty(shape, device="meta") for name, shape in layout.head_shapes.items()}
     tensors = read_weights(path, expected, mixed_dtypes=True)
-    network.load_state_dict({name: tensors[theirs].float() for theirs, name in layout.names.items()})
+    network.load_state_dict({name: tensors[file_name].float() for file_name, name in layout.names.items()})
     return network
 
 
-def recognise(path: Path) -> Layout:
-    """The layout whose tensor names are nearest to the file's; read_weights then names the first that differs."""
+def detect_layout(path: Path) -> Layout:
+    """The layout whose tensor names are nearest to the file's; `read_weights` then names the first that differs.
+
+    Raises LoadError where no tensor of the file has a known name.
+    """
     names, _ = header(path)
     layout = min(LAYOUTS, key=lambda layout: len(names ^ (layout.names.keys() | layout.head_shapes.keys())))
     if names.isdisjoint(layout.names):
         known = "; ".join(layout.title for layout in LAYOUTS)
-        raise LoadError(
-            f"{path}: none of the layouts that are known ({known}); its tensors are {short_repr(sorted(names))}."
-        )
+        raise LoadError(f"{path}: no known layout ({known}); its tensors are {short_repr(sorted(names))}.")
     return layout

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from gan_hub.data import ImageSet, decode, hold_out, load_images, without
-from gan_hub.data import cache as kept
-from gan_hub.data.image_set import Rows
+from gan_hub.data.cache import cache_root
+from gan_hub.data.image_set import LazyRows
 from gan_hub.images import from_uint8
 from gan_hub.model_folder.strict import sha256
 from tests.made_files import encoded, picture, write, zipped
@@ -41,13 +41,13 @@ def source(tmp_path) -> Path:
 @pytest.fixture
 def decodings(monkeypatch) -> list:
     """Names of the files that were decoded, as they are."""
-    names, real = [], decode.pixels_or_kind
+    names, real = [], decode.decode_entry
 
     def counting(entry, *arguments):
         names.append(entry.name)
         return real(entry, *arguments)
 
-    monkeypatch.setattr(decode, "pixels_or_kind", counting)
+    monkeypatch.setattr(decode, "decode_entry", counting)
     return names
 
 
@@ -226,11 +226,11 @@ def test_a_place_that_cannot_be_made_is_one_sentence(source, tmp_path, monkeypat
 def test_by_default_sets_are_kept_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("GAN_HUB_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert kept.cache_root() == tmp_path / ".cache" / "gan_hub" / "data"
+    assert cache_root() == tmp_path / ".cache" / "gan_hub" / "data"
 
 
 def test_an_interrupted_set_leaves_nothing_behind(source, cache, monkeypatch):
-    real, seen = decode.pixels_or_kind, []
+    real, seen = decode.decode_entry, []
 
     def interrupted(entry, *arguments):
         seen.append(entry)
@@ -239,7 +239,7 @@ def test_an_interrupted_set_leaves_nothing_behind(source, cache, monkeypatch):
         return real(entry, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decode, "pixels_or_kind", interrupted)
+        patch.setattr(decode, "decode_entry", interrupted)
         with pytest.raises(KeyboardInterrupt):
             small_memory(source)
     assert not sets(cache)
@@ -248,13 +248,13 @@ def test_an_interrupted_set_leaves_nothing_behind(source, cache, monkeypatch):
 
 SLOWLY = """
 import sys, time
-from gan_hub.data import load_images, pictures
-real = decode.pixels_or_kind
+from gan_hub.data import decode, load_images
+real = decode.decode_entry
 def slow(*arguments):
     print("decoding", flush=True)
     time.sleep({seconds})
     return real(*arguments)
-decode.pixels_or_kind = slow
+decode.decode_entry = slow
 found = load_images(sys.argv[1], 28, 1, memory_bytes=7840)
 print(found.fingerprint(), flush=True)
 """
@@ -300,14 +300,14 @@ def test_parts_of_a_set_on_the_disk_stay_there_while_they_are_too_large_for_memo
     disk, memory = small_memory(source), load_images(str(source), 28, 1)
     order = np.random.default_rng(0).permutation(COUNT)
     large, small = disk.take(order[:20]), disk.take(order[:10])
-    assert isinstance(large.images, Rows) and type(small.images) is np.ndarray
+    assert isinstance(large.images, LazyRows) and type(small.images) is np.ndarray
     assert same(large, memory.take(order[:20])) and same(small, memory.take(order[:10]))
     again = large.take(np.arange(19, 0, -1))
-    assert isinstance(again.images, Rows) and isinstance(again.images.array, np.memmap)
+    assert isinstance(again.images, LazyRows) and isinstance(again.images.array, np.memmap)
     assert same(again, memory.take(order[19:0:-1]))
     assert again.fingerprint() == memory.take(order[19:0:-1]).fingerprint()
     for part in (hold_out(disk, 6, seed=3)[0], without(disk, memory.take(order[:3]))):
-        assert isinstance(part.images, Rows)
+        assert isinstance(part.images, LazyRows)
     assert same(hold_out(disk, 6, seed=3)[0], hold_out(memory, 6, seed=3)[0])
     assert same(without(disk, memory.take(order[:3])), without(memory, memory.take(order[:3])))
 
@@ -316,7 +316,7 @@ def test_rows_are_read_like_an_array(source):
     disk, memory = small_memory(source), load_images(str(source), 28, 1)
     order = np.random.default_rng(1).permutation(COUNT)[:25]
     rows, array = disk.take(order).images, memory.images[order]
-    assert isinstance(rows, Rows) and rows.shape == array.shape and rows.dtype == array.dtype and len(rows) == 25
+    assert isinstance(rows, LazyRows) and rows.shape == array.shape and rows.dtype == array.dtype and len(rows) == 25
     for key in (0, -1, slice(3, 9), slice(None, None, -2), np.array([5, 5, 0]), slice(20, 99), slice(4, 4)):
         assert type(rows[key]) is np.ndarray and np.array_equal(rows[key], array[key]), key
     assert np.array_equal(np.stack(list(rows)), array) and np.array_equal(np.asarray(rows), array)

@@ -13,7 +13,7 @@ import pytest
 from PIL import EpsImagePlugin, Image, ImageCms
 
 from gan_hub.data import load_images
-from gan_hub.data.decode import Entry, pixels_or_kind
+from gan_hub.data.decode import Entry, decode_entry
 from tests.made_files import bad_files, encoded, picture, unreadable, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def saved(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 def used(content: bytes, channels: int = 3, size: tuple[int, int] = (8, 8)) -> np.ndarray:
     """int (H, W, C): what becomes of a file with this content."""
-    found = pixels_or_kind(Entry("file", None, len(content), lambda: content), size, channels)
+    found = decode_entry(Entry("file", None, len(content), lambda: content), size, channels)
     assert not isinstance(found, str), found
     assert found.shape == (*size, channels) and found.dtype == np.uint8
     return found.astype(int)
@@ -225,7 +225,7 @@ CUT = {
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9, 1.0])
 def test_a_file_that_was_cut_off_is_called_truncated_in_every_format(kind, share):
     content = CUT[kind][: int(share * len(CUT[kind]))]
-    found = pixels_or_kind(Entry("file", None, len(content), lambda: content), (8, 8), 3)
+    found = decode_entry(Entry("file", None, len(content), lambda: content), (8, 8), 3)
     if share == 1.0:
         assert not isinstance(found, str)
     else:
@@ -239,7 +239,7 @@ def test_postscript_starts_no_other_program(monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *arguments: started.append(arguments))
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
     assert Image.open(io.BytesIO(eps)).format == "EPS"
-    assert pixels_or_kind(Entry("a.png", None, len(eps), lambda: eps), (8, 8), 3) == "vector drawing"
+    assert decode_entry(Entry("a.png", None, len(eps), lambda: eps), (8, 8), 3) == "vector drawing"
     assert not started
 
 
@@ -284,7 +284,7 @@ def test_strict_names_the_first_bad_file_its_kind_and_how_many_more_there_are(tm
     assert len(load_images(str(tmp_path), 28, 1)) == 3
     for name in "bc":
         (tmp_path / f"{name}.png").unlink()
-    with pytest.raises(ValueError, match=r"a\.png cannot be used \(LFS pointer\); drop --strict_data to skip them"):
+    with pytest.raises(ValueError, match=r"a\.png cannot be used \(LFS pointer\); drop strict=True \(--strict_data\)"):
         load_images(str(tmp_path), 28, 1, strict=True)
 
 

@@ -34,11 +34,11 @@ def test_an_archive_other_than_a_zip_is_called_one_and_to_be_unpacked(here, name
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("1.png", "a single picture; allowed: .*; give the folder that it lies in"),
-        ("1.JPG", "a single picture"),
+        ("1.png", "a single image; allowed: .*; give the folder that it lies in"),
+        ("1.JPG", "a single image"),
         ("film.mp4", "a video; allowed: .*ffmpeg -i film.mp4"),
         ("data.npy", r"a single array; .*numpy.savez"),
-        ("labels.csv", "a table or text; .* give the folder with the pictures"),
+        ("labels.csv", "a table or text; .* give the folder with the images"),
         ("model.safetensors", "a file of Python objects or weights"),
         ("train.tfrecord", "a container of another library"),
         ("notes.docx", "not a file of images; allowed: a folder"),
@@ -55,7 +55,7 @@ def test_a_file_without_its_ending_is_known_by_its_content(here):
     zipped(here / "pics", {"1.png": encoded(picture(1))})
     assert "a .zip by its content; " in refused("pics") and "let its name end in .zip" in refused("pics")
     write(here, {"photo": encoded(picture(1))})
-    assert "a single picture; " in refused("photo")
+    assert "a single image; " in refused("photo")
     with tarfile.open(here / "packed", "w:gz"):
         pass
     assert "an archive" in refused("packed")
@@ -120,13 +120,13 @@ def test_an_empty_folder_and_one_without_pictures_say_what_is_there(here):
     zipped(here / "empty.zip", {})
     assert "it is empty" in refused("empty.zip")
     write(here / "zips", {"a.zip": b"", "b.zip": b"", "read.me": b""})
-    assert "it has no pictures, but 2 .zip, 1 .me: give one of these files, or unpack them" in refused("zips")
+    assert "it has no images, but 2 .zip, 1 .me: give one of these files, or unpack them" in refused("zips")
     write(here / "tars", {"a.tar": b"", "b.tar": b""})
-    assert "it has no pictures, but 2 .tar: an archive each; unpack it" in refused("tars")
+    assert "it has no images, but 2 .tar: an archive each; unpack it" in refused("tars")
     write(here / "films", {"a.mp4": b"", "b.MOV": b""})
     assert "a video each; save its frames" in refused("films")
     zipped(here / "nested.zip", {"inner.zip": b"", "x/b.zip": b""})
-    assert "it has no pictures, but 2 .zip" in refused("nested.zip")
+    assert "it has no images, but 2 .zip" in refused("nested.zip")
 
 
 def test_a_folder_of_nothing_but_links_to_folders_names_them(here):
@@ -147,12 +147,10 @@ def test_pairs_from_something_else_are_refused_with_what_it_is(here):
     write(here, {"pics.tar": b"", "1.png": encoded(picture(1))})
     for source, said in (
         ("pics.tar", "an archive"),
-        ("1.png", "a single picture"),
+        ("1.png", "a single image"),
         ("./nothing", "no such folder or .zip"),
     ):
-        with pytest.raises(
-            ValueError, match=f"{said}.*; pairs of pictures and maps come from a folder or a .zip alone"
-        ):
+        with pytest.raises(ValueError, match=f"{said}.*; pairs of images and maps come from a folder or a .zip alone"):
             load_pairs(source, 28, 1)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gan_hub.data import ImageSet, NoSuchSplitError, hold_out, load_images, load_pairs
 from gan_hub.data.image_set import balanced_order
-from gan_hub.data.splits import side_of
+from gan_hub.data.splits import split_of
 from tests.made_files import encoded, picture, write, zipped
 
 
@@ -43,7 +43,8 @@ NAMES = [
     ("train", "test"), ("train", "val"), ("Train", "Test"), ("TRAIN", "VAL"), ("training", "validation"),
     ("Training", "Testing"), ("train", "valid"), ("train", "dev"), ("train", "eval"), ("train", "evaluation"),
     ("training_set", "test_set"), ("train2017", "val2017"), ("seg_train", "seg_test"), ("train-images", "test-images"),
-    ("treino", "teste"), ("Treinamento", "Validação"),
+    ("treino", "teste"), ("Treinamento", "Validação"), ("train", "holdout"), ("Train", "Hold-Out"),
+    ("train", "held_out"), ("train", "HeldOut"), ("train_images", "held-out images"),
 ]  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def test_of_test_and_validation_the_test_images_are_held_out_and_the_others_told
     train, test = load_images(source, 28, 1), load_images(source, 28, 1, "test")
     assert np.array_equal(test.images[0], picture(3)) and (len(train), len(test)) == (2, 1)
     assert train.split == "folders train and test, val (1 files) left out"
-    assert "1 pictures in other folders than the splits are left out" in train.report()
+    assert "1 images in other folders than the splits are left out" in train.report()
     assert train.skipped == {"outside the folders": ["6.png"]}
 
 
@@ -76,6 +77,12 @@ def test_a_test_folder_beside_classes_is_held_out_and_no_class(stored):
     source = stored(pictures(*CLASSES, "test/cat/7.png", "test/dog/8.png"))
     assert seen(source) == {"cat": 2, "dog": 1} and seen(source, "test") == {"cat": 1, "dog": 1}
     assert load_images(source, 28, 1).split == "folder test, all else is for training"
+
+
+def test_a_hold_out_folder_beside_classes_is_held_out_and_no_class(stored):
+    source = stored(pictures(*CLASSES, "holdout/cat/7.png", "holdout/dog/8.png"))
+    assert seen(source) == {"cat": 2, "dog": 1} and seen(source, "test") == {"cat": 1, "dog": 1}
+    assert load_images(source, 28, 1).split == "folder holdout, all else is for training"
 
 
 def test_a_test_folder_beside_flat_pictures_is_held_out(stored):
@@ -115,10 +122,11 @@ def test_a_source_without_training_images_says_so(stored):
 @pytest.mark.parametrize(
     ("name", "side"),
     [("train", "train"), ("Training", "train"), ("val2017", "validation"), ("TEST", "test"), ("testA", "test")]
-    + [("trainval", "train"), ("train_val", "train"), ("latest", None), ("constrained", None), ("train_test", None)],
+    + [("trainval", "train"), ("train_val", "train"), ("latest", None), ("constrained", None), ("train_test", None)]
+    + [("Hold-Out", "test"), ("held_out_2", "test"), ("household outdoor", None), ("threshold_out", None)],
 )
 def test_a_name_speaks_of_a_split_by_its_words_alone(name, side):
-    assert side_of(name) == side
+    assert split_of(name) == side
 
 
 def test_arrays_may_have_other_usual_names_and_validation_serves_as_test(tmp_path):
@@ -131,6 +139,11 @@ def test_arrays_may_have_other_usual_names_and_validation_serves_as_test(tmp_pat
     np.savez(tmp_path / "val.npz", X_train=images[:4], Y_train=labels[:4], X_val=images[4:], Y_val=labels[4:])
     found = load_images(str(tmp_path / "val.npz"), 28, 1, "test")
     assert np.array_equal(found.images[..., 0], images[4:]) and found.labels.tolist() == [1, 0]
+    np.savez(
+        tmp_path / "held.npz", x_train=images[:4], y_train=labels[:4], x_held_out=images[4:], y_held_out=labels[4:]
+    )
+    found = load_images(str(tmp_path / "held.npz"), 28, 1, "test")
+    assert found.labels.tolist() == [1, 0] and found.split == "arrays x_train and x_held_out"
     np.savez(tmp_path / "bare.npz", images)
     assert len(load_images(str(tmp_path / "bare.npz"), 28, 1)) == 6
 
@@ -254,14 +267,14 @@ def test_a_file_named_twice_with_two_labels_is_refused_and_with_one_it_is_not(st
 
     rows = [("1.png", "cat"), ("2.png", "dog")]
     source = stored(pictures("1.png", "2.png") | table(*rows, ("1.png", "dog")))
-    with pytest.raises(ValueError, match="names 1.png twice, as 'cat' and as 'dog'; a picture has one; put that right"):
+    with pytest.raises(ValueError, match="names 1.png twice, as 'cat' and as 'dog'; an image has one; put that right"):
         load_images(source, 28, 1)
     assert seen(stored(pictures("1.png", "2.png") | table(*rows, ("1.png", "cat")), "same")) == {"cat": 1, "dog": 1}
 
 
 def test_a_name_that_two_pictures_have_is_refused(stored):
     source = stored(pictures("a/1.png", "b/1.png") | {"labels.csv": b"file,label\n1.png,cat\n"})
-    with pytest.raises(ValueError, match=r"names '1.png', and 2 pictures are called so .*give their paths"):
+    with pytest.raises(ValueError, match=r"names '1.png', and 2 images are called so .*give their paths"):
         load_images(source, 28, 1)
 
 
@@ -269,7 +282,7 @@ def test_missing_files_of_a_table_are_counted_and_pictures_it_does_not_name_are_
     table = b"file_name,label\n1.png,cat\n2.png,dog\n4.png,\ngone.png,cat\n../../etc/passwd,dog\n"
     found = load_images(stored(pictures(*(f"{n}.png" for n in range(1, 5))) | {"metadata.csv": table}), 28, 1)
     assert found.labels.tolist() == [0, 1] and found.skipped == {"without a label": ["3.png", "4.png"]}
-    assert "2 pictures that metadata.csv names are not there ('gone.png', '../../etc/passwd')" in found.report()
+    assert "2 images that metadata.csv names are not there ('gone.png', '../../etc/passwd')" in found.report()
 
 
 def test_a_table_about_something_else_leaves_the_folders_their_classes_and_is_told(stored):
@@ -279,7 +292,7 @@ def test_a_table_about_something_else_leaves_the_folders_their_classes_and_is_to
         (
             "a.csv",
             b"file,label\nelsewhere.png,x\n",
-            "it names none of the pictures; the first name in it is 'elsewhere.png'",
+            "it names none of the images; the first name in it is 'elsewhere.png'",
         ),
         ("a.csv", b"\xff\xfe\0", "it cannot be read"),
         ("metadata.jsonl", b'{"file_name": "cat/1.png", "text": "hello"}\n', "no column of labels"),

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.data import NoSuchSplitError, limits, load_images
-from gan_hub.data.decode import Entry, pixels_or_kind
+from gan_hub.data.decode import Entry, decode_entry
 from gan_hub.images import BAND_PIXELS, normalize_pil
 from tests.made_files import chunk, encoded, picture, write, zipped
 
@@ -188,7 +188,7 @@ def test_a_picture_of_16_bits_takes_no_multiple_of_its_own_memory(tmp_path):
     image = Image.open(io.BytesIO(content))
     image.load()
     assert peak_megabytes_of_numpy(image, 1) < 25 + 5 * 8 * BAND_PIXELS / MB  # the picture of 25 megapixels is 50 MB
-    found = pixels_or_kind(Entry("deep.png", None, len(content), lambda: content), (8, 8), 1)
+    found = decode_entry(Entry("deep.png", None, len(content), lambda: content), (8, 8), 1)
     assert (found == 0).all()
 
 
@@ -298,14 +298,14 @@ def test_a_row_does_not_choose_files_of_this_machine(tmp_path):
     + ["sftp://host{}/x.png", "s3://bucket/x.png", "blockcache::file://{}/x.png"],
 )
 def test_a_row_of_the_hub_reads_no_file_of_this_machine(tmp_path, path):
-    from gan_hub.data.decode import content_or_kind
-    from gan_hub.data.parquet import _download, _entry
+    from gan_hub.data.decode import read_entry
+    from gan_hub.data.parquet import Columns, _download, _row_entry
 
     write(tmp_path, {"x.png": encoded(picture(1))})
     zipped(tmp_path / "private.zip", {"x.png": encoded(picture(1))})
     zipped(tmp_path / "outer.zip", {"private.zip": (tmp_path / "private.zip").read_bytes()})
     row = {"image": {"bytes": None, "path": path.format(tmp_path)}}
-    assert content_or_kind(_entry("row 0", row, "image", None, _download)) == "elsewhere"
+    assert read_entry(_row_entry("row 0", row, Columns("image", None), _download)) == "elsewhere"
 
 
 def test_a_row_of_the_hub_may_lie_in_an_archive_of_the_network():

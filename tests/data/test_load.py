@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.data import NAMED_DATASETS, ImageSet, NoSuchSplitError, hold_out, load_images, without
-from gan_hub.data.load import Named
+from gan_hub.data.load import NamedDataset
 from tests.made_files import bad_files, encoded, picture, write, zipped
 
 GOOD = {f"{name}/{seed}.png": encoded(picture(seed)) for seed, name in enumerate(("b", "a", "c", "a", "b"))}
@@ -62,7 +62,7 @@ def test_one_stray_picture_beside_class_folders_is_left_out_and_told_and_the_cla
 def test_where_most_pictures_lie_beside_the_folders_there_are_no_classes_and_that_is_told(stored):
     found = load_images(stored({**GOOD, **{f"{seed}.png": encoded(picture(seed)) for seed in range(10, 17)}}), 28, 1)
     assert (len(found), found.labels, found.label_names, found.skipped) == (12, None, None, {})
-    assert found.report() == "12 images of 28 × 28 × 1; no classes: 7 of 12 pictures lie outside a, b and c."
+    assert found.report() == "12 images of 28 × 28 × 1; no classes: 7 of 12 images lie outside a, b and c."
 
 
 def test_one_folder_around_everything_is_no_class(stored):
@@ -196,7 +196,9 @@ def test_a_folder_that_cannot_be_read_is_counted_and_its_class_keeps_its_number(
     found = load_images(str(tmp_path), 28, 1)
     assert found.skipped == {"unreadable": [f"{around}b/"]}
     assert (found.labels.tolist(), found.label_names) == ([0, 0, 2], ["a", "b", "c"])
-    with pytest.raises(ValueError, match=rf"{around}b/ cannot be used \(unreadable\); drop --strict_data"):
+    with pytest.raises(
+        ValueError, match=rf"{around}b/ cannot be used \(unreadable\); drop strict=True \(--strict_data\)"
+    ):
         load_images(str(tmp_path), 28, 1, strict=True)
 
 
@@ -369,9 +371,12 @@ def test_arrays_are_fitted_like_files_and_labels_may_be_a_column(tmp_path):
         ({"images": IMAGES.astype(np.float32)}, "uint8 .* not float32"),
         ({"images": IMAGES[0]}, r"not uint8 \(28, 28\)"),
         ({"images": np.zeros((2, 28, 28, 5), np.uint8)}, "with 1 to 4 channels"),
-        ({"images": IMAGES, "labels": LABELS[:3]}, r"6 images, but labels of shape \(3,\)"),
+        ({"images": IMAGES, "labels": LABELS[:3]}, r"data\.npz: 6 images, but labels of shape \(3,\)"),
         ({"images": IMAGES, "labels": LABELS * 0.5}, "labels are whole numbers from 0, not float64"),
-        ({"images": IMAGES, "labels": np.array(list("abcabc"))}, "labels are whole numbers from 0, not <U1"),
+        (
+            {"images": IMAGES, "labels": np.array(list("abcabc"))},
+            r"data.*data\.npz: labels are whole numbers from 0, not <U1",
+        ),
         ({"images": IMAGES, "labels": LABELS - 1}, "labels are whole numbers from 0, not from -1"),
         ({"images": IMAGES, "labels": LABELS + 10**9}, "at most 10000 classes"),
         ({"images": IMAGES[:0]}, "no usable image"),
@@ -460,10 +465,10 @@ def test_a_known_name_is_looked_for_below_the_data_folder_first(tmp_path, monkey
 
 def test_every_known_name_is_drawn_or_has_a_place_on_the_hub_and_different_labels():
     for name, place in NAMED_DATASETS.items():
-        if place.drawn is None:
+        if place.draw is None:
             assert "/" in place.hub_id and len(set(place.label_names)) == len(place.label_names) == 10, name
         else:
-            assert place == Named(drawn=place.drawn), name  # nowhere to be looked for, and no labels
+            assert place == NamedDataset(draw=place.draw), name  # nowhere to be looked for, and no labels
 
 
 @pytest.mark.parametrize("source", ["no-such-thing", "/no/such/folder", "", "a b/c", "x" * 100])

@@ -153,7 +153,7 @@ def test_a_map_of_another_size_but_the_same_shape_fits_and_one_of_another_shape_
     files |= {"a_labels.png": numbered(1, size=32), "b_labels.png": encoded(np.zeros((32, 48, 1), np.uint8))}
     found = load_pairs(str(write(tmp_path, files)), 32, 3)
     assert len(found) == 1 and np.array_equal(found.maps[0], numbers(1))
-    assert found.skipped == {"map of another shape than its picture": ["b_labels.png"]}
+    assert found.skipped == {"map of another shape than its image": ["b_labels.png"]}
 
 
 def test_more_colours_than_classes_are_refused_by_name(stored):
@@ -197,23 +197,23 @@ def test_what_has_no_partner_or_cannot_be_read_is_skipped_and_counted(stored):
     found = load_pairs(source, 32, 3)
     assert len(found) == 4 and np.array_equal(found.maps[3], numbers(5))
     assert found.skipped == {
-        "picture without a map": ["lonely.png"],
-        "map without a picture": ["orphan_labels.png"],
+        "image without a map": ["lonely.png"],
+        "map without an image": ["orphan_labels.png"],
         "truncated": ["torn_labels.png"],
         "empty": ["empty.png"],
         "map stored with loss": ["lossy_labels.jpg"],
         "second of its name": ["twice.png"],
     }
-    assert "6 files skipped" in found.report() and "1 map without a picture (orphan_labels.png)" in found.report()
+    assert "6 files skipped" in found.report() and "1 map without an image (orphan_labels.png)" in found.report()
     with pytest.raises(ValueError, match="empty.png cannot be used .empty., and 5 more cannot be used"):
         load_pairs(source, 32, 3, strict=True)
 
 
 def test_a_source_without_a_pair_or_of_another_kind_is_refused(stored, tmp_path):
-    with pytest.raises(ValueError, match="no usable pair in it; a pair is .*2 files skipped: 2 picture without a map"):
+    with pytest.raises(ValueError, match="no usable pair in it; a pair is .*2 files skipped: 2 image without a map"):
         load_pairs(stored({f"{seed}.png": encoded(picture(seed)) for seed in range(2)}), 28, 1)
     for source in ("mnist", str(tmp_path / "nothing"), "someone/somewhere"):
-        with pytest.raises(ValueError, match="no such folder or .zip; pairs of pictures and maps"):
+        with pytest.raises(ValueError, match="no such folder or .zip; pairs of images and maps"):
             load_pairs(source, 28, 1)
 
 

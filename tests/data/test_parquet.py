@@ -64,6 +64,7 @@ def test_a_parquet_file_gives_its_images_class_labels_and_names(tmp_path):
         ("data/train-{}-of-2.parquet", "data/test-{}-of-2.parquet", "data/validation-0.parquet"),
         ("train_{}.parquet", "test_{}.parquet", "validation.parquet"),
         ("train/{}.parquet", "test/{}.parquet", "validation/0.parquet"),
+        ("train-{}.parquet", "held_out-{}.parquet", "validation-0.parquet"),
         ("default/train/000{}.parquet", "default/test/000{}.parquet", ".cache/train/0.parquet"),
     ],
 )

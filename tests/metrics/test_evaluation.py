@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from gan_hub.data import ImageSet
-from gan_hub.data.image_set import Rows
+from gan_hub.data.image_set import LazyRows
 from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
 from gan_hub.metrics import evaluate, feature_cache
 from gan_hub.metrics.evaluation import real_moments
@@ -426,4 +426,4 @@ def test_real_images_that_lie_on_the_disk_have_the_same_moments(reals, tmp_path,
     for found in (real_moments(disk, digits), real_moments(ImageSet(np.asarray(disk.images)), digits)):
         for ours, theirs in zip(found, expected):
             torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
-    assert isinstance(disk.images, Rows)
+    assert isinstance(disk.images, LazyRows)

@@ -210,7 +210,7 @@ def test_what_a_run_without_a_test_split_holds_out_is_in_its_headline(tmp_path):
 def test_a_test_split_without_labels_is_named(tmp_path):
     source = pictures_in(tmp_path, train__cat=6, train__dog=4, test=4)
     with pytest.raises(
-        ValueError, match=r"no labels in its test split \(no classes: 4 of 4 pictures lie outside cat and"
+        ValueError, match=r"no labels in its test split \(no classes: 4 of 4 images lie outside cat and"
     ):
         load_data(TrainConfig(data=source))
 

@@ -9,7 +9,7 @@ import torch
 
 from gan_hub import cli
 from gan_hub.data import NAMED_DATASETS
-from gan_hub.data.load import Named
+from gan_hub.data.load import NamedDataset
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.training import run, trainer
@@ -29,7 +29,9 @@ def bars(tmp_path, monkeypatch) -> str:
         x_test=rng.integers(0, 256, (60, 28, 28)).astype(np.uint8),
         y_test=np.arange(60) % 10,
     )
-    monkeypatch.setitem(NAMED_DATASETS, "bars", Named((str(tmp_path / "data"),), "nobody/bars", tuple("0123456789")))
+    monkeypatch.setitem(
+        NAMED_DATASETS, "bars", NamedDataset((str(tmp_path / "data"),), "nobody/bars", tuple("0123456789"))
+    )
     return "bars"
 
 

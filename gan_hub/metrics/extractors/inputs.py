@@ -6,6 +6,8 @@ Shapes: N images, C channels, H, W. Images are float in [-1, 1].
 import torch
 from torch.nn.functional import interpolate
 
+from gan_hub.images import over_white
+
 
 def to_rgb(images: torch.Tensor) -> torch.Tensor:
     """Images of 1 to 4 channels → RGB (N, 3, H, W). Grey is repeated; opacity, the last of 2 or 4, is laid over white.
@@ -14,10 +16,7 @@ def to_rgb(images: torch.Tensor) -> torch.Tensor:
     """
     if images.ndim != 4 or images.shape[1] not in (1, 2, 3, 4):
         raise ValueError(f"an extractor takes images (N, 1 to 4 channels, H, W), given {tuple(images.shape)}.")
-    if images.shape[1] in (2, 4):
-        opacity = (images[:, -1:] + 1) / 2
-        images = images[:, :-1] * opacity + (1 - opacity)  # white is 1
-    return images.expand(-1, 3, -1, -1)
+    return over_white(images).expand(-1, 3, -1, -1)
 
 
 def bicubic(images: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -1,42 +1,63 @@
 """Feature networks of a style transfer: VGG, SqueezeNet, and the project's own small classifiers.
 
-Shapes: N pictures, C channels, H, W. Pictures are RGB in [-1, 1], of any size from 32 × 32 pixels.
+Shapes: N images, C channels, H, W. Images are RGB in [-1, 1], of any size from 32 × 32 pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
+from gan_hub.metrics.extractors.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
 from gan_hub.metrics.features import Extractor
 
 
 class FeatureNetwork(nn.Module):
-    """Pictures (N, 3, H, W) in [-1, 1] → the outputs of named layers. Its weights are fixed."""
+    """A network whose layers' outputs are the features of images. Its weights are fixed.
+
+    Args:
+        name: the network's name.
+        prepare: turns images (N, 3, H, W) in [-1, 1] into what the first stage was trained on.
+        stages: layer → module; each takes the output of the one before.
+        content_layers, style_layers: layers that a style transfer compares by default.
+        note: what to expect of a style transfer with these features.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub.style_transfer import load_features
+        >>> network = load_features("fashion")
+        >>> network.layers
+        ('conv1', 'pool1', 'conv2', 'conv3')
+        >>> features = network(torch.zeros(1, 3, 32, 32), ["conv3"])
+        >>> features["conv3"].shape[2:]
+        torch.Size([16, 16])
+    """
 
     def __init__(
         self,
         name: str,
         prepare: nn.Module,
-        stages: dict[str, nn.Module],
+        stages: Mapping[str, nn.Module],
         content_layers: Sequence[str],
         style_layers: Sequence[str],
         note: str,
-    ):
-        """`prepare` turns the pictures into what the first stage was trained on. `note` says what to expect."""
+    ) -> None:
         super().__init__()
         self.name, self.note = name, note
         self.content_layers, self.style_layers = tuple(content_layers), tuple(style_layers)
-        self.prepare, self.stages = prepare, nn.ModuleDict(stages)
+        self.prepare, self.stages = prepare, nn.ModuleDict(dict(stages))
         self.eval().requires_grad_(False)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The names a content or style layer may have, from the picture upwards."""
+        """The names a content or style layer may have, from the image upwards."""
         return tuple(self.stages)
 
     def forward(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Layer → its output (N, C, h, w); nothing beyond the last of `layers` is computed."""
+        """Images (N, 3, H, W) in [-1, 1] → layer: its output (N, C, h, w). Nothing beyond the last of `layers` is computed.
+
+        Raises ValueError for a layer that the network does not have.
+        """
         for layer in layers:
             if layer not in self.stages:
                 raise ValueError(f"layer {layer!r} is not in {self.name}; choose from {', '.join(self.layers)}.")
@@ -53,23 +74,30 @@ class FeatureNetwork(nn.Module):
 class ImageNetInput(nn.Module):
     """RGB in [-1, 1] → RGB in [0, 1], less the mean of ImageNet, divided by its standard deviation."""
 
-    def __init__(self):
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None], persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, H, W) → (N, 3, H, W)."""
         return ((images + 1) / 2 - self.mean) / self.deviation
 
 
 class CaffeInput(nn.Module):
     """RGB in [-1, 1] → BGR in [0, 255], less the mean of ImageNet: what networks from Caffe were trained on."""
 
-    def __init__(self):
+    mean: torch.Tensor
+
+    def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0])[:, None, None], persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, H, W) → (N, 3, H, W)."""
         return (images.flip(1) + 1) * 127.5 - self.mean
 
 
@@ -80,12 +108,13 @@ VGG16, VGG19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)  # convolutions between pools
 
 
 def vgg_stages(depths: Sequence[int]) -> dict[str, nn.Module]:
-    """conv1_1, conv1_2, pool1, … conv5_n: the convolutions in the paper's names, each with its ReLU.
+    """The stages conv1_1, conv1_2, pool1, … conv5_n: convolutions in the paper's names, each with its ReLU.
 
-    Pools take the mean instead of the maximum, as Gatys et al. 2016 (section 2) found better to look at.
+    Pools take the mean instead of the maximum, which gives better-looking images (Gatys et al. 2016, section 2).
     """
-    stages, inputs = {}, 3
-    for block, (depth, outputs) in enumerate(zip(depths, (64, 128, 256, 512, 512)), start=1):
+    stages: dict[str, nn.Module] = {}
+    inputs = 3
+    for block, (depth, outputs) in enumerate(zip(depths, (64, 128, 256, 512, 512), strict=True), start=1):
         if block > 1:
             stages[f"pool{block - 1}"] = nn.AvgPool2d(2)
         for index in range(1, depth + 1):
@@ -95,8 +124,9 @@ def vgg_stages(depths: Sequence[int]) -> dict[str, nn.Module]:
 
 
 def vgg(depths: Sequence[int]) -> FeatureNetwork:
+    """VGG without its classifier, of so many convolutions a block; freshly initialized."""
     return FeatureNetwork(
-        f"vgg{sum(depths) + 3}",  # three layers of its classifier are counted in its name
+        f"vgg{sum(depths) + 3}",  # its name counts three layers of the classifier
         ImageNetInput(),
         vgg_stages(depths),
         content_layers=["conv4_2"],
@@ -107,35 +137,40 @@ def vgg(depths: Sequence[int]) -> FeatureNetwork:
 
 # ------------------------------------------------------------------------------------ SqueezeNet (Iandola et al. 2016)
 
-# Output channels of fire2 … fire9: squeezed, and each of the two expansions.
+# Number of a fire module → its output channels: squeezed, and each of the two expansions.
 FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
 
 
 class Fire(nn.Module):
     """(N, C, H, W) → (N, 2 · expanded, H, W): 1 × 1 to few channels, then 1 × 1 and 3 × 3 side by side."""
 
-    def __init__(self, inputs: int, squeezed: int, expanded: int):
+    def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
         super().__init__()
         self.squeeze = nn.Conv2d(inputs, squeezed, 1)
         self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
         self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) → (N, 2 · expanded, H, W)."""
         x = self.squeeze(x).relu()
         return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()
 
 
-# Version → channels and kernel of conv1, and the fires that a pool follows.
+# Version → channels and kernel of conv1, and the fire modules that a pool follows.
 SQUEEZENETS = {"1.0": (96, 7, (4, 8)), "1.1": (64, 3, (3, 5))}
 
 
 def squeezenet(version: str, prepare: type[nn.Module]) -> FeatureNetwork:
+    """SqueezeNet "1.0" or "1.1" without its classifier, freshly initialized; `prepare` is its input normalization."""
     channels, kernel, pooled = SQUEEZENETS[version]
 
     def pool() -> nn.Module:
         return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
-    stages = {"conv1": nn.Sequential(nn.Conv2d(3, channels, kernel, stride=2), nn.ReLU()), "pool1": pool()}
+    stages: dict[str, nn.Module] = {
+        "conv1": nn.Sequential(nn.Conv2d(3, channels, kernel, stride=2), nn.ReLU()),
+        "pool1": pool(),
+    }
     for number, (squeezed, expanded) in FIRES.items():
         stages[f"fire{number}"] = Fire(channels, squeezed, expanded)
         channels = 2 * expanded
@@ -155,22 +190,25 @@ def squeezenet(version: str, prepare: type[nn.Module]) -> FeatureNetwork:
 
 
 class GreyStage(nn.Module):
-    """Layers made for grey pictures, on each of the three colours alone: (N, 3 c, H, W) → (N, 3 d, h, w)."""
+    """Layers made for grey images, run on each of the three colors by itself: (N, 3 c, H, W) → (N, 3 d, h, w)."""
 
-    def __init__(self, *layers: nn.Module):
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3 c, H, W) → (N, 3 d, h, w)."""
         x = x.unflatten(1, (3, -1)).flatten(0, 1)  # (3 N, c, H, W)
         return self.layers(x).unflatten(0, (-1, 3)).flatten(1, 2)  # (N, 3 d, h, w)
 
 
 def bundled(name: str) -> FeatureNetwork:
-    """The convolutions of a shipped classifier of 28 × 28 grey pictures, on each of the three colours."""
-    body = Extractor(name).network.body  # convolution, norm, ReLU, pool; twice convolution, norm, ReLU; pool
-    stages = {"conv1": GreyStage(*body[:3]), "pool1": GreyStage(body[3]), "conv2": GreyStage(*body[4:7])}
-    stages["conv3"] = GreyStage(*body[7:10])
+    """The convolutions of a bundled classifier of 28 × 28 grey images, run on each of the three colors by itself."""
+    body = Extractor(name).network.body
+    assert isinstance(body, nn.Sequential)
+    layers = list(body)  # convolution, norm, ReLU, pool; twice convolution, norm, ReLU; pool
+    stages = {"conv1": GreyStage(*layers[:3]), "pool1": GreyStage(layers[3])}
+    stages |= {"conv2": GreyStage(*layers[4:7]), "conv3": GreyStage(*layers[7:10])}
     return FeatureNetwork(
         name,
         nn.Identity(),
