@@ -23,11 +23,11 @@ def test_the_model_asked_for_is_offered_and_opened_first(offered, playable):
 
 def test_fashion_mnist_is_preferred_among_the_bundled(monkeypatch, tiny_model):
     monkeypatch.delenv(models.VARIABLE, raising=False)
-    monkeypatch.setattr(models, "bundled", lambda: {"a": tiny_model, models.FAVOURITE: tiny_model})
+    monkeypatch.setattr(models, "bundled_models", lambda: {"a": tiny_model, models.FAVOURITE: tiny_model})
     assert models.default() == models.FAVOURITE
-    monkeypatch.setattr(models, "bundled", lambda: {"a": tiny_model, "b": tiny_model})
+    monkeypatch.setattr(models, "bundled_models", lambda: {"a": tiny_model, "b": tiny_model})
     assert models.default() == "a"
-    monkeypatch.setattr(models, "bundled", dict)
+    monkeypatch.setattr(models, "bundled_models", dict)
     assert models.default() is None and models.labels(models.default()) == []
 
 
@@ -99,7 +99,7 @@ def test_an_own_model_hides_no_bundled_one_of_the_same_name(playable, tmp_path, 
     export = tmp_path / "runs" / "twin" / "export"
     shutil.copytree(playable, export)
     (export / "README.md").unlink()
-    monkeypatch.setattr(models, "bundled", lambda: {"twin": playable})
+    monkeypatch.setattr(models, "bundled_models", lambda: {"twin": playable})
     assert named(export, monkeypatch) == "twin (own)"
     assert models.choices() == {"twin": str(playable), "twin (own)": str(export)}
     assert named("twin", monkeypatch) == "twin" and list(models.choices()) == ["twin"]
@@ -121,7 +121,7 @@ def hub(playable, monkeypatch):
 
     monkeypatch.setattr(resolve, "snapshot_download", download)
     monkeypatch.setattr(models, "PATIENCE", 0.1)
-    monkeypatch.setattr(models, "bundled", lambda: {playable.name: playable})
+    monkeypatch.setattr(models, "bundled_models", lambda: {playable.name: playable})
     models.arrival.cache_clear()
     yield answer
     answer.ready.set()
