@@ -81,7 +81,7 @@ def test_a_page_with_a_component_that_takes_files_takes_them_up_to_its_limit(mon
 def test_whether_a_page_takes_files_is_read_from_its_components(component, takes):
     with gr.Blocks() as page, gr.Row():
         component()
-    assert request_filter.uploads(page) == takes
+    assert request_filter.accepts_uploads(page) == takes
 
 
 # ------------------------------------------------------------------------------------------ large and malformed
@@ -154,7 +154,7 @@ def test_a_malformed_call_gets_a_sentence_in_the_visitors_language(server, body,
         ("call/nothing", {"data": []}),
         ("call/v2/nothing", {}),
         ("call/v2/sample", {"x": 1}),
-        ("call/open_tab", {"data": []}),
+        ("call/on_model_change", {"data": []}),
         ("cancel", {}),
         ("cancel", {"session_hash": "a", "fn_index": "x", "event_id": []}),
     ],
@@ -212,7 +212,7 @@ def test_the_sentences_of_the_gate_are_read_by_both_of_gradios_clients(server):
 
 def test_a_page_launched_by_somebody_else_is_guarded_as_well(monkeypatch, playable):
     """A Space, a notebook or a test calls `launch` itself, with or without options of its own."""
-    monkeypatch.setenv(models.VARIABLE, str(playable))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(playable))
     with Page() as page:
         gr.Button().click(lambda: None, None, None)
     with launched(page, monkeypatch, app_kwargs={"title": "mine"}, max_file_size="1kb") as url:
