@@ -15,7 +15,7 @@ from markdown_it.rules_core import StateCore
 
 from gan_hub.model_folder.strict import LoadError, read_bytes
 
-MAX_CARD_BYTES = 1_000_000  # bytes of a README.md; the zoo's have 8,000
+MAX_CARD_BYTES = 1_000_000  # of a README.md; those of the bundled models have 8,000
 MAX_CARD_LENGTH = 4000  # characters that are parsed and shown; bounds what parsing costs
 LINK_SCHEMES, LINK_REL = ("https", "http"), "noopener noreferrer nofollow"
 

@@ -157,17 +157,19 @@ def test_a_wrong_flag_is_told_in_one_sentence_before_the_page_opens(server, monk
     monkeypatch.setenv(models.MODEL_VARIABLE, "")
     with pytest.raises(SystemExit) as ended:
         app.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and says in told and "Traceback" not in told
-    assert len([line for line in told.splitlines() if line.startswith("app.py: ")]) == 1
+    output = capsys.readouterr().err
+    assert ended.value.code == 2 and says in output and "Traceback" not in output
+    assert len([line for line in output.splitlines() if line.startswith("app.py: ")]) == 1
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(server, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["app.py", "--port", str(server.page.server_port), "--model", "/nowhere/at-all"])
     with pytest.raises(SystemExit) as ended:
         app.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and "cannot be used" in told and "choose another" in told and "nowhere" not in told
+    output = capsys.readouterr().err
+    assert (
+        ended.value.code == 2 and "cannot be used" in output and "choose another" in output and "nowhere" not in output
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,9 +183,9 @@ def test_a_port_in_use_is_told_before_the_model_is_loaded(server, monkeypatch, c
 def test_a_wrong_command_line_is_answered_in_one_line_by_the_command_that_was_typed(capsys, arguments, says):
     with pytest.raises(SystemExit) as ended:
         app.main(arguments, prog="gan-hub demo")
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and says in told
-    assert told.startswith("gan-hub demo: ") and told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert ended.value.code == 2 and says in output
+    assert output.startswith("gan-hub demo: ") and output.count("\n") == 1
 
 
 def test_the_model_is_an_argument_as_well_as_an_option(monkeypatch, capsys):
@@ -191,15 +193,15 @@ def test_the_model_is_an_argument_as_well_as_an_option(monkeypatch, capsys):
         monkeypatch.setenv(models.MODEL_VARIABLE, "")
         with pytest.raises(SystemExit) as ended:
             app.main(arguments, prog="gan-hub demo")
-        told = capsys.readouterr().err
-        assert ended.value.code == 2 and told.startswith("gan-hub demo: ") and "/nowhere/at-all" in told
+        output = capsys.readouterr().err
+        assert ended.value.code == 2 and output.startswith("gan-hub demo: ") and "/nowhere/at-all" in output
 
 
 def test_the_help_of_the_command_names_it(capsys):
     with pytest.raises(SystemExit) as ended:
         app.main(["--help"], prog="gan-hub demo")
-    told = capsys.readouterr().out
-    assert ended.value.code == 0 and told.startswith("usage: gan-hub demo ") and "--port" in told
+    output = capsys.readouterr().out
+    assert ended.value.code == 0 and output.startswith("usage: gan-hub demo ") and "--port" in output
 
 
 def test_an_installed_package_serves_a_folder_without_a_checkout(playable, tmp_path):
@@ -253,8 +255,8 @@ def test_the_page_comes_up_while_the_hub_accepts_and_says_nothing(tmp_path):
             finally:
                 process.kill()
         log.seek(0)
-        told = log.read()
-        assert "Waiting for some/model from the Hub" in told and "Traceback" not in told
+        output = log.read()
+        assert "Waiting for some/model from the Hub" in output and "Traceback" not in output
 
 
 def opened(url: str, process, seconds: float = 120) -> dict:

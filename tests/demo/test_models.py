@@ -167,8 +167,8 @@ def test_a_model_that_does_not_arrive_leaves_a_sentence_on_the_page_and_in_the_l
     sentence, picker, again = models.pending_status()
     assert sentence == TEXTS["en"]["model_missing"].format(name="some/model")
     assert picker["choices"] == [playable.name] and not again["active"] and models.default_model() == playable.name
-    told = capsys.readouterr().err
-    assert "some/model is not offered" in told and "the line is cut" in told and "Traceback" not in told
+    message = capsys.readouterr().err
+    assert "some/model is not offered" in message and "the line is cut" in message and "Traceback" not in message
 
 
 def test_a_model_of_the_hub_that_comes_at_once_is_there_when_the_page_opens(hub, monkeypatch):
