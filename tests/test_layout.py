@@ -41,7 +41,7 @@ LEVELS = {
 }
 # A library that only some rooms may import, because it is slow to import or not always installed.
 OWNERS = {
-    "gradio": {"demo", "app.py"},
+    "gradio": {"demo"},
     "accelerate": {"training", "metrics", "train.py"},  # metrics: only where several processes measure together
     "matplotlib": {"training"},
     "datasets": {"data"},

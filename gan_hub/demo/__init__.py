@@ -1,1 +1,1 @@
-"""The web page: one file a tab, plus models, validation, pictures, look and texts. Only app.py imports this room."""
+"""The web page: one file a tab; app.py composes and serves them. The only room that imports gradio."""

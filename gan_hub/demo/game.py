@@ -1,25 +1,26 @@
 """The tab "Real or fake?": the player against the discriminator, over the same pairs of a real and a generated picture.
 
 What keeps the answer secret: the browser gets one picture of the whole pair, as pixels and nothing else; which half is
-real stays in the server's session until the player has chosen; and chance comes from the operating system. So everything
-but the pixels is a coin: bytes, order, names, metadata, what changes on the page.
+real stays in the server's session until the player has chosen; and random numbers come from the operating system. So
+nothing but the pixels depends on the answer: not the bytes, the order, names, metadata, or what changes on the page.
 
 What cannot be kept secret is what the pixels say. Generated pictures differ from real ones in numbers that no eye sees,
 such as how many pixels have grey level 1, or how well a picture compresses: a program that has learnt such a number picks
-the real one in 92 to 100 of 100 rounds, depending on the model. And the real pictures are published with the model, so
-whoever compares with them is always right. It is a game for eyes; a high score proves nothing about who reached it.
+the real one in 92 to 100 of 100 rounds, depending on the model. And the real pictures are published with the model, so a
+program that compares with them is always right. It is a game for eyes; a high score does not prove that a person played.
 """
 
 import html
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gradio as gr
 
 from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo.components import MODEL_QUEUE, QUIET, ModelChange, Update
 from gan_hub.demo.inputs import with_error_toast
-from gan_hub.demo.models import ON_MODEL, PRIVATE
 from gan_hub.demo.texts import t, translate
 from gan_hub.images import grid
 from gan_hub.latents import MAX_SEED
@@ -28,26 +29,39 @@ from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 
 SIDES = ("left", "right")
-HISTORY = 20  # rounds in the picture of the last rounds
+MAX_HISTORY = 20  # rounds listed as ticks and crosses
+
+Rounds = tuple[
+    tuple[bool, bool | None], ...
+]  # for each: was the player right, was the discriminator (None: it cannot play)
 
 
 @dataclass(frozen=True)
 class Game:
-    """One player's game: the pair on the table, and how each round so far went. Lives on the server."""
+    """One player's game: the present pair, and how each round so far went. Stays on the server."""
 
     model: str
     pair: str  # the data URI of both pictures as one
     shape: str  # width / height of one of them, as the style sheet takes it
     label: str | None  # the class of both
     left_is_real: bool
-    left_probability: float | None  # the discriminator's; None where it cannot play
+    left_probability: float | None  # that the left one is real, by the discriminator; None where it cannot play
     decided: bool
-    rounds: tuple[tuple[bool, bool | None], ...] = ()  # (player right?, discriminator right?)
-    seen: frozenset[int] = frozenset()  # real pictures that were on the table already
+    rounds: Rounds = ()
+    seen: frozenset[int] = frozenset()  # indices of the real pictures that were shown already
 
 
-def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
-    """A new round with a real picture that was not seen yet (once all were, anew); None without real pictures."""
+def new_round(model: str, rounds: Rounds = (), seen: frozenset[int] = frozenset()) -> Game | None:
+    """A new pair, with a real picture that was not shown yet; once all were, any of them.
+
+    Args:
+        model: a model of this page.
+        rounds: how the rounds before went.
+        seen: indices of the real pictures that were shown already.
+
+    Returns:
+        The game with the new pair; None if the model has no real pictures.
+    """
     pipe = models.load(model)
     samples = _real_samples(model)
     if samples is None:
@@ -55,20 +69,20 @@ def deal(model: str, rounds=(), seen=frozenset()) -> Game | None:
     seen = frozenset() if len(seen) == len(samples.images) else seen
     index = secrets.choice([index for index in range(len(samples.images)) if index not in seen])
     label = pipe.label_names[samples.labels[index]] if samples.labels and pipe.label_names else None
-    fake = pipe(seeds=[secrets.randbelow(MAX_SEED + 1)], labels=label).images[0]
+    fake = models.pil_images(pipe(seeds=[secrets.randbelow(MAX_SEED + 1)], labels=label))[0]
 
     left_is_real = bool(secrets.randbits(1))
     left, right = (samples.images[index], fake) if left_is_real else (fake, samples.images[index])
     probability = None
-    if _judges(pipe):
+    if _can_judge(pipe):
         probability = pipe.judge_pair(left, right, labels=None if label is None else [label]).item()
     pair = image_files.data_uri(grid([left, right], 2, padding=0))
     shape = f"{fake.width} / {fake.height}"
     return Game(model, pair, shape, label, left_is_real, probability, False, rounds, seen | {index})
 
 
-def _judges(pipe: GANPipeline) -> bool:
-    """Whether the discriminator can play: some models have none, some judge by a map, and real pictures come without."""
+def _can_judge(pipe: GANPipeline) -> bool:
+    """Whether the discriminator can play. Some models have none; some judge by a map, which real pictures lack."""
     return pipe.discriminator is not None and not isinstance(pipe.unwrapped_discriminator, SegmentationConditional)
 
 
@@ -79,8 +93,8 @@ def _real_samples(model: str) -> real_samples.RealSamples | None:
     return real_samples.read(folder, config["resolution"], config["channels"], config["num_classes"])
 
 
-def decide(game: Game, side: str) -> Game:
-    """The round with the player's choice in it. Raises BadInput where there is nothing to choose."""
+def record_choice(game: Game | None, side: str) -> Game:
+    """The game with the player's choice of `side` ("left" or "right"). Raises BadInputError without an open round."""
     inputs.choice(side, SIDES, "side")
     if game is None:
         raise inputs.BadInputError("no_game")
@@ -91,11 +105,11 @@ def decide(game: Game, side: str) -> Game:
     return replace(game, decided=True, rounds=(*game.rounds, (player, judge)))
 
 
-# ------------------------------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------------------------------ the page's HTML
 
 
-def table(game: Game | None, request: gr.Request | None = None) -> str:
-    """The pair as two cards cut by the style sheet from one picture; after the choice with the truth below each."""
+def pair_html(game: Game | None, request: gr.Request | None = None) -> str:
+    """The pair as two cards, which the style sheet cuts out of one picture; after the choice with the truth below each."""
     if game is None:
         return f'<p class="note">{html.escape(translate(request, "no_real"))}</p>'
     cards = []
@@ -113,7 +127,7 @@ def table(game: Game | None, request: gr.Request | None = None) -> str:
     return f'<div class="pair" role="img" aria-label="{alt}" style="{style}">{"".join(cards)}</div>'
 
 
-def verdict(game: Game | None, request: gr.Request | None = None) -> str:
+def verdict_html(game: Game | None, request: gr.Request | None = None) -> str:
     """The question, or, once the player has chosen, who was right."""
     if game is None:
         return ""
@@ -134,19 +148,20 @@ def verdict(game: Game | None, request: gr.Request | None = None) -> str:
     return f'<div class="verdict" role="status" aria-live="polite">{body}</div>'
 
 
-def _opinion(game: Game, judge: bool | None, request) -> str:
-    if judge is None:
+def _opinion(game: Game, judge_right: bool | None, request: gr.Request | None) -> str:
+    """What the discriminator took for real, how sure it was, and whether it was right; or why it does not play."""
+    if judge_right is None or game.left_probability is None:
         absent = models.load(game.model).discriminator is None
         return translate(request, "judge_absent" if absent else "judge_needs_map")
     left = game.left_probability > 0.5
     sure = max(game.left_probability, 1 - game.left_probability)
     percent = f"{100 * sure:.0f} %" if sure < 0.995 else "> 99 %"
     side = translate(request, f"side_{SIDES[0] if left else SIDES[1]}")
-    return translate(request, "judge_right" if judge else "judge_wrong", side=side, percent=percent)
+    return translate(request, "judge_right" if judge_right else "judge_wrong", side=side, percent=percent)
 
 
-def score(game: Game | None, request: gr.Request | None = None) -> str:
-    """Player against discriminator over the same rounds, streaks, and the last rounds as ticks and crosses."""
+def score_html(game: Game | None, request: gr.Request | None = None) -> str:
+    """The score of player and discriminator over the same rounds, streaks, and the last rounds as ticks and crosses."""
     if game is None:
         return ""
     player, judge = [right for right, _ in game.rounds], [right for _, right in game.rounds]
@@ -165,24 +180,21 @@ def score(game: Game | None, request: gr.Request | None = None) -> str:
         for key, value in figures
     )
     rows = [("score_you", player)] + ([("score_judge", judge)] if game.left_probability is not None else [])
-    ticks = "".join(
-        f'<div><span class="who">{html.escape(translate(request, key))}</span> '
-        + "".join(
-            f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"}</span>' for right in row[-HISTORY:]
-        )
-        + "</div>"
-        for key, row in rows
-    )
-    history = (
-        f'<div class="history" aria-label="{html.escape(translate(request, "history"))}">{ticks}</div>'
-        if player
-        else ""
-    )
+    ticks = "".join(_ticks(translate(request, key), row) for key, row in rows)
+    label = html.escape(translate(request, "history"))
+    history = f'<div class="history" aria-label="{label}">{ticks}</div>' if player else ""
     return f'<div class="score">{cells}</div>{history}'
 
 
+def _ticks(name: str, rights: Sequence[bool | None]) -> str:
+    marks = (
+        f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"}</span>' for right in rights[-MAX_HISTORY:]
+    )
+    return f'<div><span class="who">{html.escape(name)}</span> {"".join(marks)}</div>'
+
+
 def streaks(rights: list[bool]) -> tuple[int, int]:
-    """The run of correct choices up to now, and the longest one."""
+    """The number of correct choices in a row up to now, and the longest such row."""
     streak = best = 0
     for right in rights:
         streak = streak + 1 if right else 0
@@ -190,29 +202,32 @@ def streaks(rights: list[bool]) -> tuple[int, int]:
     return streak, best
 
 
-def explain(model: str, request: gr.Request | None = None) -> str:
+def explanation_html(model: str, request: gr.Request | None = None) -> str:
     """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from, as HTML."""
     pipe, samples = models.load(model), _real_samples(model)
     paragraphs = []
-    if _judges(pipe) and pipe.calibration is not None:
+    if _can_judge(pipe) and pipe.calibration is not None:
         auc = pipe.calibration.auc
-        paragraphs.append(sanitize.rendered(translate(request, "calibrated", auc=auc, percent=round(100 * auc))))
-    elif _judges(pipe):
-        paragraphs.append(sanitize.rendered(translate(request, "uncalibrated")))
+        paragraphs.append(sanitize.render_markdown(translate(request, "calibrated", auc=auc, percent=round(100 * auc))))
+    elif _can_judge(pipe):
+        paragraphs.append(sanitize.render_markdown(translate(request, "uncalibrated")))
     if samples is not None and samples.notice:
-        notice = sanitize.plain(translate(request, "origin", notice=samples.notice))
+        notice = sanitize.escape(translate(request, "origin", notice=samples.notice))
         paragraphs.append(f'<p class="notice">{notice}</p>')
     return "".join(paragraphs)
 
 
-def _page(game: Game | None, request):
-    """What every handler of the tab answers: state, pair, verdict, score, and which buttons can be pressed."""
+Page = tuple[Game | None, str, str, str, Update, Update, Update]  # state, pair, verdict, score, left, right, next
+
+
+def _page(game: Game | None, request: gr.Request | None) -> Page:
+    """What every handler of the tab returns: the state, what is shown, and which buttons can be pressed."""
     can_pick, can_go_on = (game is not None and not game.decided), (game is not None and game.decided)
     return (
         game,
-        table(game, request),
-        verdict(game, request),
-        score(game, request),
+        pair_html(game, request),
+        verdict_html(game, request),
+        score_html(game, request),
         gr.update(interactive=can_pick),
         gr.update(interactive=can_pick),
         gr.update(interactive=can_go_on),
@@ -223,43 +238,54 @@ def _page(game: Game | None, request):
 
 
 @with_error_toast
-def open_tab(model: str, request: gr.Request | None = None):
-    """A new game with the model that was just chosen."""
-    return *_page(deal(model), request), explain(model, request)
+def on_model_change(
+    model: str, request: gr.Request | None = None
+) -> tuple[Game | None, str, str, str, Update, Update, Update, str]:
+    """A new game with the model that was just chosen, and the explanation of its discriminator."""
+    return *_page(new_round(model), request), explanation_html(model, request)
 
 
 @with_error_toast
-def start_over(model: str, game: Game | None = None, request: gr.Request | None = None):
-    """A new game: no rounds, no score. A pair that is not decided stays: each real picture is shown for a round's sake."""
+def start_over(model: str, game: Game | None = None, request: gr.Request | None = None) -> Page:
+    """A new game without rounds and score. An undecided pair stays, or starting over would collect the real pictures.
+
+    Args:
+        model: the model of the page.
+        game: the present game.
+        request: has the visitor's language.
+
+    Returns:
+        The tab's state and components.
+    """
     if game is None or game.model != model:
-        return _page(deal(model), request)
-    return _page(deal(model, (), game.seen) if game.decided else replace(game, rounds=()), request)
+        return _page(new_round(model), request)
+    return _page(new_round(model, (), game.seen) if game.decided else replace(game, rounds=()), request)
 
 
 @with_error_toast
-def pick_left(game: Game | None, request: gr.Request | None = None):
+def pick_left(game: Game | None, request: gr.Request | None = None) -> Page:
     """The player takes the left picture for the real one."""
-    return _page(decide(game, "left"), request)
+    return _page(record_choice(game, "left"), request)
 
 
 @with_error_toast
-def pick_right(game: Game | None, request: gr.Request | None = None):
+def pick_right(game: Game | None, request: gr.Request | None = None) -> Page:
     """The player takes the right picture for the real one."""
-    return _page(decide(game, "right"), request)
+    return _page(record_choice(game, "right"), request)
 
 
 @with_error_toast
-def next_round(game: Game | None, request: gr.Request | None = None):
-    """The next pair, once this one is decided: a hard round cannot be skipped."""
+def next_round(game: Game | None, request: gr.Request | None = None) -> Page:
+    """The next pair. Only once this one is decided: a hard pair cannot be skipped."""
     if game is None:
         raise inputs.BadInputError("no_game")
     if not game.decided:
         raise inputs.BadInputError("unanswered")
-    return _page(deal(game.model, game.rounds, game.seen), request)
+    return _page(new_round(game.model, game.rounds, game.seen), request)
 
 
-def build(model: gr.Dropdown):
-    """Lays out the tab. Returns its opening: handler, inputs, outputs."""
+def build(model: gr.Dropdown) -> ModelChange:
+    """Lays out the tab."""
     game = gr.State(None)
     gr.Markdown(t("game_intro"))
     with gr.Column(elem_id="game"):
@@ -277,9 +303,8 @@ def build(model: gr.Dropdown):
         explanation = gr.HTML()
 
     page = [game, pair, question, points, left, right, onwards]
-    common = {"show_progress": "hidden", **PRIVATE, **ON_MODEL}
-    left.click(pick_left, game, page, **common)
-    right.click(pick_right, game, page, **common)
-    onwards.click(next_round, game, page, **common)
-    reset.click(start_over, [model, game], page, **common)
-    return open_tab, [model], [*page, explanation]
+    left.click(pick_left, game, page, **QUIET, **MODEL_QUEUE)
+    right.click(pick_right, game, page, **QUIET, **MODEL_QUEUE)
+    onwards.click(next_round, game, page, **QUIET, **MODEL_QUEUE)
+    reset.click(start_over, [model, game], page, **QUIET, **MODEL_QUEUE)
+    return ModelChange(on_model_change, [model], [*page, explanation])

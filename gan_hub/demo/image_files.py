@@ -1,4 +1,4 @@
-"""Pictures for the page: files to download in Gradio's cache, and small pictures written into the HTML itself."""
+"""Pictures for the page: files to download in Gradio's cache, and small pictures inside the HTML itself."""
 
 import base64
 import html
@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 
-def fresh_folder() -> Path:
-    """A new folder in Gradio's cache, from which files are served in place and deleted by age (`delete_cache`)."""
+def new_folder() -> Path:
+    """A new folder in Gradio's cache, whose files are served in place and deleted by age (`delete_cache`)."""
     cache = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
     folder = cache / secrets.token_hex(16)
     folder.mkdir(parents=True)
@@ -21,23 +21,32 @@ def fresh_folder() -> Path:
 
 
 def file_name(*parts: object) -> str:
-    """The parts with dashes between, and nothing that a file system or an address would stumble over."""
+    """The parts joined by dashes; whatever is neither letter, digit nor dot becomes a dash."""
     return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", str(part)).strip("-.") for part in parts)
 
 
 def enlarge(image: Image.Image, at_least: int) -> Image.Image:
-    """The image enlarged by whole pixels, without smoothing, until its longer side has `at_least`."""
+    """The image enlarged by a whole factor, without smoothing, until its longer side has `at_least` pixels."""
     scale = max(1, -(-at_least // max(image.size)))
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 
 def data_uri(image: Image.Image) -> str:
-    """The picture as a PNG inside an address: no file, no name, nothing beside the pixels."""
+    """The image as a PNG in a data URI: no file, no name, nothing beside the pixels."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def img(image: Image.Image, alt: str, css_class: str = "") -> str:
-    """An <img> that carries the picture itself; the style sheet enlarges it crisply."""
+def img_tag(image: Image.Image, alt: str, css_class: str = "") -> str:
+    """An <img> that carries the picture itself; the style sheet enlarges it without smoothing.
+
+    Args:
+        image: the picture.
+        alt: what it shows, as plain text; escaped here.
+        css_class: a class beside "px", for the style sheet.
+
+    Returns:
+        HTML.
+    """
     return f'<img class="px {css_class}" alt="{html.escape(alt, quote=True)}" src="{data_uri(image)}">'

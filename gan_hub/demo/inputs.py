@@ -1,4 +1,4 @@
-"""Validation of everything a visitor can send; what is not allowed is answered with one sentence, and nothing changes.
+"""Validation of everything a visitor can send. What is not allowed is answered with one sentence, and nothing changes.
 
 Gradio lets NaN, None, fractions, lists, switches and over-long texts through to the handlers, so each handler checks.
 """
@@ -9,6 +9,7 @@ import math
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -18,31 +19,34 @@ from gan_hub.seeds import WrongCount, parse_seeds
 
 OWN = "own"  # the class choice that leaves the class to the seed
 NONE = "none"  # the choice of no concept
-LONGEST_TEXT = 1000  # characters; 64 seeds of ten digits with commas need 768
+MAX_TEXT_LENGTH = 1000  # characters; 64 seeds of ten digits with commas need 768
+
+Params = ParamSpec("Params")
+Answer = TypeVar("Answer")
 
 
 class BadInputError(ValueError):
     """Something a visitor sent is not allowed: the key of a text, and the values that go into it."""
 
-    def __init__(self, key: str, **values: object):
+    def __init__(self, key: str, **values: object) -> None:
         self.key, self.values = key, values
         super().__init__(translate(None, key, **values))
 
 
-def with_error_toast(handler: Callable) -> Callable:
+def with_error_toast(handler: Callable[Params, Answer]) -> Callable[Params, Answer]:
     """The handler, with every failure turned into one sentence in the visitor's language: no traceback, no empty toast."""
 
     @functools.wraps(handler)
-    def answer(*args, **kwargs):
+    def answer(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
         request = next((arg for arg in (*args, *kwargs.values()) if isinstance(arg, gr.Request)), None)
         try:
             return handler(*args, **kwargs)
         except BadInputError as error:
             sentence = translate(request, error.key, **error.values)
-        except LoadError as error:  # it names files, which are nobody's business but the owner's
+        except LoadError as error:  # its message has paths of files, which stay in the server's log
             print(error, file=sys.stderr)
             sentence = translate(request, "damaged")
-        except ValueError as error:  # the pipeline's own refusals are single sentences already
+        except ValueError as error:  # of the pipeline, whose messages are single sentences already
             sentence = str(error)
         except Exception:
             traceback.print_exc()
@@ -52,55 +56,89 @@ def with_error_toast(handler: Callable) -> Callable:
     return answer
 
 
-def refusal(request: gr.Request | None, key: str, **values: object) -> gr.Error:
+def error_toast(request: gr.Request | None, key: str, **values: object) -> gr.Error:
     """The text `key` as the error that Gradio shows to the visitor."""
     return _toast(request, translate(request, key, **values))
 
 
 def _toast(request: gr.Request | None, sentence: str) -> gr.Error:
-    # The toast shows HTML, and a sentence may quote a class name out of somebody's model.
+    # A toast shows HTML, and the sentence may quote a class name of an untrusted model.
     return gr.Error(html.escape(sentence), title=translate(request, "check"), print_exception=False)
 
 
 def text(value: object) -> str:
-    """A text of at most LONGEST_TEXT characters; nothing at all counts as the empty text."""
+    """A text of at most MAX_TEXT_LENGTH characters, stripped; None counts as the empty text."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise BadInputError("bad_seeds")
-    if len(value) > LONGEST_TEXT:
-        raise BadInputError("bad_long", most=LONGEST_TEXT)
+    if len(value) > MAX_TEXT_LENGTH:
+        raise BadInputError("bad_long", most=MAX_TEXT_LENGTH)
     return value.strip()
 
 
 def seeds(value: object, least: int = 1, most: int = 64) -> list[int]:
-    """The text "0-3, 14 15" → [0, 1, 2, 3, 14, 15]; between `least` and `most` seeds, counted before they are spelled out."""
+    """The text "0-3, 14 15" → [0, 1, 2, 3, 14, 15].
+
+    Args:
+        value: what was sent.
+        least, most: how many seeds are allowed; they are counted before ranges are expanded.
+
+    Returns:
+        The seeds in their order, each 0 … 2³² − 1.
+
+    Raises:
+        BadInputError: it is no list of seeds, or has too few or too many.
+    """
     written = text(value)
     try:
         return parse_seeds(written, least, most)
     except WrongCount as error:
-        raise BadInputError("bad_count", given=error.count, least=least, most=most) from None
+        raise BadInputError("bad_count", count=error.count, least=least, most=most) from None
     except ValueError:
         raise BadInputError("bad_seeds") from None
 
 
 def number(value: object, least: float, most: float, name: str) -> float:
-    """A finite number in least … most; switches (True is 1 in Python) and texts are none."""
-    valid = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not valid or not least <= value <= most:  # "not", so that NaN is caught as well
-        raise BadInputError("bad_number", name=name, least=least, most=most)
-    return float(value)
+    """A finite number; switches (True is 1 in Python) and texts are none.
+
+    Args:
+        value: what was sent.
+        least, most: the range, both ends included.
+        name: what the page calls it.
+
+    Returns:
+        The number.
+
+    Raises:
+        BadInputError: it is none, or outside the range.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most:  # no NaN is
+        return float(value)
+    raise BadInputError("bad_number", name=name, least=least, most=most)
 
 
-def whole(value: object, least: int, most: int, name: str) -> int:
-    """A whole number in least … most; 24.0 is one, since JSON makes no difference, 24.5 is not."""
-    valid = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not valid or value != int(value) or not least <= value <= most:
-        raise BadInputError("bad_whole", name=name, least=least, most=most)
-    return int(value)
+def integer(value: object, least: int, most: int, name: str) -> int:
+    """A whole number; 24.0 is one, since JSON makes no difference, 24.5 is not.
+
+    Args:
+        value: what was sent.
+        least, most: the range, both ends included.
+        name: what the page calls it.
+
+    Returns:
+        The number.
+
+    Raises:
+        BadInputError: it is none, or outside the range.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        if value == int(value) and least <= value <= most:
+            return int(value)
+    raise BadInputError("bad_whole", name=name, least=least, most=most)
 
 
-def label(value: object, label_names: Sequence[str] | None) -> str | None:
+def class_name(value: object, label_names: Sequence[str] | None) -> str | None:
     """The name of a class, or None for "the seed's own" and for models that have no classes."""
     if value is None or value == OWN or value == "":
         return None
@@ -119,13 +157,25 @@ def concept(value: object, names: Sequence[str]) -> str | None:
 
 
 def choice(value: object, allowed: Sequence[str], name: str) -> str:
-    """One of a few texts."""
+    """One of a few texts.
+
+    Args:
+        value: what was sent.
+        allowed: the texts.
+        name: what the page calls the choice.
+
+    Returns:
+        The text.
+
+    Raises:
+        BadInputError: it is none of them.
+    """
     if not isinstance(value, str) or value not in allowed:
         raise BadInputError("bad_choice", name=name, allowed=", ".join(allowed))
     return value
 
 
-def switch(value: object, name: str) -> bool:
+def boolean(value: object, name: str) -> bool:
     """A tick box: True or False, not "no", which Python takes for true."""
     if not isinstance(value, bool):
         raise BadInputError("bad_switch", name=name)

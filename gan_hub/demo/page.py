@@ -1,21 +1,23 @@
-"""The page as Gradio serves it: behind the gate, with a fair line, however and by whomever it is launched."""
+"""The page as Gradio serves it: behind the request filter and with a fair queue, no matter who launches it."""
 
 import traceback
+from typing import Any, Literal
 
 import gradio as gr
+from gradio.routes import App
 from starlette.middleware import Middleware
 
-from gan_hub.demo import theme as look
-from gan_hub.demo.inputs import BadInputError, refusal
-from gan_hub.demo.job_queue import MOST_WAITING, JobQueue
-from gan_hub.demo.request_filter import HANDLERS, RequestFilter
+from gan_hub.demo import theme
+from gan_hub.demo.inputs import BadInputError, error_toast
+from gan_hub.demo.job_queue import MAX_QUEUED, JobQueue
+from gan_hub.demo.request_filter import EXCEPTION_HANDLERS, RequestFilter
 from gan_hub.demo.texts import t
 
-MOST_QUOTED = 150  # letters of what Gradio says of a value; it would list all choices
-LAUNCH = {
-    "theme": look.THEME,
-    "css": look.CSS,
-    "head": look.HEAD,
+MAX_QUOTE = 150  # characters of Gradio's message about a value, which would list all choices
+LAUNCH_OPTIONS = {
+    "theme": theme.THEME,
+    "css": theme.CSS,
+    "head": theme.HEAD,
     "i18n": t,
     "footer_links": ["api"],
     "max_file_size": "100kb",  # nothing is uploaded here
@@ -27,38 +29,53 @@ LAUNCH = {
 
 
 class Page(gr.Blocks):
-    """Gradio's Blocks with what a public page needs; `launch` without arguments is how app.py and a Space start it."""
+    """Gradio's Blocks with what a public page needs; main() and a Space call `launch` without options of this kind."""
 
-    def queue(self, status_update_rate="auto", api_open: bool = False, max_size: int | None = MOST_WAITING, **options):
-        """As in Blocks, but the line is a fair one, and the routes around it are closed."""
+    def queue(
+        self,
+        status_update_rate: float | Literal["auto"] = "auto",
+        api_open: bool = False,
+        max_size: int | None = MAX_QUEUED,
+        **options: Any,
+    ) -> "Page":
+        """As in Blocks, except that visitors take turns (JobQueue), and the routes around the queue are closed.
+
+        Args:
+            status_update_rate, options: as in Blocks.
+            api_open: whether calls may go around the queue.
+            max_size: waiting calls.
+
+        Returns:
+            The page itself.
+        """
         super().queue(status_update_rate, api_open, max_size, **options)
-        self._queue = JobQueue.in_place_of(self._queue)
+        self._queue = JobQueue.replacing(self._queue)
         return self
 
-    def launch(self, *args, app_kwargs: dict | None = None, **options):
-        """As in Blocks, with the page's own look, texts and limits where no others are given."""
+    def launch(self, *args: Any, app_kwargs: dict[str, Any] | None = None, **options: Any) -> tuple[App, str, str]:
+        """As in Blocks, with the page's own theme, texts and limits as defaults."""
         app = dict(app_kwargs or {})
         app["middleware"] = [*app.get("middleware", ()), Middleware(RequestFilter, page=self)]
-        app["exception_handlers"] = HANDLERS | app.get("exception_handlers", {})
-        return super().launch(*args, app_kwargs=app, **{**LAUNCH, **options})
+        app["exception_handlers"] = EXCEPTION_HANDLERS | app.get("exception_handlers", {})
+        return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, **options})
 
-    async def preprocess_data(self, *args, **kwargs):
-        """As in Blocks; values that a component cannot take are bad input, and no fault of the page."""
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """As in Blocks, except that values which a component cannot take are the visitor's bad input, not a failure."""
         try:
             return await super().preprocess_data(*args, **kwargs)
-        except gr.Error as error:  # it may quote the names of all models, which are anybody's
-            raise BadInputError("refused_value", said=str(error.message)[:MOST_QUOTED]) from error
+        except gr.Error as error:  # it may quote the names of models, which are untrusted and long
+            raise BadInputError("refused_value", reason=str(error.message)[:MAX_QUOTE]) from error
         except Exception as error:
             raise BadInputError("bad_value") from error
 
-    async def process_api(self, *args, request: gr.Request | None = None, **kwargs):
-        """As in Blocks, and whatever fails is answered with a sentence, also outside the handlers."""
+    async def process_api(self, *args: Any, request: Any = None, **kwargs: Any) -> dict[str, Any]:
+        """As in Blocks, except that any failure, also outside the handlers, is answered with a sentence."""
         try:
             return await super().process_api(*args, request=request, **kwargs)
         except gr.Error:
             raise
         except BadInputError as error:
-            raise refusal(request, error.key, **error.values) from error
+            raise error_toast(request, error.key, **error.values) from error
         except Exception as error:
             traceback.print_exc()
-            raise refusal(request, "broken") from error
+            raise error_toast(request, "broken") from error

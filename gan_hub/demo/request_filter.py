@@ -1,6 +1,6 @@
-"""What a request must be to reach the page: small, well formed, and for something that the page has.
+"""Middleware that lets only small, well-formed requests for calls of the page through.
 
-The rest is answered here with one sentence in the visitor's language, before Gradio reads or keeps any of it.
+All others are answered here with one sentence in the visitor's language, before Gradio reads or keeps any of it.
 """
 
 import json
@@ -9,26 +9,28 @@ import traceback
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
+from gradio.components import Component
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan_hub.demo.texts import translate
 
-MOST_BYTES = 100_000  # of a request; a page full of seeds and names takes 5,000
-DEEPEST = 32  # lists in lists, of which the page sends three
-LONGEST_SESSION = 64  # letters of a session's name: a browser's has ten, a UUID has 36
+MAX_BODY_BYTES = 100_000  # of a request; a form full of seeds and names takes 5,000
+MAX_DEPTH = 32  # lists and objects inside each other; the page sends three levels
+MAX_SESSION_LENGTH = 64  # characters of a session's name: a browser's has ten, a UUID 36
 
-# What is sent to (POST) by browsers and by gradio_client: joining the line, leaving it, and a log-in where one was set up.
-SENT_TO = re.compile(r"(queue/join|cancel|reset|login)")
-CALLED = re.compile(r"call/(?:v2/)?([^/]+)")  # a public call by its name
-# What Gradio answers and this page has no use for: it keeps a copy of a session on the disk, watches for changes of the
-# code for as long as the connection lasts, fetches from elsewhere.
-UNUSED = re.compile(r"(deep_link|dev/reload|proxy=.*)")
+# What browsers and gradio_client send (POST): joining and leaving the queue, and a log-in where one was set up.
+POST_ROUTES = re.compile(r"(queue/join|cancel|reset|login)")
+NAMED_CALL = re.compile(r"call/(?:v2/)?([^/]+)")  # a public call by its name
+# Routes of Gradio that this page does not use: they keep a copy of a session on the disk, watch for changes of the code
+# for as long as the connection lasts, or fetch from other servers.
+CLOSED_ROUTES = re.compile(r"(deep_link|dev/reload|proxy=.*)")
 
-# A browser shows what this server sends and nothing else, whatever text a model brings with it. Scripts and connections
-# are left to Gradio, which needs its own kinds of them; frames around the page are how Spaces show it.
-POLICY = "; ".join(
+# A browser shows nothing from other servers, whatever a model's texts say. Scripts and connections are left to Gradio,
+# which needs its own kinds of them; frames around the page are not forbidden, since Spaces show it in one.
+CONTENT_SECURITY_POLICY = "; ".join(
     (
         "img-src 'self' data: blob:",
         "media-src 'self' data: blob:",
@@ -42,9 +44,9 @@ POLICY = "; ".join(
 
 
 class RefusedError(Exception):
-    """A request that is not let through: the status and the key of its sentence."""
+    """A request that is not let through: the HTTP status, and the key and values of its sentence."""
 
-    def __init__(self, status: int, key: str, **values: object):
+    def __init__(self, status: int, key: str, **values: object) -> None:
         self.status, self.key, self.values = status, key, values
         super().__init__(key)
 
@@ -52,76 +54,79 @@ class RefusedError(Exception):
 class RequestFilter:
     """ASGI middleware in front of the routes of a page (gr.Blocks)."""
 
-    def __init__(self, app, page: gr.Blocks):
+    def __init__(self, app: ASGIApp, page: gr.Blocks) -> None:
         self.app, self.page = app, page
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it (ASGI)."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         started = False
 
-        async def send_guarded(message):
+        async def send_guarded(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message = {**message, "headers": [*message["headers"], *GUARDS]}
+                message = {**message, "headers": [*message["headers"], *SECURITY_HEADERS]}
             await send(message)
 
         try:
             await self.app(scope, await self._checked(scope, receive), send_guarded)
         except Exception as error:
-            if isinstance(error, (TypeError, ValueError)) and CALLED.fullmatch(_route(scope)):
+            if isinstance(error, (TypeError, ValueError)) and NAMED_CALL.fullmatch(_route(scope)):
                 error = RefusedError(400, "bad_call")  # arguments that the route could not sort
             elif not isinstance(error, RefusedError):
                 traceback.print_exc()
                 error = RefusedError(500, "broken")
             if started:
                 raise
-            await refused(Request(scope), error.status, error.key, **error.values)(scope, receive, send_guarded)
+            await refusal_response(Request(scope), error.status, error.key, **error.values)(
+                scope, receive, send_guarded
+            )
 
-    async def _checked(self, scope, receive):
-        """`receive` for the routes behind. Raises Refused, as the returned function does where more comes than allowed."""
+    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
+        """`receive` for the routes behind. Raises RefusedError, as the returned function does for too large a body."""
         path = _route(scope)
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
-            if UNUSED.fullmatch(path):
+            if CLOSED_ROUTES.fullmatch(path):
                 raise RefusedError(404, "nothing_here")
             return receive
-        upload, called = path == "upload" and uploads(self.page), CALLED.fullmatch(path)
-        if not upload and not SENT_TO.fullmatch(path) and not called:
+        upload, called = path == "upload" and accepts_uploads(self.page), NAMED_CALL.fullmatch(path)
+        if not upload and not POST_ROUTES.fullmatch(path) and not called:
             raise RefusedError(404, "nothing_here")
         if called and called[1] not in _public_calls(self.page):
             raise RefusedError(404, "no_such_call")
-        most = self.page.max_file_size or MOST_BYTES if upload else MOST_BYTES
+        most = self.page.max_file_size or MAX_BODY_BYTES if upload else MAX_BODY_BYTES
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isascii() and announced.isdigit() and int(announced[:20]) > most:
             raise RefusedError(413, "too_large", most=most)
-        limited = _limited(receive, most)
+        limited = _with_limit(receive, most)
         if upload or path.startswith("login"):
             return limited
-        body = await _whole(limited)
+        body = await _read_body(limited)
         _check(body, path)
-        return _again(body, receive)
+        return _replay(body, receive)
 
 
-def _route(scope) -> str:
-    """The path within Gradio's own: "queue/join", whatever address the page is served under."""
+def _route(scope: Scope) -> str:
+    """The path below Gradio's prefix, such as "queue/join", whatever address the page is served under."""
     return re.sub(r"^.*?/gradio_api/+", "", scope["path"]).strip("/")
 
 
-GUARDS = [
-    (b"content-security-policy", POLICY.encode()),
+SECURITY_HEADERS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 ]
 
 
 def _public_calls(page: gr.Blocks) -> set[str]:
-    return {event.api_name for event in page.fns.values() if event.api_visibility == "public"}
+    return {event.api_name for event in page.fns.values() if event.api_name and event.api_visibility == "public"}
 
 
-def uploads(page: gr.Blocks) -> bool:
-    """Whether a visitor can give the page a file: some component takes files, and is not fixed to show them only."""
-    components = (block for block in page.blocks.values() if isinstance(block, gr.components.Component))
+def accepts_uploads(page: gr.Blocks) -> bool:
+    """Whether a visitor can upload a file: some component takes files, and is not only there to show them."""
+    components = (block for block in page.blocks.values() if isinstance(block, Component))
     return any(
         isinstance(block, gr.MultimodalTextbox) or (block.has_event("upload") and not isinstance(block, gr.HTML))
         for block in components
@@ -129,11 +134,11 @@ def uploads(page: gr.Blocks) -> bool:
     )
 
 
-def _limited(receive, most: int):
-    """`receive` that counts what comes, since not every sender announces how much it will be."""
+def _with_limit(receive: Receive, most: int) -> Receive:
+    """`receive` that raises RefusedError after `most` bytes, since not every sender announces the size."""
     count = 0
 
-    async def receive_counted():
+    async def receive_counted() -> Message:
         nonlocal count
         message = await receive()
         count += len(message.get("body", b""))
@@ -144,7 +149,7 @@ def _limited(receive, most: int):
     return receive_counted
 
 
-async def _whole(receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     parts, more = [], True
     while more:
         message = await receive()
@@ -153,24 +158,24 @@ async def _whole(receive) -> bytes:
     return b"".join(parts)
 
 
-def _again(body: bytes, receive):
-    """`receive` that gives a body that was read already, and then what else happens: the visitor leaves."""
-    given = False
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """`receive` that returns a `body` which was read already, and then what comes next, such as a disconnection."""
+    replayed = False
 
-    async def receive_again():
-        nonlocal given
-        if given:
+    async def receive_again() -> Message:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        given = True
+        replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again
 
 
 def _check(body: bytes, path: str) -> None:
-    """Raises Refused unless `body` is a JSON object of ordinary depth, of finite numbers and of text that can be written."""
+    """Raises RefusedError unless `body` is a JSON object of limited depth with finite numbers and valid Unicode."""
 
-    def refuse_constant(name: str):
+    def refuse_constant(name: str) -> None:
         raise ValueError(f"{name} is no JSON")
 
     try:
@@ -179,17 +184,17 @@ def _check(body: bytes, path: str) -> None:
         json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, "bad_json") from error
-    if not isinstance(content, dict) or _depth(content) > DEEPEST:
+    if not isinstance(content, dict) or _depth(content) > MAX_DEPTH:
         raise RefusedError(400, "bad_json")
     session = content.get("session_hash", "" if path.startswith("queue/") else None)  # a call by name needs none
-    if session is not None and not (isinstance(session, str) and 0 < len(session) <= LONGEST_SESSION):
+    if session is not None and not (isinstance(session, str) and 0 < len(session) <= MAX_SESSION_LENGTH):
         raise RefusedError(400, "bad_call")
 
 
 def _depth(content: object) -> int:
-    """How many lists and objects lie in one another; a layer at a time, for recursion would meet Python's own limit."""
+    """How deep lists and objects are nested; a layer at a time, since recursion would meet Python's own limit."""
     depth, layer = 0, [content]
-    while layer and depth <= DEEPEST:
+    while layer and depth <= MAX_DEPTH:
         inner = [
             value.values() if isinstance(value, dict) else value for value in layer if isinstance(value, (dict, list))
         ]
@@ -197,15 +202,24 @@ def _depth(content: object) -> int:
     return depth
 
 
-def refused(request: Request, status: int, key: str, **values: object) -> JSONResponse:
-    """An answer of one sentence, under both names that Gradio's clients look for it."""
+def refusal_response(request: Request, status: int, key: str, **values: object) -> JSONResponse:
+    """An answer of one sentence, under both names that Gradio's clients look for it.
+
+    Args:
+        request: the visitor's request, for the language.
+        status: the HTTP status.
+        key: key of the sentence; its `values` follow.
+
+    Returns:
+        JSON with the sentence as `detail` and as `error`.
+    """
     sentence = translate(request, key, **values)
     return JSONResponse({"detail": sentence, "error": sentence}, status)
 
 
 def _bad_call(request: Request, error: Exception) -> JSONResponse:
-    return refused(request, 422, "bad_call")
+    return refusal_response(request, 422, "bad_call")
 
 
-# FastAPI repeats the offending values in its answer, and fails where these cannot be written as JSON.
-HANDLERS = {RequestValidationError: _bad_call}
+# FastAPI's own answer repeats the offending values, and fails where these cannot be written as JSON.
+EXCEPTION_HANDLERS = {RequestValidationError: _bad_call}

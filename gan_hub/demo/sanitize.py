@@ -1,7 +1,7 @@
-"""Text that a model brings with it: names as text, and its card as Markdown without pictures, HTML and odd links.
+"""Untrusted text of models: names are escaped, and cards rendered as Markdown without pictures, HTML and odd links.
 
-Whoever publishes a model is a stranger. What he wrote may neither run anything in a visitor's browser, nor make it call
-another server, nor ask for a password, nor keep this server busy.
+Anybody can publish a model. Its texts may neither run code in a visitor's browser, nor make it call another server, nor
+ask for a password, nor keep this server busy.
 """
 
 import html
@@ -15,42 +15,42 @@ from markdown_it.rules_core import StateCore
 
 from gan_hub.model_folder.strict import LoadError, read_bytes
 
-LARGEST_CARD = 1_000_000  # bytes of a README.md; the zoo's have 8,000
-SHOWN = 4000  # characters of it that are parsed and shown: what parsing costs must not depend on a stranger
-LINKED_TO, REL = ("https", "http"), "noopener noreferrer nofollow"
+MAX_CARD_BYTES = 1_000_000  # of a README.md; those of the bundled models have 8,000
+MAX_CARD_LENGTH = 4000  # characters that are parsed and shown; bounds what parsing costs
+LINK_SCHEMES, LINK_REL = ("https", "http"), "noopener noreferrer nofollow"
 
 
-def plain(text: str) -> str:
-    """The text as HTML that shows it letter by letter."""
+def escape(text: str) -> str:
+    """The text as HTML that shows it literally, between tags; `html.escape` is for attributes."""
     return html.escape(text, quote=False)
 
 
 def card(folder: Path) -> str | None:
     """The beginning of the card in a model's folder, as HTML; None where it has none that can be shown."""
     text = _text(folder)
-    return None if text is None else rendered(_beginning(text))
+    return None if text is None else render_markdown(_truncate(text))
 
 
-def heading(folder: Path) -> str | None:
-    """The name that the card in a model's folder begins with; None where that is no plain name."""
+def card_title(folder: Path) -> str | None:
+    """The heading that the card in a model's folder begins with; None where it is no plain name."""
     name = (_text(folder) or "").partition("\n")[0].removeprefix("# ").strip()
     return name if re.fullmatch(r"[\w.-]{1,96}", name) else None
 
 
 def _text(folder: Path) -> str | None:
     try:
-        text = read_bytes(_inside(folder, "README.md"), LARGEST_CARD).decode("utf-8", errors="replace")
+        text = read_bytes(_path_inside(folder, "README.md"), MAX_CARD_BYTES).decode("utf-8", errors="replace")
     except LoadError:
         return None
     return _without_front_matter(text.replace("\r\n", "\n")).strip()
 
 
-def rendered(markdown: str) -> str:
-    """Markdown as HTML: headings, lists, tables, code, and links that a click follows; all else stays text."""
+def render_markdown(markdown: str) -> str:
+    """Markdown as HTML: headings, lists, tables, code and links to web pages; everything else stays text."""
     return _PARSER.render(markdown)
 
 
-def _inside(folder: Path, name: str) -> Path:
+def _path_inside(folder: Path, name: str) -> Path:
     """A file of a model's folder. Raises LoadError for a link that leads out of it, except to where the Hub's cache keeps files.
 
     There <cache>/models--owner--name/snapshots/<commit>/README.md is a link to <cache>/models--owner--name/blobs/<hash>.
@@ -69,34 +69,36 @@ def _without_front_matter(text: str) -> str:
     return text[end + 5 :] if end >= 0 else text
 
 
-def _beginning(text: str) -> str:
-    if len(text) <= SHOWN:
+def _truncate(text: str) -> str:
+    if len(text) <= MAX_CARD_LENGTH:
         return text
-    return text[: max(text.rfind("\n", 0, SHOWN), 0) or SHOWN] + "\n\n…"
+    return text[: max(text.rfind("\n", 0, MAX_CARD_LENGTH), 0) or MAX_CARD_LENGTH] + "\n\n…"
 
 
-def _tame(state: StateCore) -> None:
-    """Links lead to other pages, in windows of their own, or are words alone; pictures, which would be fetched, are left out."""
+def _restrict_links_and_images(state: StateCore) -> None:
+    """Opens web links in windows of their own, makes other links plain text, and drops pictures, which would be fetched."""
     for block in state.tokens:
+        tag = "span"
         block.children = block.children and [token for token in block.children if token.type != "image"]
         for token in block.children or ():
             if token.type == "link_open":
-                tag = "a" if _leads_to_a_page(str(token.attrGet("href"))) else "span"
-                token.attrs = {"href": token.attrGet("href"), "target": "_blank", "rel": REL} if tag == "a" else {}
+                address = str(token.attrGet("href"))
+                tag = "a" if _is_web_link(address) else "span"
+                token.attrs = {"href": address, "target": "_blank", "rel": LINK_REL} if tag == "a" else {}
             if token.type in ("link_open", "link_close"):
-                token.tag = tag  # links do not lie in one another, so the last that was opened is the one that closes
+                token.tag = tag  # links are not nested: a link_close belongs to the last link_open
 
 
-def _leads_to_a_page(address: str) -> bool:
+def _is_web_link(address: str) -> bool:
     try:
-        return urlsplit(address).scheme in LINKED_TO
+        return urlsplit(address).scheme in LINK_SCHEMES
     except ValueError:
         return False
 
 
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    parser.core.ruler.push("tame", _tame)
+    parser.core.ruler.push("restrict_links_and_images", _restrict_links_and_images)
     return parser
 
 

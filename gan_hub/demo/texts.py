@@ -1,6 +1,7 @@
-"""Every text of the page, in English and Portuguese: `t` for what stands on it, `say` for answers to a visitor."""
+"""Every text of the page in English and Portuguese: `t` for its components, `translate` for the server's answers."""
 
 import gradio as gr
+from starlette.requests import Request
 
 TEXTS = {
     "en": {
@@ -8,8 +9,8 @@ TEXTS = {
         "lead": "Two networks grew up as rivals: a **generator** that invents pictures from random numbers, and a "
         "**discriminator** that tries to tell them from real ones. Draw pictures, walk between them, calculate with "
         "them, and then try to beat the discriminator at its own game.",
-        "no_models": "There is no model at hand. Train one with `accelerate launch train.py "
-        "recipes/dcgan-fashion-mnist.yaml`, or start the page with `python app.py --model FOLDER_OR_HUB_ID`.",
+        "no_models": "There is no model to show. Start the page with `gan-hub demo FOLDER_OR_HUB_ID` (in a checkout also "
+        "`python app.py --model FOLDER_OR_HUB_ID`), or train a model with `gan-hub train RECIPE` first.",
         "model": "Model",
         "about": "About this model: data, licence, limits",
         "no_card": "This model came without a card.",
@@ -17,9 +18,9 @@ TEXTS = {
         "model_arrived": "The model {name} has arrived: choose it here.",
         "model_missing": "The model {name} could not be had from the Hub; the server's log says why.",
         "decimal_point": ".",
-        "facts": "{network}, {width} × {height} pixels, {colour}, {classes}{parameters} million parameters in the generator",
+        "facts": "{network}, {width} × {height} pixels, {color}, {classes}{parameters} million parameters in the generator",
         "grey": "grey",
-        "colour": "colour",
+        "color": "colour",
         "with_opacity": " with opacity",
         "n_classes": "{count} classes, ",
         "class": "Class",
@@ -131,7 +132,7 @@ TEXTS = {
         "check": "Please check",
         "bad_model": "This model is not offered here; choose one of {allowed}.",
         "bad_seeds": "Seeds are whole numbers from 0 to 4294967295, such as 0-15 or 3, 14, 15.",
-        "bad_count": "{given} seeds are given; {least} to {most} are allowed here.",
+        "bad_count": "{count} seeds are given; {least} to {most} are allowed here.",
         "bad_long": "The text is too long; at most {most} characters are allowed.",
         "bad_number": "{name} is a number from {least} to {most}.",
         "bad_whole": "{name} is a whole number from {least} to {most}.",
@@ -146,7 +147,7 @@ TEXTS = {
         "unanswered": "Choose left or right first.",
         "damaged": "This model is damaged or cannot be reached; the server's log says what is wrong.",
         "broken": "That did not work, and it is not your fault; the server's log says why.",
-        "refused_value": "A value is not allowed here ({said}).",
+        "refused_value": "A value is not allowed here ({reason}).",
         "bad_value": "A value of this form is missing or of the wrong kind; reload the page to get the usual ones.",
         "bad_call": "This call does not have the form that the page understands; “Use via API” says what it is.",
         "bad_json": "What was sent is not plain JSON: one object, finite numbers, whole characters, not nested deeply.",
@@ -161,8 +162,8 @@ TEXTS = {
         "lead": "Duas redes cresceram como rivais: um **gerador**, que inventa imagens a partir de números aleatórios, e "
         "um **discriminador**, que tenta distingui-las das reais. Crie imagens, passeie entre elas, faça contas com "
         "elas e depois tente vencer o discriminador no jogo dele.",
-        "no_models": "Não há nenhum modelo disponível. Treine um com `accelerate launch train.py "
-        "recipes/dcgan-fashion-mnist.yaml` ou abra a página com `python app.py --model PASTA_OU_ID_DO_HUB`.",
+        "no_models": "Não há nenhum modelo para mostrar. Abra a página com `gan-hub demo PASTA_OU_ID_DO_HUB` (numa cópia do "
+        "código também `python app.py --model PASTA_OU_ID_DO_HUB`) ou treine antes um modelo com `gan-hub train RECEITA`.",
         "model": "Modelo",
         "about": "Sobre este modelo: dados, licença, limites",
         "no_card": "Este modelo veio sem ficha.",
@@ -170,9 +171,9 @@ TEXTS = {
         "model_arrived": "O modelo {name} chegou: escolha-o aqui.",
         "model_missing": "Não foi possível obter do Hub o modelo {name}; o motivo está no registro do servidor.",
         "decimal_point": ",",
-        "facts": "{network}, {width} × {height} pixels, {colour}, {classes}{parameters} milhões de parâmetros no gerador",
+        "facts": "{network}, {width} × {height} pixels, {color}, {classes}{parameters} milhões de parâmetros no gerador",
         "grey": "tons de cinza",
-        "colour": "cores",
+        "color": "cores",
         "with_opacity": " com opacidade",
         "n_classes": "{count} classes, ",
         "class": "Classe",
@@ -279,7 +280,7 @@ TEXTS = {
         "check": "Confira, por favor",
         "bad_model": "Este modelo não é oferecido aqui; escolha um destes: {allowed}.",
         "bad_seeds": "Sementes são números inteiros de 0 a 4294967295, como 0-15 ou 3, 14, 15.",
-        "bad_count": "Foram dadas {given} sementes; aqui são permitidas de {least} a {most}.",
+        "bad_count": "Foram dadas {count} sementes; aqui são permitidas de {least} a {most}.",
         "bad_long": "O texto é longo demais; são permitidos até {most} caracteres.",
         "bad_number": "{name} é um número de {least} a {most}.",
         "bad_whole": "{name} é um número inteiro de {least} a {most}.",
@@ -294,7 +295,7 @@ TEXTS = {
         "unanswered": "Escolha primeiro esquerda ou direita.",
         "damaged": "Este modelo está danificado ou inacessível; o registro do servidor diz o que há de errado.",
         "broken": "Não deu certo, e a culpa não é sua; o motivo está no registro do servidor.",
-        "refused_value": "Um valor não é permitido aqui ({said}).",
+        "refused_value": "Um valor não é permitido aqui ({reason}).",
         "bad_value": "Falta um valor do formulário, ou ele é do tipo errado; recarregue a página para voltar aos usuais.",
         "bad_call": "Esta chamada não tem a forma que a página entende; “Usar via API” diz qual é.",
         "bad_json": "O que foi enviado não é JSON simples: um objeto, números finitos, caracteres inteiros, sem muitos níveis.",
@@ -309,15 +310,15 @@ TEXTS = {
 t = gr.I18n(**TEXTS)  # t("key") on a component: the browser puts its own language in
 
 
-def language(request: gr.Request | None) -> str:
+def language(request: gr.Request | Request | None) -> str:
     """pt or en: the visitor's first language, which is also the one the browser shows the page in."""
     first = (request.headers.get("accept-language") or "" if request else "").split(",")[0].strip().lower()
     return "pt" if first.split("-")[0].split(";")[0] == "pt" else "en"
 
 
-def translate(request: gr.Request | None, key: str, **values: object) -> str:
-    """The text `key` with its values filled in, in the visitor's language (English without a request).
+def translate(request: gr.Request | Request | None, key: str, **values: object) -> str:
+    """The text `key` with its `values` filled in, in the visitor's language (English without a request).
 
-    For what the server words itself: Gradio's errors, and sentences with numbers in them, cannot be translated later.
+    For sentences that the server itself writes: the browser cannot translate Gradio's errors or texts with numbers in them.
     """
     return TEXTS[language(request)][key].format(**values)

@@ -1,10 +1,9 @@
 """How the page looks, and the keys of the game: theme, style sheet and a script for the page's head."""
 
-import gradio as gr
+from gradio.themes import Default
 
-# Stock themes carry their fonts with them; a GoogleFont would be a request to another server.
-# Likewise for the fonts: names of what a system has anyway.
-THEME = gr.themes.Default(
+# Only fonts that systems have already: a GoogleFont would be a request to another server.
+THEME = Default(
     primary_hue="indigo",
     secondary_hue="indigo",
     neutral_hue="slate",

@@ -53,22 +53,22 @@ def playable(tmp_path_factory) -> Path:
 @pytest.fixture
 def offered(playable, monkeypatch) -> str:
     """The name under which the page offers the playable model, for tests that call handlers themselves."""
-    monkeypatch.setenv(models.VARIABLE, str(playable))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(playable))
     return playable.name
 
 
 @pytest.fixture
 def offered_rgb(tiny_rgb_model, monkeypatch) -> str:
     """Likewise for an unconditional colour model without real samples."""
-    monkeypatch.setenv(models.VARIABLE, str(tiny_rgb_model))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(tiny_rgb_model))
     return tiny_rgb_model.name
 
 
 class Server:
     """The page, running; `fn` finds the number of a handler's event, since private events have no name to call."""
 
-    def __init__(self, app, page, url: str):
-        self.app, self.page, self.url = app, page, url.rstrip("/")
+    def __init__(self, page, url: str):
+        self.page, self.url = page, url.rstrip("/")
 
     def fn(self, handler) -> int:
         return next(number for number, event in self.page.fns.items() if event.fn is handler)
@@ -123,14 +123,14 @@ def launched(page, monkeypatch, **options):
 def server(playable, tmp_path_factory):
     """The page over the bundled zoo and the playable model, on a free port of this machine."""
     spec = importlib.util.spec_from_file_location("app", Path(__file__).resolve().parents[2] / "app.py")
-    before = {name: os.environ.get(name) for name in (models.VARIABLE, "GRADIO_TEMP_DIR")}
-    os.environ[models.VARIABLE] = str(playable)
+    before = {name: os.environ.get(name) for name in (models.MODEL_VARIABLE, "GRADIO_TEMP_DIR")}
+    os.environ[models.MODEL_VARIABLE] = str(playable)
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
-    _, url, _ = app.demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-    yield Server(app, app.demo, url)
-    app.demo.close()
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    _, url, _ = script.demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield Server(script.demo, url)
+    script.demo.close()
     for name, value in before.items():
         os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
@@ -185,4 +185,4 @@ def browser():
 @pytest.fixture(scope="session")
 def shown_model(playable) -> str:
     """What the browser looks at: a trained model where it is bundled, else the tiny one."""
-    return models.FAVOURITE if models.FAVOURITE in models.choices() else playable.name
+    return models.DEFAULT_MODEL if models.DEFAULT_MODEL in models.offered_models() else playable.name

@@ -1,6 +1,7 @@
 """The served page: its public endpoints, what it reveals, what it refuses."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from gan_hub.demo import game, models, sample
+from gan_hub.demo import app, game, models, sample
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Visitor
 
@@ -111,27 +112,27 @@ def test_nobody_watches_the_visitors(server):
 
 
 def test_every_model_call_waits_in_the_same_line(server):
-    unlimited = {sample.new_seeds, sample.choose, sample.choose_first, game.deal}
+    unlimited = {sample.new_seeds, sample.select_image, sample.select_first_image, game.new_round}
     names = {
         event.fn.__name__
         for event in server.page.fns.values()
         if event.fn is not None and event.fn not in unlimited and event.concurrency_id != "model"
     }
-    assert names <= {"surprise", "clear", "new_pool"}
+    assert names <= {"random_groups", "clear_groups", "new_pool_seeds"}
     assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
 
 
 def test_what_model_it_is_stands_there_before_its_pictures_are_drawn(server):
     """At the page's opening and after a change of model alike; both wait in one queue, in this order."""
     order = [event.fn for event in server.page.fns.values()]
-    about = [place for place, handler in enumerate(order) if handler is server.app.about]
-    tabs = [place for place, handler in enumerate(order) if handler in (sample.open_tab, game.open_tab)]
+    about = [place for place, handler in enumerate(order) if handler is app.about]
+    tabs = [place for place, handler in enumerate(order) if handler in (sample.on_model_change, game.on_model_change)]
     assert len(about) == 2 and len(tabs) == 4 and max(about) < min(tabs)
 
 
 def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
-    monkeypatch.setattr(models, "choices", dict)
-    page = server.app.compose()
+    monkeypatch.setattr(models, "offered_models", dict)
+    page = app.compose()
     texts = [str(part["props"].get("value")) for part in page.get_config_file()["components"]]
     assert any("no_models" in text for text in texts) and not page.fns
 
@@ -153,20 +154,79 @@ def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
 )
 def test_a_wrong_flag_is_told_in_one_sentence_before_the_page_opens(server, monkeypatch, capsys, arguments, says):
     monkeypatch.setattr("sys.argv", ["app.py", *arguments])
-    monkeypatch.setenv(models.VARIABLE, "")
+    monkeypatch.setenv(models.MODEL_VARIABLE, "")
     with pytest.raises(SystemExit) as ended:
-        server.app.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and says in told and "Traceback" not in told
-    assert len([line for line in told.splitlines() if line.startswith("app.py: ")]) == 1
+        app.main()
+    output = capsys.readouterr().err
+    assert ended.value.code == 2 and says in output and "Traceback" not in output
+    assert len([line for line in output.splitlines() if line.startswith("app.py: ")]) == 1
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(server, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["app.py", "--port", str(server.page.server_port), "--model", "/nowhere/at-all"])
     with pytest.raises(SystemExit) as ended:
-        server.app.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and "cannot be used" in told and "choose another" in told and "nowhere" not in told
+        app.main()
+    output = capsys.readouterr().err
+    assert (
+        ended.value.code == 2 and "cannot be used" in output and "choose another" in output and "nowhere" not in output
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--prot", "7860"], "did you mean --port?"),
+        (["a-model", "--model", "another"], "not allowed with argument"),
+        (["a-model", "another"], "another"),
+    ],
+)
+def test_a_wrong_command_line_is_answered_in_one_line_by_the_command_that_was_typed(capsys, arguments, says):
+    with pytest.raises(SystemExit) as ended:
+        app.main(arguments, prog="gan-hub demo")
+    output = capsys.readouterr().err
+    assert ended.value.code == 2 and says in output
+    assert output.startswith("gan-hub demo: ") and output.count("\n") == 1
+
+
+def test_the_model_is_an_argument_as_well_as_an_option(monkeypatch, capsys):
+    for arguments in (["/nowhere/at-all"], ["--model", "/nowhere/at-all"]):
+        monkeypatch.setenv(models.MODEL_VARIABLE, "")
+        with pytest.raises(SystemExit) as ended:
+            app.main(arguments, prog="gan-hub demo")
+        output = capsys.readouterr().err
+        assert ended.value.code == 2 and output.startswith("gan-hub demo: ") and "/nowhere/at-all" in output
+
+
+def test_the_help_of_the_command_names_it(capsys):
+    with pytest.raises(SystemExit) as ended:
+        app.main(["--help"], prog="gan-hub demo")
+    output = capsys.readouterr().out
+    assert ended.value.code == 0 and output.startswith("usage: gan-hub demo ") and "--port" in output
+
+
+def test_an_installed_package_serves_a_folder_without_a_checkout(playable, tmp_path):
+    """A copy of the package alone, as a wheel installs it: no bundled models, no recipes, no app.py."""
+    shutil.copytree(ROOT / "gan_hub", tmp_path / "gan_hub", ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "GRADIO_TEMP_DIR": str(tmp_path / "gradio")}
+    environment.pop(models.MODEL_VARIABLE, None)
+    program = "import sys; from gan_hub.demo.app import main; main(sys.argv[1:], prog='gan-hub demo')"
+    command = [sys.executable, "-c", program, str(playable), "--port", str(port)]
+    with open(tmp_path / "log", "w+") as log:
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log) as process:
+            try:
+                server = SimpleNamespace(url=f"http://127.0.0.1:{port}")
+                config = opened(server.url, process)
+                picker = next(part for part in config["components"] if part["props"].get("elem_id") == "model")
+                assert [name for name, _ in picker["props"]["choices"]] == [playable.name]
+                sample_ = next(event["id"] for event in config["dependencies"] if event["api_name"] == "sample")
+                assert Visitor(server).call(sample_, playable.name, "0", "own", 1.0, "none", 1.0)[0]
+            finally:
+                process.kill()
+        log.seek(0)
+        assert "Traceback" not in log.read()
 
 
 def test_the_page_comes_up_while_the_hub_accepts_and_says_nothing(tmp_path):
@@ -195,8 +255,8 @@ def test_the_page_comes_up_while_the_hub_accepts_and_says_nothing(tmp_path):
             finally:
                 process.kill()
         log.seek(0)
-        told = log.read()
-        assert "Waiting for some/model from the Hub" in told and "Traceback" not in told
+        output = log.read()
+        assert "Waiting for some/model from the Hub" in output and "Traceback" not in output
 
 
 def opened(url: str, process, seconds: float = 120) -> dict:

@@ -28,7 +28,7 @@ def offer(name: str, folder, monkeypatch, **changes) -> str:
     pipeline.save_pretrained(folder / name)
     pixels = ((images + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy()
     real_samples.write(folder / name, pixels, None, "noise, public domain")
-    monkeypatch.setenv(models.VARIABLE, str(folder / name))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(folder / name))
     return name
 
 
@@ -47,7 +47,7 @@ def through_all_tabs(name: str, channels: int) -> None:
     equation, result, _ = arithmetic.calculate(name, "0-1", "2", "3", "own", "own")
     assert equation.count("<img") == 3 + 4 + 9 and Image.open(result).size == (32, 32)
 
-    state, pair, *_ = game.open_tab(name)
+    state, pair, *_ = game.on_model_change(name)
     assert "data:image/png" in pair
     state, _, verdict, *_ = game.pick_left(state)
     assert state.decided and ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")

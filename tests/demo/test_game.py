@@ -27,7 +27,7 @@ def test_a_round_shows_a_real_and_a_generated_picture_of_one_class(offered, play
     pipe, samples = models.load(offered), real_samples.read(playable, 28, 1, 3)
     known = {np.asarray(image).tobytes(): label for image, label in zip(samples.images, samples.labels)}
     for _ in range(20):
-        dealt = game.deal(offered)
+        dealt = game.new_round(offered)
         sheet = np.asarray(Image.open(io.BytesIO(picture(dealt.pair))))
         left, right = sheet[:, :28], sheet[:, 28:]
         real, fake = (left, right) if dealt.left_is_real else (right, left)
@@ -42,46 +42,46 @@ def test_a_pair_of_tall_pictures_is_cut_where_they_meet_and_shown_in_their_propo
     make_pipeline(3, [40, 24], 1).save_pretrained(folder)
     images = np.random.default_rng(0).integers(0, 256, (6, 40, 24, 1), dtype=np.uint8)
     real_samples.write(folder, images, [0, 1, 2, 0, 1, 2], "made up")
-    monkeypatch.setenv(models.VARIABLE, str(folder))
-    dealt = game.deal("tall")
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(folder))
+    dealt = game.new_round("tall")
     sheet = np.asarray(Image.open(io.BytesIO(picture(dealt.pair))))
     real = sheet[:, :24] if dealt.left_is_real else sheet[:, 24:]
     assert sheet.shape == (40, 48) and any(np.array_equal(real, image[..., 0]) for image in images)
-    assert "--shape:24 / 40" in game.table(dealt) and "--shape:28 / 28" not in game.table(dealt)
+    assert "--shape:24 / 40" in game.pair_html(dealt) and "--shape:28 / 28" not in game.pair_html(dealt)
     assert "24 × 40 pixels" in models.describe("tall")
 
 
 def test_the_real_picture_is_on_either_side_equally_often(offered):
-    lefts = sum(game.deal(offered).left_is_real for _ in range(200))
+    lefts = sum(game.new_round(offered).left_is_real for _ in range(200))
     assert 60 <= lefts <= 140  # outside by chance once in a hundred million runs
 
 
 def test_no_real_picture_comes_twice_before_all_have_been_seen(offered):
-    dealt = game.deal(offered)
+    dealt = game.new_round(offered)
     for count in range(2, 13):
-        dealt = game.deal(offered, (), dealt.seen)
+        dealt = game.new_round(offered, (), dealt.seen)
         assert len(dealt.seen) == count
-    assert len(game.deal(offered, (), dealt.seen).seen) == 1
+    assert len(game.new_round(offered, (), dealt.seen).seen) == 1
 
 
 @pytest.mark.parametrize("truth", [True, False])
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("probability", [0.9, 0.1, None])
 def test_player_and_discriminator_are_scored_over_the_same_rounds(offered, truth, side, probability):
-    dealt = replace(game.deal(offered), left_is_real=truth, left_probability=probability)
-    decided = game.decide(dealt, side)
+    dealt = replace(game.new_round(offered), left_is_real=truth, left_probability=probability)
+    decided = game.record_choice(dealt, side)
     player = (side == "left") == truth
     judge = None if probability is None else (probability > 0.5) == truth
     assert decided.rounds == ((player, judge),) and decided.decided
-    assert ("✓ Correct!" in game.verdict(decided)) == player
+    assert ("✓ Correct!" in game.verdict_html(decided)) == player
     if judge is not None:
-        assert ("it was right" in game.verdict(decided)) == judge and "90 % sure" in game.verdict(decided)
-        assert f'data-score="judge">{int(judge)}<' in game.score(decided)
-    assert f'data-score="you">{int(player)}<' in game.score(decided)
+        assert ("it was right" in game.verdict_html(decided)) == judge and "90 % sure" in game.verdict_html(decided)
+        assert f'data-score="judge">{int(judge)}<' in game.score_html(decided)
+    assert f'data-score="you">{int(player)}<' in game.score_html(decided)
 
 
 def test_a_round_is_decided_once_and_cannot_be_skipped(offered):
-    dealt = game.deal(offered)
+    dealt = game.new_round(offered)
     with pytest.raises(gr.Error, match="Choose left or right first"):
         game.next_round(dealt)
     decided, *_ = game.pick_left(dealt)
@@ -101,7 +101,7 @@ def test_streaks_count_correct_choices_in_a_row():
 
 
 def test_a_model_without_real_pictures_says_so(offered_rgb):
-    dealt, table, *_, left, right, onwards, explanation = game.open_tab(offered_rgb)
+    dealt, table, *_, left, right, onwards, explanation = game.on_model_change(offered_rgb)
     assert dealt is None and "without real pictures" in table
     assert not left["interactive"] and not right["interactive"] and not onwards["interactive"]
     assert "AUC is 0.700" in explanation
@@ -111,15 +111,15 @@ def test_a_model_without_real_pictures_says_so(offered_rgb):
 
 
 def test_what_is_shown_does_not_depend_on_the_answer(offered):
-    dealt = game.deal(offered)
-    for show in (game.table, game.verdict, game.score):
+    dealt = game.new_round(offered)
+    for show in (game.pair_html, game.verdict_html, game.score_html):
         assert show(replace(dealt, left_is_real=True)) == show(replace(dealt, left_is_real=False))
         assert show(replace(dealt, left_probability=0.01)) == show(replace(dealt, left_probability=0.99))
 
 
 def test_the_picture_holds_pixels_and_nothing_else(offered):
     for _ in range(10):
-        data = picture(game.deal(offered).pair)
+        data = picture(game.new_round(offered).pair)
         chunks, at = [], 8
         while at < len(data):
             length = int.from_bytes(data[at : at + 4], "big")
@@ -146,7 +146,7 @@ def test_nothing_the_server_sends_before_the_choice_holds_the_answer(server, pla
 
 def test_every_byte_but_those_of_the_pixels_is_a_coin(offered):
     """Over many rounds nothing that can be counted without looking tells the sides apart: length, order, what repeats."""
-    dealt = [game.deal(offered) for _ in range(400)]
+    dealt = [game.new_round(offered) for _ in range(400)]
     truth = np.array([each.left_is_real for each in dealt])
     sizes = np.array([len(picture(each.pair)) for each in dealt])
     numbers = {
@@ -160,8 +160,8 @@ def test_every_byte_but_those_of_the_pixels_is_a_coin(offered):
         guess = values > np.median(values) if values.dtype != bool else values
         right = max((guess == truth).mean(), (guess != truth).mean())
         assert right < 0.64, name  # by chance once in ten million runs of this test
-    assert len({game.verdict(each) for each in dealt}) <= 3 and len({game.score(each) for each in dealt}) == 1
-    assert len({URI.sub("", game.table(each)) for each in dealt}) == 1
+    assert len({game.verdict_html(each) for each in dealt}) <= 3 and len({game.score_html(each) for each in dealt}) == 1
+    assert len({URI.sub("", game.pair_html(each)) for each in dealt}) == 1
 
 
 def test_a_round_serves_one_real_picture_and_starting_over_no_further_one(offered, playable):
@@ -180,7 +180,7 @@ def test_a_round_serves_one_real_picture_and_starting_over_no_further_one(offere
 
 
 def test_starting_over_with_another_model_is_a_new_game(offered):
-    dealt = replace(game.deal(offered), model="another", rounds=((True, True),))
+    dealt = replace(game.new_round(offered), model="another", rounds=((True, True),))
     fresh, *_ = game.start_over(offered, dealt)
     assert fresh.model == offered and fresh.rounds == () and len(fresh.seen) == 1
 

@@ -55,33 +55,33 @@ def test_a_number_is_finite_and_in_range(value):
 
 def test_good_numbers_pass():
     assert inputs.number(0, 0, 1, "x") == 0.0 and inputs.number(1.0, 0, 1, "x") == 1.0
-    assert inputs.whole(24.0, 2, 120, "x") == 24 and type(inputs.whole(24.0, 2, 120, "x")) is int
+    assert inputs.integer(24.0, 2, 120, "x") == 24 and type(inputs.integer(24.0, 2, 120, "x")) is int
 
 
 @pytest.mark.parametrize("value", [NAN, INF, None, True, "24", [24], 1, 121, 24.5, -3])
 def test_a_whole_number_has_no_fraction(value):
     with pytest.raises(BadInputError, match="Frames is a whole number from 2 to 120"):
-        inputs.whole(value, 2, 120, "Frames")
+        inputs.integer(value, 2, 120, "Frames")
 
 
 @pytest.mark.parametrize("value", [0, 1.0, "Star", ["star"], True, NAN, {"a": 1}, "x" * 2000])
 def test_an_unknown_class_is_refused(value):
     with pytest.raises(BadInputError, match="no such class"):
-        inputs.label(value, ["circle", "star"])
+        inputs.class_name(value, ["circle", "star"])
 
 
 def test_leaving_the_class_to_the_seed_is_always_allowed():
     for value in ("own", None, ""):
-        assert inputs.label(value, ["circle"]) is None and inputs.label(value, None) is None
-    assert inputs.label("circle", ["circle"]) == "circle"
+        assert inputs.class_name(value, ["circle"]) is None and inputs.class_name(value, None) is None
+    assert inputs.class_name("circle", ["circle"]) == "circle"
     with pytest.raises(BadInputError):
-        inputs.label("circle", None)
+        inputs.class_name("circle", None)
 
 
 @pytest.mark.parametrize("value", ["no", 1, 0, None, {}, NAN])
 def test_a_switch_is_on_or_off(value):
     with pytest.raises(BadInputError):
-        inputs.switch(value, "x")
+        inputs.boolean(value, "x")
 
 
 @pytest.mark.parametrize("value", [-1, 3, 1.0, True, None, "1", [1]])

@@ -27,7 +27,7 @@ def slow(monkeypatch):
         box = gr.Textbox()
         gr.Button().click(note, box, box, api_name="note", concurrency_id="model", concurrency_limit=1)
     with launched(page, monkeypatch) as url:
-        yield SimpleNamespace(server=Server(None, page, url), note=note, noted=noted)
+        yield SimpleNamespace(server=Server(page, url), note=note, noted=noted)
 
 
 def waiting(server) -> int:
@@ -50,20 +50,20 @@ def event(session: str, address: str = "1.1.1.1"):
 
 def test_every_session_has_its_first_turn_before_any_has_its_second():
     a, b, c = ([event(name) for _ in range(3)] for name in "abc")
-    ordered = job_queue.in_turn([*a, *b, *c])
+    ordered = job_queue.round_robin([*a, *b, *c])
     assert list(map(id, ordered)) == list(map(id, [a[0], b[0], c[0], a[1], b[1], c[1], a[2], b[2], c[2]]))
 
 
 def test_many_sessions_of_one_address_take_the_turns_of_one():
     crowd, alone = [event(f"crowd {number}") for number in range(50)], event("alone", "2.2.2.2")
-    ordered = job_queue.in_turn([*crowd, alone])
+    ordered = job_queue.round_robin([*crowd, alone])
     assert [id(one) for one in ordered].index(id(alone)) == 1
 
 
 def test_what_a_session_asked_for_keeps_its_order_whoever_else_comes():
     mine, ordered = [event("mine") for _ in range(5)], []
     for number, one in enumerate(mine):
-        ordered = job_queue.in_turn([*ordered, one, event(f"other {number}")])
+        ordered = job_queue.round_robin([*ordered, one, event(f"other {number}")])
     assert [one for one in ordered if one.session_hash == "mine"] == mine
 
 
@@ -96,7 +96,7 @@ def test_calls_that_nobody_listens_to_leave_the_line_when_patience_ends(slow, mo
     for visitor in abandoned:
         visitor.join(slow.note, "abandoned").raise_for_status()
     assert waiting(slow.server) == 5
-    monkeypatch.setattr(job_queue, "PATIENCE", 0.2)
+    monkeypatch.setattr(job_queue, "LISTENER_TIMEOUT", 0.2)
     wait_until(lambda: waiting(slow.server) == 0)
     assert Visitor(slow.server).call(slow.note, "live")[0] and slow.noted == ["live"]
     queue = slow.server.page._queue
@@ -128,8 +128,8 @@ def test_a_session_that_is_forgotten_does_not_end_the_line_for_the_others(slow):
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_a_session_has_a_limited_number_of_calls_in_the_line(slow, language):
     greedy, other = Visitor(slow.server, {"accept-language": language}), Visitor(slow.server)
-    answers = [greedy.join(slow.note, "greedy") for _ in range(job_queue.MOST_OF_A_SESSION + 3)]
-    assert [answer.status_code for answer in answers] == [200] * job_queue.MOST_OF_A_SESSION + [429] * 3
+    answers = [greedy.join(slow.note, "greedy") for _ in range(job_queue.MAX_PER_SESSION + 3)]
+    assert [answer.status_code for answer in answers] == [200] * job_queue.MAX_PER_SESSION + [429] * 3
     assert answers[-1].json()["detail"] == TEXTS[language]["too_many_calls"]
     assert other.call(slow.note, "other")[0] and slow.noted == ["other"]
 
@@ -137,18 +137,18 @@ def test_a_session_has_a_limited_number_of_calls_in_the_line(slow, language):
 @pytest.fixture
 def all_listen(monkeypatch):
     """As far as making room goes, somebody listens to every call."""
-    monkeypatch.setattr(job_queue.JobQueue, "_makes_room", lambda self, events, session: False)
+    monkeypatch.setattr(job_queue.JobQueue, "_drop_abandoned_for", lambda self, session, events: False)
 
 
 def test_an_address_has_a_limited_number_of_calls_in_the_line_and_leaves_places_to_others(
     slow, monkeypatch, all_listen
 ):
-    monkeypatch.setattr(job_queue, "MOST_OF_AN_ADDRESS", 5)
+    monkeypatch.setattr(job_queue, "MAX_PER_ADDRESS", 5)
     crowd, other = {"x-forwarded-for": "10.0.0.1"}, {"x-forwarded-for": "10.0.0.2"}
     codes = [Visitor(slow.server, crowd).join(slow.note, "crowd").status_code for _ in range(7)]
     assert codes == [200] * 5 + [429] * 2
     assert Visitor(slow.server, other).join(slow.note, "other").status_code == 200
-    assert job_queue.MOST_OF_A_SESSION < job_queue.MOST_WAITING // 2
+    assert job_queue.MAX_PER_SESSION < job_queue.MAX_QUEUED // 2
 
 
 def test_a_full_line_says_so(slow, monkeypatch, all_listen):
@@ -162,7 +162,7 @@ def test_a_full_line_says_so(slow, monkeypatch, all_listen):
 def test_abandoned_calls_of_an_address_that_all_visitors_share_shut_nobody_out(slow, monkeypatch, limit):
     """As behind a proxy: each call joined in a session of its own and left, and then somebody who listens."""
     if limit == "address":
-        monkeypatch.setattr(job_queue, "MOST_OF_AN_ADDRESS", 5)
+        monkeypatch.setattr(job_queue, "MAX_PER_ADDRESS", 5)
     else:
         monkeypatch.setattr(slow.server.page._queue, "max_size", 5)
     for _ in range(12):
@@ -172,11 +172,11 @@ def test_abandoned_calls_of_an_address_that_all_visitors_share_shut_nobody_out(s
 
 
 def test_the_oldest_call_that_nobody_listens_to_makes_room_and_never_one_that_is_heard(slow, monkeypatch):
-    monkeypatch.setattr(job_queue, "MOST_OF_AN_ADDRESS", 3)
+    monkeypatch.setattr(job_queue, "MAX_PER_ADDRESS", 3)
     visitors = [Visitor(slow.server) for _ in range(3)]
     heard = {visitors[0].session, visitors[2].session}
     monkeypatch.setattr(job_queue.JobQueue, "get_events", lambda self: None)  # nothing starts meanwhile
-    monkeypatch.setattr(job_queue.JobQueue, "_heard", lambda self, event: event.session_hash in heard)
+    monkeypatch.setattr(job_queue.JobQueue, "_has_listener", lambda self, event: event.session_hash in heard)
     for visitor in visitors:
         visitor.join(slow.note, "x").raise_for_status()
     newcomer = Visitor(slow.server)
@@ -192,7 +192,7 @@ def test_opening_the_page_and_changing_the_model_at_once_stay_below_a_sessions_l
     on_change = [event for event in server.page.fns.values() if any(name == "input" for _, name in event.targets)]
     model = next(block for block in server.page.blocks.values() if getattr(block, "elem_id", None) == "model")
     changes = [event for event in on_change if any(block == model._id for block, _ in event.targets)]
-    assert 5 <= len(changes) and 2 * len(changes) + 1 <= job_queue.MOST_OF_A_SESSION
+    assert 5 <= len(changes) and 2 * len(changes) + 1 <= job_queue.MAX_PER_SESSION
 
 
 # ------------------------------------------------------------------------------------------------- memory
@@ -216,7 +216,7 @@ def test_the_page_keeps_the_games_of_a_bounded_number_of_visitors(server):
 
 
 def test_the_line_of_a_page_is_this_one_however_it_was_made(server):
-    assert isinstance(server.page._queue, job_queue.JobQueue) and server.page._queue.max_size == job_queue.MOST_WAITING
+    assert isinstance(server.page._queue, job_queue.JobQueue) and server.page._queue.max_size == job_queue.MAX_QUEUED
     with Page() as page:
         gr.Button().click(sample.new_seeds, gr.Textbox(), None)
     assert isinstance(page._queue, job_queue.JobQueue) and not page.api_open

@@ -14,21 +14,21 @@ from gan_hub.hub.resolve import bundled_models
 
 
 def test_the_model_asked_for_is_offered_and_opened_first(offered, playable):
-    assert models.choices() == {
+    assert models.offered_models() == {
         **{name: str(folder) for name, folder in bundled_models().items()},
         offered: str(playable),
     }
-    assert models.default() == offered
+    assert models.default_model() == offered
 
 
 def test_fashion_mnist_is_preferred_among_the_bundled(monkeypatch, tiny_model):
-    monkeypatch.delenv(models.VARIABLE, raising=False)
-    monkeypatch.setattr(models, "bundled", lambda: {"a": tiny_model, models.FAVOURITE: tiny_model})
-    assert models.default() == models.FAVOURITE
-    monkeypatch.setattr(models, "bundled", lambda: {"a": tiny_model, "b": tiny_model})
-    assert models.default() == "a"
-    monkeypatch.setattr(models, "bundled", dict)
-    assert models.default() is None and models.labels(models.default()) == []
+    monkeypatch.delenv(models.MODEL_VARIABLE, raising=False)
+    monkeypatch.setattr(models, "bundled_models", lambda: {"a": tiny_model, models.DEFAULT_MODEL: tiny_model})
+    assert models.default_model() == models.DEFAULT_MODEL
+    monkeypatch.setattr(models, "bundled_models", lambda: {"a": tiny_model, "b": tiny_model})
+    assert models.default_model() == "a"
+    monkeypatch.setattr(models, "bundled_models", dict)
+    assert models.default_model() is None and models.class_names(models.default_model()) == []
 
 
 def test_a_model_is_loaded_once_and_only_when_offered(offered):
@@ -56,8 +56,8 @@ def test_a_missing_card_is_said_to_be_missing(offered_rgb):
 
 def named(source, monkeypatch) -> str:
     """The name under which the page offers a model, as its picker shows it."""
-    monkeypatch.setenv(models.VARIABLE, str(source))
-    return models.default()
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(source))
+    return models.default_model()
 
 
 def test_the_result_of_a_run_is_called_as_the_run_and_not_export(playable, tmp_path, monkeypatch):
@@ -92,17 +92,17 @@ def test_any_other_folder_is_called_by_its_own_name(playable, tmp_path, monkeypa
 
 @pytest.mark.parametrize("address", ["https://huggingface.co/a/b", "hf://a/b", " a/b ", "https://hf.co/a/b/"])
 def test_a_model_of_the_hub_is_called_by_its_id(address):
-    assert models.name_of(address) == "a/b"
+    assert models.display_name(address) == "a/b"
 
 
 def test_an_own_model_hides_no_bundled_one_of_the_same_name(playable, tmp_path, monkeypatch):
     export = tmp_path / "runs" / "twin" / "export"
     shutil.copytree(playable, export)
     (export / "README.md").unlink()
-    monkeypatch.setattr(models, "bundled", lambda: {"twin": playable})
+    monkeypatch.setattr(models, "bundled_models", lambda: {"twin": playable})
     assert named(export, monkeypatch) == "twin (own)"
-    assert models.choices() == {"twin": str(playable), "twin (own)": str(export)}
-    assert named("twin", monkeypatch) == "twin" and list(models.choices()) == ["twin"]
+    assert models.offered_models() == {"twin": str(playable), "twin (own)": str(export)}
+    assert named("twin", monkeypatch) == "twin" and list(models.offered_models()) == ["twin"]
 
 
 # ------------------------------------------------------------------------------------- a model from the Hub
@@ -120,60 +120,68 @@ def hub(playable, monkeypatch):
         return str(playable)
 
     monkeypatch.setattr(resolve, "snapshot_download", download)
-    monkeypatch.setattr(models, "PATIENCE", 0.1)
-    monkeypatch.setattr(models, "bundled", lambda: {playable.name: playable})
-    models.arrival.cache_clear()
+    monkeypatch.setattr(models, "HUB_TIMEOUT", 0.1)
+    monkeypatch.setattr(models, "bundled_models", lambda: {playable.name: playable})
+    models.load_in_background.cache_clear()
     yield answer
     answer.ready.set()
-    models.arrival.cache_clear()
+    models.load_in_background.cache_clear()
     models._load.cache_clear()
 
 
 def outcome(source: str) -> None:
     """Waits for the model, or for what comes in its place."""
-    models.arrival(source).exception(60)
+    models.load_in_background(source).exception(60)
 
 
 def test_the_page_opens_with_the_bundled_models_while_the_hub_is_silent_and_says_so(hub, playable, monkeypatch, capsys):
-    monkeypatch.setenv(models.VARIABLE, "some/model")
-    models.await_asked()
+    monkeypatch.setenv(models.MODEL_VARIABLE, "some/model")
+    models.load_requested()
     assert "Waiting for some/model from the Hub" in capsys.readouterr().err
-    assert list(models.choices()) == [playable.name] and models.default() == playable.name
-    assert models.awaited() == "some/model"
-    sentence, picker, again = models.news()
+    assert list(models.offered_models()) == [playable.name] and models.default_model() == playable.name
+    assert models.pending_model() == "some/model"
+    sentence, picker, again = models.pending_status()
     assert sentence == TEXTS["en"]["model_awaited"].format(name="some/model")
     assert picker["choices"] == [playable.name] and again["active"]
 
 
 def test_a_model_that_arrives_later_is_offered_and_opened_with(hub, playable, monkeypatch, capsys):
-    monkeypatch.setenv(models.VARIABLE, "some/model")
-    models.await_asked()
+    monkeypatch.setenv(models.MODEL_VARIABLE, "some/model")
+    models.load_requested()
     hub.ready.set()
     outcome("some/model")
-    assert list(models.choices()) == [playable.name, "some/model"] and models.default() == "some/model"
-    assert models.load("some/model").label_names and models.awaited() is None
-    sentence, picker, again = models.news()
+    assert list(models.offered_models()) == [playable.name, "some/model"] and models.default_model() == "some/model"
+    assert models.load("some/model").label_names and models.pending_model() is None
+    sentence, picker, again = models.pending_status()
     assert sentence == TEXTS["en"]["model_arrived"].format(name="some/model")
     assert picker["choices"] == [playable.name, "some/model"] and not again["active"]
     assert "some/model has arrived" in capsys.readouterr().err
 
 
 def test_a_model_that_does_not_arrive_leaves_a_sentence_on_the_page_and_in_the_log(hub, playable, monkeypatch, capsys):
-    monkeypatch.setenv(models.VARIABLE, "some/model")
-    models.await_asked()
+    monkeypatch.setenv(models.MODEL_VARIABLE, "some/model")
+    models.load_requested()
     hub.error = OSError("the line is cut")
     hub.ready.set()
     outcome("some/model")
-    sentence, picker, again = models.news()
+    sentence, picker, again = models.pending_status()
     assert sentence == TEXTS["en"]["model_missing"].format(name="some/model")
-    assert picker["choices"] == [playable.name] and not again["active"] and models.default() == playable.name
-    told = capsys.readouterr().err
-    assert "some/model is not offered" in told and "the line is cut" in told and "Traceback" not in told
+    assert picker["choices"] == [playable.name] and not again["active"] and models.default_model() == playable.name
+    message = capsys.readouterr().err
+    assert "some/model is not offered" in message and "the line is cut" in message and "Traceback" not in message
 
 
 def test_a_model_of_the_hub_that_comes_at_once_is_there_when_the_page_opens(hub, monkeypatch):
     hub.ready.set()
-    monkeypatch.setattr(models, "PATIENCE", 60)
-    monkeypatch.setenv(models.VARIABLE, "some/model")
-    models.await_asked()
-    assert models.default() == "some/model" and models.awaited() is None
+    monkeypatch.setattr(models, "HUB_TIMEOUT", 60)
+    monkeypatch.setenv(models.MODEL_VARIABLE, "some/model")
+    models.load_requested()
+    assert models.default_model() == "some/model" and models.pending_model() is None
+
+
+def test_the_name_of_a_model_that_does_not_arrive_is_text(monkeypatch):
+    source = "<img src=x onerror=alert(1)>/model"
+    monkeypatch.setenv(models.MODEL_VARIABLE, source)
+    outcome(source)
+    sentence, *_ = models.pending_status()
+    assert sentence == TEXTS["en"]["model_missing"].format(name="&lt;img src=x onerror=alert(1)&gt;/model")

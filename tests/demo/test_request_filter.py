@@ -22,8 +22,8 @@ def post(server, route: str, **options) -> httpx.Response:
 
 
 def a_sentence(answer: httpx.Response) -> bool:
-    told = answer.json()["detail"]
-    return isinstance(told, str) and 20 < len(told) < 200 and told.endswith(".") and "/" not in told
+    detail = answer.json()["detail"]
+    return isinstance(detail, str) and 20 < len(detail) < 200 and detail.endswith(".") and "/" not in detail
 
 
 # ------------------------------------------------------------------------------------------ ways around the line
@@ -81,7 +81,7 @@ def test_a_page_with_a_component_that_takes_files_takes_them_up_to_its_limit(mon
 def test_whether_a_page_takes_files_is_read_from_its_components(component, takes):
     with gr.Blocks() as page, gr.Row():
         component()
-    assert request_filter.uploads(page) == takes
+    assert request_filter.accepts_uploads(page) == takes
 
 
 # ------------------------------------------------------------------------------------------ large and malformed
@@ -95,14 +95,14 @@ def test_a_large_request_is_refused_before_it_is_read(server, route):
 
 def test_a_large_request_that_does_not_say_its_size_is_read_no_further_than_allowed(server):
     """At the gate itself: a server goes on to read what it has thrown away, so that a client hears the answer."""
-    read, told = [], []
+    read, sent = [], []
 
     async def receive():
         read.append(50_000)
         return {"type": "http.request", "body": b"x" * 50_000, "more_body": True}
 
     async def send(message):
-        told.append(message)
+        sent.append(message)
 
     async def behind(scope, receive, send):
         raise AssertionError("it was let through")
@@ -110,7 +110,7 @@ def test_a_large_request_that_does_not_say_its_size_is_read_no_further_than_allo
     scope = {"type": "http", "method": "POST", "path": f"/gradio_api/{JOIN}", "headers": []}
     with concurrent.futures.ThreadPoolExecutor() as thread:  # this one may have a loop of the browser's
         thread.submit(asyncio.run, request_filter.RequestFilter(behind, server.page)(scope, receive, send)).result()
-    assert told[0]["status"] == 413 and sum(read) == 150_000
+    assert sent[0]["status"] == 413 and sum(read) == 150_000
     assert post(server, JOIN, content=iter([b"x" * 100_000] * 3), headers=JSON).status_code == 413
 
 
@@ -154,7 +154,7 @@ def test_a_malformed_call_gets_a_sentence_in_the_visitors_language(server, body,
         ("call/nothing", {"data": []}),
         ("call/v2/nothing", {}),
         ("call/v2/sample", {"x": 1}),
-        ("call/open_tab", {"data": []}),
+        ("call/on_model_change", {"data": []}),
         ("cancel", {}),
         ("cancel", {"session_hash": "a", "fn_index": "x", "event_id": []}),
     ],
@@ -203,8 +203,8 @@ def test_what_gradio_itself_refuses_is_told_without_markup_or_traceback(server, 
 
 def test_the_sentences_of_the_gate_are_read_by_both_of_gradios_clients(server):
     """The browser's shows `detail`, and older ones `error`."""
-    told = post(server, "upload", files={"files": ("a", b"x")}).json()
-    assert told["detail"] == told["error"] == TEXTS["en"]["nothing_here"]
+    answer = post(server, "upload", files={"files": ("a", b"x")}).json()
+    assert answer["detail"] == answer["error"] == TEXTS["en"]["nothing_here"]
 
 
 # ------------------------------------------------------------------------------------------ the page as launched
@@ -212,7 +212,7 @@ def test_the_sentences_of_the_gate_are_read_by_both_of_gradios_clients(server):
 
 def test_a_page_launched_by_somebody_else_is_guarded_as_well(monkeypatch, playable):
     """A Space, a notebook or a test calls `launch` itself, with or without options of its own."""
-    monkeypatch.setenv(models.VARIABLE, str(playable))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(playable))
     with Page() as page:
         gr.Button().click(lambda: None, None, None)
     with launched(page, monkeypatch, app_kwargs={"title": "mine"}, max_file_size="1kb") as url:

@@ -2,13 +2,18 @@
 
 import os
 import re
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import gradio as gr
 import pytest
+from PIL import Image
 
-from gan_hub.demo import arithmetic, game, interpolate, models, sample, sanitize
+from gan_hub.demo import app, arithmetic, game, image_files, interpolate, models, sample, sanitize
+from gan_hub.model_folder import real_samples
 from tests.conftest import made_concept, make_pipeline
 from tests.demo.conftest import Tab, launched, write_real_samples
 
@@ -61,8 +66,8 @@ def hostile(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def offered_hostile(hostile, monkeypatch) -> str:
-    monkeypatch.setenv(models.VARIABLE, str(hostile))
-    return next(name for name, source in models.choices().items() if source == str(hostile))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(hostile))
+    return next(name for name, source in models.offered_models().items() if source == str(hostile))
 
 
 def tags(html: str) -> set[str]:
@@ -74,38 +79,124 @@ def tags(html: str) -> set[str]:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_card_becomes_words_links_and_code_and_nothing_that_is_fetched_or_run(form):
-    html = sanitize.rendered(form)
+    html = sanitize.render_markdown(form)
     assert tags(html) <= {"p", "a", "span", "pre", "code", "em", "strong"}
     assert not re.search(r"<[^>]*\b(src|srcset|style|on\w+|action|poster)\s*=", html)
     assert all(address.startswith("http") for address in re.findall(r'href="([^"]*)"', html))
 
 
 def test_a_card_keeps_what_cards_are_made_of():
-    html = sanitize.rendered("# A\n\n**b** `c` [d](https://e.example/?f=1&g=2)\n\n| h |\n|---|\n| i |\n\n- j\n\n> k\n")
+    html = sanitize.render_markdown(
+        "# A\n\n**b** `c` [d](https://e.example/?f=1&g=2)\n\n| h |\n|---|\n| i |\n\n- j\n\n> k\n"
+    )
     assert {"h1", "strong", "code", "a", "table", "th", "td", "ul", "li", "blockquote"} <= tags(html)
     link = '<a href="https://e.example/?f=1&amp;g=2" target="_blank" rel="noopener noreferrer nofollow">d</a>'
     assert link in html
-    assert sanitize.rendered("[here](../recipe.yaml)") == "<p><span>here</span></p>\n"
+    assert sanitize.render_markdown("[here](../recipe.yaml)") == "<p><span>here</span></p>\n"
 
 
 def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
-    labels, concepts = models.labels(offered_hostile), list(models.concepts(offered_hostile))
+    labels, concepts = models.class_names(offered_hostile), list(models.concepts(offered_hostile))
     for label, concept in zip(labels, concepts):
         _, status, *_ = sample.sample(offered_hostile, "0-3", label, 1.0, concept, 1.0)
-        assert not tags(status) and sanitize.plain(label) in status and sanitize.plain(concept) in status
+        assert not tags(status) and sanitize.escape(label) in status and sanitize.escape(concept) in status
         assert not tags(interpolate.walk(offered_hostile, "1, 2", "slerp", 2, label, True)[2])
         assert tags(arithmetic.calculate(offered_hostile, "0", "1", "2", label, label)[0]) <= {"div", "img"}
     shown = sample.sample(offered_hostile, "0", labels[1], 1.0)[-1]
-    figure, _ = sample.choose_first(shown)
+    figure, _ = sample.select_first_image(shown)
     assert tags(figure) == {"figure", "img", "figcaption"} and figure.count("<img") == 1
     for _ in range(6):
-        dealt = game.deal(offered_hostile)
-        assert tags(game.table(dealt) + game.verdict(dealt) + game.score(dealt)) <= {"div", "span", "strong"}
-    assert tags(game.explain(offered_hostile)) <= {"p", "strong", "code"}
+        dealt = game.new_round(offered_hostile)
+        assert tags(game.pair_html(dealt) + game.verdict_html(dealt) + game.score_html(dealt)) <= {
+            "div",
+            "span",
+            "strong",
+        }
+    assert tags(game.explanation_html(offered_hostile)) <= {"p", "strong", "code"}
     assert tags(models.describe(offered_hostile)) == set()
     with pytest.raises(gr.Error) as caught:
         sample.sample(offered_hostile, "0", "nobody", 1.0)
     assert not tags(caught.value.message) and "&lt;img" in caught.value.message
+
+
+# A name that ends a text, an attribute and an element, and holds an entity that must not be resolved.
+BREAKOUT = """it's "x" onerror="alert(1)"><img src=x onerror='alert(1)'></figcaption></strong><b>&lt;&amp;"""
+
+
+class Read(HTMLParser):
+    """HTML as a browser reads it: the elements, their attributes and the text."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[dict[str, str | None]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.attributes.append(dict(attrs))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_caption_of_a_picture_of_the_gallery_is_text(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.new("L", (4, 4)).save(path)
+    for figure, file in (
+        sample.select_first_image([(str(path), BREAKOUT)]),
+        sample.select_image([(str(path), BREAKOUT)], SimpleNamespace(index=0)),
+    ):
+        read = Read(figure)
+        assert read.text == BREAKOUT and file == str(path)
+        assert read.elements == ["figure", "img", "figcaption"]
+        assert read.attributes[1].keys() == {"class", "alt", "src"} and read.attributes[1]["alt"] == BREAKOUT
+
+
+def test_what_a_picture_shows_stays_inside_its_attribute():
+    (attributes,) = Read(image_files.img_tag(Image.new("L", (4, 4)), BREAKOUT, "mean")).attributes
+    assert attributes.keys() == {"class", "alt", "src"} and attributes["alt"] == BREAKOUT
+
+
+def test_the_class_in_the_question_of_the_game_is_text(offered):
+    read = Read(game.verdict_html(replace(game.new_round(offered), label=BREAKOUT)))
+    assert read.elements == ["div", "div", "strong"] and read.text == f"Class {BREAKOUT}: which one is real?"
+
+
+def test_the_class_of_a_result_stays_inside_the_pictures_attribute(offered, monkeypatch):
+    monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
+    read = Read(arithmetic.calculate(offered, "0", "1", "2", BREAKOUT, BREAKOUT)[0])
+    assert set(read.elements) == {"div", "img"} and read.elements.count("img") == 3 + 3 + 9
+    pictures = [attributes for attributes in read.attributes if "src" in attributes]
+    assert all(attributes.keys() == {"class", "alt", "src"} for attributes in pictures)
+    assert sum(attributes["alt"] == f"A − B + C {BREAKOUT}" for attributes in pictures) == 9
+
+
+def test_classes_and_concepts_in_the_sentence_below_a_tab_are_text(offered, monkeypatch):
+    monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
+    for status in (
+        sample.sample(offered, "0", BREAKOUT, 1.0)[1],
+        interpolate.walk(offered, "1, 2", "slerp", 2, BREAKOUT, True)[2],
+    ):
+        read = Read(status)
+        assert not read.elements and BREAKOUT in read.text
+
+
+def test_a_warning_about_a_link_quotes_the_classes_of_a_model_as_text(offered, monkeypatch):
+    monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
+    warnings = []
+    monkeypatch.setattr(sample.gr, "Warning", lambda message, **options: warnings.append(message))
+    sample.from_link(SimpleNamespace(query_params={"model": offered, "label": "nobody"}, headers={}))
+    (read,) = map(Read, warnings)
+    assert not read.elements and BREAKOUT in read.text
+
+
+def test_the_notice_of_real_pictures_is_text(hostile, offered_hostile):
+    notice = real_samples.read(hostile, 28, 1, 3).notice
+    explanation = game.explanation_html(offered_hostile)
+    assert Read(explanation).text.endswith(f"The real pictures: {notice}")
 
 
 # ------------------------------------------------------------------------------------------- which file it is
@@ -172,7 +263,7 @@ def test_a_card_within_the_folder_and_a_linked_folder_are_read(tmp_path):
 def test_what_a_card_costs_does_not_grow_with_its_length(tmp_path, piece):
     """What is parsed is bounded: a card of 150 kB is cut before it is looked at, and one of megabytes is not read."""
     folder = write_card(tmp_path / "model", piece * (150_000 // len(piece)))
-    assert len(sanitize.card(folder)) < 10 * sanitize.SHOWN
+    assert len(sanitize.card(folder)) < 10 * sanitize.MAX_CARD_LENGTH
 
 
 def test_a_card_of_any_size_beyond_a_limit_is_not_read(tmp_path):
@@ -184,7 +275,7 @@ def test_a_card_of_any_size_beyond_a_limit_is_not_read(tmp_path):
 
 def test_a_long_card_is_cut_at_the_end_of_a_line(tmp_path):
     html = sanitize.card(write_card(tmp_path / "model", "word word\n" * 1000))
-    assert html.endswith("word word</p>\n<p>…</p>\n") and len(html) < sanitize.SHOWN + 100
+    assert html.endswith("word word</p>\n<p>…</p>\n") and len(html) < sanitize.MAX_CARD_LENGTH + 100
 
 
 # ------------------------------------------------------------------------------------------- in a browser
@@ -193,9 +284,9 @@ def test_a_long_card_is_cut_at_the_end_of_a_line(tmp_path):
 @pytest.mark.browser
 def test_a_hostile_model_makes_no_browser_call_another_server(browser, server, offered_hostile, monkeypatch):
     """Every tab used, with each class and some concepts, the card, the notice and a refusal that quotes names."""
-    page_ = server.app.compose()
+    page_ = app.compose()
     with launched(page_, monkeypatch) as url:
-        names = models.labels(offered_hostile)
+        names = models.class_names(offered_hostile)
         for label in [*names, "nobody"]:
             concept = quote(CONCEPTS[names.index(label) if label in names else 4])
             query = f"&label={quote(label)}&concept={concept}&strength=1"

@@ -117,18 +117,18 @@ def test_new_seeds_are_as_many_as_before():
 
 def test_a_clicked_picture_is_the_one_to_download(offered):
     *_, shown = sample.sample(offered, "0-3", "own", 1.0)
-    figure, path = sample.choose(shown, SimpleNamespace(index=2))
+    figure, path = sample.select_image(shown, SimpleNamespace(index=2))
     assert path == shown[2][0] and "seed 2" in figure
     Path(path).unlink()
     with pytest.raises(gr.Error, match="expired"):
-        sample.choose(shown, SimpleNamespace(index=2))
+        sample.select_image(shown, SimpleNamespace(index=2))
 
 
 @pytest.mark.parametrize("index", [-1, 4, None, "0", 1.0, True, [0, 0]])
 def test_a_click_beside_the_gallery_is_refused(offered, index):
     *_, shown = sample.sample(offered, "0-3", "own", 1.0)
     with pytest.raises(gr.Error):
-        sample.choose(shown, SimpleNamespace(index=index))
+        sample.select_image(shown, SimpleNamespace(index=index))
 
 
 # -------------------------------------------------------------------------------------------- interpolate
@@ -195,29 +195,32 @@ def test_an_empty_group_is_shown_as_empty_and_refused_in_a_calculation(offered):
 
 def test_a_click_puts_a_picture_into_the_active_group_and_the_next_takes_it_out(offered):
     _, files = arithmetic.show_pool(offered, "10-13", "own", "", "", "")
-    a, b, c, pool = arithmetic.click("B", "10", "", "", "10-13", files, SimpleNamespace(index=2))
+    a, b, c, pool = arithmetic.toggle_exemplar("B", "10", "", "", "10-13", files, SimpleNamespace(index=2))
     assert (a, b, c) == ("10", "12", "")
     assert [caption for _, caption in pool["value"]] == ["10 A", "11", "12 B", "13"]
-    assert arithmetic.click("B", a, b, c, "10-13", files, SimpleNamespace(index=2))[1] == ""
+    assert arithmetic.toggle_exemplar("B", a, b, c, "10-13", files, SimpleNamespace(index=2))[1] == ""
 
 
 def test_a_full_group_takes_no_more(offered):
     _, files = arithmetic.show_pool(offered, "0-13", "own", "", "", "")
     with pytest.raises(gr.Error, match="13 seeds"):
-        arithmetic.click("A", "0-11", "", "", "0-13", files, SimpleNamespace(index=12))
+        arithmetic.toggle_exemplar("A", "0-11", "", "", "0-13", files, SimpleNamespace(index=12))
 
 
 def test_a_surprise_fills_three_different_groups_of_three():
-    groups = [arithmetic.inputs.seeds(text) for text in arithmetic.surprise("0-23")]
+    groups = [arithmetic.inputs.seeds(text) for text in arithmetic.random_groups("0-23")]
     assert [len(group) for group in groups] == [3, 3, 3] and len(set(sum(groups, []))) == 9
     with pytest.raises(gr.Error):
-        arithmetic.surprise("0-3")
+        arithmetic.random_groups("0-3")
 
 
 def test_a_concept_fills_the_groups_a_and_b_with_its_exemplars(offered):
-    assert arithmetic.fill(offered, "thick", "7", "8") == ("1-3", "4-6, 4294967295")
-    assert arithmetic.fill(offered, "none", "7", "8") == ("7", "8")
-    assert arithmetic.preview(offered, *arithmetic.fill(offered, "thick", "", ""), "9", "own", "own")[1] is not None
+    assert arithmetic.fill_from_concept(offered, "thick", "7", "8") == ("1-3", "4-6, 4294967295")
+    assert arithmetic.fill_from_concept(offered, "none", "7", "8") == ("7", "8")
+    assert (
+        arithmetic.preview(offered, *arithmetic.fill_from_concept(offered, "thick", "", ""), "9", "own", "own")[1]
+        is not None
+    )
 
 
 # ------------------------------------------------------------------------------------------- bad inputs
@@ -229,7 +232,10 @@ BAD = [
     *[(sample.sample, SAMPLE, {"model": value}) for value in BAD_MODELS],
     *[(sample.sample, SAMPLE, {"concept": value}) for value in ("glasses", 1, True, NAN, ["thick"], {"thick": 1})],
     *[(sample.sample, SAMPLE, {"strength": value}) for value in (NAN, None, "1", True, -2.1, 2.1, [1])],
-    *[(arithmetic.fill, {"concept": "thick", "a": "", "b": ""}, {"concept": value}) for value in ("x", 1, ["thick"])],
+    *[
+        (arithmetic.fill_from_concept, {"concept": "thick", "a": "", "b": ""}, {"concept": value})
+        for value in ("x", 1, ["thick"])
+    ],
     *[(interpolate.walk, WALK, {"seeds": value}) for value in ["5", "0-16", *BAD_SEEDS]],
     *[(interpolate.walk, WALK, {"mode": value}) for value in ("spline", None, 1, ["slerp"])],
     *[(interpolate.walk, WALK, {"frames": value}) for value in (NAN, None, 1, 121, 2.5, "3", True, [3])],
@@ -239,7 +245,7 @@ BAD = [
     *[(arithmetic.calculate, SUM, {name: value}) for name in "abc" for value in ["0-12", *BAD_SEEDS]],
     *[(arithmetic.calculate, SUM, {name: value}) for name in ("exemplar_label", "label") for value in BAD_LABELS],
     *[(arithmetic.calculate, SUM, {"model": value}) for value in BAD_MODELS],
-    *[(game.open_tab, {}, {"model": value}) for value in BAD_MODELS],
+    *[(game.on_model_change, {}, {"model": value}) for value in BAD_MODELS],
 ]
 
 
@@ -260,34 +266,34 @@ def test_the_good_inputs_beside_the_bad_ones_are_good(offered):
     """Or the table above would prove nothing."""
     for handler, good in ((sample.sample, SAMPLE), (interpolate.walk, WALK), (arithmetic.calculate, SUM)):
         handler(**{"model": offered, **good})
-    game.open_tab(offered)
+    game.on_model_change(offered)
 
 
 def test_every_tab_follows_a_change_of_model(offered_rgb):
     """Choices of the former model's classes are dropped, and the pickers hidden, where the new one has none."""
-    picker, gallery, *_, concept, strength = sample.open_tab(offered_rgb, "0-3", "star", 1.0, "thick", 1.5)
+    picker, gallery, *_, concept, strength = sample.on_model_change(offered_rgb, "0-3", "star", 1.0, "thick", 1.5)
     assert not picker["visible"] and picker["value"] == "own" and len(gallery) == 4
     assert (concept["visible"], concept["value"], strength["visible"]) == (False, "none", False)
-    picker, animation, *_ = interpolate.open_tab(offered_rgb, "1, 2", "slerp", 3, "star", True)
+    picker, animation, *_ = interpolate.on_model_change(offered_rgb, "1, 2", "slerp", 3, "star", True)
     assert not picker["visible"] and Path(animation).is_file()
-    first, second, pool, *_, concept = arithmetic.open_tab(offered_rgb, "0-3", "star", "0", "1", "2", "star")
+    first, second, pool, *_, concept = arithmetic.on_model_change(offered_rgb, "0-3", "star", "0", "1", "2", "star")
     assert not first["visible"] and not second["visible"] and len(pool["value"]) == 4 and not concept["visible"]
 
 
 def test_a_models_concepts_are_offered_and_a_choice_that_still_exists_is_kept(offered):
-    *_, concept, strength = sample.open_tab(offered, "0", "own", 1.0, "thick", -0.5)
+    *_, concept, strength = sample.on_model_change(offered, "0", "own", 1.0, "thick", -0.5)
     assert (concept["visible"], concept["value"], strength["value"], strength["visible"]) == (True, "thick", -0.5, True)
     assert [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
-    *_, concept = arithmetic.open_tab(offered, "0-3", "own", "0", "1", "2", "own")
+    *_, concept = arithmetic.on_model_change(offered, "0-3", "own", "0", "1", "2", "own")
     assert concept["visible"] and [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
 
 
 def test_class_pickers_keep_a_choice_that_still_exists(offered):
-    assert sample.open_tab(offered, "0", "star", 1.0)[0]["value"] == "star"
-    assert [value for _, value in sample.open_tab(offered, "0", "x", 1.0)[0]["choices"]] == [
+    assert sample.on_model_change(offered, "0", "star", 1.0)[0]["value"] == "star"
+    assert [value for _, value in sample.on_model_change(offered, "0", "x", 1.0)[0]["choices"]] == [
         "own",
         "circle",
         "square",
         "star",
     ]
-    assert arithmetic.open_tab(offered, "0", "own", "0", "1", "2", "own")[0]["value"] == "circle"
+    assert arithmetic.on_model_change(offered, "0", "own", "0", "1", "2", "own")[0]["value"] == "circle"

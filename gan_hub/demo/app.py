@@ -1,0 +1,139 @@
+"""The page, four tabs over any model, and the command that serves it: `python app.py` and `gan-hub demo`."""
+
+import argparse
+import difflib
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import gradio as gr
+
+from gan_hub.console import print_in_any_encoding
+from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo.components import MODEL_QUEUE, QUIET, ModelChange
+from gan_hub.demo.inputs import with_error_toast
+from gan_hub.demo.page import Page
+from gan_hub.demo.texts import t
+from gan_hub.model_folder.strict import LoadError
+
+POLL_SECONDS = 3  # how often an open page asks whether a model from the Hub has arrived
+CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
+
+
+@with_error_toast
+def about(model: str, request: gr.Request) -> tuple[str, str]:
+    """The line beside the picker, and the beginning of the model's card as HTML."""
+    return models.describe(model, request), models.card(model, request)
+
+
+def compose() -> gr.Blocks:
+    """The page over the models that can be offered; one sentence where there are none."""
+    with Page(title="gan_hub", delete_cache=CACHE_SECONDS, analytics_enabled=False) as page:
+        with gr.Column(elem_id="head"):
+            gr.Markdown(t("title"), elem_classes="headline")
+            gr.Markdown(t("lead"))
+        if not models.offered_models():
+            gr.Markdown(t("no_models"))
+            return page
+
+        pending = models.pending_model()
+        with gr.Row():
+            model = gr.Dropdown(
+                list(models.offered_models()),
+                value=models.default_model(),
+                label=t("model"),
+                min_width=280,
+                elem_id="model",
+                allow_custom_value=bool(pending),  # the picker's own check knows only the models it began with
+            )
+            line = gr.Markdown(min_height=24, elem_id="line")
+        if pending:
+            status, timer = gr.HTML(elem_classes="status", elem_id="news"), gr.Timer(POLL_SECONDS)
+            gr.on([page.load, timer.tick], models.pending_status, None, [status, model, timer], **QUIET)
+        with gr.Tabs():
+            with gr.Tab(t("tab_sample"), id="sample", elem_id="tab-sample"):
+                sample_change, form = sample.build(model)
+            with gr.Tab(t("tab_interpolate"), id="interpolate", elem_id="tab-interpolate"):
+                interpolate_change = interpolate.build(model)
+            with gr.Tab(t("tab_arithmetic"), id="arithmetic", elem_id="tab-arithmetic"):
+                arithmetic_change = arithmetic.build(model)
+            with gr.Tab(t("tab_game"), id="game", elem_id="tab-game"):
+                game_change = game.build(model)
+        with gr.Accordion(t("about"), open=False):
+            card = gr.HTML()
+
+        # The link is read first, so that every tab starts with the model it names. The line that says what model it is
+        # comes next: all of these wait in one queue, and later it would name the old model beside the new one's pictures.
+        on_load = page.load(sample.from_link, None, [model, *form], **QUIET, **MODEL_QUEUE)
+        about_change = ModelChange(about, [model], [line, card])
+        for change in (about_change, sample_change, interpolate_change, arithmetic_change, game_change):
+            for event in (on_load.then, model.input):
+                event(change.handler, change.inputs, change.outputs, **QUIET, **MODEL_QUEUE)
+    return page
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that answers wrong usage in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parse(arguments: Sequence[str] | None, prog: str) -> argparse.Namespace:
+    parser = _Parser(prog=prog, description="Serve the page: draw, interpolate, calculate, and play real or fake.")
+    source = parser.add_mutually_exclusive_group()
+    model_help = "a folder, bundled name or Hub id; offered beside the bundled models, and the page opens with it"
+    source.add_argument("model", nargs="?", metavar="MODEL", default=argparse.SUPPRESS, help=model_help)
+    source.add_argument("--model", metavar="MODEL", default=None, help="the same")
+    parser.add_argument("--port", type=int, help="1 to 65535; by default the first free one from 7860")
+    parser.add_argument("--share", action="store_true", help="also open a public address through Gradio's servers")
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], ("--model", "--port", "--share", "--help"), 1)
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}" + (f"; did you mean {near[0]}?" if near else ""))
+    if args.port is not None and not 1 <= args.port <= 65535:
+        parser.error(f"--port {args.port} is not allowed; it is a number from 1 to 65535.")
+    if args.port is not None and (reason := _port_error(args.port)):
+        parser.error(f"--port {args.port} cannot be used ({reason}); choose another, or leave it out.")
+    if args.model is not None and not args.model.strip():
+        parser.error("--model is empty; it is a folder, a bundled name or a Hub id.")
+    return args
+
+
+def _port_error(port: int) -> str:
+    """Why this machine cannot serve at `port`, or "". Asked before models are loaded, which takes longer."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blocks:
+    """Serve the page until it is stopped.
+
+    Wrong usage, a model that does not load and a port in use end the process with one line on stderr and exit code 2.
+
+    Args:
+        arguments: the command line without the program's name; by default that of the process.
+        prog: the command as the user typed it, named in messages and in the help.
+
+    Returns:
+        The page, once it has been stopped.
+    """
+    print_in_any_encoding()
+    args = _parse(arguments, prog)
+    if args.model is not None:
+        os.environ[models.MODEL_VARIABLE] = args.model
+    try:
+        models.load_requested()
+        page = compose()
+        page.launch(server_port=args.port, share=args.share)
+    except (LoadError, OSError) as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        sys.exit(2)
+    return page

@@ -1,0 +1,172 @@
+"""Components that several tabs use, and the options that their events share."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, TypedDict
+
+import gradio as gr
+from gradio.components import Component
+from gradio.i18n import I18nData
+
+from gan_hub.demo import inputs
+from gan_hub.demo.texts import t
+
+Update = dict[str, Any]  # what gr.update returns: new properties of a component
+
+
+class ModelQueueOptions(TypedDict):
+    """The queue that an event waits in."""
+
+    concurrency_id: str
+    concurrency_limit: int
+
+
+class PrivateOptions(TypedDict):
+    """Leaves an event out of the public API."""
+
+    api_visibility: Literal["private"]
+
+
+class QuietOptions(PrivateOptions):
+    """A private event that shows no progress."""
+
+    show_progress: Literal["hidden"]
+
+
+# All events that run a model share one queue, a call at a time: each call uses all cores, and calls at once would need the
+# memory of all of them.
+MODEL_QUEUE: ModelQueueOptions = {"concurrency_id": "model", "concurrency_limit": 1}
+PRIVATE: PrivateOptions = {"api_visibility": "private"}
+QUIET: QuietOptions = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class ModelChange(NamedTuple):
+    """What redraws a tab once the page is loaded and after each change of model."""
+
+    handler: Callable[..., object]
+    inputs: list[Component]
+    outputs: list[Component]
+
+
+# ------------------------------------------------------------------------------------------------- pictures
+
+
+def crisp_gallery(elem_id: str, columns: int) -> gr.Gallery:
+    """A gallery of lossless pictures, enlarged without smoothing, whose pictures are clicked but not opened."""
+    return gr.Gallery(
+        show_label=False,
+        format="png",  # Gradio's default, lossy WebP, changes pixels
+        columns=columns,
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        height="auto",
+        object_fit="contain",
+        elem_id=elem_id,
+        elem_classes="crisp",
+    )
+
+
+def crisp_image() -> gr.Image:
+    """A lossless picture to look at, enlarged without smoothing."""
+    return gr.Image(show_label=False, format="png", interactive=False, buttons=[], elem_classes="crisp")
+
+
+def download_button(text_key: str, min_width: int | None = None) -> gr.DownloadButton:
+    """A button that downloads a file; `text_key` is the key of its text."""
+    label: Any = t(text_key)  # Gradio's annotation says str; every label may be an I18nData
+    return gr.DownloadButton(label, min_width=min_width)
+
+
+# -------------------------------------------------------------------------------------------------- pickers
+
+
+def seeds_box(seeds: str, label: I18nData, **options: Any) -> gr.Textbox:
+    """A box for a list of seeds; `options` go to gr.Textbox."""
+    return gr.Textbox(seeds, label=label, max_length=inputs.MAX_TEXT_LENGTH, **options)
+
+
+def class_picker(names: Sequence[str], own_key: str, label_key: str) -> gr.Dropdown:
+    """A picker of one of a model's classes, hidden where the model has none.
+
+    Gradio's check against the choices is off (`allow_custom_value`): it knows those of the first model only, and would
+    refuse API calls for another one. The handlers check the value instead.
+
+    Args:
+        names: the class names of the model.
+        own_key: key of the text for the first entry, which leaves the class to the model.
+        label_key: key of the picker's label.
+
+    Returns:
+        The picker, set to its first entry.
+    """
+    return gr.Dropdown(
+        _class_choices(names, own_key),
+        value=inputs.OWN,
+        label=t(label_key),
+        visible=bool(names),
+        allow_custom_value=True,
+    )
+
+
+def class_update(names: Sequence[str], own_key: str, current: object) -> Update:
+    """The change of a class picker after a change of model.
+
+    Args:
+        names: the class names of the new model.
+        own_key: key of the text for the first entry.
+        current: the present choice, kept if the new model has a class of that name.
+
+    Returns:
+        A gr.update with choices, value and visibility.
+    """
+    return gr.update(choices=_class_choices(names, own_key), value=kept_class(names, current), visible=bool(names))
+
+
+def kept_class(names: Sequence[str], current: object, otherwise: str = inputs.OWN) -> str:
+    """The class to show after a change of model.
+
+    Args:
+        names: the class names of the new model.
+        current: the present choice.
+        otherwise: what is chosen if the new model has no class of that name.
+
+    Returns:
+        A class name, or `otherwise`.
+    """
+    return current if isinstance(current, str) and current in names else otherwise
+
+
+def _class_choices(names: Sequence[str], own_key: str) -> list[tuple[str | I18nData, str]]:
+    return [(t(own_key), inputs.OWN), *((name, name) for name in names)]
+
+
+def concept_picker(names: Sequence[str], label_key: str, info_key: str, elem_id: str) -> gr.Dropdown:
+    """A picker of one of a model's concepts or of none, hidden where the model has none. Checked as `class_picker`.
+
+    Args:
+        names: the model's concepts.
+        label_key, info_key: keys of the picker's label and of the sentence below it.
+        elem_id: id of the element on the page.
+
+    Returns:
+        The picker, set to no concept.
+    """
+    return gr.Dropdown(
+        _concept_choices(names),
+        value=inputs.NONE,
+        label=t(label_key),
+        info=t(info_key),
+        visible=bool(names),
+        allow_custom_value=True,
+        elem_id=elem_id,
+    )
+
+
+def concept_update(names: Sequence[str], current: object = inputs.NONE) -> Update:
+    """The change of a concept picker after a change of model; `current` is kept if the new model has it."""
+    value = current if isinstance(current, str) and current in names else inputs.NONE
+    return gr.update(choices=_concept_choices(names), value=value, visible=bool(names))
+
+
+def _concept_choices(names: Sequence[str]) -> list[tuple[str | I18nData, str]]:
+    return [(t("no_concept"), inputs.NONE), *((name, name) for name in names)]
