@@ -35,9 +35,9 @@ LEVELS = {
     "training": 8,
     "style_transfer": 8,
     "demo": 9,
-    "cli": 9,
-    "app.py": 10,
-    "train.py": 10,
+    "cli": 10,
+    "app.py": 11,
+    "train.py": 11,
 }
 # A library that only some rooms may import, because it is slow to import or not always installed.
 OWNERS = {
