@@ -55,11 +55,11 @@ def per_sample(x, weight, styles, demodulate=True, double=None):
 
 @contextlib.contextmanager
 def modulated_by(function):
-    shared, stylegan2.modulated_convolution = stylegan2.modulated_convolution, function
+    shared, stylegan2.modulated_conv2d = stylegan2.modulated_conv2d, function
     try:
         yield
     finally:
-        stylegan2.modulated_convolution = shared
+        stylegan2.modulated_conv2d = shared
 
 
 def main() -> None:

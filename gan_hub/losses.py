@@ -248,7 +248,7 @@ def dragan_points(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     return (reals + share * noise * (0.5 * reals.std())).detach().requires_grad_()
 
 
-def gradients(logits: torch.Tensor, points: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+def input_gradients(logits: torch.Tensor, points: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """∂ logit / ∂ point for each of N points, as rows (N, numbers in a point); the graph is kept.
 
     Where a point has logits of several patches, (N, P), their mean is its logit. Where a point is an image at several
@@ -267,7 +267,7 @@ def r1_penalty(real_logits: torch.Tensor, reals: torch.Tensor | Sequence[torch.T
     Mescheder et al. 2018 (arXiv 1801.04406), equation 9. The graph is kept: the penalty itself is differentiable. Of a
     list of scales, the squared norms add up.
     """
-    return 0.5 * gradients(real_logits, reals).square().sum(1).mean()
+    return 0.5 * input_gradients(real_logits, reals).square().sum(1).mean()
 
 
 def r2_penalty(fake_logits: torch.Tensor, fakes: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
@@ -284,7 +284,7 @@ def wgan_gp_penalty(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     Gulrajani et al. 2017 (arXiv 1704.00028), equation 3. Where a gradient is exactly zero the norm has no derivative;
     0 is taken (a subgradient), so that a flat discriminator gives no NaN.
     """
-    return (torch.linalg.vector_norm(gradients(logits, points), dim=1) - 1).square().mean()
+    return (torch.linalg.vector_norm(input_gradients(logits, points), dim=1) - 1).square().mean()
 
 
 def dragan_penalty(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:

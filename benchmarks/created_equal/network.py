@@ -67,7 +67,7 @@ class InfoGANGenerator(GANModel):
         self.apply(init_weights)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             return torch.tanh(self.layers(z))  # (N, C, H, W)
 
@@ -101,7 +101,7 @@ class InfoGANDiscriminator(GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             return self.layers(images).squeeze(1)  # (N,)
 

@@ -24,7 +24,7 @@ Resolution = Annotated[int, Choice(28, 32, 64, 128)]
 NoClasses = Annotated[int, Choice(0)]
 
 
-def sides(resolution: int) -> list[int]:
+def stage_sizes(resolution: int) -> list[int]:
     """The sides on the way from the embedding to the image, each twice the one before: 8, 16, 32, 64; 7, 14, 28."""
     found = [resolution]
     while found[0] > 8:
@@ -32,7 +32,7 @@ def sides(resolution: int) -> list[int]:
     return found
 
 
-def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
 
 
@@ -41,14 +41,14 @@ class Decoder(nn.Module):
 
     def __init__(self, resolution: int, channels: int, embedding_size: int, base_channels: int):
         super().__init__()
-        self.start = sides(resolution)[0]
+        self.start = stage_sizes(resolution)[0]
         self.project = nn.Linear(embedding_size, base_channels * self.start**2)
         layers = []
-        for stage in range(len(sides(resolution))):
+        for stage in range(len(stage_sizes(resolution))):
             layers += [nn.Upsample(scale_factor=2)] if stage else []
-            layers += [convolution(base_channels, base_channels), nn.ELU()]
-            layers += [convolution(base_channels, base_channels), nn.ELU()]
-        self.layers = nn.Sequential(*layers, convolution(base_channels, channels))
+            layers += [conv3x3(base_channels, base_channels), nn.ELU()]
+            layers += [conv3x3(base_channels, base_channels), nn.ELU()]
+        self.layers = nn.Sequential(*layers, conv3x3(base_channels, channels))
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         x = self.project(h).unflatten(1, (-1, self.start, self.start))  # (N, F, 8, 8)
@@ -60,14 +60,14 @@ class Encoder(nn.Module):
 
     def __init__(self, resolution: int, channels: int, embedding_size: int, base_channels: int):
         super().__init__()
-        grids = sides(resolution)
+        grids = stage_sizes(resolution)
         stages = len(grids)
-        layers = [convolution(channels, base_channels), nn.ELU()]
+        layers = [conv3x3(channels, base_channels), nn.ELU()]
         for stage in range(1, stages + 1):
             width, last = stage * base_channels, stage == stages
-            layers += [convolution(width, width), nn.ELU()]
+            layers += [conv3x3(width, width), nn.ELU()]
             layers += [
-                convolution(width, width) if last else convolution(width, width + base_channels, stride=2),
+                conv3x3(width, width) if last else conv3x3(width, width + base_channels, stride=2),
                 nn.ELU(),
             ]
         self.layers = nn.Sequential(*layers)
@@ -93,7 +93,7 @@ class BEGANGenerator(GANModel):
         self.decoder = Decoder(resolution, channels, latent_size, base_channels)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             return torch.tanh(self.decoder(z))  # (N, C, H, W)
 

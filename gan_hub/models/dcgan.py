@@ -17,7 +17,7 @@ from torch import nn
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, MinibatchStddev, spectral
+from gan_hub.models.layers import Grid, MinibatchStddev, with_spectral_norm
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
@@ -26,7 +26,7 @@ Norm = Annotated[str, Choice("batch", "none")]
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
-def grids(resolution: int | Sequence[int]) -> list[Grid]:
+def stage_grids(resolution: int | Sequence[int]) -> list[Grid]:
     """(height, width) at each stage, coarse to fine: the image's halved, rounding up, until the shorter side is 3 or 4.
 
     64 is 4, 8, 16, 32, 64 on either side, as in the paper; 28 is 4, 7, 14, 28; [32, 48] is 4 × 6, 8 × 12 and so on.
@@ -38,16 +38,16 @@ def grids(resolution: int | Sequence[int]) -> list[Grid]:
     return found
 
 
-def widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
+def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
     """Feature maps at each grid but the last, coarse to fine: halved at each step down to `base_channels`.
 
     Figure 1 of the paper is resolution 64, base 128, max 1024: 1024, 512, 256, 128.
     """
-    stages = len(grids(resolution)) - 1
+    stages = len(stage_grids(resolution)) - 1
     return [min(max_channels, base_channels * 2 ** (stages - 1 - stage)) for stage in range(stages)]
 
 
-def kernel(small: Grid, large: Grid) -> Grid:
+def kernel_size(small: Grid, large: Grid) -> Grid:
     """The kernel that takes `small` to `large` and back at stride 2, padding 1: along a side 4 doubles, 3 makes 7 of 4."""
     height, width = (4 if long == 2 * short else 3 for short, long in zip(small, large))
     return height, width
@@ -88,12 +88,12 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         norm: Norm = "batch",
     ):
         super().__init__()
-        planes, features = grids(resolution), widths(resolution, base_channels, max_channels)
+        planes, features = stage_grids(resolution), stage_widths(resolution, base_channels, max_channels)
         self.start = planes[0]
         self.project = nn.Linear(latent_size, features[0] * self.start[0] * self.start[1], bias=False)
         self.norms = nn.ModuleList(ConditionalNorm(width, num_classes, norm) for width in features)
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(wide, narrow, kernel(small, large), stride=2, padding=1, bias=last)
+            nn.ConvTranspose2d(wide, narrow, kernel_size(small, large), stride=2, padding=1, bias=last)
             for wide, narrow, small, large, last in zip(
                 features, features[1:] + [channels], planes, planes[1:], [False] * (len(features) - 1) + [True]
             )
@@ -104,7 +104,7 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         return self.project.weight
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
             for norm, up in zip(self.norms, self.ups):
@@ -120,7 +120,7 @@ class DCGANDiscriminator(GANModel):
     one step of power iteration tracks at each use in training; it bounds the slope only where `norm` is "none".
     """
 
-    ADDED_KEYS: ClassVar = {"spectral_norm": False}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"spectral_norm": False}
 
     @register_checked
     def __init__(
@@ -135,12 +135,12 @@ class DCGANDiscriminator(GANModel):
         spectral_norm: Switch = False,
     ):
         super().__init__()
-        planes, features = grids(resolution)[::-1], widths(resolution, base_channels, max_channels)[::-1]
+        planes, features = stage_grids(resolution)[::-1], stage_widths(resolution, base_channels, max_channels)[::-1]
         inputs = [channels] + features[:-1]
         inputs[-1] += minibatch_stddev
         plain = [norm == "none" or stage == 0 for stage in range(len(features))]
         self.downs = nn.ModuleList(
-            nn.Conv2d(narrow, wide, kernel(small, large), stride=2, padding=1, bias=bias)
+            nn.Conv2d(narrow, wide, kernel_size(small, large), stride=2, padding=1, bias=bias)
             for narrow, wide, small, large, bias in zip(inputs, features, planes[1:], planes, plain)
         )
         self.norms = nn.ModuleList(
@@ -153,12 +153,12 @@ class DCGANDiscriminator(GANModel):
         if spectral_norm:  # after the initialisation, from which the power iteration starts
             for module in list(self.modules()):
                 if isinstance(module, WEIGHTED):
-                    spectral(module)
+                    with_spectral_norm(module)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             x = images
             for stage, (down, norm) in enumerate(zip(self.downs, self.norms)):

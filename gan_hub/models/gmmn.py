@@ -45,7 +45,7 @@ class GMMNGenerator(GANModel):
         self.layers = Perceptron([latent_size + num_classes, *hidden, math.prod(self.shape)])
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             h = torch.erf(z / math.sqrt(2))  # (N, Z), 2 Φ(z) − 1
             if labels is not None:

@@ -148,7 +148,7 @@ class Perceptron(nn.Sequential):
         super().__init__(*(layer for layers in hidden for layer in layers), nn.Linear(*sizes[-2:]))
 
 
-class Spectral(nn.Module):
+class SpectralNorm(nn.Module):
     """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): u ← Wv, v ← Wᵀu, σ = |Wv|, |v| = 1.
 
     W has the output features as rows, which are dimension `rows` of the weight. One step of the power iteration at each use
@@ -162,14 +162,14 @@ class Spectral(nn.Module):
         matrix = self.matrix(weight.detach())
         self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
         for _ in range(0 if matrix.is_meta else 15):  # without numbers there is nothing to turn to
-            self.turn(matrix)
+            self.power_iteration(matrix)
 
     def matrix(self, weight: torch.Tensor) -> torch.Tensor:
         """W (O, I k²) of a weight (O, I, k, k), or (I, O, k, k) where `rows` is 1."""
         return weight.movedim(self.rows, 0).flatten(1)
 
     @torch.no_grad()
-    def turn(self, matrix: torch.Tensor) -> None:
+    def power_iteration(self, matrix: torch.Tensor) -> None:
         """Turns v towards the right singular vector of the largest singular value."""
         self.v.copy_(functional.normalize(matrix.t() @ (matrix @ self.v), dim=0))
 
@@ -177,15 +177,15 @@ class Spectral(nn.Module):
         matrix = self.matrix(weight)
         with precision(weight.device, force_fp32=True):
             if self.training:
-                self.turn(matrix)
+                self.power_iteration(matrix)
             # A copy: the next use turns v, and the gradient of this one still needs it.
             v = functional.normalize(self.v.clone(), dim=0)
             return weight / torch.linalg.vector_norm(matrix @ v)
 
 
-def spectral(layer: nn.Module) -> nn.Module:
+def with_spectral_norm(layer: nn.Module) -> nn.Module:
     """The layer (convolution, transposed or not, linear map, embedding), its weight divided by `Spectral`; a bias stays."""
-    parametrization = Spectral(layer.weight, rows=int(isinstance(layer, nn.ConvTranspose2d)))
+    parametrization = SpectralNorm(layer.weight, rows=int(isinstance(layer, nn.ConvTranspose2d)))
     # Unsafe is what torch calls not to try its forward first: it would be a step of the iteration, also on the meta device.
     parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
     # torch makes a class for this one layer, which no other process can import, and refuses to pickle it.
@@ -200,7 +200,7 @@ def _as_a_plain_layer(layer: nn.Module, protocol: int) -> tuple:
     return _with_spectral, (type(layer).__bases__[0], state, weight[0])
 
 
-def _with_spectral(kind: type[nn.Module], state: dict, parametrization: Spectral) -> nn.Module:
+def _with_spectral(kind: type[nn.Module], state: dict, parametrization: SpectralNorm) -> nn.Module:
     layer = kind.__new__(kind)
     layer.__dict__.update(state)
     parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)

@@ -30,7 +30,7 @@ class ProgressiveGrowing:
     levels: int
     level: float  # `__init__` sets both to the number of doublings
 
-    def grow(self, level: float) -> None:
+    def set_level(self, level: float) -> None:
         """Raises ValueError for a level outside 0 … `levels`."""
         if not 0 <= level <= self.levels:
             raise ValueError(f"level={level!r} is not allowed; it is a number from 0 to {self.levels}.")
@@ -55,7 +55,7 @@ class AutoencoderDiscriminator(GANModel):
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
         """−L(x) of section 3.1 with η = 1, per image and per number of it; at most 0, larger where it looks more real."""
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             error = (images - self.reconstruct(images)).abs()  # (N, C, H, W)
             return -error.mean((1, 2, 3), dtype=torch.promote_types(error.dtype, torch.float32))  # (N,)
@@ -96,7 +96,7 @@ class StyleBased(HasLatentProjection, GANModel):
         `truncation` draws w towards the mean w of training, 1 not at all and 0 all the way (Karras et al. 2019, appendix
         B); `cutoff` draws the first so many rows only.
         """
-        self.need_labels(labels)
+        self.check_labels(labels)
         ws = self.mapping(z, labels)[:, None].expand(-1, self.rows, -1)  # (N, L, W)
         if truncation == 1:
             return ws
@@ -112,12 +112,12 @@ class StyleBased(HasLatentProjection, GANModel):
         """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded; `noise` overrides the config's."""
         raise NotImplementedError
 
-    def need_rows(self, ws: torch.Tensor) -> None:
+    def check_ws(self, ws: torch.Tensor) -> None:
         """Raises ValueError for rows of another number or size than this network's."""
         if ws.shape[1:] != (self.rows, len(self.w_avg)):
             raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
 
-    def kind_of_noise(self, asked: str | None) -> str:
+    def resolve_noise(self, asked: str | None) -> str:
         """The noise of a synthesis for which `asked` is wanted: "const", "random" or "none"; without it, the config's.
 
         What the config calls "random" is constant in eval mode. Raises ValueError for what this network does not have.
@@ -181,7 +181,7 @@ class SegmentationConditional:
     `forward(images, segmentation, force_fp32, features=True)` also the list of its features, for feature matching.
     """
 
-    def need_labels(self, segmentation: torch.Tensor | None) -> None:
+    def check_labels(self, segmentation: torch.Tensor | None) -> None:
         """Raises ValueError where there is no map."""
         if segmentation is None or segmentation.dim() != 3:
             raise ValueError(f"{type(self).__name__} needs a segmentation (N, H, W) of semantic classes.")

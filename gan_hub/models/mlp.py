@@ -38,7 +38,7 @@ class Maxout(nn.Module):
         return x.unflatten(1, (self.pieces, -1)).amax(1)
 
 
-def with_class(x: torch.Tensor, labels: torch.Tensor | None, num_classes: int) -> torch.Tensor:
+def append_one_hot(x: torch.Tensor, labels: torch.Tensor | None, num_classes: int) -> torch.Tensor:
     """x (N, F), labels (N,) → (N, F + K): a one for the class, zeros for the others; x itself where there are none."""
     if labels is None:
         return x
@@ -66,9 +66,9 @@ class MLPGenerator(HasLatentProjection, GANModel):
         return self.layers[0].weight[:, : self.config["latent_size"]]  # a class's numbers come after z's
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
-            x = self.layers(with_class(z, labels, self.config["num_classes"]))  # (N, C H W)
+            x = self.layers(append_one_hot(z, labels, self.config["num_classes"]))  # (N, C H W)
             return torch.tanh(x).unflatten(1, self.shape)  # (N, C, H, W)
 
 
@@ -102,6 +102,6 @@ class MLPDiscriminator(GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
-            return self.layers(with_class(images.flatten(1), labels, self.config["num_classes"])).squeeze(1)  # (N,)
+            return self.layers(append_one_hot(images.flatten(1), labels, self.config["num_classes"])).squeeze(1)  # (N,)

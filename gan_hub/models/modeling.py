@@ -69,7 +69,7 @@ class GANModel(ModelMixin, ConfigMixin):
     config_name = "config.json"
     # Keys that an architecture's config got after models of it were published → what a file without the key means.
     # Every other key must be there.
-    ADDED_KEYS: ClassVar[Mapping[str, object]] = {}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[Mapping[str, object]] = {}
 
     @classmethod
     def from_pretrained(
@@ -135,7 +135,10 @@ class GANModel(ModelMixin, ConfigMixin):
         name = config.get("_class_name")
         if name != cls.__name__:
             raise LoadError(f"{path}: _class_name is {short_repr(name)}, but {cls.__name__} is to be loaded.")
-        values = {**cls.ADDED_KEYS, **{key: value for key, value in config.items() if key not in _OWN_KEYS}}
+        values = {
+            **cls.CONFIG_DEFAULTS_FOR_OLD_FILES,
+            **{key: value for key, value in config.items() if key not in _OWN_KEYS},
+        }
         init = getattr(cls.__init__, "__wrapped__", None)
         if init is None:
             raise LoadError(f"{path}: {cls.__name__} has an __init__ without rules for its config (register_checked).")
@@ -148,7 +151,7 @@ class GANModel(ModelMixin, ConfigMixin):
         """`torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where nothing must stay in float32."""
         return torch.nn.Module.to(self, *args, **kwargs)
 
-    def need_labels(self, labels: torch.Tensor | None) -> None:
+    def check_labels(self, labels: torch.Tensor | None) -> None:
         """Raises ValueError where a class-conditional network got no labels, or an unconditional one got some."""
         if (labels is None) == bool(self.config["num_classes"]):
             wanted = "needs labels (N,)" if self.config["num_classes"] else "has no classes and takes no labels"

@@ -33,16 +33,16 @@ from gan_hub.models.layers import (
     MinibatchStddev,
     downsample,
     normalize_2nd_moment,
-    spectral,
     stage_resolutions,
     stage_widths,
     upsample,
+    with_spectral_norm,
 )
 from gan_hub.models.mixins import HasLatentProjection, MultiScale
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # of leaky ReLU below 0
-FIRST_COLOURS = 1 / 4  # deviation of the colours at the start; at 1, tanh is far from linear for one in three
+RGB_INIT_STD = 1 / 4  # deviation of the colours at the start; at 1, tanh is far from linear for one in three
 
 
 def half(width: int) -> int:
@@ -53,11 +53,11 @@ def half(width: int) -> int:
 def convolution(inputs: int, outputs: int, spectral_norm: bool) -> nn.Module:
     """3 × 3 convolution (N, I, H, W) → (N, O, H, W), of equalised learning rate or divided by its spectral norm."""
     if spectral_norm:
-        return spectral(nn.Conv2d(inputs, outputs, 3, padding=1))
+        return with_spectral_norm(nn.Conv2d(inputs, outputs, 3, padding=1))
     return EqualizedConv2d(inputs, outputs, 3)
 
 
-class EqualisedStart(nn.Module):
+class EqualizedStart(nn.Module):
     """z as a single pixel (N, Z, 1, 1) → (N, O, h, w): a transposed convolution whose kernel is the whole grid."""
 
     def __init__(self, latent_size: int, outputs: int, grid: Grid):
@@ -73,8 +73,8 @@ class EqualisedStart(nn.Module):
 def start(latent_size: int, outputs: int, grid: Grid, spectral_norm: bool) -> nn.Module:
     """`EqualisedStart`, or the same divided by its spectral norm."""
     if spectral_norm:
-        return spectral(nn.ConvTranspose2d(latent_size, outputs, grid))
-    return EqualisedStart(latent_size, outputs, grid)
+        return with_spectral_norm(nn.ConvTranspose2d(latent_size, outputs, grid))
+    return EqualizedStart(latent_size, outputs, grid)
 
 
 class SynthesisBlock(nn.Module):
@@ -129,7 +129,7 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
         )
         self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1.0) for width in features)
         for layer in self.to_rgb:
-            nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+            nn.init.normal_(layer.weight, std=RGB_INIT_STD)
 
     def latent_weights(self) -> torch.Tensor:
         return (
@@ -143,7 +143,7 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
         force_fp32: bool = False,
         scales: bool = False,
     ) -> torch.Tensor | list[torch.Tensor]:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             parts = [z] if self.embed is None else [z, self.embed(labels)]  # (N, Z) each
             if self.config["pixel_norm"]:
@@ -179,7 +179,9 @@ class LastBlock(nn.Module):
         self.stddev = MinibatchStddev() if stddev else nn.Identity()
         self.first = convolution(inputs + stddev, width, spectral_norm)
         numbers = width * math.prod(grid)
-        self.second = spectral(nn.Linear(numbers, width)) if spectral_norm else EqualizedLinear(numbers, width)
+        self.second = (
+            with_spectral_norm(nn.Linear(numbers, width)) if spectral_norm else EqualizedLinear(numbers, width)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.leaky_relu(self.first(self.stddev(x)), LEAK, inplace=True)  # (N, F, h, w)
@@ -226,7 +228,7 @@ class MSGGANDiscriminator(MultiScale, GANModel):
         labels: torch.Tensor | None = None,
         force_fp32: bool = False,
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         images = self.at_all_scales(images)
         with precision(images[-1].device, force_fp32):
             seen = [from_rgb(image) for from_rgb, image in zip(self.from_rgb, images)]  # (N, F/2, H, W) each

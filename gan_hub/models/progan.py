@@ -37,7 +37,7 @@ from gan_hub.models.mixins import HasLatentProjection, ProgressiveGrowing, fade
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # slope of leaky ReLU below 0
-FIRST_COLOURS = 1 / 4  # deviation of the colours at the start; at the paper's 1, three in ten lie beyond the bound
+RGB_INIT_STD = 1 / 4  # deviation of the colours at the start; at the paper's 1, three in ten lie beyond the bound
 
 
 class Start(nn.Module):
@@ -70,7 +70,7 @@ class Block(nn.Module):
         return x
 
 
-class NormalisedBlock(Block):
+class PixelNormBlock(Block):
     """The same, and after each activation every pixel's features get a mean square of 1 (section 4.2)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -101,12 +101,12 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
         self.levels = self.level = len(grids) - 1
         self.start = Start(latent_size + num_classes, features[0], grids[0])
         self.blocks = nn.ModuleList(
-            [NormalisedBlock(features[0], features[0])]
-            + [NormalisedBlock(wide, narrow, narrow) for wide, narrow in zip(features, features[1:])]
+            [PixelNormBlock(features[0], features[0])]
+            + [PixelNormBlock(wide, narrow, narrow) for wide, narrow in zip(features, features[1:])]
         )
         self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1) for width in features)
         for layer in self.to_rgb:
-            nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+            nn.init.normal_(layer.weight, std=RGB_INIT_STD)
 
     def latent_weights(self) -> torch.Tensor:
         return self.start.weight[: self.config["latent_size"]].flatten(1).t()  # a class's numbers come after z's
@@ -116,7 +116,7 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
 
         Stages beyond the level are not computed; what the finest one makes is enlarged to the full size.
         """
-        self.need_labels(labels)
+        self.check_labels(labels)
         z = normalize_2nd_moment(z)
         if labels is not None:
             one_hot = functional.one_hot(labels, self.config["num_classes"]).to(z.dtype)
@@ -170,7 +170,7 @@ class ProGANDiscriminator(ProgressiveGrowing, GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             finest, share = fade(self.level)
             images = downsample(images, self.levels - finest)  # (N, C, H, W) of the finest stage

@@ -41,7 +41,7 @@ class Stage(NamedTuple):
     blocks: int
 
 
-def plan(
+def make_stages(
     resolution: int, base_channels: int, max_channels: int, blocks: int, group_size: int, expansion: int
 ) -> list[Stage]:
     """The stages, coarse to fine: `base_channels` wide at the finest side, doubled at each coarser one up to the most.
@@ -55,7 +55,7 @@ def plan(
     ]
 
 
-def started(layer: nn.Module, fan_in: int, gain: float = 1.0) -> nn.Module:
+def init_he(layer: nn.Module, fan_in: int, gain: float = 1.0) -> nn.Module:
     """`layer` with weights from N(0, gain² / fan_in), and a bias of 0 where it has one (He et al. 2015, section 2.2)."""
     nn.init.normal_(layer.weight, std=gain / fan_in**0.5)
     if getattr(layer, "bias", None) is not None:
@@ -65,10 +65,10 @@ def started(layer: nn.Module, fan_in: int, gain: float = 1.0) -> nn.Module:
 
 def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
     """A 1 × 1 convolution with nothing after it: to and from images, between stages of different width."""
-    return started(nn.Conv2d(inputs, outputs, 1, bias=False), inputs)
+    return init_he(nn.Conv2d(inputs, outputs, 1, bias=False), inputs)
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """x + branch(x), (N, F, H, W): widen, mix in groups, narrow (the inverted bottleneck of config E).
 
     The first two convolutions start at the `depth`^(-1/4) of He's size, depth being the residual blocks of the whole
@@ -78,9 +78,9 @@ class Residual(nn.Module):
     def __init__(self, width: int, groups: int, expansion: int, depth: int):
         super().__init__()
         wide, gain = expansion * width, ACTIVATION_GAIN * depth**-0.25
-        self.expand = started(nn.Conv2d(width, wide, 1), width, gain)
-        self.mix = started(nn.Conv2d(wide, wide, 3, padding=1, groups=groups), 9 * wide // groups, gain)
-        self.reduce = started(nn.Conv2d(wide, width, 1, bias=False), wide, LAST_GAIN)
+        self.expand = init_he(nn.Conv2d(width, wide, 1), width, gain)
+        self.mix = init_he(nn.Conv2d(wide, wide, 3, padding=1, groups=groups), 9 * wide // groups, gain)
+        self.reduce = init_he(nn.Conv2d(wide, width, 1, bias=False), wide, LAST_GAIN)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         branch = nn.functional.leaky_relu(self.expand(x), SLOPE, inplace=True)  # (N, expansion · F, H, W)
@@ -89,7 +89,7 @@ class Residual(nn.Module):
         return x + self.reduce(branch)  # (N, F, H, W)
 
 
-class Smooth(LowPass):
+class SmoothResample(LowPass):
     """Twice or half the resolution through [1, 3, 3, 1] along each side (linear interpolation), zeros beyond the edge.
 
     In float32 at least, whatever the precision of the rest: one map at a time is slow in bf16 (on CPUs ten times).
@@ -114,7 +114,7 @@ class Smooth(LowPass):
             return grouped(x.to(exact), weight, stride=2, padding=1, groups=maps, transposed=transposed).to(x.dtype)
 
 
-class Upsample(Smooth):
+class Upsample(SmoothResample):
     """(N, F, H, W) → (N, F', 2H, 2W); the width changes, where it does, at the smaller side."""
 
     def __init__(self, inputs: int, outputs: int):
@@ -125,7 +125,7 @@ class Upsample(Smooth):
         return self.up(self.width(x))
 
 
-class Downsample(Smooth):
+class Downsample(SmoothResample):
     """(N, F, 2H, 2W) → (N, F', H, W); the width changes, where it does, at the smaller side."""
 
     def __init__(self, inputs: int, outputs: int):
@@ -136,11 +136,11 @@ class Downsample(Smooth):
         return self.width(self.down(x))
 
 
-def residuals(stages: list[Stage], expansion: int) -> list[nn.Sequential]:
+def residual_stages(stages: list[Stage], expansion: int) -> list[nn.Sequential]:
     """The residual blocks of each stage, in the order of the stages."""
     depth = sum(stage.blocks for stage in stages)
     return [
-        nn.Sequential(*(Residual(stage.width, stage.groups, expansion, depth) for _ in range(stage.blocks)))
+        nn.Sequential(*(ResidualBlock(stage.width, stage.groups, expansion, depth) for _ in range(stage.blocks)))
         for stage in stages
     ]
 
@@ -165,11 +165,11 @@ class Synthesis(nn.Module):
         features = [stage.width for stage in stages]
         inputs = latent_size + (embedding_size if num_classes else 0)
         # A label selects one row: the fan-in is 1, and a class weighs as much as as many numbers of z.
-        self.embed = started(nn.Embedding(num_classes, embedding_size), 1) if num_classes else None
+        self.embed = init_he(nn.Embedding(num_classes, embedding_size), 1) if num_classes else None
         self.basis = nn.Parameter(torch.randn(features[0], *start))
-        self.project = started(nn.Linear(inputs, features[0], bias=False), inputs)
+        self.project = init_he(nn.Linear(inputs, features[0], bias=False), inputs)
         self.ups = nn.ModuleList(Upsample(before, after) for before, after in zip(features, features[1:]))
-        self.stages = nn.ModuleList(residuals(stages, expansion))
+        self.stages = nn.ModuleList(residual_stages(stages, expansion))
         self.to_image = pointwise(features[-1], channels)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
@@ -195,14 +195,14 @@ class Analysis(nn.Module):
         super().__init__()
         features = [stage.width for stage in stages]
         self.from_image = pointwise(channels, features[0])
-        self.stages = nn.ModuleList(residuals(stages, expansion))
+        self.stages = nn.ModuleList(residual_stages(stages, expansion))
         self.downs = nn.ModuleList(Downsample(before, after) for before, after in zip(features, features[1:]))
-        self.basis = started(
+        self.basis = init_he(
             nn.Conv2d(features[-1], features[-1], end, groups=features[-1], bias=False), end[0] * end[1]
         )
-        self.score = started(nn.Linear(features[-1], embedding_size if num_classes else 1, bias=False), features[-1])
+        self.score = init_he(nn.Linear(features[-1], embedding_size if num_classes else 1, bias=False), features[-1])
         # The logit sums E products: at this size it starts as large as one of them.
-        self.embed = started(nn.Embedding(num_classes, embedding_size), embedding_size) if num_classes else None
+        self.embed = init_he(nn.Embedding(num_classes, embedding_size), embedding_size) if num_classes else None
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = self.stages[0](self.from_image(images))  # (N, F, H, W)
@@ -235,7 +235,7 @@ class R3GANGenerator(HasLatentProjection, GANModel):
         tanh: Switch = True,
     ):
         super().__init__()
-        stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)
+        stages = make_stages(resolution, base_channels, max_channels, blocks, group_size, expansion)
         self.layers = Synthesis(
             stages, stage_resolutions(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
         )
@@ -244,7 +244,7 @@ class R3GANGenerator(HasLatentProjection, GANModel):
         return self.layers.project.weight[:, : self.config["latent_size"]]  # a class's numbers come after z's
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             images = self.layers(z, labels)  # (N, C, H, W)
             if self.config["tanh"]:
@@ -269,7 +269,7 @@ class R3GANDiscriminator(GANModel):
         embedding_size: Latent = 64,
     ):
         super().__init__()
-        stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)[::-1]
+        stages = make_stages(resolution, base_channels, max_channels, blocks, group_size, expansion)[::-1]
         self.layers = Analysis(
             stages, stage_resolutions(resolution)[0], channels, num_classes, embedding_size, expansion
         )
@@ -277,6 +277,6 @@ class R3GANDiscriminator(GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             return self.layers(images, labels)  # (N,)

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Integer, Latent, Layers, Resolution, Width
-from gan_hub.models.layers import Grid, spectral, stage_resolutions, stage_widths, upsample
+from gan_hub.models.layers import Grid, stage_resolutions, stage_widths, upsample, with_spectral_norm
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
@@ -60,7 +60,7 @@ def check_map(segmentation: torch.Tensor, resolution: int | Sequence[int], seman
         )
 
 
-def nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
+def resize_nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
     """(N, H, W) → (N, h, w): each cell takes the class of the pixel at its upper left."""
     (height, width), (rows, columns) = segmentation.shape[1:], grid
     row = torch.arange(rows, device=segmentation.device) * height // rows
@@ -79,10 +79,10 @@ def planes(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
     """(N, I, h, w) → (N, O, h, w)."""
-    return started(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias))
+    return init_xavier(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias))
 
 
-def started(layer: nn.Module) -> nn.Module:
+def init_xavier(layer: nn.Module) -> nn.Module:
     """The layer with weights by the rule of Glorot & Bengio (2010, equation 16, normal), and a bias of 0."""
     nn.init.xavier_normal_(layer.weight)
     if layer.bias is not None:
@@ -119,13 +119,13 @@ class Block(nn.Module):
         super().__init__()
         middle = min(inputs, outputs)
         self.first_norm = SpatiallyAdaptiveNorm(inputs, semantic_classes, hidden, norm)
-        self.first = spectral(convolution(inputs, middle, bias=False))
+        self.first = with_spectral_norm(convolution(inputs, middle, bias=False))
         self.second_norm = SpatiallyAdaptiveNorm(middle, semantic_classes, hidden, norm)
-        self.second = spectral(convolution(middle, outputs))
+        self.second = with_spectral_norm(convolution(middle, outputs))
         self.shortcut = None
         if inputs != outputs:
             self.shortcut_norm = SpatiallyAdaptiveNorm(inputs, semantic_classes, hidden, norm)
-            self.shortcut = spectral(convolution(inputs, outputs, kernel=1, bias=False))
+            self.shortcut = with_spectral_norm(convolution(inputs, outputs, kernel=1, bias=False))
 
     def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
         shortcut = x if self.shortcut is None else self.shortcut(self.shortcut_norm(x, planes))
@@ -159,7 +159,7 @@ class Synthesis(nn.Module):
         if self.from_map:
             self.start = convolution(semantic_classes, stage_widths[0])
         else:
-            self.start = started(nn.Linear(latent_size, stage_widths[0] * grids[0][0] * grids[0][1]))
+            self.start = init_xavier(nn.Linear(latent_size, stage_widths[0] * grids[0][0] * grids[0][1]))
         self.stages = nn.ModuleList()
         for stage, width in enumerate(stage_widths):
             inputs = [stage_widths[max(stage - 1, 0)]] + [width] * (stage == 1)
@@ -168,7 +168,7 @@ class Synthesis(nn.Module):
         self.to_image = convolution(stage_widths[-1], channels)
 
     def forward(self, z: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
-        maps = [planes(nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
+        maps = [planes(resize_nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
         x = self.start(maps[0]) if self.from_map else self.start(z).unflatten(1, (-1, *self.grids[0]))  # (N, F, h, w)
         for stage, (blocks, each) in enumerate(zip(self.stages, maps)):
             x = upsample(x) if stage else x  # (N, F, 2h, 2w)
@@ -177,7 +177,7 @@ class Synthesis(nn.Module):
         return torch.tanh(self.to_image(functional.leaky_relu(x, SLOPE)))  # (N, C, H, W)
 
 
-class PatchJudge(nn.Module):
+class PatchDiscriminator(nn.Module):
     """Map and image on top of each other (N, I, H, W) → logits of patches (N, 1, h, w), and the features before them.
 
     4 × 4 convolutions, of stride 2 but for the last two, each but the first and the last followed by instance normalisation,
@@ -187,14 +187,14 @@ class PatchJudge(nn.Module):
     def __init__(self, inputs: int, base_channels: int, max_channels: int, layers: int):
         super().__init__()
         features = [min(max_channels, base_channels * 2**layer) for layer in range(layers)]
-        first = started(nn.Conv2d(inputs, features[0], 4, stride=2, padding=2))
+        first = init_xavier(nn.Conv2d(inputs, features[0], 4, stride=2, padding=2))
         self.layers = nn.ModuleList([nn.Sequential(first, nn.LeakyReLU(SLOPE))])
         for layer in range(1, layers):
             stride = 1 if layer == layers - 1 else 2
             plain = nn.Conv2d(features[layer - 1], features[layer], 4, stride=stride, padding=2, bias=False)
             norm = nn.InstanceNorm2d(features[layer])
-            self.layers.append(nn.Sequential(spectral(started(plain)), norm, nn.LeakyReLU(SLOPE)))
-        self.score = started(nn.Conv2d(features[-1], 1, 4, padding=2))
+            self.layers.append(nn.Sequential(with_spectral_norm(init_xavier(plain)), norm, nn.LeakyReLU(SLOPE)))
+        self.score = init_xavier(nn.Conv2d(features[-1], 1, 4, padding=2))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         features = []
@@ -204,7 +204,7 @@ class PatchJudge(nn.Module):
         return self.score(x), features
 
 
-def copies(patches: Sequence[int]) -> list[int]:
+def repeats_per_scale(patches: Sequence[int]) -> list[int]:
     """How often the logits of scales with so many `patches` are repeated, so that all scales weigh the same to 1 %.
 
     361 and 121 patches (64 × 64 pixels, 3 layers) are repeated once and 3 times: 361 and 363.
@@ -247,7 +247,7 @@ class SPADEGenerator(SegmentationConditional, GANModel):
     def forward(
         self, z: torch.Tensor, segmentation: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(segmentation)
+        self.check_labels(segmentation)
         check_map(segmentation, self.config["resolution"], self.config["semantic_classes"])
         with precision(z.device, force_fp32):
             return self.layers(z, segmentation)  # (N, C, H, W)
@@ -257,7 +257,7 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
     """images (N, C, H, W) in [-1, 1], segmentation (N, H, W) of classes 0 … S − 1 → logits of patches (N, P).
 
     In the paper the loss is taken at each scale and then averaged. So that any loss, taken over all P logits at once, is
-    that average, those of coarser scales are repeated until there are as many of them as of the finest (`copies`): the
+    that average, those of coarser scales are repeated until there are as many of them as of the finest (`repeats_per_scale`): the
     weights of two scales differ by 2 % at most.
     """
 
@@ -275,7 +275,7 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
     ):
         super().__init__()
         self.judges = nn.ModuleList(
-            PatchJudge(semantic_classes + channels, base_channels, max_channels, layers) for _ in range(scales)
+            PatchDiscriminator(semantic_classes + channels, base_channels, max_channels, layers) for _ in range(scales)
         )
 
     def forward(
@@ -286,16 +286,16 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
         features: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, list[list[torch.Tensor]]]:
         """Logits (N, P); with `features` also those of each layer but the last, a list for each scale, fine to coarse."""
-        self.need_labels(segmentation)
+        self.check_labels(segmentation)
         check_map(segmentation, self.config["resolution"], self.config["semantic_classes"])
         with precision(images.device, force_fp32):
-            scores, found = zip(*self.verdicts(images, segmentation))
+            scores, found = zip(*self.logits_per_scale(images, segmentation))
             flat = [score.flatten(1) for score in scores]
-            repeats = copies([score.shape[1] for score in flat])
+            repeats = repeats_per_scale([score.shape[1] for score in flat])
             logits = torch.cat([score.repeat(1, times) for score, times in zip(flat, repeats)], 1)  # (N, P)
             return (logits, list(found)) if features else logits
 
-    def verdicts(
+    def logits_per_scale(
         self, images: torch.Tensor, segmentation: torch.Tensor
     ) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
         """Logits (N, 1, h, w) and features of each scale, fine to coarse: each judge sees half of what the one before saw."""

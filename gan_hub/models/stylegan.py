@@ -46,17 +46,17 @@ Noise = Annotated[str, Choice("const", "random", "none")]
 TAPS = (1, 2, 1)  # of the low-pass filter that goes with every change of size, along either side
 LEAK = 0.2  # slope of leaky ReLU below 0
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
-FIRST_COLOURS = 1 / 16  # deviation of the colours' weights at the start; at 1, half of all pixels lie beyond the bound
+RGB_INIT_STD = 1 / 16  # deviation of the colours' weights at the start; at 1, half of all pixels lie beyond the bound
 
 
-def with_halving(weight: torch.Tensor) -> torch.Tensor:
+def downsampling_kernel(weight: torch.Tensor) -> torch.Tensor:
     """3 × 3 kernels (O, I, 3, 3) → 4 × 4 ones (O, I, 4, 4): at stride 2, they do what the others and `halve` do."""
     return functional.avg_pool2d(weight, 2, stride=1, padding=1)
 
 
-def with_doubling(weight: torch.Tensor) -> torch.Tensor:
+def upsampling_kernel(weight: torch.Tensor) -> torch.Tensor:
     """3 × 3 kernels (O, I, 3, 3) → (I, O, 4, 4): transposed, at stride 2, they do what `double` and the others do."""
-    return 4 * with_halving(weight).flip(2, 3).transpose(0, 1)
+    return 4 * downsampling_kernel(weight).flip(2, 3).transpose(0, 1)
 
 
 class Blur(LowPass):
@@ -105,7 +105,7 @@ class Convolution(nn.Module):
         return functional.conv2d(x, self.weight * self.scale, padding=1)
 
 
-class DoublingConvolution(Convolution):
+class UpsampleConv2d(Convolution):
     """The same at twice the size, (N, I, H, W) → (N, O, 2H, 2W): double, convolve, blur; `fused`, the first two in one."""
 
     def __init__(self, inputs: int, outputs: int, fused: bool):
@@ -114,12 +114,12 @@ class DoublingConvolution(Convolution):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.fused:
-            kernels = with_doubling(self.weight * self.scale)
+            kernels = upsampling_kernel(self.weight * self.scale)
             return self.blur(functional.conv_transpose2d(x, kernels, stride=2, padding=1))
         return self.blur(super().forward(upsample(x)))
 
 
-class HalvingConvolution(EqualizedConv2d):
+class DownsampleConv2d(EqualizedConv2d):
     """(N, I, H, W) → (N, O, H/2, W/2): blur, convolve, halve; `fused`, the last two in one."""
 
     def __init__(self, inputs: int, outputs: int, fused: bool):
@@ -129,11 +129,11 @@ class HalvingConvolution(EqualizedConv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.blur(x)
         if self.fused:
-            return functional.conv2d(x, with_halving(self.weight * self.scale), self.bias, stride=2, padding=1)
+            return functional.conv2d(x, downsampling_kernel(self.weight * self.scale), self.bias, stride=2, padding=1)
         return downsample(super().forward(x))
 
 
-class Styled(nn.Module):
+class LayerEpilogue(nn.Module):
     """x (N, F, H, W), w (N, W) → (N, F, H, W): what follows each convolution, noise, bias, leaky ReLU, and the style.
 
     AdaIN (equation 1) gives each image's each feature map mean y_b and deviation y_s, which w decides; the stored y_s
@@ -171,9 +171,9 @@ class SynthesisBlock(nn.Module):
 
     def __init__(self, inputs: int | None, outputs: int, w_size: int, grid: Grid, noise: str, fused: bool):
         super().__init__()
-        up = nn.Identity() if inputs is None else DoublingConvolution(inputs, outputs, fused)
+        up = nn.Identity() if inputs is None else UpsampleConv2d(inputs, outputs, fused)
         self.convolutions = nn.ModuleList([up, Convolution(outputs, outputs)])
-        self.styled = nn.ModuleList(Styled(outputs, w_size, grid, noise) for _ in range(2))
+        self.styled = nn.ModuleList(LayerEpilogue(outputs, w_size, grid, noise) for _ in range(2))
 
     def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: str) -> torch.Tensor:
         for convolution, styled, w in zip(self.convolutions, self.styled, rows.unbind(1)):
@@ -220,7 +220,7 @@ class StyleGANGenerator(ProgressiveGrowing, StyleBased):
         )
         self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1) for width in features)
         for layer in self.to_rgb:
-            nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+            nn.init.normal_(layer.weight, std=RGB_INIT_STD)
 
     @property
     def active_layers(self) -> int:
@@ -232,8 +232,8 @@ class StyleGANGenerator(ProgressiveGrowing, StyleBased):
         `noise` overrides the config's, save that a network without noise has none to give. Stages beyond the level are
         not computed, their rows not heard. Raises ValueError for rows of another number or size, or for another noise.
         """
-        self.need_rows(ws)
-        noise = self.kind_of_noise(noise)
+        self.check_ws(ws)
+        noise = self.resolve_noise(noise)
         finest, share = fade(self.level)
         x = self.const.expand(ws.shape[0], -1, -1, -1)  # (N, F, h, w)
         for stage, block in enumerate(self.blocks[: finest + 1]):
@@ -250,7 +250,7 @@ class DiscriminatorBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, fused: bool):
         super().__init__()
         self.same = EqualizedConv2d(inputs, inputs, 3)
-        self.down = HalvingConvolution(inputs, outputs, fused)
+        self.down = DownsampleConv2d(inputs, outputs, fused)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.leaky_relu_(self.same(x), LEAK)
@@ -293,7 +293,7 @@ class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             finest, share = fade(self.level)
             images = downsample(images, self.levels - finest)  # (N, C, H, W) of the finest stage

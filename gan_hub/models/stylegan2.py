@@ -41,7 +41,7 @@ Skips = Annotated[str, Choice("resnet", "skip", "orig")]
 TAPS = (1, 3, 3, 1)  # of the low-pass filter that goes with every change of size, along either side
 LEAK, GAIN = 0.2, math.sqrt(2)  # leaky ReLU halves the second moment or nearly; the gain restores it
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
-FIRST_COLOURS = 1 / 16  # deviation of a side's colours at the start; at 1, four in ten pixels start beyond the bound
+RGB_INIT_STD = 1 / 16  # deviation of a side's colours at the start; at 1, four in ten pixels start beyond the bound
 
 
 class Resample(LowPass):
@@ -112,7 +112,7 @@ class Mapping(nn.Module):
         return self.layers(torch.cat(parts, 1))  # (N, W)
 
 
-def modulated_convolution(
+def modulated_conv2d(
     x: torch.Tensor,
     weight: torch.Tensor,
     styles: torch.Tensor,
@@ -164,7 +164,7 @@ class StyledConvolution(nn.Module):
             self.register_buffer("noise_const", torch.randn(*grid))
 
     def forward(self, x: torch.Tensor, w: torch.Tensor, noise: str) -> torch.Tensor:
-        x, factors = modulated_convolution(x, self.weight, self.affine(w), double=self.resample)  # (N, O, H, W)
+        x, factors = modulated_conv2d(x, self.weight, self.affine(w), double=self.resample)  # (N, O, H, W)
         added = self.bias  # (O,), or with noise (1 or N, O, H, W), laid out in memory as x is
         if self.has_noise and noise != "none":
             pixels = self.noise_const[None]
@@ -184,11 +184,11 @@ class ToRGB(nn.Module):
     def __init__(self, inputs: int, channels: int, w_size: int):
         super().__init__()
         self.affine = Dense(w_size, inputs, bias=1.0)
-        self.weight = nn.Parameter(FIRST_COLOURS * torch.randn(channels, inputs, 1, 1))
+        self.weight = nn.Parameter(RGB_INIT_STD * torch.randn(channels, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        colours, _ = modulated_convolution(x, self.weight, self.affine(w), demodulate=False)
+        colours, _ = modulated_conv2d(x, self.weight, self.affine(w), demodulate=False)
         return colours.to(self.bias.dtype) + self.bias[:, None, None]  # (N, C, H, W)
 
 
@@ -253,8 +253,8 @@ class StyleGAN2Generator(StyleBased):
         `noise` overrides the config's, save that a network without noise has none to give. Raises ValueError for rows of
         another number or size, or for another noise.
         """
-        self.need_rows(ws)
-        noise = self.kind_of_noise(noise)
+        self.check_ws(ws)
+        noise = self.resolve_noise(noise)
         x = self.const.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)  # (N, F, 4, 4)
         image = None
         for stage, block in enumerate(self.blocks):
@@ -363,7 +363,7 @@ class StyleGAN2Discriminator(GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             x = self.from_rgb[0](images).contiguous(memory_format=torch.channels_last)  # (N, F, H, W)
             for block, from_rgb in zip(self.blocks, [*self.from_rgb[1:], *[None] * len(self.blocks)]):
