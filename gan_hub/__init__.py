@@ -7,11 +7,17 @@ from gan_hub import _moved
 __version__ = "0.1.0"
 _moved.install()
 
+_NETWORKS = """
+    BEGANDiscriminator BEGANGenerator DCGANDiscriminator DCGANGenerator GMMNGenerator MLPDiscriminator MLPGenerator
+    MSGGANDiscriminator MSGGANGenerator ProGANDiscriminator ProGANGenerator R3GANDiscriminator R3GANGenerator
+    SPADEDiscriminator SPADEGenerator StyleGANDiscriminator StyleGANGenerator StyleGAN2Discriminator StyleGAN2Generator
+"""
 _HOMES = {
     "GANPipeline": "gan_hub.pipeline",
     "GANOutput": "gan_hub.pipeline",
     "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
+    **dict.fromkeys(("ARCHITECTURES", "GANModel", "register_architecture", *_NETWORKS.split()), "gan_hub.models"),
 }
 
 __all__ = ["__version__", *_HOMES]

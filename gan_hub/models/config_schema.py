@@ -77,7 +77,7 @@ Switch = Annotated[bool, Choice(False, True)]
 
 def rules(init: Callable) -> dict[str, Rule]:
     """Parameter name → rule, read from the annotations of an `__init__`; every parameter must have one."""
-    annotations = inspect.get_annotations(init)
+    annotations = inspect.get_annotations(init, eval_str=True)
     names = [name for name in inspect.signature(init).parameters if name != "self"]
     return {name: typing.get_args(annotations[name])[1] for name in names}
 

@@ -456,7 +456,7 @@ def zoo(monkeypatch) -> tuple[ProGANGenerator, ProGANDiscriminator, dict[str, to
     take part times √Z. Its deviations divide by 3 of 4 images less the mean, ours by 4: √(4/3) goes into the weights of
     the deviation's feature map, the last one.
     """
-    monkeypatch.setattr(progan, "widths", lambda *_: [16, 16, 12, 8])
+    monkeypatch.setattr(progan, "stage_widths", lambda *_: [16, 16, 12, 8])
     golden = load_file(GOLDEN / "progan.safetensors")
     ours, critic = generator(latent_size=16, num_classes=1), discriminator()
     state = folded(ours, zoo_map("generator"), weights(golden, "generator"))
