@@ -78,10 +78,9 @@ def register_architecture(name: str, generator: type[GANModel], discriminator: t
         raise ValueError(f"name={name!r} is not allowed; it is a bundled architecture.")
     pair = Architecture(generator, discriminator)
     others = {known: classes for known, classes in ARCHITECTURES.items() if known != name}
-    for role, cls in pair._asdict().items():
-        if cls is not None or role == "generator":
-            _check_class(role, cls)
-            _check_class_name(role, cls, others)
+    _check_class("generator", generator, others)
+    if discriminator is not None:
+        _check_class("discriminator", discriminator, others)
     if discriminator is not None and generator.__name__ == discriminator.__name__:
         raise ValueError(
             f"generator and discriminator are both called {generator.__name__}; files tell them apart by name."
@@ -90,7 +89,7 @@ def register_architecture(name: str, generator: type[GANModel], discriminator: t
     CLASSES.update({cls.__name__: cls for cls in pair if cls is not None})
 
 
-def _check_class(role: str, cls: type[GANModel]) -> None:
+def _check_class(role: str, cls: type[GANModel], others: dict[str, Architecture]) -> None:
     """Raises ValueError where a class could not be built, called, saved or loaded as a bundled one is."""
     if not isinstance(cls, type) or not issubclass(cls, GANModel):
         raise ValueError(f"{role}={short_repr(cls)} is not allowed; it is a subclass of gan_hub.models.GANModel.")
@@ -105,6 +104,7 @@ def _check_class(role: str, cls: type[GANModel]) -> None:
         raise ValueError(
             f"{cls.__name__}: its forward cannot be called as forward({first}, labels, force_fp32=True)."
         ) from None
+    _check_class_name(role, cls, others)
 
 
 def _check_config(role: str, cls: type[GANModel]) -> None:

@@ -1,5 +1,6 @@
 """Networks from outside the package: docs/own-architecture.md runs as it stands, and each rule is answered in a sentence."""
 
+import ast
 import importlib
 import os
 import re
@@ -280,3 +281,10 @@ def test_every_network_and_the_registry_can_be_imported_from_the_package():
         assert getattr(gan_hub, name) is CLASSES[name] is getattr(gan_hub.models, name)
     assert networks <= set(gan_hub.__all__) and networks <= set(gan_hub.models.__all__)
     assert networks <= set(dir(gan_hub))
+
+
+def test_type_checkers_see_the_public_names_that_users_see():
+    tree = ast.parse(Path(gan_hub.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {alias.name: node.module for node in block.body for alias in node.names}
+    assert typed == gan_hub._HOMES

@@ -6,6 +6,8 @@ Kinds of players differ in what they take and give (mixins.py); the helpers belo
 import copy
 import inspect
 import itertools
+import re
+import sys
 
 import pytest
 import torch
@@ -449,3 +451,11 @@ def test_a_network_from_nowhere_is_a_load_error():
     for cls in CLASSES.values():
         with pytest.raises(LoadError):
             cls.from_pretrained("/nowhere/at/all")
+
+
+def test_an_architectures_file_opens_with_its_paper_its_features_and_its_origin():
+    for cls in CLASSES.values():
+        opening = inspect.getdoc(sys.modules[cls.__module__])
+        assert re.search(r"\d{4}, arXiv \d{4}\.\d{4,5}\)", opening.splitlines()[0]), cls
+        assert opening.count("\n- ") >= 3 and "\nWritten from the paper" in opening, cls
+        assert "no code taken. Licence: Apache-2.0." in opening and "\nShapes: N images" in opening, cls

@@ -20,7 +20,7 @@ from gan_hub.models.spade import (
     SPADEGenerator,
     SpatiallyAdaptiveNorm,
     Synthesis,
-    planes,
+    one_hot_map,
     repeats_per_scale,
     resize_nearest,
 )
@@ -58,7 +58,7 @@ def test_a_map_comes_to_each_grid_by_nearest_neighbours_and_each_class_has_a_pla
         step = grids[-1][0] // height
         assert torch.equal(small, segmentation[:, ::step, ::step]), "the class of each cell's upper left pixel"
         assert torch.equal(small, functional.interpolate(segmentation[:, None].double(), (height, width))[:, 0].long())
-        found = planes(small, 5, torch.float32)
+        found = one_hot_map(small, 5, torch.float32)
         assert found.shape == (2, 5, height, width) and torch.equal(found.argmax(1), small)
         assert torch.equal(found.sum(1), torch.ones(2, height, width))
 
@@ -111,7 +111,7 @@ def test_a_map_of_any_kind_of_whole_numbers_makes_the_same_image(dtype):
 def test_a_norm_is_one_plus_gamma_times_the_normalised_plus_beta(norm, training):
     torch.manual_seed(0)
     layer = SpatiallyAdaptiveNorm(4, 3, 5, norm).double().train(training)
-    x, told = 3 * torch.randn(2, 4, 8, 8).double() + 1, planes(small_map(2, (8, 8)), 3, torch.float64)
+    x, told = 3 * torch.randn(2, 4, 8, 8).double() + 1, one_hot_map(small_map(2, (8, 8)), 3, torch.float64)
     if norm == "batch":
         layer.normalise.running_mean.uniform_(-1, 1)
         layer.normalise.running_var.uniform_(1, 9)
@@ -135,7 +135,7 @@ def test_the_middle_of_a_block_is_the_narrower_side_and_only_another_width_has_a
         assert block.first.weight.shape[:2] == (min(inputs, outputs), inputs)
         assert block.second.weight.shape[:2] == (outputs, min(inputs, outputs))
         assert (block.shortcut is None) == (inputs == outputs)
-        assert block(torch.randn(2, inputs, 8, 8), planes(small_map(2, (8, 8)), 3, torch.float32)).shape == (
+        assert block(torch.randn(2, inputs, 8, 8), one_hot_map(small_map(2, (8, 8)), 3, torch.float32)).shape == (
             2,
             outputs,
             8,
@@ -318,7 +318,9 @@ def test_the_second_judge_sees_half_the_resolution_and_the_map_as_well():
     images, segmentation = torch.randn(1, 3, 32, 32), small_map(1)
     network(images, segmentation)
     assert [tuple(x.shape) for x in seen] == [(1, 6, 32, 32), (1, 6, 16, 16)]
-    assert torch.equal(seen[0][:, :3], planes(segmentation, 3, torch.float32)) and torch.equal(seen[0][:, 3:], images)
+    assert torch.equal(seen[0][:, :3], one_hot_map(segmentation, 3, torch.float32)) and torch.equal(
+        seen[0][:, 3:], images
+    )
     torch.testing.assert_close(seen[1][:, :, 1, 1], seen[0][:, :, 1:4, 1:4].mean((2, 3)))
     torch.testing.assert_close(
         seen[1][:, :, 0, 0], seen[0][:, :, :2, :2].mean((2, 3))

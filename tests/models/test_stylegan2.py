@@ -209,9 +209,9 @@ def test_the_lr_of_a_dense_layer_scales_its_step_and_not_its_output():
     torch.testing.assert_close(slow.weight.grad, 0.01 * fast.weight.grad)
 
 
-def test_a_constant_stays_itself_when_doubled_halved_or_blurred():
+def test_a_constant_stays_itself_when_upsampled_downsampled_or_blurred():
     resample, x = Resample(), torch.full((1, 2, 8, 8), 3.0)
-    for name, inner, size in (("double", slice(1, -1), 16), ("halve", slice(1, -1), 4)):
+    for name, inner, size in (("upsample", slice(1, -1), 16), ("downsample", slice(1, -1), 4)):
         y = getattr(resample, name)(x)
         assert y.shape == (1, 2, size, size)
         torch.testing.assert_close(y[..., inner, inner], torch.full_like(y[..., inner, inner], 3))
@@ -224,7 +224,7 @@ def test_the_filter_is_the_papers_with_one_pixel_spread_as_it_says():
     taps = torch.tensor([1.0, 3, 3, 1])
     expected = torch.zeros(10, 10)
     expected[3:7, 3:7] = taps[:, None] * taps / 16  # pixel 2 lies at 4 and 5 of the doubled grid
-    torch.testing.assert_close(Resample().double(one)[0, 0], expected)
+    torch.testing.assert_close(Resample().upsample(one)[0, 0], expected)
 
 
 # ------------------------------------------------------------------------------------------ rows of w
@@ -235,7 +235,7 @@ def test_halving_in_bfloat16_and_its_gradient_are_those_of_float32():
     images[torch.bfloat16] = images[torch.float32].bfloat16()
     halves, gradients = {}, {}
     for dtype, x in images.items():
-        halves[dtype] = Resample().halve(x.requires_grad_())
+        halves[dtype] = Resample().downsample(x.requires_grad_())
         (halves[dtype] * torch.arange(24).view(4, 6)).sum().backward()
         gradients[dtype] = x.grad
     for found in (halves, gradients):
@@ -520,7 +520,7 @@ def test_the_references_features_and_colours_come_out_of_every_block(name):
         model.synthesize(golden["outputs/ws"])
         image = None
         for (side, _), (x, colours) in zip(stage_resolutions(32), seen, strict=True):
-            image = colours if image is None else model.resample.double(image) + colours
+            image = colours if image is None else model.resample.upsample(image) + colours
             assert_near(x[:1], golden[f"outputs/blocks/b{side}.x"])
             assert_near(colours, golden[f"outputs/blocks/b{side}.torgb"])
             assert_near(image, golden[f"outputs/blocks/b{side}.img"])
@@ -615,8 +615,8 @@ def test_filters_and_changes_of_size_are_the_references(ops):
     resample, x = Resample(), ops["inputs/x"]
     assert_near(resample.kernel, ops["outputs/setup_filter/1331"])
     assert_near(4 * resample.kernel, ops["outputs/setup_filter/1331_gain4"])
-    assert_near(resample.double(x), ops["outputs/upsample2d/1331"])
-    assert_near(resample.halve(x), ops["outputs/downsample2d/1331"])
+    assert_near(resample.upsample(x), ops["outputs/upsample2d/1331"])
+    assert_near(resample.downsample(x), ops["outputs/downsample2d/1331"])
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
