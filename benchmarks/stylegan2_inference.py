@@ -30,7 +30,7 @@ from gan_hub.training.diagnostics import hardware
 
 
 def per_sample(x, weight, styles, demodulate=True, double=None):
-    """What `stylegan2.modulated_convolution` gives, by weights (N, O, I, k, k) and a convolution in N groups."""
+    """What `stylegan2.modulated_conv2d` gives, by weights (N, O, I, k, k) and a convolution in N groups."""
     count, (inputs, outputs) = len(x), (0, 1) if double is not None else (1, 0)
     own = (
         weight[None] * styles[:, None, :, None, None]
