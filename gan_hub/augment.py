@@ -221,7 +221,7 @@ def _affine(a: torch.Tensor, b: torch.Tensor | float, c: torch.Tensor | float, d
 
 
 def _inverse_shift(right: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
-    """The inverse of a shift of the content by so many pixels (n,), as (n, 2, 3)."""
+    """The inverse of a shift of the content by (n,) pixels each way, as (n, 2, 3)."""
     zero, one = torch.zeros_like(right), torch.ones_like(right)
     return torch.stack([one, zero, -right, zero, one, -down], 1).view(-1, 2, 3)
 
@@ -290,10 +290,10 @@ def adjusted_p(p: float, sign_mean: float, images: int, target: float = 0.6, kim
         sign_mean: r_t, the mean sign of the logits of these reals, in [-1, 1].
         images: How many reals these are.
         target: The wanted r_t.
-        kimg: So many thousand images take p from 0 to 1.
+        kimg: Thousands of images that take p from 0 to 1.
 
     Returns:
-        p for what comes next, in [0, 1].
+        p for the next steps, in [0, 1].
     """
     direction = (sign_mean > target) - (sign_mean < target)
     return min(1.0, max(0.0, p + direction * images / (1000 * kimg)))
@@ -311,7 +311,7 @@ def noise_sigma(images_seen: int, start: float, images: float) -> float:
     Args:
         images_seen: Images so far.
         start: The deviation at first, in units of pixels in [-1, 1].
-        images: After so many it is 0.
+        images: Number of images after which it is 0.
 
     Returns:
         The deviation now, 0 or more.

@@ -26,8 +26,8 @@ class EMA:
 
         Args:
             model: The network that is trained.
-            halflife_kimg: After so many thousand images a weight counts half. In images it does not depend on the batch
-                size or the number of processes. 0: no averaging.
+            halflife_kimg: Thousands of images after which a weight counts half, whatever the batch size or the number of
+                processes. 0: no averaging.
             warmup: While few images were seen, the half-life is at most this share of them, so that the random start is
                 soon forgotten.
 

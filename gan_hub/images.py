@@ -130,7 +130,7 @@ def _on_white(image: Image.Image, mode: str) -> Image.Image:
 
 
 def has_opacity(channels: int) -> bool:
-    """Whether images of so many channels have opacity, as their last one."""
+    """Whether the last of `channels` channels is opacity."""
     return channels in (2, 4)
 
 
@@ -213,7 +213,7 @@ def save_animation(images: Sequence[Image.Image], path: str | Path, seconds_per_
     Args:
         images: Its frames, one or more.
         path: `.webp` is lossless; `.gif` is exact for grey pictures, has 256 colours otherwise, and no partial opacity.
-        seconds_per_frame: How long each is shown.
+        seconds_per_frame: How long each is visible.
 
     Raises:
         ValueError: for another file ending, or no frames.

@@ -18,7 +18,7 @@ from gan_hub.seeds import MAX_SEED
 def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
     """The seeds as a list of ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included.
 
-    With `most`, also for more seeds than that; of an endless iterable only so many are read.
+    With `most`, also for more seeds than that, even from an endless iterable.
     """
     try:
         seeds = list(itertools.islice(seeds, None if most is None else most + 1))

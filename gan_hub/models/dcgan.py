@@ -53,7 +53,7 @@ def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channe
     Args:
         resolution: Of the images, see `images.height_width`.
         base_channels: Feature maps at the finest of these grids.
-        max_channels: At most so many at any grid.
+        max_channels: The most at any grid.
 
     Returns:
         One width a grid.

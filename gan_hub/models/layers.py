@@ -41,7 +41,7 @@ def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channe
     Args:
         resolution: Of the images, see `images.height_width`.
         base_channels: Feature maps at the finest stage.
-        max_channels: At most so many at any stage.
+        max_channels: The most at any stage.
 
     Returns:
         One width a stage.
@@ -70,7 +70,7 @@ def normalize_2nd_moment(x: torch.Tensor) -> torch.Tensor:
 
 
 class LowPass(nn.Module):
-    """A fixed low-pass filter for resampling: `taps` along either side, scaled to sum 1. `kernel` (k, k) is no weight."""
+    """A fixed low-pass filter for resampling: `taps` along either side, scaled to sum 1. `kernel` (k, k) is not trained."""
 
     kernel: torch.Tensor
 
@@ -89,8 +89,9 @@ class LowPass(nn.Module):
 class EqualizedConv2d(nn.Module):
     """k × k convolution (N, I, H, W) → (N, O, H, W) with an equalised learning rate (Karras et al. 2018, section 4.1).
 
-    Stored weights are N(0, 1) and take part times `gain` / √(I k²), the deviation of He et al.'s initialisation where
-    the gain is √2: Adam, whose steps do not know a weight's size, then moves all layers equally. The bias is as stored.
+    Stored weights start as N(0, 1) and are multiplied by `gain` / √(I k²) at each use, the deviation of He et al.'s
+    initialisation where the gain is √2. Adam's steps do not depend on a weight's size, so it moves all layers equally. The
+    bias is used as stored.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, gain: float = math.sqrt(2)) -> None:
@@ -157,7 +158,7 @@ class MinibatchStddev(nn.Module):
 class Perceptron(nn.Sequential):
     """(N, sizes[0]) → (N, sizes[-1]): linear maps from size to size, an activation after each but the last.
 
-    With `pieces`, a hidden layer has so many numbers a unit, and the activation must reduce them to one (maxout). Weights
+    With `pieces` above 1, a hidden layer has that many numbers a unit, which the activation must reduce to one (maxout). Weights
     start as torch's linear layers do, uniform within ± 1 / √I.
     """
 

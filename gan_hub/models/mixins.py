@@ -107,7 +107,7 @@ class StyleBased(HasLatentProjection, GANModel):
             labels: Classes (N,), None in a network without.
             truncation: Interpolates w towards the mean w of training: 1 not at all, 0 all the way (Karras et al. 2019,
                 appendix B).
-            cutoff: Truncates only the first so many rows.
+            cutoff: Number of rows to truncate, from the first on; None for all.
 
         Returns:
             ws (N, L, W).

@@ -61,7 +61,7 @@ def make_stages(
     Args:
         resolution: Of the images, see `images.height_width`.
         base_channels: Feature maps at the finest stage, doubled at each coarser one.
-        max_channels: At most so many.
+        max_channels: The most at any stage.
         blocks: Residual blocks a stage.
         group_size: Feature maps a group of a 3 × 3 convolution, fewer where that does not divide its width.
         expansion: How many times wider the middle of a block is.

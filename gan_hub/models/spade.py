@@ -238,7 +238,7 @@ class PatchDiscriminator(nn.Module):
 
 
 def repeats_per_scale(patches: Sequence[int]) -> list[int]:
-    """How often to repeat the logits of scales with so many `patches`, so that all scales weigh the same to 1 %.
+    """How often to repeat the logits of each scale, which has `patches` of them, so that all weigh the same to 1 %.
 
     361 and 121 patches (64 × 64 pixels, 3 layers) are repeated once and 3 times: 361 and 363.
     """

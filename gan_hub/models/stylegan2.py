@@ -204,7 +204,7 @@ class StyledConvolution(nn.Module):
             added = (self.noise_strength * pixels[..., None] + added).permute(0, 3, 1, 2)
         else:
             added = added[None, :, None, None]
-        # leaky_relu(a) · gain is leaky_relu(a · gain); the gain rides on what is small, and one pass does the rest.
+        # leaky_relu(a) · gain is leaky_relu(a · gain); the gain is applied to the smaller tensors, and one pass does the rest.
         x = torch.addcmul((GAIN * added).to(x.dtype), x, (GAIN * factors)[:, :, None, None].to(x.dtype))
         return functional.leaky_relu_(x, LEAK)
 
