@@ -30,7 +30,7 @@ from gan_hub.training.diagnostics import hardware
 
 
 def per_sample(x, weight, styles, demodulate=True, double=None):
-    """What `stylegan2.modulated_convolution` gives, by weights (N, O, I, k, k) and a convolution in N groups."""
+    """What `stylegan2.modulated_conv2d` gives, by weights (N, O, I, k, k) and a convolution in N groups."""
     count, (inputs, outputs) = len(x), (0, 1) if double is not None else (1, 0)
     own = (
         weight[None] * styles[:, None, :, None, None]
@@ -55,11 +55,11 @@ def per_sample(x, weight, styles, demodulate=True, double=None):
 
 @contextlib.contextmanager
 def modulated_by(function):
-    shared, stylegan2.modulated_convolution = stylegan2.modulated_convolution, function
+    shared, stylegan2.modulated_conv2d = stylegan2.modulated_conv2d, function
     try:
         yield
     finally:
-        stylegan2.modulated_convolution = shared
+        stylegan2.modulated_conv2d = shared
 
 
 def main() -> None:

@@ -1,24 +1,82 @@
 """gan_hub: load, play with and train GANs. The public names; each is imported when it is first used."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gan_hub import _moved
+
+if TYPE_CHECKING:  # for editors and type checkers
+    from gan_hub.hub.zoo import list_models
+    from gan_hub.model_folder.strict import LoadError
+    from gan_hub.models import (
+        ARCHITECTURES,
+        BEGANDiscriminator,
+        BEGANGenerator,
+        DCGANDiscriminator,
+        DCGANGenerator,
+        GANModel,
+        GMMNGenerator,
+        MLPDiscriminator,
+        MLPGenerator,
+        MSGGANDiscriminator,
+        MSGGANGenerator,
+        ProGANDiscriminator,
+        ProGANGenerator,
+        R3GANDiscriminator,
+        R3GANGenerator,
+        SPADEDiscriminator,
+        SPADEGenerator,
+        StyleGAN2Discriminator,
+        StyleGAN2Generator,
+        StyleGANDiscriminator,
+        StyleGANGenerator,
+        register_architecture,
+    )
+    from gan_hub.pipeline import GANOutput, GANPipeline
 
 __version__ = "0.2.0.dev0"
 _moved.install()
 
-_HOMES = {
-    "GANPipeline": "gan_hub.pipeline",
+__all__ = [
+    "ARCHITECTURES",
+    "BEGANDiscriminator",
+    "BEGANGenerator",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "GANModel",
+    "GANOutput",
+    "GANPipeline",
+    "GMMNGenerator",
+    "LoadError",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "MSGGANDiscriminator",
+    "MSGGANGenerator",
+    "ProGANDiscriminator",
+    "ProGANGenerator",
+    "R3GANDiscriminator",
+    "R3GANGenerator",
+    "SPADEDiscriminator",
+    "SPADEGenerator",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
+    "StyleGANDiscriminator",
+    "StyleGANGenerator",
+    "__version__",
+    "list_models",
+    "register_architecture",
+]
+# Public name → the module that has it: networks and their registry, but for these.
+_HOMES = {name: "gan_hub.models" for name in __all__ if name != "__version__"} | {
     "GANOutput": "gan_hub.pipeline",
+    "GANPipeline": "gan_hub.pipeline",
     "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
 }
 
-__all__ = ["__version__", *_HOMES]
 
-
-def __getattr__(name: str):
-    """PEP 562: `import gan_hub` costs nothing; torch and diffusers are paid for by who uses them."""
+def __getattr__(name: str) -> Any:
+    """PEP 562: `import gan_hub` is cheap; torch and diffusers are imported with the first name that needs them."""
     if name not in _HOMES:
         raise AttributeError(f"module 'gan_hub' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -1,10 +1,10 @@
-"""What the discriminator is shown: augmented images, instance noise; and the numbers that the chance in it is made of.
+"""Augmentation and instance noise for discriminator inputs. Random numbers are passed in, never drawn by an augmentation.
 
-An augmentation is a function of images (n, C, H, W) in [-1, 1] and of uniform numbers u (n, K) in [0, 1) and draws
-nothing itself. So every process can draw the numbers of the whole global batch and keep its rows, and a run shows its
-discriminator the same on one GPU and on eight. All are differentiable, twice if need be (they index where grid_sample
-has no second derivative), and compute in float32 or better, whatever the images come in; the result is of the images'
-own type. Nothing is clamped to [-1, 1] afterwards: where the gradient ended, the generator would not feel it.
+An augmentation is a function of images (n, C, H, W) in [-1, 1] and of uniform numbers u (n, K) in [0, 1). So every process
+can draw the numbers of the whole global batch and keep its rows (`AugmentPipe`), and a run augments alike on one GPU and on
+eight. All are differentiable, twice if need be (they index where grid_sample has no second derivative), and compute in
+float32 or better, whatever the images come in; the result has the images' own dtype. Nothing is clamped to [-1, 1]
+afterwards: beyond the clamp, the generator would get no gradient.
 """
 
 import math
@@ -14,14 +14,15 @@ import torch
 # ------------------------------------------------------------------------------------- differentiable augmentation
 
 
-def _without_opacity(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _split_opacity(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The colours (n, 1 or 3, H, W) of images, and their opacity (n, 1 or 0, H, W), which changes of colour leave alone."""
-    return x.tensor_split([1 if x.shape[1] < 3 else 3], 1)
+    colors, opacity = x.tensor_split([1 if x.shape[1] < 3 else 3], 1)
+    return colors, opacity
 
 
-def _colour(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+def _color(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     """Brightness ±½, saturation ×[0, 2) (nothing on grey images), contrast ×[½, 1½)."""
-    x, opacity = _without_opacity(x)
+    x, opacity = _split_opacity(x)
     brightness, saturation, contrast = u[:, :, None, None, None].unbind(1)  # each (n, 1, 1, 1)
     x = x + (brightness - 0.5)
     grey = x.mean(1, keepdim=True)  # (n, 1, H, W)
@@ -34,8 +35,8 @@ def _translation(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     """A shift by whole pixels, at most an eighth of the side each way; 0 (middle grey) moves in."""
     for axis in (2, 3):
         side = x.shape[axis]
-        most = (side + 4) // 8
-        shift = (u[:, axis - 2] * (2 * most + 1)).long() - most  # (n,), downwards or to the right
+        max_shift = (side + 4) // 8
+        shift = (u[:, axis - 2] * (2 * max_shift + 1)).long() - max_shift  # (n,), downwards or to the right
         source = torch.arange(side, device=x.device) - shift[:, None]  # (n, side)
         shape = (-1, 1, side, 1) if axis == 2 else (-1, 1, 1, side)
         inside = ((source >= 0) & (source < side)).view(shape)
@@ -57,7 +58,7 @@ def _cutout(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
 
 
 # name in a policy → (the transform, how many uniform numbers an image needs)
-POLICIES = {"color": (_colour, 3), "translation": (_translation, 2), "cutout": (_cutout, 2)}
+POLICIES = {"color": (_color, 3), "translation": (_translation, 2), "cutout": (_cutout, 2)}
 
 
 def policy_columns(policy: str) -> int:
@@ -70,14 +71,20 @@ def policy_columns(policy: str) -> int:
 
 
 def diff_augment(images: torch.Tensor, u: torch.Tensor, policy: str = "color,translation,cutout") -> torch.Tensor:
-    """Every image changed, each in its own way: differentiable augmentation.
+    """DiffAugment: every image changed, each by its own random numbers.
 
-    Images (n, C, H, W) in [-1, 1], u (n, policy_columns(policy)) in [0, 1) → (n, C, H, W), beyond [-1, 1] where colour
-    pushes. The policy's transforms come in the order it names them. Zhao et al. 2020 (arXiv 2006.10738), section 3.2
-    and its strengths. Raises ValueError for another policy or shape.
+    Zhao et al. 2020 (arXiv 2006.10738), section 3.2 and its strengths.
+
+    Args:
+        images: (n, C, H, W) in [-1, 1].
+        u: Uniform numbers (n, policy_columns(policy)) in [0, 1). ValueError for another shape.
+        policy: Names of POLICIES with commas between them, applied in this order. ValueError for others.
+
+    Returns:
+        Images (n, C, H, W); changes of colour may leave [-1, 1].
     """
-    _check(images, u, policy_columns(policy))
-    x, start = _precise(images), 0
+    _check_shape(images, u, policy_columns(policy))
+    x, start = _at_least_float32(images), 0
     u = u.to(x.dtype)
     for name in policy.split(","):
         transform, columns = POLICIES[name]
@@ -87,11 +94,11 @@ def diff_augment(images: torch.Tensor, u: torch.Tensor, policy: str = "color,tra
 
 # ------------------------------------------------------------------------------ adaptive discriminator augmentation
 
-# Transform, in the order they are applied → how many numbers it needs besides the first, which decides whether it is
-# applied to an image at all.
+# Transform, in the order they are applied → how many numbers it needs besides the first, which decides whether an image
+# gets it at all.
 ADA_TRANSFORMS = {
     "x_flip": 1,
-    "turn": 1,
+    "rotate_90": 1,
     "integer_translation": 2,
     "scale": 1,
     "rotation_before": 1,
@@ -108,55 +115,68 @@ ADA_COLUMNS = len(ADA_TRANSFORMS) + sum(ADA_TRANSFORMS.values())
 
 
 def ada_augment(images: torch.Tensor, u: torch.Tensor, p: float) -> torch.Tensor:
-    """Each transform with probability p on each image: pixel blitting, geometry and colour of adaptive augmentation.
+    """Adaptive augmentation: each transform of ADA_TRANSFORMS with probability p on each image.
 
-    Images (n, C, H, W) in [-1, 1], u (n, ADA_COLUMNS) in [0, 1), p in [0, 1] → (n, C, H, W); at p = 0 exactly the same
-    numbers. Karras et al. 2020a (arXiv 2006.06676), appendix B, the groups "bgc" with its strengths.
+    Karras et al. 2020a (arXiv 2006.06676), appendix B, the groups "bgc" (pixel blitting, geometry, colour) with its
+    strengths. Deviations: all geometry is one affine map sampled bilinearly, with reflection at the image's edges, where
+    the paper blits exactly and resamples through a wavelet filter on a padded, doubled image, so that shrinking by up to
+    ½ may alias. Images that are not square are turned by 180° only. Grey images have no hue and saturation; their luma
+    flip is the negative.
 
-    Deviations: all geometry is one affine map sampled bilinearly, with reflection at the image's edges, where the paper
-    blits exactly and resamples through a wavelet filter on a padded, doubled image: shrinking by up to ½ may alias.
-    Images that are not square are turned by 180° only. Grey images know no hue and saturation; their luma flip is the
-    negative. Raises ValueError for u of another shape.
+    Args:
+        images: (n, C, H, W) in [-1, 1].
+        u: Uniform numbers (n, ADA_COLUMNS) in [0, 1). ValueError for another shape.
+        p: Probability in [0, 1]; at 0 the images come back exactly as they were.
+
+    Returns:
+        Images (n, C, H, W); changes of colour may leave [-1, 1].
     """
-    _check(images, u, ADA_COLUMNS)
-    x = _precise(images)
+    _check_shape(images, u, ADA_COLUMNS)
+    x = _at_least_float32(images)
     blocks = u.to(x.dtype).split([1 + numbers for numbers in ADA_TRANSFORMS.values()], 1)
-    chance = dict.fromkeys(ADA_TRANSFORMS, p)
+    probability = dict.fromkeys(ADA_TRANSFORMS, p)
     # of two rotations at least one shall happen with probability p
-    chance["rotation_before"] = chance["rotation_after"] = 1 - math.sqrt(1 - p)
-    drawn = {name: (block[:, 0] < chance[name], *block[:, 1:].unbind(1)) for name, block in zip(ADA_TRANSFORMS, blocks)}
-    return _ada_colour(_ada_geometry(x, drawn), drawn).to(images.dtype)
+    probability["rotation_before"] = probability["rotation_after"] = 1 - math.sqrt(1 - p)
+    drawn = {
+        name: (block[:, 0] < probability[name], *block[:, 1:].unbind(1))
+        for name, block in zip(ADA_TRANSFORMS, blocks, strict=True)
+    }
+    return _ada_color(_ada_geometry(x, drawn), drawn).to(images.dtype)
 
 
 def _ada_geometry(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> torch.Tensor:
-    """The image resampled: for each output pixel, its place in the input, as one affine map of centred pixels."""
+    """Resample the images through one affine map each, from centred output pixels to places in the input."""
     height, width = x.shape[2:]
 
-    def chosen(name: str, value: torch.Tensor, otherwise: float = 0.0) -> torch.Tensor:
+    def where_drawn(name: str, value: torch.Tensor, otherwise: float = 0.0) -> torch.Tensor:
         return torch.where(drawn[name][0], value, otherwise)  # (n,)
 
-    flip = 1 - 2 * chosen("x_flip", _whole(drawn["x_flip"][1], 2))
-    turns = _whole(drawn["turn"][1], 4) if height == width else 2 * _whole(drawn["turn"][1], 2)
-    turns = chosen("turn", turns).long()
+    flip = 1 - 2 * where_drawn("x_flip", _integer(drawn["x_flip"][1], 2))
+    turns = _integer(drawn["rotate_90"][1], 4) if height == width else 2 * _integer(drawn["rotate_90"][1], 2)
+    turns = where_drawn("rotate_90", turns).long()
     quarter = x.new_tensor([[1, 0], [0, 1], [-1, 0], [0, -1]])[turns]  # (n, 2): cosine, sine without rounding
     right, down = (0.25 * number - 0.125 for number in drawn["integer_translation"][1:])
-    scale = chosen("scale", torch.exp2(0.2 * _normal(drawn["scale"][1])), 1.0)
-    before, after = (chosen(name, (2 * drawn[name][1] - 1) * math.pi) for name in ("rotation_before", "rotation_after"))
-    stretch = chosen("stretch", torch.exp2(0.2 * _normal(drawn["stretch"][1])), 1.0)
-    aside, below = (0.125 * _normal(number) for number in drawn["translation"][1:])
+    scale = where_drawn("scale", torch.exp2(0.2 * _standard_normal(drawn["scale"][1])), 1.0)
+    before, after = (
+        where_drawn(name, (2 * drawn[name][1] - 1) * math.pi) for name in ("rotation_before", "rotation_after")
+    )
+    stretch = where_drawn("stretch", torch.exp2(0.2 * _standard_normal(drawn["stretch"][1])), 1.0)
+    right_normal, down_normal = (0.125 * _standard_normal(number) for number in drawn["translation"][1:])
 
     inverse = _affine(flip, 0, 0, 1)  # (n, 2, 3)
     for step in (
         _affine(quarter[:, 0], -quarter[:, 1], quarter[:, 1], quarter[:, 0]),
-        _shift(
-            chosen("integer_translation", (right * width).round()),
-            chosen("integer_translation", (down * height).round()),
+        _inverse_shift(
+            where_drawn("integer_translation", (right * width).round()),
+            where_drawn("integer_translation", (down * height).round()),
         ),
         _affine(1 / scale, 0, 0, 1 / scale),
         _affine(before.cos(), -before.sin(), before.sin(), before.cos()),
         _affine(1 / stretch, 0, 0, stretch),
         _affine(after.cos(), -after.sin(), after.sin(), after.cos()),
-        _shift(chosen("translation", aside * width), chosen("translation", below * height)),
+        _inverse_shift(
+            where_drawn("translation", right_normal * width), where_drawn("translation", down_normal * height)
+        ),
     ):
         inverse = _compose(inverse, step)
 
@@ -165,132 +185,157 @@ def _ada_geometry(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -
     horizontal, vertical = (row[:, :, None, None] for row in inverse.unbind(1))  # each (n, 3, 1, 1)
     columns = horizontal[:, 0] * across + horizontal[:, 1] * along + horizontal[:, 2] + (width - 1) / 2  # (n, H, W)
     rows = vertical[:, 0] * across + vertical[:, 1] * along + vertical[:, 2] + (height - 1) / 2  # (n, H, W)
-    return _sample(x, columns, rows)
+    return _sample_bilinear(x, columns, rows)
 
 
-def _ada_colour(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> torch.Tensor:
+def _ada_color(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> torch.Tensor:
     """Brightness and contrast, then, about the grey axis v of RGB space: reflection, rotation, stretching."""
 
-    def chosen(name: str, value: torch.Tensor, otherwise: float = 0.0) -> torch.Tensor:
+    def where_drawn(name: str, value: torch.Tensor, otherwise: float = 0.0) -> torch.Tensor:
         return torch.where(drawn[name][0], value, otherwise)[:, None, None]  # (n, 1, 1)
 
-    brightness = chosen("brightness", 0.2 * _normal(drawn["brightness"][1]))
-    contrast = chosen("contrast", torch.exp2(0.5 * _normal(drawn["contrast"][1])), 1.0)
-    luma_flip = chosen("luma_flip", _whole(drawn["luma_flip"][1], 2))
-    x, opacity = _without_opacity(x)
+    brightness = where_drawn("brightness", 0.2 * _standard_normal(drawn["brightness"][1]))
+    contrast = where_drawn("contrast", torch.exp2(0.5 * _standard_normal(drawn["contrast"][1])), 1.0)
+    luma_flip = where_drawn("luma_flip", _integer(drawn["luma_flip"][1], 2))
+    x, opacity = _split_opacity(x)
     x = (x + brightness[..., None]) * contrast[..., None]
     if x.shape[1] == 1:
         return torch.cat([x * (1 - 2 * luma_flip[..., None]), opacity], 1)
-    hue = chosen("hue", (2 * drawn["hue"][1] - 1) * math.pi)
-    saturation = chosen("saturation", torch.exp2(_normal(drawn["saturation"][1])), 1.0)
+    hue = where_drawn("hue", (2 * drawn["hue"][1] - 1) * math.pi)
+    saturation = where_drawn("saturation", torch.exp2(_standard_normal(drawn["saturation"][1])), 1.0)
 
     same, axis = torch.eye(3, dtype=x.dtype, device=x.device), x.new_full((3, 3), 1 / 3)  # I and v vᵀ
     cross = x.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)  # v ×
     matrix = same - 2 * luma_flip * axis  # (n, 3, 3)
-    matrix = _product(hue.cos() * same + hue.sin() * cross + (1 - hue.cos()) * axis, matrix)
-    matrix = _product(saturation * same + (1 - saturation) * axis, matrix)
-    turned = (matrix[:, :, :, None, None] * x[:, None]).sum(2)  # (n, 3, 3, H, W) → (n, 3, H, W)
-    return torch.cat([turned, opacity], 1)
+    matrix = _matmul(hue.cos() * same + hue.sin() * cross + (1 - hue.cos()) * axis, matrix)
+    matrix = _matmul(saturation * same + (1 - saturation) * axis, matrix)
+    rotated = (matrix[:, :, :, None, None] * x[:, None]).sum(2)  # (n, 3, 3, H, W) → (n, 3, H, W)
+    return torch.cat([rotated, opacity], 1)
 
 
-def _affine(a, b, c, d) -> torch.Tensor:
-    """(x, y) → (a x + b y, c x + d y) as (n, 2, 3), from numbers (n,), `a` at least; of the others one may do for all."""
-    # A number would be copied to the device, which then waits; filled there, it need not.
-    a, b, c, d = (v if isinstance(v, torch.Tensor) else torch.full_like(a, v) for v in (a, b, c, d))
+def _affine(a: torch.Tensor, b: torch.Tensor | float, c: torch.Tensor | float, d: torch.Tensor | float) -> torch.Tensor:
+    """(x, y) → (a x + b y, c x + d y) as (n, 2, 3), from numbers (n,), or one for all images."""
+    # full_like allocates on the device and avoids a host-device sync.
+    b, c, d = (v if isinstance(v, torch.Tensor) else torch.full_like(a, v) for v in (b, c, d))
     return torch.stack([a, b, torch.zeros_like(a), c, d, torch.zeros_like(a)], 1).view(-1, 2, 3)
 
 
-def _shift(right: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
-    """The inverse of a shift of the content by so many pixels (n,), as (n, 2, 3)."""
+def _inverse_shift(right: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
+    """The inverse of a shift of the content by (n,) pixels each way, as (n, 2, 3)."""
     zero, one = torch.zeros_like(right), torch.ones_like(right)
     return torch.stack([one, zero, -right, zero, one, -down], 1).view(-1, 2, 3)
 
 
 def _compose(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """first ∘ second of affine maps (n, 2, 3)."""
-    linear = _product(first[:, :, :2], second)
+    linear = _matmul(first[:, :, :2], second)
     return torch.cat([linear[:, :, :2], linear[:, :, 2:] + first[:, :, 2:]], 2)
 
 
-def _product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The matrices' products, without matmul: TF32 or autocast would leave coordinates three digits."""
+def _matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Products of matrices without torch.matmul: TF32 or autocast would leave coordinates three digits."""
     return (a[:, :, :, None] * b[:, None]).sum(2)
 
 
-def _sample(x: torch.Tensor, columns: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Images at real-valued places (n, H, W), in pixels from the first one's centre: bilinear, reflected at the edges.
+def _sample_bilinear(x: torch.Tensor, columns: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Sample images at real-valued places (n, H, W), in pixels from the first one's centre: bilinear, mirrored at edges.
 
     grid_sample(mode="bilinear", padding_mode="reflection", align_corners=False), but with a second derivative.
     """
     height, width = x.shape[2:]
-    flat, result = x.flatten(2), 0.0  # (n, C, H · W)
+    flat, result = x.flatten(2), torch.zeros((), dtype=x.dtype, device=x.device)  # (n, C, H · W)
     left, top = columns.floor(), rows.floor()
     for column, across in ((left, 1 - (columns - left)), (left + 1, columns - left)):
         for row, along in ((top, 1 - (rows - top)), (top + 1, rows - top)):
-            place = _reflected(row.long(), height) * width + _reflected(column.long(), width)  # (n, H, W)
+            place = _reflect(row.long(), height) * width + _reflect(column.long(), width)  # (n, H, W)
             values = flat.gather(2, place.flatten(1)[:, None].expand(-1, x.shape[1], -1)).view_as(x)
             result = result + (across * along)[:, None] * values
     return result
 
 
-def _reflected(index: torch.Tensor, side: int) -> torch.Tensor:
+def _reflect(index: torch.Tensor, side: int) -> torch.Tensor:
     """Index outside 0 … side − 1 → the one it mirrors: −1 → 0, side → side − 1, and so on without end."""
     index = index.remainder(2 * side)
     return torch.where(index < side, index, 2 * side - 1 - index)
 
 
-def _whole(u: torch.Tensor, count: int) -> torch.Tensor:
+def _integer(u: torch.Tensor, count: int) -> torch.Tensor:
     """u in [0, 1) → 0, 1, … count − 1, equally likely, as floats."""
     return (u * count).floor()
 
 
-def _normal(u: torch.Tensor) -> torch.Tensor:
-    """u in [0, 1) → N(0, 1) by the inverse of its distribution; 0, which would be −∞, counts as half a step of rand."""
+def _standard_normal(u: torch.Tensor) -> torch.Tensor:
+    """u in [0, 1) → N(0, 1) by its inverse distribution function; 0, which would be −∞, counts as half a step of rand."""
     return torch.special.ndtri(u.clamp_min(2.0**-25))
 
 
-def _precise(images: torch.Tensor) -> torch.Tensor:
+def _at_least_float32(images: torch.Tensor) -> torch.Tensor:
     """float32, or float64 where the images are: half precision has too few digits for coordinates and sums."""
     return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
-def _check(images: torch.Tensor, u: torch.Tensor, columns: int) -> None:
+def _check_shape(images: torch.Tensor, u: torch.Tensor, columns: int) -> None:
     if u.shape != (len(images), columns):
         raise ValueError(f"u has the shape {tuple(u.shape)}; {len(images)} images need {(len(images), columns)}.")
 
 
 def adjusted_p(p: float, sign_mean: float, images: int, target: float = 0.6, kimg: float = 500.0) -> float:
-    """The next p of `ada_augment` in [0, 1], after `images` more reals whose logits' signs have the mean `sign_mean`.
+    """The next p of `ada_augment`: p + sign(r_t − target) · images / (1000 · kimg), clipped to [0, 1].
 
-    p + sign(r_t − target) · images / (1000 · kimg), where r_t = E[sign D(x)] is 1 when the discriminator overfits and 0
-    when it cannot tell: `kimg` thousand images take p from 0 to 1. Karras et al. 2020a (arXiv 2006.06676), section 3.
+    Karras et al. 2020a (arXiv 2006.06676), section 3. r_t = E[sign D(x)] is 1 where the discriminator overfits and 0 where
+    it cannot tell.
+
+    Args:
+        p: The probability so far, in [0, 1].
+        sign_mean: r_t, the mean sign of the logits of these reals, in [-1, 1].
+        images: How many reals these are.
+        target: The wanted r_t.
+        kimg: Thousands of images that take p from 0 to 1.
+
+    Returns:
+        p for the next steps, in [0, 1].
     """
     direction = (sign_mean > target) - (sign_mean < target)
     return min(1.0, max(0.0, p + direction * images / (1000 * kimg)))
 
 
-# ------------------------------------------------------------------------------------------- noise, flips, the view
+# ------------------------------------------------------------------------------------------- noise, flips, the pipe
 
 
 def noise_sigma(images_seen: int, start: float, images: float) -> float:
-    """The standard deviation of instance noise: `start`, falling linearly to exactly 0 when `images` have been seen.
+    """The standard deviation of instance noise, which falls linearly to exactly 0.
 
     Noise makes the supports of reals and fakes overlap, so that no discriminator separates them perfectly: Sønderby et
     al. 2017 (arXiv 1610.04490); Arjovsky & Bottou 2017 (arXiv 1701.04862), section 3.
+
+    Args:
+        images_seen: Images so far.
+        start: The deviation at first, in units of pixels in [-1, 1].
+        images: Number of images after which it is 0.
+
+    Returns:
+        The deviation now, 0 or more.
     """
     return 0.0 if images_seen >= images else start * (1 - images_seen / images)
 
 
 def flip_horizontally(images: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """Those of the images (n, C, H, W), of any type, whose u (n, 1) is below ½, mirrored left to right."""
+    """Images (n, C, H, W) of any dtype, mirrored left to right where their u (n, 1) is below ½."""
     return torch.where(u.view(-1, 1, 1, 1) < 0.5, images.flip(3), images)
 
 
 class AugmentPipe:
-    """What the discriminator is shown of a batch: augmented, with instance noise; the same for reals and fakes.
+    """Augmentation and instance noise of one step, for reals and fakes alike.
 
-    The numbers are drawn from `generator` on the CPU for all `total` images of the global batch, of which this process
-    has `rows` (None: all), so that neither the number of processes nor the device changes them.
+    Random numbers are drawn on the CPU for the whole global batch, so that neither the number of processes nor the device
+    changes them.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub.augment import AugmentPipe
+        >>> augment = AugmentPipe(torch.Generator().manual_seed(0), total=4, augment="ada", p=0.5, sigma=0.1)
+        >>> augment(torch.zeros(4, 3, 32, 32)).shape
+        torch.Size([4, 3, 32, 32])
     """
 
     AUGMENTS = ("none", "diffaugment", "ada")
@@ -304,8 +349,21 @@ class AugmentPipe:
         policy: str = "color,translation,cutout",
         p: float = 1.0,
         sigma: float = 0.0,
-    ):
-        """`policy` is diffaugment's, `p` ada's; `sigma` is the noise's standard deviation. Raises ValueError."""
+    ) -> None:
+        """Set up the pipe; it draws nothing yet.
+
+        Args:
+            generator: Where random numbers come from, on the CPU.
+            total: Images of the global batch.
+            rows: Those of them that this process has; None for all.
+            augment: One of `AUGMENTS`.
+            policy: The policy of "diffaugment", see `diff_augment`.
+            p: The probability of "ada", see `ada_augment`.
+            sigma: The standard deviation of instance noise.
+
+        Raises:
+            ValueError: for another `augment` or policy.
+        """
         if augment not in self.AUGMENTS:
             raise ValueError(f"augment={augment!r} is not allowed; choose one of {', '.join(self.AUGMENTS)}.")
         self.generator, self.total, self.rows = generator, total, slice(None) if rows is None else rows
@@ -313,7 +371,7 @@ class AugmentPipe:
         self.columns = {"none": 0, "diffaugment": policy_columns(policy), "ada": ADA_COLUMNS if p > 0 else 0}[augment]
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (n, C, H, W) → the same shape and type. Each call draws anew; with nothing to do, nothing is drawn."""
+        """Images (n, C, H, W) → the same shape and dtype. Each call draws anew; with nothing to do, nothing is drawn."""
         if self.columns:
             u = self.uniform(self.columns, images)
             images = (
@@ -326,16 +384,16 @@ class AugmentPipe:
         return images
 
     def uniform(self, columns: int, like: torch.Tensor) -> torch.Tensor:
-        """(n, columns) in [0, 1) for the n images `like`, on their device; float32 or, like them, float64."""
+        """Uniform numbers (n, columns) in [0, 1) for the n images `like`, on their device, in float32 or float64."""
         drawn = torch.rand(self.total, columns, generator=self.generator)
-        return self._mine(drawn, like).to(torch.promote_types(like.dtype, torch.float32))
+        return self._own_rows(drawn, like).to(torch.promote_types(like.dtype, torch.float32))
 
     def normal(self, like: torch.Tensor) -> torch.Tensor:
-        """N(0, 1) in the shape (n, C, H, W), on the device and of the type of `like`."""
-        return self._mine(torch.randn(self.total, *like.shape[1:], generator=self.generator), like).to(like.dtype)
+        """N(0, 1) in the shape (n, C, H, W), on the device and in the dtype of `like`."""
+        return self._own_rows(torch.randn(self.total, *like.shape[1:], generator=self.generator), like).to(like.dtype)
 
-    def _mine(self, drawn: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        mine = drawn[self.rows]
-        if len(mine) != len(like):
-            raise ValueError(f"{len(like)} images were given; this process has {len(mine)} of the {self.total}.")
-        return mine.to(like.device)
+    def _own_rows(self, drawn: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        own = drawn[self.rows]
+        if len(own) != len(like):
+            raise ValueError(f"{len(like)} images were given; this process has {len(own)} of the {self.total}.")
+        return own.to(like.device)

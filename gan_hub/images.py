@@ -1,11 +1,12 @@
-"""The border between tensors and pictures: float [-1, 1] ⇄ uint8 ⇄ PIL, grids, animations.
+"""Conversion between tensors and pictures: float [-1, 1] ⇄ uint8 ⇄ PIL, grids, animations.
 
 Shapes: N images, C channels (1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity), H, W. Inside the package images are float
-in [-1, 1]; opacity −1 lets all of what lies behind through.
+in [-1, 1]; opacity −1 is fully transparent.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +25,13 @@ class TooManyPixelsError(ValueError):
 def height_width(resolution: int | Sequence[int]) -> tuple[int, int]:
     """(H, W) in pixels of a `resolution` as configs write it: one number is a square, a pair is [height, width].
 
-    Raises ValueError for anything else. Which sizes a network can have, its own config says.
+    Raises ValueError for anything else. The sizes that a network can have are in the rules of its config.
     """
-    sides = tuple(resolution) if isinstance(resolution, (list, tuple)) else (resolution, resolution)
-    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+    pair = resolution if isinstance(resolution, (list, tuple)) else (resolution, resolution)
+    sides = [side for side in pair if type(side) is int and side > 0]
+    if len(pair) != 2 or len(sides) != 2:
         raise ValueError(f"resolution {resolution!r} is not allowed; it is a number of pixels, or [height, width].")
-    return sides
+    return sides[0], sides[1]
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:
@@ -57,12 +59,15 @@ def to_pil(images: torch.Tensor | np.ndarray) -> list[Image.Image]:
 def normalize_pil(image: Image.Image, channels: int) -> Image.Image:
     """Any PIL image as 8 bits a channel, in the mode of its `channels`, upright.
 
-    The policy, where Pillow's own `convert` would lose something: EXIF rotation is applied; grey pictures of 16 bits
-    are divided by 257, however dark they are; in those of 32-bit whole numbers or floats the first of 1, 255 and 65535
-    that is not below the brightest value is white, else that value, and NaN and what is below 0 are black; what is
-    transparent is laid on white where `channels` has no opacity, and what knows no transparency is opaque where it has; an
-    animation gives its first frame; CMYK and palettes are converted.
-    Raises TooManyPixels, ValueError for a picture of no pixels, and OSError for a torn file.
+    Where Pillow's own `convert` would lose something:
+    - EXIF rotation is applied;
+    - grey pictures of 16 bits are divided by 257, however dark they are;
+    - in grey pictures of 32-bit integers or floats, white is the first of 1, 255 and 65535 that is not below the brightest
+      value, else that value; NaN and negative values are black;
+    - transparency is laid on white where `channels` has no opacity; a picture without it is opaque where it has;
+    - an animation gives its first frame; CMYK and palettes are converted.
+
+    Raises TooManyPixelsError, ValueError for a picture of no pixels, and OSError for a truncated file.
     """
     _check_pixels(image)
     image = ImageOps.exif_transpose(image)
@@ -76,7 +81,7 @@ def normalize_pil(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _check_pixels(image: Image.Image) -> None:
-    """What is known before a picture is decoded."""
+    """Raises ValueError or TooManyPixelsError for a size that is not allowed, before the picture is decoded."""
     if not image.width or not image.height:
         raise ValueError(f"{image.width} × {image.height} pixels; a picture has at least one.")
     if image.width * image.height > MAX_PIXELS:
@@ -84,7 +89,7 @@ def _check_pixels(image: Image.Image) -> None:
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """(top row, the picture's part from there on) of about BAND_PIXELS each."""
+    """Horizontal bands of about BAND_PIXELS each, as (top row, picture)."""
     rows = max(1, BAND_PIXELS // max(1, image.width))
     if rows >= image.height:
         yield 0, image
@@ -94,7 +99,7 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits, of 32-bit whole numbers or of floats, in the 8 bits that `normalise_pil` promises."""
+    """A grey picture of 16 bits, of 32-bit integers or of floats in 8 bits, as `normalize_pil` describes."""
 
     def positive(band: Image.Image) -> np.ndarray:
         return np.nan_to_num(np.asarray(band, dtype=np.float64)).clip(min=0)
@@ -111,19 +116,21 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image, mode: str) -> Image.Image:
-    """A picture with transparency in a `mode` without, laid on white."""
-    opaque = None
+    """A picture with transparency laid on white, in a `mode` without."""
+
+    def flattened(part: Image.Image) -> Image.Image:
+        return Image.alpha_composite(Image.new("RGBA", part.size, "white"), part.convert("RGBA")).convert(mode)
+
+    if image.width * image.height <= BAND_PIXELS:
+        return flattened(image)
+    opaque = Image.new(mode, image.size)
     for top, band in _bands(image):
-        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band.convert("RGBA")).convert(mode)
-        if band.size == image.size:
-            return band
-        opaque = opaque or Image.new(mode, image.size)
-        opaque.paste(band, (0, top))
+        opaque.paste(flattened(band), (0, top))
     return opaque
 
 
 def has_opacity(channels: int) -> bool:
-    """Whether the last of so many channels is opacity."""
+    """Whether the last of `channels` channels is opacity."""
     return channels in (2, 4)
 
 
@@ -136,10 +143,18 @@ def over_white(images: torch.Tensor) -> torch.Tensor:
 
 
 def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) -> Image.Image:
-    """Any PIL image in `resolution` pixels (see `height_width`), in the mode of its `channels`.
+    """Crop an image at its centre and resize it by antialiased Lanczos.
 
-    Centre crop, then antialiased Lanczos. Where there is opacity, a pixel's colour counts by it (Pillow multiplies
-    before it resamples, and divides again): what colour a transparent pixel has, mostly black, is not seen next to it.
+    Where there is opacity, a pixel's colour is weighted by it (Pillow multiplies before it resamples, and divides again), so
+    that the colour of transparent pixels, mostly black, does not bleed into their neighbours.
+
+    Args:
+        image: Any PIL image.
+        resolution: Pixels of the result, see `height_width`.
+        channels: From 1 to 4; the result has their mode, see `normalize_pil`.
+
+    Returns:
+        A PIL image.
     """
     height, width = height_width(resolution)
     image = normalize_pil(image, channels)
@@ -149,10 +164,10 @@ def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) 
 
 
 def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image.Image:
-    """A PIL picture whose pixels are class numbers or flat colours, in its own mode: no two of them are ever mixed.
+    """Crop and resize a picture whose pixels are class numbers or flat colours, which are never mixed.
 
-    Turned upright, cropped as by `fit_pil`, resized by nearest neighbours; without a `resolution`, turned upright alone.
-    Raises TooManyPixels, ValueError for a picture of no pixels, and OSError for a torn file.
+    In its own mode, turned upright, cropped as by `fit_pil`, resized by nearest neighbours; without a `resolution` only turned
+    upright. Raises TooManyPixelsError, ValueError for a picture of no pixels, and OSError for a truncated file.
     """
     _check_pixels(image)
     image = ImageOps.exif_transpose(image)
@@ -163,10 +178,19 @@ def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image
 
 
 def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: int = 1) -> Image.Image:
-    """One picture of equally sized images, row by row, `padding` pixels of white between them.
+    """Lay out equally sized images in one picture, row by row.
 
-    Where the images know opacity, that white is transparent.
-    `scale` enlarges each image by whole pixels, without smoothing. Raises ValueError for no images at all.
+    Args:
+        images: One or more PIL images of the same size and mode.
+        columns: Images a row.
+        padding: Pixels of white between images, transparent where the images have opacity.
+        scale: Integer nearest-neighbour upscaling of each image.
+
+    Returns:
+        A PIL image in the mode of the first.
+
+    Raises:
+        ValueError: for no images.
     """
     if not images:
         raise ValueError("a grid needs at least one image.")
@@ -183,7 +207,7 @@ def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: i
 
 
 def save_png(image: Image.Image, path: str | Path, **metadata: object) -> None:
-    """Saves a PNG whose text fields tell how it was made (seed, model, label …), so that a picture finds its way back."""
+    """Save a PNG with text fields that say how it was made (seed, model, label …); fields of None are left out."""
     fields = PngImagePlugin.PngInfo()
     for key, value in metadata.items():
         if value is not None:
@@ -192,15 +216,21 @@ def save_png(image: Image.Image, path: str | Path, **metadata: object) -> None:
 
 
 def save_animation(images: Sequence[Image.Image], path: str | Path, seconds_per_frame: float = 0.05) -> None:
-    """Saves a looping animation: lossless `.webp`, or `.gif` (exact for grey pictures, 256 colours otherwise).
+    """Save a looping animation.
 
-    A `.gif` knows no half-transparency. Raises ValueError for another ending or no frames.
+    Args:
+        images: Its frames, one or more.
+        path: `.webp` is lossless; `.gif` is exact for grey pictures, has 256 colours otherwise, and no partial opacity.
+        seconds_per_frame: How long each is visible.
+
+    Raises:
+        ValueError: for another file ending, or no frames.
     """
     path = Path(path)
     if path.suffix not in (".webp", ".gif"):
         raise ValueError(f"{path.name}: an animation ends in .webp or .gif.")
     if not images:
         raise ValueError("an animation needs at least one frame.")
-    options = {"lossless": True} if path.suffix == ".webp" else {"disposal": 2}
+    options: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {"disposal": 2}
     duration = round(1000 * seconds_per_frame)
     images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, **options)

@@ -1,11 +1,13 @@
 """Latent space: seeds → z, walks between latents, arithmetic, neighbours, truncation.
 
-Shapes: N latents, Z latent size. Latents are float32 on the CPU unless the caller made them otherwise.
+Shapes: N latents, Z latent size, L rows of w, W size of w. `sample` gives float32 on the CPU; the other functions keep dtype
+and device.
 """
 
 import itertools
 import operator
 from collections.abc import Sequence
+from typing import SupportsIndex, cast
 
 import numpy as np
 import torch
@@ -14,9 +16,9 @@ from gan_hub.seeds import MAX_SEED
 
 
 def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
-    """The seeds as a list of plain ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included.
+    """The seeds as a list of ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included.
 
-    With `most`, also for more than so many, of which no more are then looked at.
+    With `most`, also for more seeds than that, even from an endless iterable.
     """
     try:
         seeds = list(itertools.islice(seeds, None if most is None else most + 1))
@@ -34,13 +36,13 @@ def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
 
 
 def format_seeds(numbers: Sequence[int]) -> str:
-    """[0, 1, 2, 3, 14] → "0-3, 14": a list of seeds in words."""
+    """[0, 1, 2, 3, 14] → "0-3, 14": seeds as text, three or more in a row as a range."""
     runs: list[list[int]] = []
-    for as_float in numbers:
-        if runs and as_float == runs[-1][-1] + 1:
-            runs[-1].append(as_float)
+    for seed in numbers:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
         else:
-            runs.append([as_float])
+            runs.append([seed])
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
@@ -49,21 +51,22 @@ def as_int(value: object) -> int | None:
     if isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) is torch.bool:
         return None
     try:
-        return operator.index(value)
+        return operator.index(cast(SupportsIndex, value))
     except TypeError:
         return None
 
 
 def as_float(value: object) -> float | None:
     """A Python, numpy or 0-d torch real number as a float; None for anything else, bools included."""
-    if as_int(value) is not None:
-        return float(value)
+    integer = as_int(value)
+    if integer is not None:
+        return float(integer)
     item = value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0 else value
     return item if isinstance(item, float) else None
 
 
 def seeded(seed: int) -> torch.Generator:
-    """A CPU generator that starts from a seed, any kind of whole number; raises ValueError for anything else."""
+    """A CPU generator seeded with any kind of whole number; raises ValueError for anything else."""
     (seed,) = check_seeds([seed])
     return torch.Generator("cpu").manual_seed(seed)
 
@@ -71,26 +74,40 @@ def seeded(seed: int) -> torch.Generator:
 def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
     """z ~ N(0, 1) of shape (N, Z), one CPU generator a seed, so that row i depends on `seeds[i]` alone.
 
-    Float32 on the CPU, whatever torch's default dtype and device are.
+    Float32 on the CPU, whatever torch's default dtype and device are. Raises ValueError for seeds that are not allowed.
     """
     seeds = check_seeds(seeds)
     z, generator = torch.empty(len(seeds), latent_size, dtype=torch.float32, device="cpu"), torch.Generator("cpu")
-    for row, seed in enumerate(seeds):
-        z[row].normal_(generator=generator.manual_seed(seed))
+    for row, seed in zip(z, seeds, strict=True):
+        row.normal_(generator=generator.manual_seed(seed))
     return z
 
 
 def lerp(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
-    """Straight line from `a` (t = 0) to `b` (t = 1), both hit exactly."""
+    """A point on the straight line between two latents.
+
+    Args:
+        a, b: Tensors of equal shape (…, Z).
+        t: 0 gives exactly a, 1 exactly b.
+
+    Returns:
+        The point, (…, Z).
+    """
     return torch.lerp(a, b, float(t))
 
 
 def slerp(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
-    """Arc from `a` (t = 0) to `b` (t = 1), tensors of equal shape (…, Z).
+    """A point on the arc between two latents: the direction turns at constant speed, the norm changes linearly.
 
-    The direction turns at constant speed (Shoemake 1985) while the norm changes linearly: Gaussian latents live near
-    a sphere (White 2016, arXiv 1609.04468). Parallel, opposite and zero vectors are served: nearly parallel ones by
-    lerp, opposite ones through a fixed direction at right angles.
+    Shoemake 1985; Gaussian latents live near a sphere (White 2016, arXiv 1609.04468). Nearly parallel and zero vectors are
+    interpolated by `lerp`, opposite ones through a fixed direction at right angles.
+
+    Args:
+        a, b: Tensors of equal shape (…, Z).
+        t: 0 gives exactly a, 1 exactly b.
+
+    Returns:
+        The point, (…, Z).
     """
     t = float(t)
     if t == 0.0:
@@ -124,9 +141,18 @@ INTERPOLATIONS = {"slerp": slerp, "lerp": lerp}
 
 
 def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> torch.Tensor:
-    """A walk of `frames` latents (frames, Z) through the keyframes (K, Z), evenly spaced, both ends hit exactly.
+    """A walk through keyframes, evenly spaced, both ends hit exactly.
 
-    Raises ValueError for fewer than two keyframes, fewer than two frames, or a mode other than "slerp" and "lerp".
+    Args:
+        keyframes: (K, Z), two or more.
+        frames: Latents of the walk, two or more.
+        mode: "slerp" or "lerp".
+
+    Returns:
+        Latents (frames, Z).
+
+    Raises:
+        ValueError: for fewer keyframes or frames, and for another mode.
     """
     if keyframes.ndim != 2 or len(keyframes) < 2:
         raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
@@ -146,9 +172,18 @@ def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> to
 
 
 def arithmetic(plus: torch.Tensor, minus: torch.Tensor, then_plus: torch.Tensor) -> torch.Tensor:
-    """mean(plus) − mean(minus) + mean(then_plus), each (n, Z) with its own n ≥ 1 → (Z,).
+    """mean(plus) − mean(minus) + mean(then_plus).
 
-    Radford et al. 2016, section 6.3.2: single exemplars are unstable, means of three are not.
+    Radford et al. 2016 (arXiv 1511.06434), section 6.3.2: single exemplars are unstable, means of three are not.
+
+    Args:
+        plus, minus, then_plus: Latents (n, Z), each with its own n of 1 or more.
+
+    Returns:
+        One latent (Z,).
+
+    Raises:
+        ValueError: for a group of another shape, or an empty one.
     """
     for name, group in (("plus", plus), ("minus", minus), ("then_plus", then_plus)):
         if group.ndim != 2 or len(group) == 0:
@@ -157,26 +192,40 @@ def arithmetic(plus: torch.Tensor, minus: torch.Tensor, then_plus: torch.Tensor)
 
 
 def neighbours(z: torch.Tensor, n: int, radius: float, generator: torch.Generator) -> torch.Tensor:
-    """`n` latents (n, Z) around `z` (Z,): z + U(−radius, radius) per coordinate.
+    """Latents around one: z + U(−radius, radius) per coordinate.
 
-    Radford et al. 2016, figure 7, where radius = 0.25 surrounds the result of an arithmetic.
+    Radford et al. 2016 (arXiv 1511.06434), figure 7, where radius = 0.25 surrounds the result of an arithmetic.
+
+    Args:
+        z: The latent (Z,).
+        n: How many.
+        radius: Half the side of the cube around z.
+        generator: Where random numbers come from.
+
+    Returns:
+        Latents (n, Z).
     """
     offsets = torch.rand(n, z.shape[-1], generator=generator, dtype=z.dtype, device=generator.device) * 2 - 1
     return z + float(radius) * offsets.to(z.device)
 
 
 def truncate(z_or_w: torch.Tensor, psi: float, mean: torch.Tensor | float = 0.0) -> torch.Tensor:
-    """Moves latents towards `mean`: 1 leaves them, 0 gives the mean (Karras et al. 2019, appendix B).
+    """Interpolate latents towards their mean: less variety, more typical images (Karras et al. 2019, appendix B).
 
-    In z the mean is 0, the centre of the prior. Less variety, more typical images.
-    Raises ValueError for a psi outside 0 … 1.
+    Args:
+        z_or_w: Latents of any shape.
+        psi: From 0, which gives the mean, to 1, which leaves them. ValueError outside.
+        mean: In z it is 0, the centre of the prior.
+
+    Returns:
+        Latents of the same shape.
     """
     psi = check_psi(psi)
     return z_or_w if psi == 1 else mean + psi * (z_or_w - mean)
 
 
 def check_psi(psi: float) -> float:
-    """`psi` as a float; raises ValueError where it is no number from 0 to 1."""
+    """`psi` as a float; raises ValueError for anything but a number from 0 to 1."""
     value = as_float(psi)
     if value is None or not 0 <= value <= 1:
         raise ValueError(f"truncation {psi!r} is not allowed; it is a number from 0 (the mean) to 1 (none).")
@@ -184,10 +233,17 @@ def check_psi(psi: float) -> float:
 
 
 def mix_styles(first: torch.Tensor, second: torch.Tensor, crossover: int) -> torch.Tensor:
-    """w (N, L, W) with the first `crossover` rows of `first` and the others of `second` (Karras et al. 2019, section 3.1).
+    """Mix styles: early rows of w decide pose and shape, late ones colours and texture (Karras et al. 2019, section 3.1).
 
-    Early rows rule the coarse things (pose, shape), late ones colours and texture; 0 gives `second`, L gives `first`.
-    Raises ValueError for other shapes or a crossover outside 0 … L.
+    Args:
+        first, second: w (N, L, W).
+        crossover: Rows that come from `first`, from 0 to L; the others come from `second`.
+
+    Returns:
+        w (N, L, W).
+
+    Raises:
+        ValueError: for other shapes or another crossover.
     """
     if first.ndim != 3 or first.shape[1:] != second.shape[1:] or len(first) != len(second):
         raise ValueError(

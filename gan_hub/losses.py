@@ -1,11 +1,13 @@
 """Adversarial losses and gradient penalties, one formula a function.
 
-Logits are what a discriminator gives before any sigmoid, shape (N,); D(x) = sigmoid(logit). Critics, autoencoders and
-others whose output is no logit give scores (N,), larger where an image looks more real. Each loss is a scalar, the mean
-over the batch, to be minimised by its player. A penalty comes without its weight.
+Logits are a discriminator's output before any sigmoid, shape (N,); D(x) = sigmoid(logit). Critics, autoencoders and other
+discriminators whose output is no logit give scores (N,), larger where an image looks more real. Each loss is a scalar, the
+mean over the batch, which its network minimises. A penalty comes without its weight. All are one file because they are
+read side by side, with the names that recipes have for them.
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -19,9 +21,17 @@ def non_saturating_discriminator(
 ) -> torch.Tensor:
     """−E[log D(x)] − E[log(1 − D(G(z)))]: the discriminator's side of the minimax game.
 
-    Goodfellow et al. 2014, equation 1, from logits: −log sigmoid(l) = softplus(−l). 2 ln 2 when D knows nothing.
-    `real_target` in (0, 1] is the D(x) asked for on reals: one-sided label smoothing (Salimans et al. 2016, section
-    3.4), −t E[log D(x)] − (1 − t) E[log(1 − D(x))]. The fakes' target stays 0: a smoothed one would reward fakes.
+    Goodfellow et al. 2014 (arXiv 1406.2661), equation 1, from logits: −log sigmoid(l) = softplus(−l). 2 ln 2 where D(x)
+    is ½ everywhere.
+
+    Args:
+        real_logits, fake_logits: D's logits, each (N,).
+        real_target: The D(x) asked for on reals, t in (0, 1]. Below 1 it is one-sided label smoothing (Salimans et al.
+            2016, section 3.4), −t E[log D(x)] − (1 − t) E[log(1 − D(x))]. The fakes' target stays 0, as a smoothed one
+            would reward fakes.
+
+    Returns:
+        The loss, a scalar.
     """
     real = real_target * softplus(-real_logits) + (1 - real_target) * softplus(real_logits)
     return real.mean() + softplus(fake_logits).mean()
@@ -38,7 +48,7 @@ def non_saturating_generator(fake_logits: torch.Tensor) -> torch.Tensor:
 def minimax_generator(fake_logits: torch.Tensor) -> torch.Tensor:
     """E[log(1 − D(G(z)))]: the generator's side of the minimax game, whose gradient dies where D(G(z)) is near 0.
 
-    Goodfellow et al. 2014, equation 1. To be tried, not to be trained with: see `non_saturating_generator`.
+    Goodfellow et al. 2014, equation 1. For experiments; training wants `non_saturating_generator`.
     """
     return -softplus(fake_logits).mean()
 
@@ -48,7 +58,14 @@ def least_squares_discriminator(
 ) -> torch.Tensor:
     """½ E[(D(x) − 1)²] + ½ E[D(G(z))²], with the factor ½ of the paper.
 
-    Mao et al. 2017 (arXiv 1611.04076), equation 9. `real_target` replaces the 1 (one-sided label smoothing).
+    Mao et al. 2017 (arXiv 1611.04076), equation 9.
+
+    Args:
+        real_scores, fake_scores: D's scores, each (N,).
+        real_target: What stands in for the 1; below 1 it is one-sided label smoothing.
+
+    Returns:
+        The loss, a scalar.
     """
     return 0.5 * (real_scores - real_target).square().mean() + 0.5 * fake_scores.square().mean()
 
@@ -67,7 +84,7 @@ def hinge_discriminator(real_scores: torch.Tensor, fake_scores: torch.Tensor) ->
 
 
 def wasserstein_discriminator(real_scores: torch.Tensor, fake_scores: torch.Tensor) -> torch.Tensor:
-    """E[D(G(z))] − E[D(x)]: minus the Wasserstein-1 distance, as far as the critic D is 1-Lipschitz.
+    """E[D(G(z))] − E[D(x)]: minus the Wasserstein-1 distance where the critic D is the best 1-Lipschitz one.
 
     Arjovsky et al. 2017 (arXiv 1701.07875), equation 2. Needs `clip_weights` or `wgan_gp_penalty`.
     """
@@ -86,7 +103,7 @@ def relativistic_discriminator(real_logits: torch.Tensor, fake_logits: torch.Ten
     """E[softplus(−(D(x) − D(G(z))))]: each real only has to look more real than the fake it is paired with.
 
     RpGAN: Jolicoeur-Martineau 2018 (arXiv 1807.00734), section 4.1; Huang et al. 2024 (arXiv 2501.05441), equation 2.
-    Pairs are made by position. Raises ValueError where there are not as many reals as fakes.
+    Pairs are made by position. Raises ValueError for unequal numbers of reals and fakes.
     """
     if real_logits.shape != fake_logits.shape:
         raise ValueError(f"{len(real_logits)} reals cannot be paired with {len(fake_logits)} fakes; give as many.")
@@ -94,16 +111,23 @@ def relativistic_discriminator(real_logits: torch.Tensor, fake_logits: torch.Ten
 
 
 def relativistic_generator(fake_logits: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
-    """E[softplus(−(D(G(z)) − D(x)))]: the same game with the pair's roles exchanged; see the discriminator's side."""
+    """E[softplus(−(D(G(z)) − D(x)))]: `relativistic_discriminator` with the pair's roles exchanged."""
     return relativistic_discriminator(fake_logits, real_logits)
 
 
 def began_discriminator(
     real_scores: torch.Tensor, fake_scores: torch.Tensor, *, balance: float | torch.Tensor
 ) -> torch.Tensor:
-    """E[L(x)] − k E[L(G(z))] with k = `balance` in [0, 1]; the scores are −L, minus the reconstruction errors.
+    """E[L(x)] − k E[L(G(z))], with reconstruction errors L and the balance k.
 
-    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4. k starts at 0 and is moved by `began_balance`.
+    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4.
+
+    Args:
+        real_scores, fake_scores: Minus the reconstruction errors, −L, each (N,).
+        balance: k in [0, 1]; it starts at 0, and `began_balance` gives the next one.
+
+    Returns:
+        The loss, a scalar.
     """
     return balance * fake_scores.mean() - real_scores.mean()
 
@@ -114,29 +138,44 @@ def began_generator(fake_scores: torch.Tensor) -> torch.Tensor:
 
 
 def began_balance(balance: float, real_scores_mean: float, fake_scores_mean: float, gamma: float, rate: float) -> float:
-    """The next k: k + rate · (gamma · L(x) − L(G(z))), clipped to [0, 1]; the mean scores are −L(x) and −L(G(z)).
+    """The next k of `began_discriminator`: k + rate · (gamma · L(x) − L(G(z))), clipped to [0, 1].
 
-    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4. `gamma` in [0, 1] is the wanted ratio E[L(G(z))] / E[L(x)],
-    small for sharp images, large for diverse ones; `rate` is the paper's lambda_k = 0.001.
+    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4.
+
+    Args:
+        balance: k now.
+        real_scores_mean, fake_scores_mean: Means of the scores, −L(x) and −L(G(z)).
+        gamma: The wanted ratio E[L(G(z))] / E[L(x)] in [0, 1]: small for sharp images, large for diverse ones.
+        rate: The paper's lambda_k, 0.001 there.
+
+    Returns:
+        k for the next step, in [0, 1].
     """
-    moved = float(balance) + rate * (float(fake_scores_mean) - gamma * float(real_scores_mean))
-    return min(1.0, max(0.0, moved))
+    next_balance = float(balance) + rate * (float(fake_scores_mean) - gamma * float(real_scores_mean))
+    return min(1.0, max(0.0, next_balance))
 
 
 def began_convergence(real_scores_mean: float, fake_scores_mean: float, gamma: float) -> float:
     """M = L(x) + |gamma · L(x) − L(G(z))|: falls as images are better reconstructed and the players balanced.
 
-    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4.1; the mean scores are −L(x) and −L(G(z)).
+    Berthelot et al. 2017 (arXiv 1703.10717), section 3.4.1.
+
+    Args:
+        real_scores_mean, fake_scores_mean: Means of the scores, −L(x) and −L(G(z)).
+        gamma: As in `began_balance`.
+
+    Returns:
+        M, 0 or more.
     """
     return -float(real_scores_mean) + abs(float(fake_scores_mean) - gamma * float(real_scores_mean))
 
 
 class Adversarial(NamedTuple):
-    """The two sides of one game."""
+    """The discriminator's and the generator's loss of one game."""
 
     discriminator: Callable[..., torch.Tensor]  # (real_logits (N,), fake_logits (N,), **options) → scalar
     generator: Callable[..., torch.Tensor]  # (fake_logits) → scalar; where `paired`: (fake_logits, real_logits)
-    paired: bool = False  # relativistic: the generator's loss needs the reals' logits
+    paired: bool = False  # whether the generator's loss takes the reals' logits, too
     options: tuple[str, ...] = ()  # further keywords of the discriminator's loss: "real_target", "balance"
     threshold: float | None = 0.0  # the output that means "as likely real as fake"; None where the loss leaves it free
 
@@ -157,7 +196,7 @@ ADVERSARIAL: dict[str, Adversarial] = {
 
 # ------------------------------------------------------------------------------------- moments, without an opponent
 
-# Li et al. 2015's for MNIST, 784 numbers in [0, 1], as their published program has them: σ², and per number of an image.
+# σ² per number of an image: those of the published program of Li et al. 2015 for MNIST, 784 numbers in [0, 1].
 IMAGE_VARIANCES = tuple(variance / 784 for variance in (2, 5, 10, 20, 40, 80))
 
 
@@ -168,23 +207,30 @@ def mmd2(
     unbiased: bool = True,
     labels: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """MMD²: how far apart x (m, ...) and y (n, ...) are as samples, by E k(x, x′) + E k(y, y′) − 2 E k(x, y).
+    """The squared maximum mean discrepancy of two samples, E k(x, x′) + E k(y, y′) − 2 E k(x, y).
 
-    k(a, b) = Σ exp(−‖a − b‖² / 2σ²) over the `bandwidths` σ: with each of them every moment of both is compared, and only
-    equal distributions have 0. Gretton et al. 2012 (Journal of Machine Learning Research 13), equation 3, whose mean over
-    equal distributions is 0, so that it may be negative; with `unbiased=False` equation 5, which counts each image with
-    itself and is never negative: that of Li et al. 2015 (arXiv 1502.02761), equation 3.
-
-    `labels` (m,), (n,) make it a comparison of images together with their classes: k is then 0 between two classes.
+    k(a, b) = Σ exp(−‖a − b‖² / 2σ²) over the `bandwidths` σ: each compares every moment of both, and only equal
+    distributions have 0. Gretton et al. 2012 (Journal of Machine Learning Research 13), equations 3 and 5.
     Computed in float32 at least, autocast or not. Backward keeps (m² + n² + m n) numbers a bandwidth.
+
+    Args:
+        x, y: The two samples, (m, ...) and (n, ...).
+        bandwidths: Each σ of the kernel, in the units of x.
+        unbiased: Equation 3, whose mean over equal distributions is 0, so that it may be negative. Otherwise equation 5,
+            which counts each image with itself and is never negative: equation 3 of Li et al. 2015 (arXiv 1502.02761).
+        labels: Classes of x (m,) and y (n,), to be compared together with the images: k is 0 between two classes.
+
+    Returns:
+        MMD², a scalar.
     """
-    own, other = (None, None) if labels is None else labels
+    x_labels, y_labels = (None, None) if labels is None else labels
     with torch.autocast(x.device.type, enabled=False):
         x, y = (points.flatten(1).to(torch.promote_types(points.dtype, torch.float32)) for points in (x, y))
-        centre = x.detach().mean(0)  # distances do not change, and fewer digits cancel out in them
-        x, y = x - centre, y - centre
-        among = [_mean_within(gaussian_kernel(p, p, bandwidths, c, c), unbiased) for p, c in ((x, own), (y, other))]
-        return among[0] + among[1] - 2 * gaussian_kernel(x, y, bandwidths, own, other).mean()
+        center = x.detach().mean(0)  # distances do not change, and fewer digits cancel out in them
+        x, y = x - center, y - center
+        within_x = _mean_within(gaussian_kernel(x, x, bandwidths, x_labels, x_labels), unbiased)
+        within_y = _mean_within(gaussian_kernel(y, y, bandwidths, y_labels, y_labels), unbiased)
+        return within_x + within_y - 2 * gaussian_kernel(x, y, bandwidths, x_labels, y_labels).mean()
 
 
 def gaussian_kernel(
@@ -194,32 +240,48 @@ def gaussian_kernel(
     a_labels: torch.Tensor | None = None,
     b_labels: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The k of `mmd2` for every a (m, F) with every b (n, F): (m, n)."""
+    """The kernel k of `mmd2` between each two points of a and b.
+
+    Args:
+        a, b: Points, (m, F) and (n, F).
+        bandwidths: Each σ of the kernel.
+        a_labels, b_labels: Their classes, (m,) and (n,); k is 0 between two classes.
+
+    Returns:
+        k of every a with every b, (m, n).
+    """
     squares = a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T  # (m, n)
     squares = squares.clamp_min(0)  # rounding
-    values = sum(torch.exp(squares * (-0.5 / sigma**2)) for sigma in bandwidths)
+    values = reduce(torch.add, (torch.exp(squares * (-0.5 / sigma**2)) for sigma in bandwidths))
     return values if a_labels is None else values * (a_labels[:, None] == b_labels)
 
 
 def _mean_within(values: torch.Tensor, unbiased: bool) -> torch.Tensor:
-    """The mean of k (m, m) over all pairs, or over those of two different ones."""
+    """The mean of k (m, m) over all pairs; with `unbiased` over pairs of two different points."""
     return (values.sum() - values.diagonal().sum()) / (len(values) * (len(values) - 1)) if unbiased else values.mean()
 
 
 def moment_matching_generator(
     fakes: torch.Tensor, reals: torch.Tensor, labels: tuple[torch.Tensor, torch.Tensor] | None = None
 ) -> torch.Tensor:
-    """√MMD² between fakes and reals (n, C, H, W) in [-1, 1], and their classes where there are `labels`.
+    """√MMD² between fakes and reals.
 
-    Li et al. 2015, section 3.3: the root keeps the gradient large where the two are close already. The bandwidths are
-    theirs, as IMAGE_VARIANCES says, doubled for a range twice as wide, and growing with the image as distances in it do.
+    Li et al. 2015 (arXiv 1502.02761), section 3.3: the root keeps the gradient large where the two are close already. The
+    bandwidths are theirs (IMAGE_VARIANCES), doubled for a range twice as wide, and growing with the image as distances do.
+
+    Args:
+        fakes, reals: Images (n, C, H, W) in [-1, 1].
+        labels: The classes of both, each (n,), where the images are compared together with them.
+
+    Returns:
+        The loss, a scalar.
     """
     numbers = fakes[0].numel()
     bandwidths = [2 * (variance * numbers) ** 0.5 for variance in IMAGE_VARIANCES]
     return mmd2(fakes, reals, bandwidths, unbiased=False, labels=labels).clamp_min(1e-12).sqrt()
 
 
-# name in a recipe → the loss of a generator that has no opponent: (fakes, reals, (their labels) or None) → scalar
+# name in a recipe → the loss of a generator without a discriminator: (fakes, reals, labels of both or None) → scalar
 MATCHING: dict[str, Callable[..., torch.Tensor]] = {"mmd": moment_matching_generator}
 
 
@@ -227,47 +289,54 @@ MATCHING: dict[str, Callable[..., torch.Tensor]] = {"mmd": moment_matching_gener
 
 
 def interpolate_real_fake(reals: torch.Tensor, fakes: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """u · reals + (1 − u) · fakes, each (N, ...), with u (N, 1) uniform in [0, 1): leaves that ask for a gradient.
+    """u · reals + (1 − u) · fakes: the points of `wgan_gp_penalty`, on the lines between reals and fakes.
 
-    Where `wgan_gp_penalty` looks: Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1, line 6.
+    Gulrajani et al. 2017 (arXiv 1704.00028), algorithm 1, line 6.
+
+    Args:
+        reals, fakes: Images, each (N, ...).
+        u: Uniform numbers (N, 1) in [0, 1).
+
+    Returns:
+        Points (N, ...), detached, which require a gradient.
     """
     share = u.view(-1, *[1] * (reals.dim() - 1))  # (N, 1, ...)
     return (share * reals + (1 - share) * fakes).detach().requires_grad_()
 
 
 def dragan_points(reals: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """Reals (N, ...) plus a share of noise each: leaves that ask for a gradient, where `dragan_penalty` looks.
+    """x + alpha · δ · std / 2: the points of `dragan_penalty`, around reals x (N, ...).
 
-    u (N, 1 + numbers in an image), uniform in [0, 1): column 0 is the share alpha, the rest the noise δ of
-    x + alpha · δ · std / 2, with the standard deviation of all numbers in `reals` (in a run of several processes: of
-    this process's). Kodali et al. 2017 (arXiv 1705.07215) write x + δ; scale and share are those of the
-    authors' program.
+    u (N, 1 + numbers in an image) is uniform in [0, 1): column 0 is the share alpha, the rest the noise δ. std is the
+    standard deviation of all numbers in `reals` (with several processes, in this process's). Kodali et al. 2017 (arXiv
+    1705.07215) write x + δ; scale and share are those of the authors' program. The points are detached and require a
+    gradient.
     """
     share = u[:, :1].view(-1, *[1] * (reals.dim() - 1))  # (N, 1, ...)
     noise = u[:, 1:].view_as(reals)
     return (reals + share * noise * (0.5 * reals.std())).detach().requires_grad_()
 
 
-def gradients(logits: torch.Tensor, points: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+def input_gradients(logits: torch.Tensor, points: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """∂ logit / ∂ point for each of N points, as rows (N, numbers in a point); the graph is kept.
 
     Where a point has logits of several patches, (N, P), their mean is its logit. Where a point is an image at several
     scales, `points` lists them, each (N, ...), and a row goes through all. One backward of the sum gives all rows, as a
     logit depends on its own point only. Where batch normalisation in training mode or a minibatch feature couples them,
-    what comes out is the gradient of the sum.
+    the rows are the gradient of the sum.
     """
-    of_points = logits if logits.dim() == 1 else logits.flatten(1).mean(1)  # (N,)
-    of_each = torch.autograd.grad(of_points.sum(), points, create_graph=True)
-    return torch.cat([gradient.flatten(1) for gradient in of_each], 1)
+    point_logits = logits if logits.dim() == 1 else logits.flatten(1).mean(1)  # (N,)
+    gradients = torch.autograd.grad(point_logits.sum(), points, create_graph=True)
+    return torch.cat([gradient.flatten(1) for gradient in gradients], 1)
 
 
 def r1_penalty(real_logits: torch.Tensor, reals: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """½ E[‖∇ₓ D(x)‖²] on reals (N, ...), which must require a gradient; without its weight gamma.
 
-    Mescheder et al. 2018 (arXiv 1801.04406), equation 9. The graph is kept: the penalty itself is differentiable. Of a
-    list of scales, the squared norms add up.
+    Mescheder et al. 2018 (arXiv 1801.04406), equation 9. The graph is kept, so that the penalty is differentiable. The
+    squared norms of a list of scales add up.
     """
-    return 0.5 * gradients(real_logits, reals).square().sum(1).mean()
+    return 0.5 * input_gradients(real_logits, reals).square().sum(1).mean()
 
 
 def r2_penalty(fake_logits: torch.Tensor, fakes: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
@@ -279,23 +348,23 @@ def r2_penalty(fake_logits: torch.Tensor, fakes: torch.Tensor | Sequence[torch.T
 
 
 def wgan_gp_penalty(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """E[(‖∇ₓ D(x)‖₂ − 1)²] at points (N, ...) made by `between`; the paper's weight lambda is 10.
+    """E[(‖∇ₓ D(x)‖₂ − 1)²] at points (N, ...) from `interpolate_real_fake`; the paper's weight lambda is 10.
 
     Gulrajani et al. 2017 (arXiv 1704.00028), equation 3. Where a gradient is exactly zero the norm has no derivative;
     0 is taken (a subgradient), so that a flat discriminator gives no NaN.
     """
-    return (torch.linalg.vector_norm(gradients(logits, points), dim=1) - 1).square().mean()
+    return (torch.linalg.vector_norm(input_gradients(logits, points), dim=1) - 1).square().mean()
 
 
 def dragan_penalty(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """E[(‖∇ₓ D(x)‖₂ − 1)²] at points (N, ...) made by `around`: the formula of WGAN-GP in another place.
+    """E[(‖∇ₓ D(x)‖₂ − 1)²] at points (N, ...) from `dragan_points`: the formula of WGAN-GP around reals.
 
     Kodali et al. 2017 (arXiv 1705.07215); their weight lambda is 10.
     """
     return wgan_gp_penalty(logits, points)
 
 
-# name in a recipe → (logits (N,), the points they are of (N, ...)) → scalar
+# name in a recipe → the penalty: (logits (N,), their points (N, ...)) → scalar
 PENALTIES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "r1": r1_penalty,
     "r2": r2_penalty,
@@ -307,15 +376,22 @@ PENALTIES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 def path_length_penalty(
     images: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, mean: float | torch.Tensor, decay: float = 0.01
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """E[(‖Jᵀy‖₂ − a)²]: a step in latent space shall move each image by the same length; and the new mean length a.
+    """E[(‖Jᵀy‖₂ − a)²] with J = ∂ image / ∂ latent: a step in latent space shall move each image by the same length a.
 
-    Images (N, C, H, W) made from `latents`, z (N, Z) or one row a layer (N, L, W), which must require a gradient;
-    `noise` is standard normal in the shape of the images; `mean` is the a of the step before, 0 at first. y is noise
-    / √(H W), so that lengths do not grow with resolution; with rows, a length is the root of the rows' mean squared
-    length. Karras et al. 2020 (arXiv 1912.04958), equation 4, and the running mean of its appendix B.
+    Karras et al. 2020 (arXiv 1912.04958), equation 4, and the running mean of its appendix B.
 
-    Returns the penalty without its weight (2 in the authors' program, which keeps the new mean in the graph, as here)
-    and the new mean, detached. Its average over processes is the new mean of the global batch.
+    Args:
+        images: (N, C, H, W), made from `latents`.
+        latents: z (N, Z), or w with one row a layer (N, L, W); they must require a gradient. With rows, a length is the
+            root of the rows' mean squared length.
+        noise: Standard normal, in the shape of the images; y is noise / √(H W), so that lengths do not grow with
+            resolution.
+        mean: The a of the step before, 0 at first.
+        decay: The share of this batch's mean length in the new a.
+
+    Returns:
+        The penalty without its weight (2 in the authors' program, which keeps the new mean in the graph, as here), and
+        the new a, detached. Averaged over processes it is that of the global batch.
     """
     directions = noise / (images.shape[2] * images.shape[3]) ** 0.5
     (gradient,) = torch.autograd.grad((images * directions).sum(), latents, create_graph=True)
@@ -328,16 +404,16 @@ def path_length_penalty(
 def feature_matching(
     fake_features: Sequence[Sequence[torch.Tensor]], real_features: Sequence[Sequence[torch.Tensor]]
 ) -> torch.Tensor:
-    """Mean over the scales of a discriminator of the layers' summed mean |D_l(fake) − D_l(real)|, without its weight.
+    """Σ over layers l of mean |D_l(fake) − D_l(real)|, averaged over the scales of a discriminator; without its weight.
 
     One list of features (N, F, H, W) a scale, of fakes and of the reals they are to match; the reals' get no gradient.
     Wang et al. 2018 (arXiv 1711.11585), equation 4; Park et al. 2019 (arXiv 1903.07291), whose weight is 10.
     """
     distances = [
-        sum((fake - real.detach()).abs().mean() for fake, real in zip(fakes, reals, strict=True))
+        reduce(torch.add, ((fake - real.detach()).abs().mean() for fake, real in zip(fakes, reals, strict=True)))
         for fakes, reals in zip(fake_features, real_features, strict=True)
     ]
-    return sum(distances) / len(distances)
+    return reduce(torch.add, distances) / len(distances)
 
 
 @torch.no_grad()

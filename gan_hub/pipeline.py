@@ -809,7 +809,10 @@ def _read_index(path: Path) -> dict[str, type[GANModel]]:
         role = {getattr(pair, name) for pair in ARCHITECTURES.values()}
         allowed = [known for known, cls in CLASSES.items() if cls in role]
         if not isinstance(entry, list) or len(entry) != 2 or entry[1] not in allowed:
-            raise LoadError(f"{path}: {name} is {short_repr(entry)}; allowed: [module, one of {', '.join(allowed)}].")
+            raise LoadError(
+                f"{path}: {name} is {short_repr(entry)}; allowed: [module, one of {', '.join(allowed)}]. A network from "
+                "outside the package is registered before it is loaded: gan_hub.register_architecture."
+            )
         classes[name] = CLASSES[entry[1]]
     return classes
 

@@ -224,14 +224,14 @@ def test_an_x_flip_is_exact_and_happens_half_the_time(shape):
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_a_turn_is_exact_and_counter_clockwise(turns):
     images = some_images(1)
-    assert torch.equal(ada_augment(images, applying(turn=[turns / 4 + 0.1]), 0.5), images.rot90(turns, (2, 3)))
+    assert torch.equal(ada_augment(images, applying(rotate_90=[turns / 4 + 0.1]), 0.5), images.rot90(turns, (2, 3)))
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 10), (1, 12, 5)], ids=str)
 def test_what_is_not_square_turns_by_180_degrees_only(shape):
     images = some_images(1, shape)
-    assert torch.equal(ada_augment(images, applying(turn=[0.3]), 0.5), images)
-    assert torch.equal(ada_augment(images, applying(turn=[0.6]), 0.5), images.rot90(2, (2, 3)))
+    assert torch.equal(ada_augment(images, applying(rotate_90=[0.3]), 0.5), images)
+    assert torch.equal(ada_augment(images, applying(rotate_90=[0.6]), 0.5), images.rot90(2, (2, 3)))
 
 
 def test_an_integer_translation_is_exact_and_mirrors_at_the_edges():
@@ -281,7 +281,7 @@ def test_scaling_stretching_and_rotating_by_hand_on_ramps():
 
 def test_transforms_follow_each_other_in_the_order_of_the_table():
     images = some_images(1)
-    u = applying(x_flip=[0.7], turn=[0.3], integer_translation=[0.999, 0.5])
+    u = applying(x_flip=[0.7], rotate_90=[0.3], integer_translation=[0.999, 0.5])
     expected = images.flip(3).rot90(1, (2, 3))
     assert torch.equal(ada_augment(images, u, 0.5)[..., 1:], expected[..., :-1])
 
@@ -351,7 +351,7 @@ def test_a_transform_changes_as_many_images_as_p_says(name, p):
     changed = (ada_augment(images, u, p) - images).abs().flatten(1).amax(1) > 1e-7
     share = {
         "x_flip": 1 / 2,
-        "turn": 3 / 4,
+        "rotate_90": 3 / 4,
         "luma_flip": 1 / 2,
         "integer_translation": 3 / 4,
     }  # of those it is applied to

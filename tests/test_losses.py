@@ -16,7 +16,7 @@ from gan_hub.losses import (
     began_convergence,
     clip_weights,
     dragan_points,
-    gradients,
+    input_gradients,
     interpolate_real_fake,
     least_squares_discriminator,
     mmd2,
@@ -351,14 +351,14 @@ def test_of_a_list_of_scales_the_squared_norms_add_up_and_each_scale_s_weights_a
     weights = [torch.randn(3, side, side, dtype=torch.float64, requires_grad=True) for side in (2, 4)]
     points = [torch.randn(5, 3, side, side, dtype=torch.float64, requires_grad=True) for side in (2, 4)]
     logits = sum((image * weight).flatten(1).sum(1) for image, weight in zip(points, weights))
-    rows = gradients(logits, points)
+    rows = input_gradients(logits, points)
     assert rows.shape == (5, 12 + 48)
     torch.testing.assert_close(rows.detach(), torch.cat([w.detach().flatten() for w in weights]).expand(5, -1))
     for penalty in (r1_penalty(logits, points), r2_penalty(logits, points)):
         torch.testing.assert_close(penalty, 0.5 * sum(weight.square().sum() for weight in weights))
         for found, weight in zip(torch.autograd.grad(penalty, weights, retain_graph=True), weights):
             torch.testing.assert_close(found, weight.detach())
-    assert torch.equal(gradients(logits, points[1]), rows[:, 12:])  # one scale alone, as a tensor
+    assert torch.equal(input_gradients(logits, points[1]), rows[:, 12:])  # one scale alone, as a tensor
 
 
 def test_a_scale_that_the_logit_does_not_depend_on_is_an_error_and_no_zero():

@@ -13,7 +13,7 @@ from typing import Annotated
 import torch
 from torch import nn
 
-from gan_hub.models import ARCHITECTURES, CLASSES, Architecture
+from gan_hub.models import register_architecture
 from gan_hub.models.config_schema import Channels, Choice, Latent, Width
 from gan_hub.models.mixins import AutoencoderDiscriminator
 from gan_hub.models.modeling import GANModel, precision, register_checked
@@ -67,7 +67,7 @@ class InfoGANGenerator(GANModel):
         self.apply(init_weights)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             return torch.tanh(self.layers(z))  # (N, C, H, W)
 
@@ -101,7 +101,7 @@ class InfoGANDiscriminator(GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             return self.layers(images).squeeze(1)  # (N,)
 
@@ -152,7 +152,6 @@ def init_weights(module: nn.Module) -> None:
 
 
 def register() -> None:
-    """Enters both pairs where recipes find architectures, and their classes where saved pipelines find theirs."""
-    ARCHITECTURES["infogan"] = Architecture(InfoGANGenerator, InfoGANDiscriminator)
-    ARCHITECTURES["infogan_autoencoder"] = Architecture(InfoGANGenerator, InfoGANAutoencoder)
-    CLASSES.update({cls.__name__: cls for cls in (InfoGANGenerator, InfoGANDiscriminator, InfoGANAutoencoder)})
+    """Registers both pairs, so that recipes know them by name and saved models by their classes."""
+    register_architecture("infogan", InfoGANGenerator, InfoGANDiscriminator)
+    register_architecture("infogan_autoencoder", InfoGANGenerator, InfoGANAutoencoder)

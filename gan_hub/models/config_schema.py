@@ -1,4 +1,4 @@
-"""What a config value may be: rules that stand in the annotation of the `__init__` parameter they rule.
+"""Rules for config values. Each stands in the annotation of its `__init__` parameter.
 
 def __init__(self, resolution: Annotated[int, Choice(32, 64)] = 64): ...
 """
@@ -14,12 +14,13 @@ from gan_hub.messages import short_repr
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number from `low` to `high`; true, 1.0 and "1" are none."""
+    """A whole number from `low` to `high`; true, 1.0 and "1" are not."""
 
     low: int
     high: int
 
     def allows(self, value: object) -> bool:
+        """Whether the rule allows a value."""
         return type(value) is int and self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -29,10 +30,11 @@ class Integer:
 class Choice:
     """One of the listed values, of exactly their type."""
 
-    def __init__(self, *values: int | str | bool):
+    def __init__(self, *values: int | str | bool) -> None:
         self.values = values
 
     def allows(self, value: object) -> bool:
+        """Whether the rule allows a value."""
         return any(type(value) is type(choice) and value == choice for choice in self.values)
 
     def __str__(self) -> str:
@@ -51,6 +53,7 @@ class Size:
     high: int
 
     def allows(self, value: object) -> bool:
+        """Whether the rule allows a value."""
         if type(value) is list:
             return len(value) == 2 and all(map(self._is_side, value)) and value[0] != value[1]
         return self._is_side(value)
@@ -76,16 +79,25 @@ Switch = Annotated[bool, Choice(False, True)]
 
 
 def rules(init: Callable) -> dict[str, Rule]:
-    """Parameter name → rule, read from the annotations of an `__init__`; every parameter must have one."""
-    annotations = inspect.get_annotations(init)
+    """Parameter name → rule, read from the annotations of an `__init__`; every parameter must have one.
+
+    Annotations may be text, as `from __future__ import annotations` makes them.
+    """
+    annotations = inspect.get_annotations(init, eval_str=True)
     names = [name for name in inspect.signature(init).parameters if name != "self"]
     return {name: typing.get_args(annotations[name])[1] for name in names}
 
 
 def validate(init: Callable, values: Mapping[str, object], complete: bool) -> str | None:
-    """The first thing wrong with config `values` for `init`, as a sentence without a subject, or None.
+    """Find the first fault of a config: an unknown name, a value that its rule does not allow, a missing name.
 
-    Unknown names and values against their rule; with `complete`, missing names too.
+    Args:
+        init: The `__init__` whose annotations hold the rules.
+        values: Parameter name → value.
+        complete: Whether a missing name is a fault.
+
+    Returns:
+        The fault as a sentence without a subject, or None.
     """
     known = rules(init)
     for name in values:

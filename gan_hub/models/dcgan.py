@@ -1,9 +1,15 @@
 """DCGAN: unsupervised representation learning with deep convolutional GANs (Radford et al. 2016, arXiv 1511.06434).
 
-The paper's rules: no pooling, (fractionally) strided convolutions instead; no hidden fully connected layers; batch
-normalisation except in the generator's last and the discriminator's first layer; ReLU and tanh in the generator, leaky
-ReLU 0.2 in the discriminator; weights from N(0, 0.02). Here kernels are 4 × 4 (a multiple of the stride, so that every
-output pixel is fed by equally many inputs) where the paper's are 5 × 5, and z is normal where the paper's is uniform.
+- (fractionally) strided convolutions, no pooling, no hidden dense layers; weights from N(0, 0.02)
+- batch normalisation except in the generator's last and the discriminator's first layer
+- ReLU and tanh in the generator, leaky ReLU 0.2 in the discriminator
+- classes: conditional batch normalisation in the generator, projection in the discriminator
+- optional: minibatch deviation, spectral normalisation, no normalisation
+- sizes that are no powers of two: 28 is 4, 7, 14, 28
+- unlike the paper: kernels are 4 × 4 (a multiple of the stride, so that every output pixel is fed by equally many inputs)
+  instead of 5 × 5; z is normal instead of uniform
+
+Written from the paper; no code taken. Licence: Apache-2.0.
 
 Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, K classes (0: unconditional),
 F feature maps.
@@ -17,64 +23,82 @@ from torch import nn
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, MinibatchStddev, spectral
+from gan_hub.models.layers import Grid, MinibatchStddev, with_spectral_norm
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Norm = Annotated[str, Choice("batch", "none")]
 
+MOMENTUM = 0.1  # of batch normalisation: the share of a batch in the running statistics
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
-def grids(resolution: int | Sequence[int]) -> list[Grid]:
+def stage_grids(resolution: int | Sequence[int]) -> list[Grid]:
     """(height, width) at each stage, coarse to fine: the image's halved, rounding up, until the shorter side is 3 or 4.
 
     64 is 4, 8, 16, 32, 64 on either side, as in the paper; 28 is 4, 7, 14, 28; [32, 48] is 4 × 6, 8 × 12 and so on.
     """
-    found = [height_width(resolution)]
-    while min(found[0]) > 4:
-        height, width = found[0]
-        found.insert(0, (-(-height // 2), -(-width // 2)))
-    return found
+    grids = [height_width(resolution)]
+    while min(grids[0]) > 4:
+        height, width = grids[0]
+        grids.insert(0, (-(-height // 2), -(-width // 2)))
+    return grids
 
 
-def widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
+def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
     """Feature maps at each grid but the last, coarse to fine: halved at each step down to `base_channels`.
 
     Figure 1 of the paper is resolution 64, base 128, max 1024: 1024, 512, 256, 128.
+
+    Args:
+        resolution: Of the images, see `images.height_width`.
+        base_channels: Feature maps at the finest of these grids.
+        max_channels: The most at any grid.
+
+    Returns:
+        One width a grid.
     """
-    stages = len(grids(resolution)) - 1
+    stages = len(stage_grids(resolution)) - 1
     return [min(max_channels, base_channels * 2 ** (stages - 1 - stage)) for stage in range(stages)]
 
 
-def kernel(small: Grid, large: Grid) -> Grid:
-    """The kernel that takes `small` to `large` and back at stride 2, padding 1: along a side 4 doubles, 3 makes 7 of 4."""
-    height, width = (4 if long == 2 * short else 3 for short, long in zip(small, large))
+def kernel_size(small: Grid, large: Grid) -> Grid:
+    """The kernel between two grids at stride 2, padding 1: along a side 4 where it doubles, 3 where 4 becomes 7."""
+    height, width = (4 if long == 2 * short else 3 for short, long in zip(small, large, strict=True))
     return height, width
 
 
 class ConditionalNorm(nn.Module):
     """Batch normalisation (or none) whose scale and shift depend on the class (Dumoulin et al. 2017, equation 5)."""
 
-    def __init__(self, features: int, num_classes: int, norm: str):
+    def __init__(self, features: int, num_classes: int, norm: str) -> None:
         super().__init__()
-        self.normalise = nn.BatchNorm2d(features, affine=False) if norm == "batch" else nn.Identity()
+        self.normalise = nn.BatchNorm2d(features, affine=False, momentum=MOMENTUM) if norm == "batch" else nn.Identity()
         self.scale = nn.Parameter(torch.ones(max(num_classes, 1), features))
         self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        """x (N, F, H, W), labels (N,) or None → (N, F, H, W)."""
         norm = self.normalise
         if labels is None and isinstance(norm, nn.BatchNorm2d):  # one scale and shift for all: one kernel does both
-            if norm.training:
+            if norm.training and norm.num_batches_tracked is not None:
                 norm.num_batches_tracked.add_(1)
             statistics, affine = (norm.running_mean, norm.running_var), (self.scale[0], self.shift[0])
-            return nn.functional.batch_norm(x, *statistics, *affine, norm.training, norm.momentum, norm.eps)
+            return nn.functional.batch_norm(x, *statistics, *affine, norm.training, MOMENTUM, norm.eps)
         rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
         return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
 
 class DCGANGenerator(HasLatentProjection, GANModel):
-    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double until the image is there."""
+    """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double up to H × W.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import DCGANGenerator
+        >>> generator = DCGANGenerator(resolution=32, latent_size=8, base_channels=4, max_channels=16)
+        >>> generator(torch.randn(2, 8)).shape
+        torch.Size([2, 3, 32, 32])
+    """
 
     @register_checked
     def __init__(
@@ -86,28 +110,35 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         base_channels: Width = 128,
         max_channels: Width = 1024,
         norm: Norm = "batch",
-    ):
+    ) -> None:
         super().__init__()
-        planes, features = grids(resolution), widths(resolution, base_channels, max_channels)
-        self.start = planes[0]
+        grids, features = stage_grids(resolution), stage_widths(resolution, base_channels, max_channels)
+        self.start = grids[0]
         self.project = nn.Linear(latent_size, features[0] * self.start[0] * self.start[1], bias=False)
         self.norms = nn.ModuleList(ConditionalNorm(width, num_classes, norm) for width in features)
         self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(wide, narrow, kernel(small, large), stride=2, padding=1, bias=last)
+            nn.ConvTranspose2d(wide, narrow, kernel_size(small, large), stride=2, padding=1, bias=last)
             for wide, narrow, small, large, last in zip(
-                features, features[1:] + [channels], planes, planes[1:], [False] * (len(features) - 1) + [True]
+                features,
+                features[1:] + [channels],
+                grids[:-1],
+                grids[1:],
+                [False] * (len(features) - 1) + [True],
+                strict=True,
             )
         )
         self.apply(init_weights)
 
     def latent_weights(self) -> torch.Tensor:
+        """The weights of the projection, (F h w, Z)."""
         return self.project.weight
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]."""
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
-            for norm, up in zip(self.norms, self.ups):
+            for norm, up in zip(self.norms, self.ups, strict=True):
                 x = up(torch.relu_(norm(x, labels)))  # (N, F/2, 2H, 2W)
             return torch.tanh(x)  # (N, C, H, W)
 
@@ -118,9 +149,16 @@ class DCGANDiscriminator(GANModel):
     With classes, ⟨embedding of the label, sum of the features⟩ is added (projection, Miyato & Koyama 2018, equation 3).
     With `spectral_norm`, every weight is divided by its largest singular value (Miyato et al. 2018, equation 8), which
     one step of power iteration tracks at each use in training; it bounds the slope only where `norm` is "none".
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import DCGANDiscriminator
+        >>> discriminator = DCGANDiscriminator(resolution=32, base_channels=4, max_channels=16)
+        >>> discriminator(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2])
     """
 
-    ADDED_KEYS: ClassVar = {"spectral_norm": False}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"spectral_norm": False}
 
     @register_checked
     def __init__(
@@ -133,35 +171,37 @@ class DCGANDiscriminator(GANModel):
         norm: Norm = "batch",
         minibatch_stddev: Switch = False,
         spectral_norm: Switch = False,
-    ):
+    ) -> None:
         super().__init__()
-        planes, features = grids(resolution)[::-1], widths(resolution, base_channels, max_channels)[::-1]
+        grids, features = stage_grids(resolution)[::-1], stage_widths(resolution, base_channels, max_channels)[::-1]
         inputs = [channels] + features[:-1]
         inputs[-1] += minibatch_stddev
         plain = [norm == "none" or stage == 0 for stage in range(len(features))]
         self.downs = nn.ModuleList(
-            nn.Conv2d(narrow, wide, kernel(small, large), stride=2, padding=1, bias=bias)
-            for narrow, wide, small, large, bias in zip(inputs, features, planes[1:], planes, plain)
+            nn.Conv2d(narrow, wide, kernel_size(small, large), stride=2, padding=1, bias=bias)
+            for narrow, wide, small, large, bias in zip(inputs, features, grids[1:], grids[:-1], plain, strict=True)
         )
         self.norms = nn.ModuleList(
-            nn.Identity() if identity else nn.BatchNorm2d(width) for width, identity in zip(features, plain)
+            nn.Identity() if identity else nn.BatchNorm2d(width)
+            for width, identity in zip(features, plain, strict=True)
         )
         self.stddev = MinibatchStddev() if minibatch_stddev else None
-        self.score = nn.Linear(features[-1] * planes[-1][0] * planes[-1][1], 1)
+        self.score = nn.Linear(features[-1] * grids[-1][0] * grids[-1][1], 1)
         self.embed = nn.Embedding(num_classes, features[-1]) if num_classes else None
         self.apply(init_weights)
         if spectral_norm:  # after the initialisation, from which the power iteration starts
             for module in list(self.modules()):
                 if isinstance(module, WEIGHTED):
-                    spectral(module)
+                    with_spectral_norm(module)
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        """Images (N, C, H, W), labels (N,) → logits (N,)."""
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             x = images
-            for stage, (down, norm) in enumerate(zip(self.downs, self.norms)):
+            for stage, (down, norm) in enumerate(zip(self.downs, self.norms, strict=True)):
                 if self.stddev is not None and stage == len(self.downs) - 1:
                     x = self.stddev(x)
                 x = nn.functional.leaky_relu(norm(down(x)), 0.2, inplace=True)  # (N, 2F, H/2, W/2)
@@ -175,5 +215,6 @@ def init_weights(module: nn.Module) -> None:
     """Section 4: "All weights were initialized from a zero-centered Normal distribution with standard deviation 0.02"."""
     if isinstance(module, WEIGHTED):
         nn.init.normal_(module.weight, std=0.02)
-        if getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)
+        bias = getattr(module, "bias", None)
+        if isinstance(bias, torch.Tensor):
+            nn.init.zeros_(bias)

@@ -1,10 +1,12 @@
 """GMMN: generative moment matching networks, a generator that needs no discriminator (Li et al. 2015, arXiv 1502.02761).
 
-Fakes and reals are compared by the maximum mean discrepancy (`losses.mmd2`), all of a large batch with all others, in place
-of a second player; Dziugaite et al. 2015 (arXiv 1505.03906) had the same idea. The generator is that of section 3: a
-uniform prior, four hidden layers of rectified units, those of its experiments with MNIST. Where we deviate: the last layer
-is tanh where the paper's is a sigmoid, the same function on the range [-1, 1]; a class, which the paper has not, comes
-one-hot beside the prior; weights start as torch's linear layers do. To be trained with the loss "mmd".
+- fakes and reals are compared by the maximum mean discrepancy (`losses.mmd2`), all images of a large batch with all others;
+  Dziugaite et al. 2015 (arXiv 1505.03906) had the same idea. To be trained with the loss "mmd"
+- the generator of section 3: a uniform prior, four hidden layers of rectified units, in the sizes of its MNIST experiments
+- unlike the paper: the last layer is tanh instead of a sigmoid, the same function on the range [-1, 1]; a class, which the
+  paper has not, is one-hot beside the prior; weights start as torch's linear layers do
+
+Written from the paper; no code taken. Licence: Apache-2.0.
 
 Shapes: N images, C channels, H × W resolution, Z latent size, K classes (0: unconditional).
 """
@@ -26,8 +28,15 @@ Units = Annotated[int, Integer(16, 8192)]
 class GMMNGenerator(GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1].
 
-    z is standard normal, as everywhere here; by the normal distribution function it becomes the paper's prior, uniform in
-    [-1, 1]. `hidden_size` U is that of the last hidden layer; the others have U/16, U/4 and U/4 units: 64, 256, 256, 1024.
+    z is standard normal, as in all architectures here; the normal distribution function makes it the paper's prior, uniform
+    in [-1, 1]. `hidden_size` U is that of the last hidden layer; the others have U/16, U/4 and U/4 units: 64, 256, 256, 1024.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import GMMNGenerator
+        >>> generator = GMMNGenerator(resolution=8, latent_size=4, hidden_size=32)
+        >>> generator(torch.randn(2, 4)).shape
+        torch.Size([2, 1, 8, 8])
     """
 
     @register_checked
@@ -38,14 +47,15 @@ class GMMNGenerator(GANModel):
         latent_size: Latent = 10,
         num_classes: Classes = 0,
         hidden_size: Units = 1024,
-    ):
+    ) -> None:
         super().__init__()
         self.shape = (channels, *height_width(resolution))
         hidden = [hidden_size // 16, hidden_size // 4, hidden_size // 4, hidden_size]
         self.layers = Perceptron([latent_size + num_classes, *hidden, math.prod(self.shape)])
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]."""
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             h = torch.erf(z / math.sqrt(2))  # (N, Z), 2 Φ(z) − 1
             if labels is not None:

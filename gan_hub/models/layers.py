@@ -1,4 +1,4 @@
-"""What three or more architectures share, down to the last number: grids, equalised layers, norms, a perceptron, bounds.
+"""Layers that three or more architectures share: stage sizes, resampling, equalised and spectrally normalised layers.
 
 Shapes: N images, F feature maps, H × W; I → O feature maps (or numbers) into and out of a layer.
 """
@@ -6,9 +6,11 @@ Shapes: N images, F feature maps, H × W; I → O feature maps (or numbers) into
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, SupportsIndex, TypeVar, cast
 
 import torch
 from torch import nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
@@ -25,51 +27,61 @@ def stage_resolutions(resolution: int | Sequence[int]) -> list[Grid]:
     The image is halved while both sides are even and the shorter one is at least 8: 64 is 4, 8, 16, 32, 64 on either
     side; 28 is 7, 14, 28; [32, 48] is 4 × 6, 8 × 12 and so on.
     """
-    found = [height_width(resolution)]
-    while min(found[0]) >= 8 and not any(side % 2 for side in found[0]):
-        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
-    return found
+    grids = [height_width(resolution)]
+    while min(grids[0]) >= 8 and not any(side % 2 for side in grids[0]):
+        grids.insert(0, (grids[0][0] // 2, grids[0][1] // 2))
+    return grids
 
 
 def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
-    """Feature maps at each of the `doublings`, coarse to fine: halved each time, to `base_channels` at the image's own.
+    """Feature maps at each of the `stage_resolutions`, coarse to fine: halved each time, down to `base_channels`.
 
     ProGAN's and StyleGAN's tables for 1024 are base 16 (32 in StyleGAN2's config F), max 512.
+
+    Args:
+        resolution: Of the images, see `images.height_width`.
+        base_channels: Feature maps at the finest stage.
+        max_channels: The most at any stage.
+
+    Returns:
+        One width a stage.
     """
     last = len(stage_resolutions(resolution)) - 1
     return [min(max_channels, base_channels * 2 ** (last - stage)) for stage in range(last + 1)]
 
 
 def upsample(x: torch.Tensor, times: int = 1) -> torch.Tensor:
-    """(N, F, H, W) → (N, F, 2H, 2W), so many `times`: each pixel becomes a square of equal ones."""
+    """(N, F, H, W) → (N, F, 2H, 2W), repeated `times`, by nearest neighbours."""
     return functional.interpolate(x, scale_factor=2**times, mode="nearest") if times else x
 
 
 def downsample(x: torch.Tensor, times: int = 1) -> torch.Tensor:
-    """(N, F, H, W) → (N, F, H/2, W/2), so many `times`: each square becomes its mean."""
+    """(N, F, H, W) → (N, F, H/2, W/2), repeated `times`: each square of pixels becomes its mean."""
     return functional.avg_pool2d(x, 2**times) if times else x
 
 
 def normalize_2nd_moment(x: torch.Tensor) -> torch.Tensor:
     """(N, F, ...) → the same, each vector over F divided by the root of its mean square.
 
-    On features this is pixelwise normalisation (Karras et al. 2018, section 4.2), on z it puts all on one sphere.
+    On features this is pixelwise normalisation (Karras et al. 2018, section 4.2); on z it projects to a sphere.
     """
     moment = x.to(torch.promote_types(x.dtype, torch.float32)).square().mean(1, keepdim=True)
     return x * (moment + EPSILON).rsqrt().to(x.dtype)
 
 
 class LowPass(nn.Module):
-    """A fixed filter for changes of size: `taps` along either side, summing to 1. Its `kernel` (k, k) is no weight."""
+    """A fixed low-pass filter for resampling: `taps` along either side, scaled to sum 1. `kernel` (k, k) is not trained."""
 
-    def __init__(self, taps: Sequence[int]):
+    kernel: torch.Tensor
+
+    def __init__(self, taps: Sequence[int]) -> None:
         super().__init__()
         self.taps = taps
         self.register_buffer("kernel", None, persistent=False)
         self.fill_constants()
 
     def fill_constants(self, device: str | None = None) -> None:
-        """Makes the kernel, anew where the network was made without memory; torch's default device without another."""
+        """Compute the kernel; again after a network was built on the meta device."""
         taps = torch.tensor(self.taps, dtype=torch.float32, device=device) / sum(self.taps)
         self.kernel = torch.outer(taps, taps)
 
@@ -77,54 +89,61 @@ class LowPass(nn.Module):
 class EqualizedConv2d(nn.Module):
     """k × k convolution (N, I, H, W) → (N, O, H, W) with an equalised learning rate (Karras et al. 2018, section 4.1).
 
-    Stored weights are N(0, 1) and take part times `gain` / √(I k²), the deviation of He et al.'s initialisation where
-    the gain is √2: Adam, whose steps do not know a weight's size, then moves all layers equally. The bias is as stored.
+    Stored weights start as N(0, 1) and are multiplied by `gain` / √(I k²) at each use, the deviation of He et al.'s
+    initialisation where the gain is √2. Adam's steps do not depend on a weight's size, so it moves all layers equally. The
+    bias is used as stored.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float = math.sqrt(2)):
+    def __init__(self, inputs: int, outputs: int, kernel: int, gain: float = math.sqrt(2)) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.scale = gain / math.sqrt(inputs * kernel**2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, I, H, W) → (N, O, H, W)."""
         return functional.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[2] // 2)
 
 
 class EqualizedLinear(nn.Module):
-    """Linear map (N, I) → (N, O) with an equalised learning rate, as `EqualisedConvolution`.
+    """Linear map (N, I) → (N, O) with an equalised learning rate, as `EqualizedConv2d`.
 
-    `lr` multiplies weight and bias where they take part, and divides the stored weight at the start: a layer that
-    learns so much slower (0.01 in StyleGAN's mapping network).
+    `lr` makes a layer learn so much slower (0.01 in StyleGAN's mapping network): it multiplies weight and bias at each use,
+    and the stored weight is divided by it at the start.
     """
 
-    def __init__(self, inputs: int, outputs: int, gain: float = math.sqrt(2), lr: float = 1.0, bias: float = 0.0):
+    def __init__(
+        self, inputs: int, outputs: int, gain: float = math.sqrt(2), lr: float = 1.0, bias: float = 0.0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr)
         self.bias = nn.Parameter(torch.full((outputs,), bias))
         self.lr, self.scale = lr, lr * gain / math.sqrt(inputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, I) → (N, O)."""
         return functional.linear(x, self.weight * self.scale, self.bias * self.lr)
 
 
 class MinibatchStddev(nn.Module):
     """Appends the mean standard deviation of groups of images as one more feature map (Karras et al. 2018, section 3).
 
-    A collapsed generator betrays itself by it. In training mode N images fall into N / G groups of the largest
+    It shows the discriminator when a generator collapses. In training mode N images fall into N / G groups of the largest
     G ≤ `group` that divides N (all N without `group`), image n into group n mod (N / G), each with its own value. In eval
-    mode the map holds the running mean of these values instead (as batch normalisation does), so that a verdict does not
-    depend on its neighbours.
+    mode the map holds the running mean of these values instead (as in batch normalisation), so that a logit does not
+    depend on the rest of its batch.
     """
 
     MOMENTUM = 0.01
+    running: torch.Tensor
 
-    def __init__(self, group: int | None = None):
+    def __init__(self, group: int | None = None) -> None:
         super().__init__()
         self.group = group
         self.register_buffer("running", torch.zeros(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, F, H, W) → (N, F + 1, H, W)."""
         value = self.running.expand(x.shape[0])  # len(x) would fix the batch of an exported network
         if self.training:
             size = max(size for size in range(1, (self.group or len(x)) + 1) if len(x) % size == 0)
@@ -139,87 +158,96 @@ class MinibatchStddev(nn.Module):
 class Perceptron(nn.Sequential):
     """(N, sizes[0]) → (N, sizes[-1]): linear maps from size to size, an activation after each but the last.
 
-    With `pieces`, a hidden layer has so many numbers for each of its units, which the activation must make one of
-    (maxout). Weights start as torch's linear layers do, uniform within ± 1 / √I. For images and for points of any space.
+    With `pieces` above 1, a hidden layer has that many numbers a unit, which the activation must reduce to one (maxout). Weights
+    start as torch's linear layers do, uniform within ± 1 / √I.
     """
 
-    def __init__(self, sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, pieces: int = 1):
+    def __init__(self, sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, pieces: int = 1) -> None:
         hidden = [(nn.Linear(inputs, pieces * outputs), activation()) for inputs, outputs in pairwise(sizes[:-1])]
-        super().__init__(*(layer for layers in hidden for layer in layers), nn.Linear(*sizes[-2:]))
+        super().__init__(*(layer for layers in hidden for layer in layers), nn.Linear(sizes[-2], sizes[-1]))
 
 
-class Spectral(nn.Module):
+class SpectralNorm(nn.Module):
     """A weight divided by its largest singular value σ (Miyato et al. 2018, algorithm 1): u ← Wv, v ← Wᵀu, σ = |Wv|, |v| = 1.
 
     W has the output features as rows, which are dimension `rows` of the weight. One step of the power iteration at each use
-    in training, none in eval. torch's own keeps u as well and trusts the lengths of both, which a running average of
-    networks does not keep: averaged directions are shorter than 1, and σ comes out too small.
+    in training, none in eval. torch's own version stores u as well and trusts the lengths of both. An average of networks
+    does not keep them: averaged directions are shorter than 1, and σ would be too small.
     """
 
-    def __init__(self, weight: torch.Tensor, rows: int = 0):
+    v: torch.Tensor
+
+    def __init__(self, weight: torch.Tensor, rows: int = 0) -> None:
         super().__init__()
         self.rows = rows
         matrix = self.matrix(weight.detach())
         self.register_buffer("v", functional.normalize(torch.randn(matrix.shape[1]), dim=0))
-        for _ in range(0 if matrix.is_meta else 15):  # without numbers there is nothing to turn to
-            self.turn(matrix)
+        for _ in range(0 if matrix.is_meta else 15):  # on the meta device there are no numbers
+            self.power_iteration(matrix)
 
     def matrix(self, weight: torch.Tensor) -> torch.Tensor:
         """W (O, I k²) of a weight (O, I, k, k), or (I, O, k, k) where `rows` is 1."""
         return weight.movedim(self.rows, 0).flatten(1)
 
     @torch.no_grad()
-    def turn(self, matrix: torch.Tensor) -> None:
-        """Turns v towards the right singular vector of the largest singular value."""
+    def power_iteration(self, matrix: torch.Tensor) -> None:
+        """One step of v towards the right singular vector of the largest singular value."""
         self.v.copy_(functional.normalize(matrix.t() @ (matrix @ self.v), dim=0))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        """The weight divided by σ, in its shape."""
         matrix = self.matrix(weight)
         with precision(weight.device, force_fp32=True):
             if self.training:
-                self.turn(matrix)
-            # A copy: the next use turns v, and the gradient of this one still needs it.
+                self.power_iteration(matrix)
+            # A copy: the next use changes v, and the gradient of this one still needs it.
             v = functional.normalize(self.v.clone(), dim=0)
             return weight / torch.linalg.vector_norm(matrix @ v)
 
 
-def spectral(layer: nn.Module) -> nn.Module:
-    """The layer (convolution, transposed or not, linear map, embedding), its weight divided by `Spectral`; a bias stays."""
-    parametrization = Spectral(layer.weight, rows=int(isinstance(layer, nn.ConvTranspose2d)))
-    # Unsafe is what torch calls not to try its forward first: it would be a step of the iteration, also on the meta device.
+Weighted = TypeVar("Weighted", bound=nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding)
+
+
+def with_spectral_norm(layer: Weighted) -> Weighted:
+    """The layer, its weight divided by its largest singular value at each use (`SpectralNorm`); a bias stays as it is."""
+    parametrization = SpectralNorm(layer.weight, rows=int(isinstance(layer, nn.ConvTranspose2d)))
+    # unsafe=True: torch does not try the forward first, which would be a step of the iteration, also on the meta device.
     parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
     # torch makes a class for this one layer, which no other process can import, and refuses to pickle it.
-    type(layer).__reduce_ex__ = _as_a_plain_layer
+    type(layer).__reduce_ex__ = _reduce_spectral_norm
     return layer
 
 
-def _as_a_plain_layer(layer: nn.Module, protocol: int) -> tuple:
-    """How a layer with a `Spectral` weight travels to another process: as a plain one, and what to divide it by."""
-    weight = layer.parametrizations["weight"]
+def _reduce_spectral_norm(layer: nn.Module, protocol: SupportsIndex, /) -> tuple[Any, ...]:
+    """How a layer with a `SpectralNorm` is sent to another process: as a plain layer and its parametrization."""
+    weight = cast(parametrize.ParametrizationList, layer.get_submodule("parametrizations.weight"))
     state = layer.__dict__ | {"_parameters": layer._parameters | {"weight": weight.original}, "_modules": {}}
-    return _with_spectral, (type(layer).__bases__[0], state, weight[0])
+    return _restore_spectral_norm, (type(layer).__bases__[0], state, weight[0])
 
 
-def _with_spectral(kind: type[nn.Module], state: dict, parametrization: Spectral) -> nn.Module:
+def _restore_spectral_norm(kind: type[nn.Module], state: dict[str, Any], parametrization: SpectralNorm) -> nn.Module:
+    """The layer that `_reduce_spectral_norm` took apart."""
     layer = kind.__new__(kind)
     layer.__dict__.update(state)
     parametrize.register_parametrization(layer, "weight", parametrization, unsafe=True)
-    type(layer).__reduce_ex__ = _as_a_plain_layer
+    type(layer).__reduce_ex__ = _reduce_spectral_norm
     return layer
 
 
 class ClampSTE(torch.autograd.Function):
-    """Clamps images (N, C, H, W) to [-1, 1]; a gradient passes inside, and outside where following it leads back.
+    """Clamp images (N, C, H, W) to [-1, 1]; outside, gradients pass only if they point back inside.
 
-    The discriminator so sees what a viewer sees, and no pixel is lost beyond the border, as a plain clamp's would be.
+    The discriminator sees what a viewer sees, and no pixel is stuck beyond the bound, as behind a plain clamp.
     """
 
     @staticmethod
-    def forward(ctx, images: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, images: torch.Tensor) -> torch.Tensor:
+        """The clamped images."""
         ctx.save_for_backward(images)
         return images.clamp(-1, 1)
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        """The gradient, 0 where a step along it would lead further out."""
         (images,) = ctx.saved_tensors
         return gradient * ((images.abs() <= 1) | (images * gradient > 0))

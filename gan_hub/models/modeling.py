@@ -5,15 +5,15 @@ import copy
 import functools
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MethodType
-from typing import ClassVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 from gan_hub.atomic import move_files, scratch_folder
@@ -33,43 +33,55 @@ from gan_hub.model_folder.strict import (
 from gan_hub.models.config_schema import validate
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
+Init = TypeVar("Init", bound=Callable[..., None])
 _OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
 
 
-def register_checked(init):
-    """diffusers' `register_to_config`, but each value is first held against the rule in its annotation (config_schema.py).
+def register_checked(init: Init) -> Init:
+    """Decorate the `__init__` of a network: its arguments are checked by the rules of their annotations, and recorded.
 
-    Raises ValueError before a single tensor is made, so that 10^9 channels cost nothing.
+    The rules are those of config_schema.py; diffusers' `register_to_config` records. ValueError is raised before any tensor is
+    made, so that 10^9 channels cost nothing.
     """
     registered = register_to_config(init)
     signature = inspect.signature(init)
 
     @functools.wraps(init)
-    def checked(self, *args, **kwargs):
+    def checked(self: "GANModel", *args: object, **kwargs: object) -> None:
         private = {name: value for name, value in kwargs.items() if name.startswith("_")}
-        given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
-        del given["self"]
-        given = {name: plain(value) for name, value in given.items()}
-        sentence = validate(init, given, complete=False)
+        arguments = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
+        del arguments["self"]
+        values = {name: plain(value) for name, value in arguments.items()}
+        sentence = validate(init, values, complete=False)
         if sentence:
             raise ValueError(f"{type(self).__name__}: {sentence}")
         # All by keyword: diffusers takes positional arguments for defaults, and its from_config() would drop them.
-        registered(self, **given, **private)
+        registered(self, **values, **private)
 
-    return checked
+    return cast(Init, checked)
 
 
 class GANModel(ModelMixin, ConfigMixin):
-    """A generator or discriminator with diffusers' files and `.to()`, but loaded strictly or not at all.
+    """Base class of generators and discriminators: diffusers' files and `.to()`, but loaded strictly or not at all.
 
     `ModelMixin.from_pretrained` warns about a missing or renamed tensor and goes on, falls back to pickles, and ignores
     unknown config keys. Here each of these raises `LoadError` with file and field, before large memory is taken.
+
+    A generator's `forward(z, labels, force_fp32)` takes latents (N, Z) and labels (N,), None in a network without classes,
+    and gives images (N, C, H, W) in [-1, 1]. A discriminator's `forward(images, labels, force_fp32)` gives logits (N,).
+    `force_fp32` switches autocast off inside, for gradient penalties.
+
+    Example:
+        >>> from gan_hub import GANModel, DCGANGenerator
+        >>> generator = DCGANGenerator.from_pretrained("dcgan-mnist", subfolder="generator")
+        >>> isinstance(generator, GANModel), generator.config["resolution"]
+        (True, 28)
     """
 
     config_name = "config.json"
-    # Keys that an architecture's config got after models of it were published → what a file without the key means.
-    # Every other key must be there.
-    ADDED_KEYS: ClassVar[Mapping[str, object]] = {}
+    # Keys that an architecture's config got after models of it were published → the value of files without them. Every
+    # other key must be in the file.
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[Mapping[str, object]] = {}
 
     @classmethod
     def from_pretrained(
@@ -135,7 +147,10 @@ class GANModel(ModelMixin, ConfigMixin):
         name = config.get("_class_name")
         if name != cls.__name__:
             raise LoadError(f"{path}: _class_name is {short_repr(name)}, but {cls.__name__} is to be loaded.")
-        values = {**cls.ADDED_KEYS, **{key: value for key, value in config.items() if key not in _OWN_KEYS}}
+        values = {
+            **cls.CONFIG_DEFAULTS_FOR_OLD_FILES,
+            **{key: value for key, value in config.items() if key not in _OWN_KEYS},
+        }
         init = getattr(cls.__init__, "__wrapped__", None)
         if init is None:
             raise LoadError(f"{path}: {cls.__name__} has an __init__ without rules for its config (register_checked).")
@@ -144,12 +159,13 @@ class GANModel(ModelMixin, ConfigMixin):
             raise LoadError(f"{path}: {sentence}")
         return values
 
-    def to(self, *args, **kwargs) -> "GANModel":
+    def to(self, *args: Any, **kwargs: Any) -> Self:
         """`torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where nothing must stay in float32."""
-        return torch.nn.Module.to(self, *args, **kwargs)
+        torch.nn.Module.to(self, *args, **kwargs)
+        return self
 
-    def need_labels(self, labels: torch.Tensor | None) -> None:
-        """Raises ValueError where a class-conditional network got no labels, or an unconditional one got some."""
+    def check_labels(self, labels: torch.Tensor | None) -> None:
+        """Raise ValueError where a class-conditional network got no labels, or an unconditional one got some."""
         if (labels is None) == bool(self.config["num_classes"]):
             wanted = "needs labels (N,)" if self.config["num_classes"] else "has no classes and takes no labels"
             raise ValueError(f"{type(self).__name__} {wanted}.")
@@ -193,8 +209,8 @@ class GANModel(ModelMixin, ConfigMixin):
 
 def as_dtype(dtype: torch.dtype | str) -> torch.dtype:
     """A floating dtype of torch, also by its name; raises ValueError for anything else."""
-    known = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
-    if known not in DTYPES.values():
+    known = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if known is None or known not in DTYPES.values():
         raise ValueError(
             f"dtype={short_repr(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
         )
@@ -213,19 +229,19 @@ def plain(value: object) -> object:
 def unwrapped(network: nn.Module) -> nn.Module:
     """The network inside `torch.compile`, DataParallel, an average of weights and the like: they hide class and methods."""
     while not isinstance(network, GANModel):
-        inner = [getattr(network, name, None) for name in ("_orig_mod", "module")]
-        found = next((each for each in inner if isinstance(each, nn.Module)), None)
-        if found is None:
+        candidates = [getattr(network, name, None) for name in ("_orig_mod", "module")]
+        inner = next((candidate for candidate in candidates if isinstance(candidate, nn.Module)), None)
+        if inner is None:
             break
-        network = found
+        network = inner
     return network
 
 
 def evaluating(network: nn.Module) -> nn.Module:
     """`network` itself where all of it is in eval mode, else a twin in eval mode that shares its parameters and buffers.
 
-    Batch statistics would tie an image to its batch, and sampling would move them. No flag of the network is touched:
-    another thread may be using it. The twin of a wrapped network is that of the network inside.
+    In training mode, batch statistics would tie an image to its batch, and sampling would change them. No flag of the
+    network is touched, as another thread may be using it. The twin of a wrapped network is that of the network inside.
     """
     if not any(module.training for module in network.modules()):
         return network
@@ -233,10 +249,13 @@ def evaluating(network: nn.Module) -> nn.Module:
 
 
 def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
+    """A module in eval mode with the same tensors; `twins`, by the id of the original, keeps shared modules shared."""
     if id(module) in twins:
         return twins[id(module)]
     twin = twins[id(module)] = type(module).__new__(type(module))
-    twin.__dict__.update(module.__dict__, training=False, _compiled_call_impl=None)  # what is compiled would train
+    twin.__dict__.update(
+        module.__dict__, training=False, _compiled_call_impl=None
+    )  # the compiled call is in training mode
     for name, value in module.__dict__.items():  # a forward that was patched, as accelerate does, is still the module's
         if isinstance(value, MethodType) and value.__self__ is module:
             twin.__dict__[name] = MethodType(value.__func__, twin)
@@ -245,12 +264,12 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
 
 
 @contextlib.contextmanager
-def precision(device: torch.device, force_fp32: bool):
-    """Inside, autocast is off where `force_fp32`: penalties need float32, and it cannot be switched off from outside.
+def precision(device: torch.device, force_fp32: bool) -> Iterator[None]:
+    """Switch autocast off inside a `forward` where `force_fp32`, as gradient penalties need.
 
-    `accelerator.prepare` patches `forward` with its own autocast, so a network must open this itself.
+    It cannot be done from outside: `accelerator.prepare` patches `forward` with an autocast of its own.
     """
-    # Where there are no numbers, autocast is unknown; and opening a context costs more than asking whether one is open.
+    # The meta device has no autocast; and asking whether one is on is cheaper than opening a context.
     exact = force_fp32 and device.type != "meta" and torch.is_autocast_enabled(device.type)
     with torch.autocast(device.type, enabled=False) if exact else contextlib.nullcontext():
         yield

@@ -1,20 +1,25 @@
 """R3GAN: the GAN is dead; long live the GAN! A modern GAN baseline (Huang et al. 2024, arXiv 2501.05441), config E.
 
-A plain residual network and its mirror image, without StyleGAN's machinery: bottlenecks with grouped 3 × 3 convolutions
-(a ResNeXt turned inside out: the middle is the wide part), leaky ReLU 0.2, no normalisation of anything, smooth resampling
-between stages. What keeps it stable is the game, not the network: the loss "relativistic" with R1 and R2. Where we deviate:
+- a plain residual network and its mirror image, without StyleGAN's machinery
+- inverted bottlenecks with grouped 3 × 3 convolutions: the middle is the wide part
+- leaky ReLU 0.2, no normalisation, smooth resampling between stages
+- stability comes from the loss, "relativistic" with R1 and R2
+- unlike the paper: images pass through tanh, so that they stay in [-1, 1]; `tanh: false` is the paper's, whose range only
+  training bounds
+- unlike the paper: the last convolution of each residual branch starts at 1/1000 of its usual size instead of 0 (fix-up,
+  Zhang et al. 2019), so that every weight has a gradient from the start
+- unlike the paper: also 28 pixels, with a coarsest grid of 7 × 7 instead of 4 × 4
 
-- images pass through tanh, so that they stay in [-1, 1]; `tanh: false` is the paper's, whose range only training bounds;
-- the last convolution of each residual branch starts at 1/1000 of its usual size where the paper's starts at 0 (fix-up,
-  Zhang et al. 2019): a network that starts as good as empty, too, but whose every weight has a gradient from the start;
-- 28 pixels, with a 7 × 7 grid at the coarse end where the paper's is 4 × 4.
+Written from the paper, and compared with the authors' program; no code taken. Licence: Apache-2.0.
 
 Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, K classes (0: unconditional), E size of
 a class's embedding, F feature maps of a stage, G groups of a 3 × 3 convolution (the cardinality).
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import gcd
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -29,25 +34,40 @@ Expansion = Annotated[int, Integer(1, 8)]
 
 TAPS = (1, 3, 3, 1)  # of the low-pass filter that goes with every change of size, along either side
 SLOPE = 0.2  # of leaky ReLU below 0
-ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # what keeps a signal's size through it (He et al. 2015, section 2.2)
+ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps a signal's size through leaky ReLU (He et al. 2015, section 2.2)
 LAST_GAIN = 1e-3  # of a residual branch's last convolution; the paper's is 0
 
 
 class Stage(NamedTuple):
-    """What the networks do at one resolution."""
+    """Sizes of the networks at one resolution."""
 
     width: int  # F
     groups: int  # G, of expansion · F feature maps
     blocks: int
 
 
-def plan(
-    resolution: int, base_channels: int, max_channels: int, blocks: int, group_size: int, expansion: int
+def make_stages(
+    resolution: int | Sequence[int],
+    base_channels: int,
+    max_channels: int,
+    blocks: int,
+    group_size: int,
+    expansion: int,
 ) -> list[Stage]:
-    """The stages, coarse to fine: `base_channels` wide at the finest side, doubled at each coarser one up to the most.
+    """Sizes of all stages, coarse to fine.
 
-    The paper's network for 256 pixels is base 96, most 768: 768 four times, 384, 192, 96. Every 3 × 3 convolution has
-    groups of `group_size` feature maps, fewer where that does not divide its width.
+    The paper's network for 256 pixels is base 96, max 768: 768 four times, 384, 192, 96.
+
+    Args:
+        resolution: Of the images, see `images.height_width`.
+        base_channels: Feature maps at the finest stage, doubled at each coarser one.
+        max_channels: The most at any stage.
+        blocks: Residual blocks a stage.
+        group_size: Feature maps a group of a 3 × 3 convolution, fewer where that does not divide its width.
+        expansion: How many times wider the middle of a block is.
+
+    Returns:
+        One `Stage` for each of `stage_resolutions`.
     """
     return [
         Stage(width, expansion * width // gcd(expansion * width, group_size), blocks)
@@ -55,51 +75,65 @@ def plan(
     ]
 
 
-def started(layer: nn.Module, fan_in: int, gain: float = 1.0) -> nn.Module:
-    """`layer` with weights from N(0, gain² / fan_in), and a bias of 0 where it has one (He et al. 2015, section 2.2)."""
+Weighted = TypeVar("Weighted", bound=nn.Conv2d | nn.Linear | nn.Embedding)
+
+
+def init_he(layer: Weighted, fan_in: int, gain: float = 1.0) -> Weighted:
+    """Initialise a layer by He et al. (2015, section 2.2): weights from N(0, gain² / fan_in), a bias of 0.
+
+    Args:
+        layer: A convolution, linear map or embedding.
+        fan_in: Inputs of one output.
+        gain: The deviation of outputs for inputs of deviation 1.
+
+    Returns:
+        The layer.
+    """
     nn.init.normal_(layer.weight, std=gain / fan_in**0.5)
-    if getattr(layer, "bias", None) is not None:
-        nn.init.zeros_(layer.bias)
+    bias = getattr(layer, "bias", None)
+    if isinstance(bias, torch.Tensor):
+        nn.init.zeros_(bias)
     return layer
 
 
 def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
-    """A 1 × 1 convolution with nothing after it: to and from images, between stages of different width."""
-    return started(nn.Conv2d(inputs, outputs, 1, bias=False), inputs)
+    """A linear 1 × 1 convolution: to and from images, and between stages of different width."""
+    return init_he(nn.Conv2d(inputs, outputs, 1, bias=False), inputs)
 
 
-class Residual(nn.Module):
-    """x + branch(x), (N, F, H, W): widen, mix in groups, narrow (the inverted bottleneck of config E).
+class ResidualBlock(nn.Module):
+    """x + branch(x): widen, mix in groups, narrow (the inverted bottleneck of config E).
 
-    The first two convolutions start at the `depth`^(-1/4) of He's size, depth being the residual blocks of the whole
+    The first two convolutions start at `depth`^(-1/4) of He's size, where depth is the number of residual blocks of the whole
     network, so that the branches together change as much per update in a deep network as in a shallow one (fix-up).
     """
 
-    def __init__(self, width: int, groups: int, expansion: int, depth: int):
+    def __init__(self, width: int, groups: int, expansion: int, depth: int) -> None:
         super().__init__()
         wide, gain = expansion * width, ACTIVATION_GAIN * depth**-0.25
-        self.expand = started(nn.Conv2d(width, wide, 1), width, gain)
-        self.mix = started(nn.Conv2d(wide, wide, 3, padding=1, groups=groups), 9 * wide // groups, gain)
-        self.reduce = started(nn.Conv2d(wide, width, 1, bias=False), wide, LAST_GAIN)
+        self.expand = init_he(nn.Conv2d(width, wide, 1), width, gain)
+        self.mix = init_he(nn.Conv2d(wide, wide, 3, padding=1, groups=groups), 9 * wide // groups, gain)
+        self.reduce = init_he(nn.Conv2d(wide, width, 1, bias=False), wide, LAST_GAIN)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x (N, F, H, W) → (N, F, H, W)."""
         branch = nn.functional.leaky_relu(self.expand(x), SLOPE, inplace=True)  # (N, expansion · F, H, W)
         mixed = grouped(branch, self.mix.weight, self.mix.bias, padding=1, groups=self.mix.groups)
         branch = nn.functional.leaky_relu(mixed, SLOPE, inplace=True)
         return x + self.reduce(branch)  # (N, F, H, W)
 
 
-class Smooth(LowPass):
-    """Twice or half the resolution through [1, 3, 3, 1] along each side (linear interpolation), zeros beyond the edge.
+class SmoothResample(LowPass):
+    """Resampling by 2 through the filter [1, 3, 3, 1] along each side (linear interpolation), zeros beyond the edge.
 
-    In float32 at least, whatever the precision of the rest: one map at a time is slow in bf16 (on CPUs ten times).
+    In float32 at least, whatever the precision of the rest: a group a feature map is slow in bf16 (on CPUs ten times).
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(TAPS)
 
     def up(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, F, H, W) → (N, F, 2H, 2W), as bright as before: of four numbers the kernel meets, three are zeros."""
+        """(N, F, H, W) → (N, F, 2H, 2W). Times 4 for brightness: of four numbers under the kernel, three are zeros."""
         return self.filtered(x, 4 * self.kernel, transposed=True)
 
     def down(self, x: torch.Tensor) -> torch.Tensor:
@@ -107,46 +141,57 @@ class Smooth(LowPass):
         return self.filtered(x, self.kernel)
 
     def filtered(self, x: torch.Tensor, kernel: torch.Tensor, transposed: bool = False) -> torch.Tensor:
-        """x through a strided convolution with the same kernel for each feature map."""
+        """A strided convolution with one kernel for all feature maps.
+
+        Args:
+            x: Features (N, F, H, W).
+            kernel: (4, 4).
+            transposed: Doubles the size instead of halving it.
+
+        Returns:
+            (N, F, 2H, 2W) or (N, F, H/2, W/2), in the dtype of x.
+        """
         exact, maps = torch.promote_types(x.dtype, torch.float32), x.shape[1]
         with precision(x.device, force_fp32=True):
             weight = kernel.to(exact).expand(maps, 1, 4, 4)
             return grouped(x.to(exact), weight, stride=2, padding=1, groups=maps, transposed=transposed).to(x.dtype)
 
 
-class Upsample(Smooth):
-    """(N, F, H, W) → (N, F', 2H, 2W); the width changes, where it does, at the smaller side."""
+class Upsample(SmoothResample):
+    """Smooth upsampling; a change of width comes before it, at the smaller size."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.width = nn.Identity() if inputs == outputs else pointwise(inputs, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, F, H, W) → (N, F', 2H, 2W)."""
         return self.up(self.width(x))
 
 
-class Downsample(Smooth):
-    """(N, F, 2H, 2W) → (N, F', H, W); the width changes, where it does, at the smaller side."""
+class Downsample(SmoothResample):
+    """Smooth downsampling; a change of width comes after it, at the smaller size."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.width = nn.Identity() if inputs == outputs else pointwise(inputs, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, F, 2H, 2W) → (N, F', H, W)."""
         return self.width(self.down(x))
 
 
-def residuals(stages: list[Stage], expansion: int) -> list[nn.Sequential]:
+def residual_stages(stages: list[Stage], expansion: int) -> list[nn.Sequential]:
     """The residual blocks of each stage, in the order of the stages."""
     depth = sum(stage.blocks for stage in stages)
     return [
-        nn.Sequential(*(Residual(stage.width, stage.groups, expansion, depth) for _ in range(stage.blocks)))
+        nn.Sequential(*(ResidualBlock(stage.width, stage.groups, expansion, depth) for _ in range(stage.blocks)))
         for stage in stages
     ]
 
 
 class Synthesis(nn.Module):
-    """z (N, Z), labels (N,) → images (N, C, H, W), any numbers: a learned h × w basis, weighed by z, then the stages.
+    """A learned h × w basis, weighted by z, then the stages.
 
     `stages` go coarse to fine. With classes, the label's embedding is appended to z.
     """
@@ -160,53 +205,55 @@ class Synthesis(nn.Module):
         num_classes: int,
         embedding_size: int,
         expansion: int,
-    ):
+    ) -> None:
         super().__init__()
         features = [stage.width for stage in stages]
         inputs = latent_size + (embedding_size if num_classes else 0)
-        # A label selects one row: the fan-in is 1, and a class weighs as much as as many numbers of z.
-        self.embed = started(nn.Embedding(num_classes, embedding_size), 1) if num_classes else None
+        # A label selects one row: the fan-in is 1, and its numbers are as large as those of z.
+        self.embed = init_he(nn.Embedding(num_classes, embedding_size), 1) if num_classes else None
         self.basis = nn.Parameter(torch.randn(features[0], *start))
-        self.project = started(nn.Linear(inputs, features[0], bias=False), inputs)
-        self.ups = nn.ModuleList(Upsample(before, after) for before, after in zip(features, features[1:]))
-        self.stages = nn.ModuleList(residuals(stages, expansion))
+        self.project = init_he(nn.Linear(inputs, features[0], bias=False), inputs)
+        self.ups = nn.ModuleList(Upsample(before, after) for before, after in pairwise(features))
+        self.stages = nn.ModuleList(residual_stages(stages, expansion))
         self.to_image = pointwise(features[-1], channels)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """z (N, Z), labels (N,) → images (N, C, H, W), unbounded."""
         if self.embed is not None:
             z = torch.cat([z, self.embed(labels).to(z.dtype)], 1)  # (N, Z + E)
         weights = self.project(z)[:, :, None, None]  # (N, F, 1, 1)
         x = self.stages[0](self.basis.to(weights.dtype) * weights)  # (N, F, h, w)
-        for up, stage in zip(self.ups, self.stages[1:]):
+        for up, stage in zip(self.ups, self.stages[1:], strict=True):
             x = stage(up(x))  # (N, F', 2H, 2W)
         return self.to_image(x)  # (N, C, H, W)
 
 
 class Analysis(nn.Module):
-    """Images (N, C, H, W), labels (N,) → logits (N,): the stages backwards, then one number a feature map and its score.
+    """The stages backwards, then one number a feature map, then the score.
 
-    `stages` go fine to coarse. With classes, the features become E numbers, and the logit their product with the
-    label's embedding (the projection of Miyato & Koyama 2018, equation 3, without the part that knows no label).
+    `stages` go fine to coarse. With classes, the features become E numbers, and the logit is their product with the label's
+    embedding (the projection of Miyato & Koyama 2018, equation 3, without its unconditional part).
     """
 
     def __init__(
         self, stages: list[Stage], end: Grid, channels: int, num_classes: int, embedding_size: int, expansion: int
-    ):
+    ) -> None:
         super().__init__()
         features = [stage.width for stage in stages]
         self.from_image = pointwise(channels, features[0])
-        self.stages = nn.ModuleList(residuals(stages, expansion))
-        self.downs = nn.ModuleList(Downsample(before, after) for before, after in zip(features, features[1:]))
-        self.basis = started(
+        self.stages = nn.ModuleList(residual_stages(stages, expansion))
+        self.downs = nn.ModuleList(Downsample(before, after) for before, after in pairwise(features))
+        self.basis = init_he(
             nn.Conv2d(features[-1], features[-1], end, groups=features[-1], bias=False), end[0] * end[1]
         )
-        self.score = started(nn.Linear(features[-1], embedding_size if num_classes else 1, bias=False), features[-1])
+        self.score = init_he(nn.Linear(features[-1], embedding_size if num_classes else 1, bias=False), features[-1])
         # The logit sums E products: at this size it starts as large as one of them.
-        self.embed = started(nn.Embedding(num_classes, embedding_size), embedding_size) if num_classes else None
+        self.embed = init_he(nn.Embedding(num_classes, embedding_size), embedding_size) if num_classes else None
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Images (N, C, H, W), labels (N,) → logits (N,)."""
         x = self.stages[0](self.from_image(images))  # (N, F, H, W)
-        for down, stage in zip(self.downs, self.stages[1:]):
+        for down, stage in zip(self.downs, self.stages[1:], strict=True):
             x = stage(down(x))  # (N, F', H/2, W/2)
         x = grouped(x, self.basis.weight, groups=self.basis.groups).flatten(1)  # (N, F')
         x = self.score(x)  # (N, E), or (N, 1)
@@ -216,7 +263,14 @@ class Analysis(nn.Module):
 class R3GANGenerator(HasLatentProjection, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1].
 
-    With `tanh` false, images in training mode are the network's own numbers, as in the paper; in eval mode, clipped.
+    With `tanh` false, images are unbounded in training mode, as in the paper, and clipped in eval mode.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import R3GANGenerator
+        >>> generator = R3GANGenerator(resolution=16, latent_size=8, base_channels=8, max_channels=16, blocks=1)
+        >>> generator(torch.randn(2, 8)).shape
+        torch.Size([2, 3, 16, 16])
     """
 
     @register_checked
@@ -233,18 +287,20 @@ class R3GANGenerator(HasLatentProjection, GANModel):
         expansion: Expansion = 2,
         embedding_size: Latent = 64,
         tanh: Switch = True,
-    ):
+    ) -> None:
         super().__init__()
-        stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)
+        stages = make_stages(resolution, base_channels, max_channels, blocks, group_size, expansion)
         self.layers = Synthesis(
             stages, stage_resolutions(resolution)[0], channels, latent_size, num_classes, embedding_size, expansion
         )
 
     def latent_weights(self) -> torch.Tensor:
+        """The weights of the projection that act on z, (F, Z)."""
         return self.layers.project.weight[:, : self.config["latent_size"]]  # a class's numbers come after z's
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
-        self.need_labels(labels)
+        """z (N, Z), labels (N,) → images (N, C, H, W)."""
+        self.check_labels(labels)
         with precision(z.device, force_fp32):
             images = self.layers(z, labels)  # (N, C, H, W)
             if self.config["tanh"]:
@@ -253,7 +309,15 @@ class R3GANGenerator(HasLatentProjection, GANModel):
 
 
 class R3GANDiscriminator(GANModel):
-    """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,)."""
+    """Images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,).
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import R3GANDiscriminator
+        >>> discriminator = R3GANDiscriminator(resolution=16, base_channels=8, max_channels=16, blocks=1)
+        >>> discriminator(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2])
+    """
 
     @register_checked
     def __init__(
@@ -267,9 +331,9 @@ class R3GANDiscriminator(GANModel):
         group_size: Width = 16,
         expansion: Expansion = 2,
         embedding_size: Latent = 64,
-    ):
+    ) -> None:
         super().__init__()
-        stages = plan(resolution, base_channels, max_channels, blocks, group_size, expansion)[::-1]
+        stages = make_stages(resolution, base_channels, max_channels, blocks, group_size, expansion)[::-1]
         self.layers = Analysis(
             stages, stage_resolutions(resolution)[0], channels, num_classes, embedding_size, expansion
         )
@@ -277,6 +341,7 @@ class R3GANDiscriminator(GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        """Images (N, C, H, W), labels (N,) → logits (N,)."""
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             return self.layers(images, labels)  # (N,)

@@ -1,23 +1,24 @@
 """SPADE, or GauGAN: semantic image synthesis with spatially-adaptive normalization (Park et al. 2019, arXiv 1903.07291).
 
-A map says which class each pixel shall be of (sky, wall, window …). Were it only put in at the start, normalisation would
-wash it out, so it comes in again behind every normalisation, as the scale and the shift of each feature at each pixel.
-The discriminator is shown the map and the image on top of each other, at several scales, and judges patches (Wang et al.
-2018, arXiv 1711.11585). Where we deviate:
+- a map says which class each pixel shall be of (sky, wall, window …); every normalisation is followed by a scale and a shift
+  of each feature at each pixel, computed from the map, as normalisation would wash out a map that is only put in at the start
+- the discriminator sees map and image stacked, at several scales, and judges patches (Wang et al. 2018, arXiv 1711.11585)
+- spectral normalisation in both networks
+- unlike the paper: the generator starts from z, as the paper's does with an image encoder in front of it; `start: map` is the
+  paper's network without one, which ignores z: one map, one image
+- unlike the paper: a convolution whose output is normalised at once has no bias, which the normalisation would remove again
+- unlike the paper: batch normalisation counts the images of one process; `torch.nn.SyncBatchNorm.convert_sync_batchnorm`
+  makes it the paper's
+- weights start by Glorot's rule, as the paper says; the authors' program multiplies them by 0.02
 
-- the generator starts from z, as the paper's does with an image encoder in front of it; `start: map` is the paper's network
-  without one, to which z does not matter: one map, one image;
-- a convolution whose output is normalised at once has no bias, which the normalisation would take away again;
-- batch normalisation counts the images of one process; `torch.nn.SyncBatchNorm.convert_sync_batchnorm` makes it the paper's;
-- weights start by Glorot's rule, as the paper says; the authors' program multiplies them by 0.02.
+Written from the paper, and compared with the authors' program; no code taken. Licence: Apache-2.0.
 
 Shapes: N images, C channels, H × W resolution, h × w a grid of the generator, Z latent size, S semantic classes, F feature
 maps, P patches judged, all scales together.
 """
 
 from collections.abc import Sequence
-from itertools import count
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 from torch import nn
@@ -25,7 +26,7 @@ from torch.nn import functional
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Integer, Latent, Layers, Resolution, Width
-from gan_hub.models.layers import Grid, spectral, stage_resolutions, stage_widths, upsample
+from gan_hub.models.layers import Grid, stage_resolutions, stage_widths, upsample, with_spectral_norm
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
@@ -33,9 +34,10 @@ NoClasses = Annotated[int, Choice(0)]  # of whole images: the map has them
 SemanticClasses = Annotated[int, Integer(2, 256)]
 Start = Annotated[str, Choice("latent", "map")]
 Norm = Annotated[str, Choice("batch", "instance")]
-Scales = Annotated[int, Integer(1, 3)]  # the smallest image, 8 × 8, is then 2 × 2 at the last
+Scales = Annotated[int, Integer(1, 3)]  # at 3, the smallest image, 8 × 8, ends as 2 × 2
 
 SLOPE = 0.2  # of leaky ReLU below 0
+Weighted = TypeVar("Weighted", bound=nn.Conv2d | nn.Linear)
 NORMS = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
 
@@ -43,7 +45,16 @@ NORMS = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
 
 def check_map(segmentation: torch.Tensor, resolution: int | Sequence[int], semantic_classes: int) -> None:
-    """Raises ValueError, in one sentence, for a map that has not the images' size or anything but class numbers."""
+    """Check a map against the images' size and the number of classes.
+
+    Args:
+        segmentation: The map, integers (N, H, W).
+        resolution: (H, W), or one number for a square.
+        semantic_classes: S; a map holds 0 to S − 1. Only checked on the CPU.
+
+    Raises:
+        ValueError: for another dtype, shape or class.
+    """
     size = height_width(resolution)
     whole = not segmentation.is_floating_point() and not segmentation.is_complex() and segmentation.dtype != torch.bool
     if not whole or segmentation.shape[1:] != size:
@@ -52,7 +63,7 @@ def check_map(segmentation: torch.Tensor, resolution: int | Sequence[int], seman
             f"{tuple(segmentation.shape)}."
         )
     if torch.compiler.is_compiling() or segmentation.device.type != "cpu":
-        return  # a graph has no values to look at, and an accelerator would have to wait for them
+        return  # a compiled graph has no values, and an accelerator would have to wait for them
     low, high = (value.item() for value in segmentation.aminmax()) if segmentation.numel() else (0, 0)
     if low < 0 or high >= semantic_classes:
         raise ValueError(
@@ -60,7 +71,7 @@ def check_map(segmentation: torch.Tensor, resolution: int | Sequence[int], seman
         )
 
 
-def nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
+def resize_nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
     """(N, H, W) → (N, h, w): each cell takes the class of the pixel at its upper left."""
     (height, width), (rows, columns) = segmentation.shape[1:], grid
     row = torch.arange(rows, device=segmentation.device) * height // rows
@@ -68,8 +79,17 @@ def nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
     return segmentation[:, row[:, None], column]
 
 
-def planes(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype) -> torch.Tensor:
-    """(N, h, w) → (N, S, h, w): one plane a class, 1 where the map has it and 0 elsewhere."""
+def one_hot_map(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype) -> torch.Tensor:
+    """One plane a class, 1 where the map has the class and 0 elsewhere.
+
+    Args:
+        segmentation: Classes (N, h, w).
+        semantic_classes: S.
+        dtype: Of the result.
+
+    Returns:
+        (N, S, h, w).
+    """
     classes = torch.arange(semantic_classes, device=segmentation.device)[:, None, None]
     return (segmentation[:, None] == classes).to(dtype)
 
@@ -78,12 +98,21 @@ def planes(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
-    """(N, I, h, w) → (N, O, h, w)."""
-    return started(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias))
+    """A convolution that keeps the size.
+
+    Args:
+        inputs, outputs: Feature maps.
+        kernel: Its side, an odd number.
+        bias: Whether it has one.
+
+    Returns:
+        A layer (N, I, h, w) → (N, O, h, w).
+    """
+    return init_xavier(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias))
 
 
-def started(layer: nn.Module) -> nn.Module:
-    """The layer with weights by the rule of Glorot & Bengio (2010, equation 16, normal), and a bias of 0."""
+def init_xavier(layer: Weighted) -> Weighted:
+    """Initialise a layer by Glorot & Bengio (2010, equation 16, normal), its bias by 0; returns the layer."""
     nn.init.xavier_normal_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -91,57 +120,59 @@ def started(layer: nn.Module) -> nn.Module:
 
 
 class SpatiallyAdaptiveNorm(nn.Module):
-    """x (N, F, h, w), a map's planes (N, S, h, w) → normalised(x) · (1 + γ) + β (equations 1 to 3).
+    """normalised(x) · (1 + γ) + β (equations 1 to 3), with γ and β computed from the map.
 
-    γ and β (N, F, h, w) are two convolutions of the map with one hidden layer in common (figure 2). Normalised by the mean
-    and variance of a feature over the batch, in eval mode by their running averages ("batch"); or over the pixels of
-    each image by itself, in both modes ("instance").
+    They are two convolutions (N, F, h, w) with one hidden layer in common (figure 2). x is normalised by the mean and variance
+    of a feature over the batch, in eval mode by their running averages ("batch"); or over the pixels of each image by itself,
+    in both modes ("instance").
     """
 
-    def __init__(self, features: int, semantic_classes: int, hidden: int, norm: str):
+    def __init__(self, features: int, semantic_classes: int, hidden: int, norm: str) -> None:
         super().__init__()
         self.normalise = NORMS[norm](features, affine=False)
         self.shared = convolution(semantic_classes, hidden)
         self.scale, self.shift = convolution(hidden, features), convolution(hidden, features)
 
-    def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
-        hidden = functional.relu(self.shared(planes))  # (N, hidden, h, w)
+    def forward(self, x: torch.Tensor, one_hot: torch.Tensor) -> torch.Tensor:
+        """x (N, F, h, w), the map's `one_hot_map` (N, S, h, w) → (N, F, h, w)."""
+        hidden = functional.relu(self.shared(one_hot))  # (N, hidden, h, w)
         return self.normalise(x) * (1 + self.scale(hidden)) + self.shift(hidden)
 
 
 class Block(nn.Module):
-    """x (N, F, h, w), planes (N, S, h, w) → (N, F', h, w): a residual block, its shortcut learned where F' is not F.
+    """A residual block, whose shortcut is learned where F' is not F.
 
     Normalise, leaky ReLU, convolve, twice (figure 4); the learned shortcut is normalised as well, and linear.
     """
 
-    def __init__(self, inputs: int, outputs: int, semantic_classes: int, hidden: int, norm: str):
+    def __init__(self, inputs: int, outputs: int, semantic_classes: int, hidden: int, norm: str) -> None:
         super().__init__()
         middle = min(inputs, outputs)
         self.first_norm = SpatiallyAdaptiveNorm(inputs, semantic_classes, hidden, norm)
-        self.first = spectral(convolution(inputs, middle, bias=False))
+        self.first = with_spectral_norm(convolution(inputs, middle, bias=False))
         self.second_norm = SpatiallyAdaptiveNorm(middle, semantic_classes, hidden, norm)
-        self.second = spectral(convolution(middle, outputs))
+        self.second = with_spectral_norm(convolution(middle, outputs))
         self.shortcut = None
         if inputs != outputs:
             self.shortcut_norm = SpatiallyAdaptiveNorm(inputs, semantic_classes, hidden, norm)
-            self.shortcut = spectral(convolution(inputs, outputs, kernel=1, bias=False))
+            self.shortcut = with_spectral_norm(convolution(inputs, outputs, kernel=1, bias=False))
 
-    def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
-        shortcut = x if self.shortcut is None else self.shortcut(self.shortcut_norm(x, planes))
-        branch = self.first(functional.leaky_relu(self.first_norm(x, planes), SLOPE))  # (N, min(F, F'), h, w)
-        branch = self.second(functional.leaky_relu(self.second_norm(branch, planes), SLOPE))  # (N, F', h, w)
+    def forward(self, x: torch.Tensor, one_hot: torch.Tensor) -> torch.Tensor:
+        """x (N, F, h, w), the map's `one_hot_map` (N, S, h, w) → (N, F', h, w)."""
+        shortcut = x if self.shortcut is None else self.shortcut(self.shortcut_norm(x, one_hot))
+        branch = self.first(functional.leaky_relu(self.first_norm(x, one_hot), SLOPE))  # (N, min(F, F'), h, w)
+        branch = self.second(functional.leaky_relu(self.second_norm(branch, one_hot), SLOPE))  # (N, F', h, w)
         return shortcut + branch
 
 
-# ----------------------------------------------------------------------------------------------- players
+# ---------------------------------------------------------------------------------------------- networks
 
 
 class Synthesis(nn.Module):
-    """z (N, Z), map (N, H, W) → images (N, C, H, W) in [-1, 1]: one block a grid, two at the second (appendix A).
+    """One block a grid, two at the second (appendix A).
 
     `grids` go coarse to fine, each twice the one before, and `widths` with them. The first features are a linear map of
-    z, or where there is no `latent_size` a convolution of the coarsest map.
+    z, or without a `latent_size` a convolution of the coarsest map.
     """
 
     def __init__(
@@ -153,13 +184,13 @@ class Synthesis(nn.Module):
         semantic_classes: int,
         hidden: int,
         norm: str,
-    ):
+    ) -> None:
         super().__init__()
         self.grids, self.semantic_classes, self.from_map = grids, semantic_classes, latent_size is None
-        if self.from_map:
+        if latent_size is None:
             self.start = convolution(semantic_classes, stage_widths[0])
         else:
-            self.start = started(nn.Linear(latent_size, stage_widths[0] * grids[0][0] * grids[0][1]))
+            self.start = init_xavier(nn.Linear(latent_size, stage_widths[0] * grids[0][0] * grids[0][1]))
         self.stages = nn.ModuleList()
         for stage, width in enumerate(stage_widths):
             inputs = [stage_widths[max(stage - 1, 0)]] + [width] * (stage == 1)
@@ -168,35 +199,37 @@ class Synthesis(nn.Module):
         self.to_image = convolution(stage_widths[-1], channels)
 
     def forward(self, z: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
-        maps = [planes(nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
+        """z (N, Z), segmentation (N, H, W) → images (N, C, H, W) in [-1, 1]."""
+        maps = [one_hot_map(resize_nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
         x = self.start(maps[0]) if self.from_map else self.start(z).unflatten(1, (-1, *self.grids[0]))  # (N, F, h, w)
-        for stage, (blocks, each) in enumerate(zip(self.stages, maps)):
+        for stage, (blocks, one_hot) in enumerate(zip(self.stages, maps, strict=True)):
             x = upsample(x) if stage else x  # (N, F, 2h, 2w)
-            for block in blocks:
-                x = block(x, each)  # (N, F', 2h, 2w)
+            for block in blocks.children():
+                x = block(x, one_hot)  # (N, F', 2h, 2w)
         return torch.tanh(self.to_image(functional.leaky_relu(x, SLOPE)))  # (N, C, H, W)
 
 
-class PatchJudge(nn.Module):
-    """Map and image on top of each other (N, I, H, W) → logits of patches (N, 1, h, w), and the features before them.
+class PatchDiscriminator(nn.Module):
+    """Judges patches of map and image, stacked.
 
     4 × 4 convolutions, of stride 2 but for the last two, each but the first and the last followed by instance normalisation,
     which takes each image by itself, in training and eval mode alike.
     """
 
-    def __init__(self, inputs: int, base_channels: int, max_channels: int, layers: int):
+    def __init__(self, inputs: int, base_channels: int, max_channels: int, layers: int) -> None:
         super().__init__()
         features = [min(max_channels, base_channels * 2**layer) for layer in range(layers)]
-        first = started(nn.Conv2d(inputs, features[0], 4, stride=2, padding=2))
+        first = init_xavier(nn.Conv2d(inputs, features[0], 4, stride=2, padding=2))
         self.layers = nn.ModuleList([nn.Sequential(first, nn.LeakyReLU(SLOPE))])
         for layer in range(1, layers):
             stride = 1 if layer == layers - 1 else 2
             plain = nn.Conv2d(features[layer - 1], features[layer], 4, stride=stride, padding=2, bias=False)
             norm = nn.InstanceNorm2d(features[layer])
-            self.layers.append(nn.Sequential(spectral(started(plain)), norm, nn.LeakyReLU(SLOPE)))
-        self.score = started(nn.Conv2d(features[-1], 1, 4, padding=2))
+            self.layers.append(nn.Sequential(with_spectral_norm(init_xavier(plain)), norm, nn.LeakyReLU(SLOPE)))
+        self.score = init_xavier(nn.Conv2d(features[-1], 1, 4, padding=2))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """(N, S + C, H, W) → logits (N, 1, h, w), and the features before them, layer by layer."""
         features = []
         for layer in self.layers:
             x = layer(x)  # (N, 2F, h/2 + 1, w/2 + 1)
@@ -204,20 +237,31 @@ class PatchJudge(nn.Module):
         return self.score(x), features
 
 
-def copies(patches: Sequence[int]) -> list[int]:
-    """How often the logits of scales with so many `patches` are repeated, so that all scales weigh the same to 1 %.
+def repeats_per_scale(patches: Sequence[int]) -> list[int]:
+    """How often to repeat the logits of each scale, which has `patches` of them, so that all weigh the same to 1 %.
 
     361 and 121 patches (64 × 64 pixels, 3 layers) are repeated once and 3 times: 361 and 363.
     """
-    for times in count(1):
-        most = times * max(patches)
-        found = [round(most / number) for number in patches]
-        if all(abs(repeats * number / most - 1) <= 0.01 for repeats, number in zip(found, patches)):
-            return found
+    times = 1
+    while True:
+        total = times * max(patches)
+        repeats = [round(total / number) for number in patches]
+        if all(abs(count * number / total - 1) <= 0.01 for count, number in zip(repeats, patches, strict=True)):
+            return repeats
+        times += 1
 
 
 class SPADEGenerator(SegmentationConditional, GANModel):
-    """z (N, Z), segmentation (N, H, W) of classes 0 … S − 1 → images (N, C, H, W) in [-1, 1]."""
+    """z (N, Z), segmentation (N, H, W) of classes 0 … S − 1 → images (N, C, H, W) in [-1, 1].
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import SPADEGenerator
+        >>> generator = SPADEGenerator(resolution=16, latent_size=8, semantic_classes=3, base_channels=4, max_channels=8)
+        >>> segmentation = torch.zeros(2, 16, 16, dtype=torch.long)
+        >>> generator(torch.randn(2, 8), segmentation).shape
+        torch.Size([2, 3, 16, 16])
+    """
 
     @register_checked
     def __init__(
@@ -232,7 +276,7 @@ class SPADEGenerator(SegmentationConditional, GANModel):
         hidden_channels: Width = 128,
         start: Start = "latent",
         norm: Norm = "batch",
-    ):
+    ) -> None:
         super().__init__()
         self.layers = Synthesis(
             stage_resolutions(resolution),
@@ -247,18 +291,28 @@ class SPADEGenerator(SegmentationConditional, GANModel):
     def forward(
         self, z: torch.Tensor, segmentation: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(segmentation)
+        """z (N, Z), segmentation (N, H, W) → images (N, C, H, W) in [-1, 1]."""
+        self.check_labels(segmentation)
+        assert segmentation is not None  # for type checkers; check_labels has seen to it
         check_map(segmentation, self.config["resolution"], self.config["semantic_classes"])
         with precision(z.device, force_fp32):
             return self.layers(z, segmentation)  # (N, C, H, W)
 
 
 class SPADEDiscriminator(SegmentationConditional, GANModel):
-    """images (N, C, H, W) in [-1, 1], segmentation (N, H, W) of classes 0 … S − 1 → logits of patches (N, P).
+    """Images (N, C, H, W) in [-1, 1], segmentation (N, H, W) of classes 0 … S − 1 → logits of patches (N, P).
 
-    In the paper the loss is taken at each scale and then averaged. So that any loss, taken over all P logits at once, is
-    that average, those of coarser scales are repeated until there are as many of them as of the finest (`copies`): the
-    weights of two scales differ by 2 % at most.
+    In the paper the loss is taken at each scale and then averaged. So that any loss over all P logits is that average, the
+    logits of coarser scales are repeated until there are as many of them as of the finest (`repeats_per_scale`): the weights
+    of two scales differ by 2 % at most.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import SPADEDiscriminator
+        >>> discriminator = SPADEDiscriminator(resolution=32, semantic_classes=3, base_channels=4, max_channels=8, layers=2)
+        >>> logits = discriminator(torch.zeros(2, 3, 32, 32), torch.zeros(2, 32, 32, dtype=torch.long))
+        >>> len(logits), logits.ndim
+        (2, 2)
     """
 
     @register_checked
@@ -272,10 +326,10 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
         max_channels: Width = 512,
         layers: Layers = 4,
         scales: Scales = 2,
-    ):
+    ) -> None:
         super().__init__()
         self.judges = nn.ModuleList(
-            PatchJudge(semantic_classes + channels, base_channels, max_channels, layers) for _ in range(scales)
+            PatchDiscriminator(semantic_classes + channels, base_channels, max_channels, layers) for _ in range(scales)
         )
 
     def forward(
@@ -285,24 +339,25 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
         force_fp32: bool = False,
         features: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, list[list[torch.Tensor]]]:
-        """Logits (N, P); with `features` also those of each layer but the last, a list for each scale, fine to coarse."""
-        self.need_labels(segmentation)
+        """Images, segmentation → logits (N, P); with `features` also the features, a list for each scale, fine to coarse."""
+        self.check_labels(segmentation)
+        assert segmentation is not None  # for type checkers; check_labels has seen to it
         check_map(segmentation, self.config["resolution"], self.config["semantic_classes"])
         with precision(images.device, force_fp32):
-            scores, found = zip(*self.verdicts(images, segmentation))
-            flat = [score.flatten(1) for score in scores]
-            repeats = copies([score.shape[1] for score in flat])
-            logits = torch.cat([score.repeat(1, times) for score, times in zip(flat, repeats)], 1)  # (N, P)
-            return (logits, list(found)) if features else logits
+            scales = self.logits_per_scale(images, segmentation)
+            flat = [logits.flatten(1) for logits, _ in scales]
+            repeats = repeats_per_scale([logits.shape[1] for logits in flat])
+            logits = torch.cat([one.repeat(1, times) for one, times in zip(flat, repeats, strict=True)], 1)  # (N, P)
+            return (logits, [of_scale for _, of_scale in scales]) if features else logits
 
-    def verdicts(
+    def logits_per_scale(
         self, images: torch.Tensor, segmentation: torch.Tensor
     ) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
-        """Logits (N, 1, h, w) and features of each scale, fine to coarse: each judge sees half of what the one before saw."""
-        classes = planes(segmentation, self.config["semantic_classes"], images.dtype)  # (N, S, H, W)
+        """Logits (N, 1, h, w) and features of each scale, fine to coarse, each of half the size of the one before."""
+        classes = one_hot_map(segmentation, self.config["semantic_classes"], images.dtype)  # (N, S, H, W)
         x = torch.cat([classes, images], 1)  # (N, S + C, H, W)
-        found = []
+        scales = []
         for judge in self.judges:
-            found.append(judge(x))
+            scales.append(judge(x))
             x = functional.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)  # (N, S + C, H/2, W/2)
-        return found
+        return scales

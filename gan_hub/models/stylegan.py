@@ -1,15 +1,17 @@
 """StyleGAN: a style-based generator architecture for generative adversarial networks (Karras et al. 2019, arXiv 1812.04948).
 
-A mapping network turns z into w; the picture starts from a learned constant, and each layer's features are normalised
-one by one and take scale and shift, the layer's style, from w (AdaIN, equation 1); noise adds what chance decides: pores,
-curls. That is the generator of figure 1 b and table 1's rows E and F (which differ in training alone: mixed styles); the
-discriminator is ProGAN's with blurred halvings, and both players can grow. Gains, biases and the order of things follow
-the authors' program, so that weights mean the same.
+- a mapping network turns z into w; the image starts from a learned constant
+- AdaIN (equation 1): each layer's features are normalised one by one and take scale and shift, the style, from w
+- noise at every layer for random details: pores, curls
+- the generator of figure 1 b and table 1's rows E and F, which differ in training alone (mixed styles)
+- the discriminator is ProGAN's with a low-pass filter before each halving; both networks can grow
+- gains, biases and the order of operations follow the authors' program, so that weights mean the same
+- `forward` gives images in [-1, 1], `synthesize` the linear colours of the paper
+- unlike the paper: layers that make colours start small, so that the first images lie well inside [-1, 1]; the constant starts
+  from N(0, 1), not from 1, as features that are equal everywhere have no deviation to divide by, and the first layer's
+  weights then no gradient; in eval mode the minibatch deviation is a running value; a side of 28 starts from 7 × 7
 
-Where we deviate: `forward` gives images in [-1, 1], while `synthesize` gives the linear colours of the paper, and so that
-the first ones lie well inside, the layers that make colours start small; the constant starts from N(0, 1), not from 1,
-for what is equal everywhere has no deviation to divide by, and the first layer's weights no gradient; in eval mode the
-minibatch deviation is a running value; a side of 28 starts from 7 × 7.
+Written from the paper, and compared with other implementations; no code taken. Licence: Apache-2.0.
 
 Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z latent size, W size of w, L rows of w (two a
 grid), K classes (0: unconditional), F feature maps, I → O feature maps into and out of a layer. A stage is one of the
@@ -17,7 +19,8 @@ grids, 0 the coarsest.
 """
 
 import math
-from typing import Annotated, ClassVar
+from itertools import pairwise
+from typing import Annotated, ClassVar, cast
 
 import torch
 from torch import nn
@@ -46,45 +49,47 @@ Noise = Annotated[str, Choice("const", "random", "none")]
 TAPS = (1, 2, 1)  # of the low-pass filter that goes with every change of size, along either side
 LEAK = 0.2  # slope of leaky ReLU below 0
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
-FIRST_COLOURS = 1 / 16  # deviation of the colours' weights at the start; at 1, half of all pixels lie beyond the bound
+RGB_INIT_STD = 1 / 16  # deviation of weights of to_rgb at the start; at 1, half of all pixels are out of bounds
 
 
-def with_halving(weight: torch.Tensor) -> torch.Tensor:
-    """3 × 3 kernels (O, I, 3, 3) → 4 × 4 ones (O, I, 4, 4): at stride 2, they do what the others and `halve` do."""
+def downsampling_kernel(weight: torch.Tensor) -> torch.Tensor:
+    """(O, I, 3, 3) → (O, I, 4, 4): kernels that at stride 2 equal the given convolution followed by `downsample`."""
     return functional.avg_pool2d(weight, 2, stride=1, padding=1)
 
 
-def with_doubling(weight: torch.Tensor) -> torch.Tensor:
-    """3 × 3 kernels (O, I, 3, 3) → (I, O, 4, 4): transposed, at stride 2, they do what `double` and the others do."""
-    return 4 * with_halving(weight).flip(2, 3).transpose(0, 1)
+def upsampling_kernel(weight: torch.Tensor) -> torch.Tensor:
+    """(O, I, 3, 3) → (I, O, 4, 4): transposed at stride 2, kernels that equal `upsample` and the given convolution."""
+    return 4 * downsampling_kernel(weight).flip(2, 3).transpose(0, 1)
 
 
 class Blur(LowPass):
-    """The low-pass filter [1, 2, 1] / 4 along both sides, (N, F, H, W) → (N, F, H, W), with zeros beyond the edge."""
+    """The low-pass filter [1, 2, 1] / 4 along both sides, with zeros beyond the edge."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(TAPS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, F, H, W) → (N, F, H, W)."""
         kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
         return grouped(x, kernel, padding=1, groups=x.shape[1])
 
 
 class Mapping(nn.Module):
-    """z (N, Z), labels (N,) or none → w (N, W): z is normalised, then `layers` dense layers that learn slowly.
+    """The mapping network: z is normalised, then come `layers` dense layers that learn slowly.
 
-    With classes, the label's embedding, as long as z, is joined to it before. Autocast is off, for w scales all else.
+    With classes, the label's embedding, as long as z, is joined to z first. Autocast is off, as w scales all else.
     """
 
-    def __init__(self, latent_size: int, num_classes: int, width: int, w_size: int, layers: int):
+    def __init__(self, latent_size: int, num_classes: int, width: int, w_size: int, layers: int) -> None:
         super().__init__()
         self.embed = nn.Embedding(num_classes, latent_size) if num_classes else None
         sizes = [latent_size * (2 if num_classes else 1)] + [width] * (layers - 1) + [w_size]
-        self.layers = nn.ModuleList(EqualizedLinear(i, o, lr=MAPPING_LR) for i, o in zip(sizes, sizes[1:]))
+        self.layers = nn.ModuleList(EqualizedLinear(i, o, lr=MAPPING_LR) for i, o in pairwise(sizes))
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        """z (N, Z), labels (N,) or None → w (N, W)."""
         with precision(z.device, force_fp32=True):
-            x = z.to(self.layers[0].weight.dtype)
+            x = z.to(cast(EqualizedLinear, self.layers[0]).weight.dtype)
             if self.embed is not None:
                 x = torch.cat([x, self.embed(labels)], 1)  # (N, 2Z)
             x = normalize_2nd_moment(x)
@@ -94,53 +99,58 @@ class Mapping(nn.Module):
 
 
 class Convolution(nn.Module):
-    """3 × 3 convolution of equalised learning rate, without bias, (N, I, H, W) → (N, O, H, W)."""
+    """A 3 × 3 convolution with an equalised learning rate and without bias."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.scale = math.sqrt(2 / (9 * inputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, I, H, W) → (N, O, H, W)."""
         return functional.conv2d(x, self.weight * self.scale, padding=1)
 
 
-class DoublingConvolution(Convolution):
-    """The same at twice the size, (N, I, H, W) → (N, O, 2H, 2W): double, convolve, blur; `fused`, the first two in one."""
+class UpsampleConv2d(Convolution):
+    """Upsample, convolve, blur; with `fused` the first two are one operation."""
 
-    def __init__(self, inputs: int, outputs: int, fused: bool):
+    def __init__(self, inputs: int, outputs: int, fused: bool) -> None:
         super().__init__(inputs, outputs)
         self.fused, self.blur = fused, Blur()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, I, H, W) → (N, O, 2H, 2W)."""
         if self.fused:
-            kernels = with_doubling(self.weight * self.scale)
+            kernels = upsampling_kernel(self.weight * self.scale)
             return self.blur(functional.conv_transpose2d(x, kernels, stride=2, padding=1))
         return self.blur(super().forward(upsample(x)))
 
 
-class HalvingConvolution(EqualizedConv2d):
-    """(N, I, H, W) → (N, O, H/2, W/2): blur, convolve, halve; `fused`, the last two in one."""
+class DownsampleConv2d(EqualizedConv2d):
+    """Blur, convolve, downsample; with `fused` the last two are one operation."""
 
-    def __init__(self, inputs: int, outputs: int, fused: bool):
+    def __init__(self, inputs: int, outputs: int, fused: bool) -> None:
         super().__init__(inputs, outputs, kernel=3)
         self.fused, self.blur = fused, Blur()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, I, H, W) → (N, O, H/2, W/2)."""
         x = self.blur(x)
         if self.fused:
-            return functional.conv2d(x, with_halving(self.weight * self.scale), self.bias, stride=2, padding=1)
+            return functional.conv2d(x, downsampling_kernel(self.weight * self.scale), self.bias, stride=2, padding=1)
         return downsample(super().forward(x))
 
 
-class Styled(nn.Module):
-    """x (N, F, H, W), w (N, W) → (N, F, H, W): what follows each convolution, noise, bias, leaky ReLU, and the style.
+class LayerEpilogue(nn.Module):
+    """What follows each convolution: noise, bias, leaky ReLU and the style.
 
-    AdaIN (equation 1) gives each image's each feature map mean y_b and deviation y_s, which w decides; the stored y_s
-    counts from 1. The noise is one picture for all feature maps, which have a strength each.
+    AdaIN (equation 1) gives each feature map of each image a mean y_b and a deviation y_s, affine maps of w; 1 is added to
+    y_s. The noise is one picture for all feature maps, which have a strength each.
     """
 
-    def __init__(self, features: int, w_size: int, grid: Grid, noise: str):
+    noise_const: torch.Tensor
+
+    def __init__(self, features: int, w_size: int, grid: Grid, noise: str) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(features))
         self.affine = EqualizedLinear(w_size, 2 * features, gain=1)
@@ -150,6 +160,7 @@ class Styled(nn.Module):
             self.register_buffer("noise_const", torch.randn(*grid))
 
     def forward(self, x: torch.Tensor, w: torch.Tensor, noise: str) -> torch.Tensor:
+        """x (N, F, H, W), w (N, W) → (N, F, H, W); `noise` is "const", "random" or "none"."""
         added = self.bias[:, None, None]  # (F, 1, 1), or with noise (1 or N, F, H, W)
         if self.has_noise and noise != "none":
             pixels = self.noise_const[None, None]
@@ -164,19 +175,20 @@ class Styled(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One stage: x (N, I, H, W), its rows of w (N, 2, W) → (N, O, 2H, 2W), two convolutions, each with its style.
+    """One stage: two convolutions, each with its style; the first of them upsamples.
 
-    The first stage takes the constant (N, O, h, w), which its first convolution would have made, and doubles nothing.
+    The first stage takes the constant (N, O, h, w) in place of a first convolution and does not upsample.
     """
 
-    def __init__(self, inputs: int | None, outputs: int, w_size: int, grid: Grid, noise: str, fused: bool):
+    def __init__(self, inputs: int | None, outputs: int, w_size: int, grid: Grid, noise: str, fused: bool) -> None:
         super().__init__()
-        up = nn.Identity() if inputs is None else DoublingConvolution(inputs, outputs, fused)
+        up = nn.Identity() if inputs is None else UpsampleConv2d(inputs, outputs, fused)
         self.convolutions = nn.ModuleList([up, Convolution(outputs, outputs)])
-        self.styled = nn.ModuleList(Styled(outputs, w_size, grid, noise) for _ in range(2))
+        self.styled = nn.ModuleList(LayerEpilogue(outputs, w_size, grid, noise) for _ in range(2))
 
     def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: str) -> torch.Tensor:
-        for convolution, styled, w in zip(self.convolutions, self.styled, rows.unbind(1)):
+        """x (N, I, H, W), its rows of w (N, 2, W) → (N, O, 2H, 2W)."""
+        for convolution, styled, w in zip(self.convolutions, self.styled, rows.unbind(1), strict=True):
             x = styled(convolution(x), w, noise)
         return x  # (N, O, 2H, 2W)
 
@@ -184,10 +196,18 @@ class SynthesisBlock(nn.Module):
 class StyleGANGenerator(ProgressiveGrowing, StyleBased):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: `map` to w, then `synthesize`.
 
-    `noise` is "const" (the same pixels in every image, so that a seed's image is always the same one), "random" (fresh
-    pixels from torch's global generator in training mode, the constant ones in eval mode) or "none" (no noise at all).
-    `fused_scale` takes doubling and convolution in one: the same image but for rounding, in half the multiplications.
-    The authors' program fuses from 128 pixels on, and stores the kernels of these layers flipped along both sides.
+    `noise` is "const" (the same pixels in every image, so that a seed always gives the same one), "random" (fresh pixels from
+    torch's global generator in training mode, the constant ones in eval mode) or "none". `fused_scale` fuses upsampling and
+    convolution: the same image but for rounding, in half the multiplications. The authors' program fuses from 128 pixels on,
+    and stores the kernels of these layers flipped along both sides.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import StyleGANGenerator
+        >>> generator = StyleGANGenerator(resolution=16, latent_size=8, w_size=8, base_channels=4, max_channels=8)
+        >>> ws = generator.map(torch.randn(2, 8))
+        >>> ws.shape, generator.synthesize(ws).shape
+        (torch.Size([2, 6, 8]), torch.Size([2, 3, 16, 16]))
     """
 
     W_AVG_DECAY: ClassVar[float] = 0.995
@@ -206,7 +226,7 @@ class StyleGANGenerator(ProgressiveGrowing, StyleBased):
         mapping_width: Width = 512,
         noise: Noise = "const",
         fused_scale: Switch = True,
-    ):
+    ) -> None:
         super().__init__()
         features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.levels = self.level = len(grids) - 1
@@ -216,26 +236,28 @@ class StyleGANGenerator(ProgressiveGrowing, StyleBased):
         self.const = nn.Parameter(torch.randn(features[0], *grids[0]))
         self.blocks = nn.ModuleList(
             SynthesisBlock(wide, narrow, w_size, grid, noise, fused_scale)
-            for wide, narrow, grid in zip([None, *features], features, grids)
+            for wide, narrow, grid in zip([None, *features[:-1]], features, grids, strict=True)
         )
-        self.to_rgb = nn.ModuleList(EqualizedConv2d(width, channels, 1, gain=1) for width in features)
-        for layer in self.to_rgb:
-            nn.init.normal_(layer.weight, std=FIRST_COLOURS)
+        to_rgb = [EqualizedConv2d(width, channels, 1, gain=1) for width in features]
+        self.to_rgb = nn.ModuleList(to_rgb)
+        for layer in to_rgb:
+            nn.init.normal_(layer.weight, std=RGB_INIT_STD)
 
     @property
     def active_layers(self) -> int:
+        """Number of w rows in use at the level."""
         return 2 * (fade(self.level)[0] + 1)
 
     def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W) at the level, mostly in [-1, 1] but not bounded.
 
-        `noise` overrides the config's, save that a network without noise has none to give. Stages beyond the level are
-        not computed, their rows not heard. Raises ValueError for rows of another number or size, or for another noise.
+        `noise` overrides the config's; a network without noise can only have "none". Stages beyond the level are not computed,
+        their rows not used. Raises ValueError for ws of another shape, or for another noise.
         """
-        self.need_rows(ws)
-        noise = self.kind_of_noise(noise)
+        self.check_ws(ws)
+        noise = self.resolve_noise(noise)
         finest, share = fade(self.level)
-        x = self.const.expand(ws.shape[0], -1, -1, -1)  # (N, F, h, w)
+        x = before = self.const.expand(ws.shape[0], -1, -1, -1)  # (N, F, h, w)
         for stage, block in enumerate(self.blocks[: finest + 1]):
             before, x = x, block(x, ws[:, 2 * stage : 2 * stage + 2], noise)  # (N, F, H, W)
         image = self.to_rgb[finest](x)
@@ -245,24 +267,32 @@ class StyleGANGenerator(ProgressiveGrowing, StyleBased):
 
 
 class DiscriminatorBlock(nn.Module):
-    """x (N, I, H, W) → (N, O, H/2, W/2): two convolutions, the second halves, each with leaky ReLU."""
+    """Two convolutions, each with leaky ReLU; the second downsamples."""
 
-    def __init__(self, inputs: int, outputs: int, fused: bool):
+    def __init__(self, inputs: int, outputs: int, fused: bool) -> None:
         super().__init__()
         self.same = EqualizedConv2d(inputs, inputs, 3)
-        self.down = HalvingConvolution(inputs, outputs, fused)
+        self.down = DownsampleConv2d(inputs, outputs, fused)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x (N, I, H, W) → (N, O, H/2, W/2)."""
         x = functional.leaky_relu_(self.same(x), LEAK)
         return functional.leaky_relu_(self.down(x), LEAK)
 
 
 class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
-    """images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): from the level's grid halve until h × w.
+    """Images (N, C, H, W) in [-1, 1], labels (N,) → logits (N,): from the level's grid halve until h × w.
 
     With classes there is a logit for each, and the label's is taken (Mescheder et al. 2018, arXiv 1801.04406, section
-    6.1). `stddev_group` is how many images share a minibatch deviation, where there is one. `fused_scale` takes
-    convolution and halving in one: the same logits but for rounding, in half the multiplications.
+    6.1). `stddev_group` is how many images share a minibatch deviation, where there is one. `fused_scale` fuses convolution
+    and downsampling: the same logits but for rounding, in half the multiplications.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub import StyleGANDiscriminator
+        >>> discriminator = StyleGANDiscriminator(resolution=16, base_channels=4, max_channels=8)
+        >>> discriminator(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2])
     """
 
     @register_checked
@@ -276,14 +306,14 @@ class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
         minibatch_stddev: Switch = True,
         stddev_group: Annotated[int, Integer(1, 64)] = 4,
         fused_scale: Switch = True,
-    ):
+    ) -> None:
         super().__init__()
         features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         coarse = features[0]
         self.levels = self.level = len(grids) - 1
         self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, width, 1) for width in features)
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(narrow, wide, fused_scale) for wide, narrow in zip(features, features[1:])
+            DiscriminatorBlock(narrow, wide, fused_scale) for wide, narrow in pairwise(features)
         )
         self.stddev = MinibatchStddev(stddev_group) if minibatch_stddev else nn.Identity()
         self.last = EqualizedConv2d(coarse + minibatch_stddev, coarse, 3)
@@ -293,7 +323,8 @@ class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False
     ) -> torch.Tensor:
-        self.need_labels(labels)
+        """Images (N, C, H, W), labels (N,) → logits (N,)."""
+        self.check_labels(labels)
         with precision(images.device, force_fp32):
             finest, share = fade(self.level)
             images = downsample(images, self.levels - finest)  # (N, C, H, W) of the finest stage
@@ -308,5 +339,5 @@ class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
             return logits.squeeze(1) if labels is None else logits.gather(1, labels[:, None]).squeeze(1)  # (N,)
 
     def read(self, images: torch.Tensor, stage: int) -> torch.Tensor:
-        """Images (N, C, H, W) of the stage's size → its features (N, F, H, W)."""
+        """The features (N, F, H, W) of images (N, C, H, W) of the stage's size."""
         return functional.leaky_relu_(self.from_rgb[stage](images), LEAK)

@@ -218,7 +218,7 @@ class TrainState:
         """Sets growing networks to their level at a time: a function of the clock as well."""
         if self.config.grow_kimg > 0:
             for network in (*self.networks.values(), self.ema.model):
-                network.grow(self.config.level(images_seen))
+                network.set_level(self.config.level(images_seen))
 
     def start_from(self, source: str, which: str) -> None:
         """Gives the generator and its average, or "both" players, the weights of a published model, to go on from there.

@@ -8,7 +8,7 @@ from torch import nn
 
 from gan_hub.losses import ADVERSARIAL, began_balance, began_convergence
 from gan_hub.models import ARCHITECTURES
-from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator, sides
+from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator, stage_sizes
 from gan_hub.models.config_schema import rules
 
 SMALL = dict(resolution=28, channels=1, base_channels=8)
@@ -55,7 +55,7 @@ def test_convolutions_are_3_by_3_with_elu_and_nothing_else_learns_but_the_maps_t
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_size_has_its_sides_images_and_scores(resolution, expected, channels):
-    assert sides(resolution) == expected
+    assert stage_sizes(resolution) == expected
     generator = BEGANGenerator(resolution, channels, latent_size=5, base_channels=2)
     discriminator = BEGANDiscriminator(resolution, channels, base_channels=2, hidden_size=3)
     images = generator(torch.randn(2, 5))

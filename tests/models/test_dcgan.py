@@ -13,7 +13,7 @@ from torch import nn
 from gan_hub.images import height_width
 from gan_hub.losses import r1_penalty
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, grids, widths
+from gan_hub.models.dcgan import ConditionalNorm, DCGANDiscriminator, DCGANGenerator, stage_grids, stage_widths
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dcgan.safetensors"
 PUBLISHED = sorted((Path(__file__).resolve().parents[2] / "model_cards").glob("dcgan-*/discriminator"))
@@ -61,7 +61,7 @@ def test_the_default_discriminator_mirrors_the_generator():
     ],
 )
 def test_widths_halve_towards_the_image_and_stay_below_the_most(resolution, base, most, expected):
-    assert widths(resolution, base, most) == expected
+    assert stage_widths(resolution, base, most) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_widths_halve_towards_the_image_and_stay_below_the_most(resolution, base
     ],
 )
 def test_the_image_is_halved_until_its_shorter_side_is_4_or_3_and_the_longer_one_follows(resolution, expected):
-    assert grids(resolution) == expected
+    assert stage_grids(resolution) == expected
 
 
 def test_every_step_of_every_size_is_one_that_a_kernel_can_take():
     sides = range(8, 1025, 4)
     for resolution in [*sides, *([8, side] for side in sides), *([side, 28] for side in sides)]:
-        found = grids(resolution)
+        found = stage_grids(resolution)
         assert min(found[0]) in (3, 4) and found[-1] == height_width(resolution) and len(found) > 1
         for small, large in zip(found, found[1:]):
             assert min(large) > 4 and all(long in (2 * short, 2 * short - 1) for short, long in zip(small, large))

@@ -15,11 +15,11 @@ from gan_hub.models.layers import (
     EqualizedConv2d,
     EqualizedLinear,
     MinibatchStddev,
-    Spectral,
+    SpectralNorm,
     normalize_2nd_moment,
-    spectral,
     stage_resolutions,
     stage_widths,
+    with_spectral_norm,
 )
 
 # ------------------------------------------------------------------------------------ grids and widths
@@ -196,7 +196,7 @@ def used(layer: nn.Module, times: int = 300) -> nn.Module:
 @each_layer
 def test_a_weight_is_divided_by_the_largest_singular_value_of_its_matrix_with_output_features_as_rows(make):
     torch.manual_seed(0)
-    layer = used(spectral(make()))
+    layer = used(with_spectral_norm(make()))
     original = layer.parametrizations.weight.original
     sigma = largest_singular_value(layer, original)
     torch.testing.assert_close(layer.weight, original / sigma, rtol=1e-4, atol=0)
@@ -227,7 +227,7 @@ def average_of_two(norm: Callable[[nn.Module], nn.Module], make: Callable[[], nn
 
 @each_layer
 def test_an_average_of_networks_has_a_largest_singular_value_of_one_to_one_per_cent_where_torch_s_own_has_more(make):
-    ours, torchs = average_of_two(spectral, make), average_of_two(parametrizations.spectral_norm, make)
+    ours, torchs = average_of_two(with_spectral_norm, make), average_of_two(parametrizations.spectral_norm, make)
     assert largest_singular_value(ours, ours.weight) == pytest.approx(1, abs=0.01)
     assert largest_singular_value(torchs, torchs.weight) > 1.04  # the reason for having ours
 
@@ -236,18 +236,18 @@ def test_spectral_norm_asks_for_the_direction_of_v_and_not_for_its_length():
     """As they are after averaging: two unit vectors' mean is shorter than either."""
     torch.manual_seed(0)
     weight = torch.randn(6, 4, 3, 3)
-    module = Spectral(weight).eval()
+    module = SpectralNorm(weight).eval()
     expected = module(weight)
     module.v.mul_(0.5)
     torch.testing.assert_close(module(weight), expected)
 
 
 def test_nothing_turns_in_eval_mode_nor_on_the_meta_device():
-    layer = spectral(nn.Linear(4, 3)).eval()
+    layer = with_spectral_norm(nn.Linear(4, 3)).eval()
     before = layer.parametrizations.weight[0].v.clone()
     assert torch.equal(layer.weight, layer.weight) and torch.equal(layer.parametrizations.weight[0].v, before)
     with torch.device("meta"):
-        assert spectral(nn.ConvTranspose2d(4, 3, 2)).weight.shape == (4, 3, 2, 2)
+        assert with_spectral_norm(nn.ConvTranspose2d(4, 3, 2)).weight.shape == (4, 3, 2, 2)
 
 
 # ------------------------------------------------------------------------------------------- the bound

@@ -91,7 +91,7 @@ def test_a_mixed_image_has_at_least_a_row_of_either_latent_and_a_share_of_one_me
 def test_while_a_network_grows_crossovers_fall_among_the_rows_that_are_heard():
     model, z, second = small(StyleGANGenerator).eval(), torch.randn(2, 6), torch.randn(2, 6)
     for level, rows in ((0, [1, 1]), (0.5, [1, 3]), (1, [1, 3]), (3, [1, 7])):  # 2, 4, 4 and 8 are heard
-        model.grow(level)
+        model.set_level(level)
         _, ws = model(z, mixing=(second, torch.tensor([0.0, 0.99])), with_ws=True)
         own = model.map(z)
         assert [(ws[image] == own[image]).all(1).sum().item() for image in range(2)] == rows, level
@@ -127,7 +127,7 @@ def tiny(cls: type[ProgressiveGrowing]) -> tuple[ProgressiveGrowing, torch.Tenso
 
 
 def at(network: ProgressiveGrowing, level: float, given: torch.Tensor) -> torch.Tensor:
-    network.grow(level)
+    network.set_level(level)
     with torch.no_grad():
         return network(given)
 
@@ -138,7 +138,7 @@ def test_a_new_network_is_whole_and_grows_between_0_and_its_levels_alone(cls):
     assert network.level == network.levels == 3
     for level in (-0.1, 3.1, float("nan")):
         with pytest.raises(ValueError, match=f"level={level!r} is not allowed; it is a number from 0 to 3"):
-            network.grow(level)
+            network.set_level(level)
     assert network.level == 3
     with torch.no_grad():
         whole = network(given)
@@ -192,7 +192,7 @@ def test_a_pyramid_holds_the_means_of_squares_coarse_to_fine():
 
 def test_a_semantic_player_needs_a_map_and_no_list_of_labels():
     player = SegmentationConditional()
-    player.need_labels(torch.zeros(2, 8, 8, dtype=torch.long))
+    player.check_labels(torch.zeros(2, 8, 8, dtype=torch.long))
     for wrong in (None, torch.tensor([0, 1]), torch.zeros(2, 1, 8, 8)):
-        with pytest.raises(ValueError, match="Semantic needs a segmentation"):
-            player.need_labels(wrong)
+        with pytest.raises(ValueError, match="SegmentationConditional needs a segmentation"):
+            player.check_labels(wrong)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gan_hub.models.layers import Perceptron
-from gan_hub.models.mlp import Maxout, MLPDiscriminator, MLPGenerator, with_class
+from gan_hub.models.mlp import Maxout, MLPDiscriminator, MLPGenerator, append_one_hot
 
 SMALL = {"resolution": 8, "hidden_size": 12}
 
@@ -53,9 +53,9 @@ def test_a_maxout_unit_is_the_largest_of_its_pieces_by_hand():
 
 def test_a_class_is_a_one_among_zeros_beside_the_numbers():
     x = torch.tensor([[0.5, -1.0], [2.0, 3.0]], dtype=torch.float64)
-    found = with_class(x, torch.tensor([2, 0]), 3)
+    found = append_one_hot(x, torch.tensor([2, 0]), 3)
     assert found.tolist() == [[0.5, -1, 0, 0, 1], [2, 3, 1, 0, 0]] and found.dtype == x.dtype
-    assert with_class(x, None, 0) is x
+    assert append_one_hot(x, None, 0) is x
 
 
 # ----------------------------------------------------------------------------------------------- the players

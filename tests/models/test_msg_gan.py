@@ -10,10 +10,10 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.functional import avg_pool2d, normalize, relu
 
-from gan_hub.losses import ADVERSARIAL, gradients, r1_penalty, r2_penalty
+from gan_hub.losses import ADVERSARIAL, input_gradients, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.layers import EPSILON, EqualizedConv2d, EqualizedLinear, MinibatchStddev
-from gan_hub.models.msg_gan import FIRST_COLOURS, EqualisedStart, MSGGANDiscriminator, MSGGANGenerator
+from gan_hub.models.msg_gan import RGB_INIT_STD, EqualizedStart, MSGGANDiscriminator, MSGGANGenerator
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SMALL = dict(resolution=16, base_channels=4, max_channels=8)
@@ -211,9 +211,9 @@ def test_the_penalty_on_fakes_adds_up_all_scales_and_can_be_differentiated_again
     _, discriminator = players()
     leaves = [torch.randn(4, 3, side, side, requires_grad=True) for side in (4, 8, 16)]
     logits = discriminator(leaves, force_fp32=True)
-    rows = gradients(logits, leaves)
+    rows = input_gradients(logits, leaves)
     assert rows.shape == (4, 3 * (16 + 64 + 256))
-    each = [gradients(logits, leaf).square().sum(1).mean() for leaf in leaves]
+    each = [input_gradients(logits, leaf).square().sum(1).mean() for leaf in leaves]
     assert all(penalty > 0 for penalty in each)
     penalty = r2_penalty(logits, leaves)
     torch.testing.assert_close(penalty, 0.5 * sum(each))
@@ -308,7 +308,7 @@ def test_weights_are_stored_as_standard_normal_and_every_layer_keeps_the_size_of
     torch.manual_seed(0)
     generator = MSGGANGenerator(resolution=16, latent_size=64, base_channels=64, max_channels=64)
     discriminator = MSGGANDiscriminator(resolution=16, base_channels=64, max_channels=64)
-    equalised = (EqualizedConv2d, EqualizedLinear, EqualisedStart)
+    equalised = (EqualizedConv2d, EqualizedLinear, EqualizedStart)
     layers = [m for player in (generator, discriminator) for m in player.modules() if isinstance(m, equalised)]
     assert len(layers) == 6 + 3 + 6 + 3 + 1
     for layer in layers:
@@ -316,14 +316,14 @@ def test_weights_are_stored_as_standard_normal_and_every_layer_keeps_the_size_of
             assert layer.weight.std().item() == pytest.approx(1, rel=0.05)
         assert not layer.bias.any()
     colours = [discriminator.score, *generator.to_rgb, *discriminator.from_rgb]
-    assert isinstance(layers[0], EqualisedStart) and layers[0].scale == pytest.approx((2 / 64) ** 0.5)
+    assert isinstance(layers[0], EqualizedStart) and layers[0].scale == pytest.approx((2 / 64) ** 0.5)
     for layer in layers[1:]:
         gain = 1 if layer in colours else 2**0.5
         assert layer.scale == pytest.approx(gain * layer.weight[0].numel() ** -0.5)
     x = generator.blocks[0].first(torch.randn(500, 64, 1, 1))
     assert x.std().item() == pytest.approx(math.sqrt(2), rel=0.05)
     images = generator(torch.randn(20, 64), scales=True)
-    assert all(0.7 < image.std() / FIRST_COLOURS < 1.2 for image in images)  # tanh takes little of so small numbers
+    assert all(0.7 < image.std() / RGB_INIT_STD < 1.2 for image in images)  # tanh takes little of so small numbers
 
 
 # ------------------------------------------------------------------------------------------ golden values

@@ -106,7 +106,7 @@ def test_each_size_starts_from_its_coarsest_grid_and_gives_whole_images_at_every
         assert network.levels == network.level == levels
     for level in (0, 0.5, 1, levels - 0.5, levels):
         for network in players:
-            network.grow(level)
+            network.set_level(level)
         images = players[0](latents(3))
         assert images.shape == (3, 1, *size) and -1 <= images.min() < images.max() <= 1
         assert players[1](images).shape == (3,)
@@ -133,7 +133,7 @@ def test_at_a_whole_level_a_player_is_the_network_of_that_size(stage):
     large, times = (generator().double(), discriminator().double()), 32 // size
     small = [first_stages(network, size, 4 * times) for network in large]
     for network in (*large, *small):
-        network.grow(stage)
+        network.set_level(stage)
     z, images = latents().double(), pictures().double()
     expected = enlarged(small[0].unbounded(z), times)
     torch.testing.assert_close(large[0].unbounded(z), expected, rtol=0, atol=1e-12)
@@ -143,7 +143,7 @@ def test_at_a_whole_level_a_player_is_the_network_of_that_size(stage):
 
 def given_at(network, level: float) -> torch.Tensor:
     """What a player in float64 makes of the same inputs at a level: images, not bounded, or logits."""
-    network.grow(level)
+    network.set_level(level)
     if isinstance(network, ProGANGenerator):
         return network.unbounded(latents().double())
     return network(pictures().double())
@@ -169,7 +169,7 @@ def test_in_a_generator_it_is_the_colours_that_fade(stage):
 @pytest.mark.parametrize("stage", [1, 2, 3])
 def test_in_a_discriminator_it_is_the_features_that_fade(stage):
     network, images = discriminator(minibatch_stddev=False).double(), pictures().double()
-    network.grow(stage - 0.75)
+    network.set_level(stage - 0.75)
 
     def read(stage, images):
         return functional.leaky_relu(network.from_rgb[stage](images), 0.2)
@@ -193,7 +193,7 @@ def test_layers_above_the_level_are_not_run_and_get_no_gradient(level, stages, c
         (generator(), latents(), {"start"}, "to_rgb"),
         (discriminator(), pictures(), {"dense", "score"}, "from_rgb"),
     ):
-        network.grow(level)
+        network.set_level(level)
         expected = ends | {f"{rgb}.{stage}" for stage in colours} | {"blocks.0.convolutions.0"}
         expected |= {f"blocks.{stage}.convolutions.{index}" for stage in range(1, stages) for index in (0, 1)}
         assert layers_run(network, given).keys() == expected
@@ -205,10 +205,10 @@ def test_layers_above_the_level_are_not_run_and_get_no_gradient(level, stages, c
 
 def test_a_player_refuses_a_level_that_it_does_not_have_in_one_sentence_and_stays_where_it_was():
     for network in (generator(), discriminator()):
-        network.grow(1.5)
+        network.set_level(1.5)
         for level in (-0.1, 3.01, float("nan"), float("inf")):
             with pytest.raises(ValueError) as error:
-                network.grow(level)
+                network.set_level(level)
             assert str(error.value) == f"level={level!r} is not allowed; it is a number from 0 to 3."
         assert network.level == 1.5
 
@@ -216,7 +216,7 @@ def test_a_player_refuses_a_level_that_it_does_not_have_in_one_sentence_and_stay
 def test_a_loaded_network_is_whole_however_far_the_saved_one_had_grown(tmp_path):
     network = generator()
     whole = network(latents())
-    network.grow(0.5)
+    network.set_level(0.5)
     network.save_pretrained(tmp_path)
     assert torch.equal(ProGANGenerator.from_pretrained(tmp_path)(latents()), whole)
 
@@ -232,7 +232,7 @@ def test_every_layer_starts_at_one_and_is_scaled_where_it_is_used():
                 continue
             gain = 1 if name.startswith(("to_rgb", "score")) else math.sqrt(2)
             assert module.scale == pytest.approx(gain / math.sqrt(fan_in(module)), rel=1e-12), name
-            stored = module.weight.std().item() / (progan.FIRST_COLOURS if name.startswith("to_rgb") else 1)
+            stored = module.weight.std().item() / (progan.RGB_INIT_STD if name.startswith("to_rgb") else 1)
             assert stored == pytest.approx(1, rel=0.25) and not module.bias.any(), name
 
 
@@ -264,7 +264,7 @@ def test_the_first_images_lie_within_the_bound():
     network = generator(base_channels=16, max_channels=64, latent_size=64)
     with torch.no_grad():
         for level in (0, 1, 2, 3):
-            network.grow(level)
+            network.set_level(level)
             images = network.unbounded(latents(64, 64))
             assert 0.1 < images.std() < 0.5 and (images.abs() > 1).float().mean() < 0.001
 
@@ -403,7 +403,7 @@ def test_the_official_images_and_scores_come_out_of_ours_at_every_level_of_detai
     ours, critic, golden = official()
     with torch.no_grad():
         for network in (ours, critic):
-            network.grow(3 - lod)  # they count the doublings that are missing
+            network.set_level(3 - lod)  # they count the doublings that are missing
         assert_near(ours.unbounded(golden["inputs/z"]), golden[f"outputs/lod{lod}/image"])
         assert_near(critic(golden["inputs/images"]), golden[f"outputs/lod{lod}/logits"].squeeze(1))
 
@@ -456,7 +456,7 @@ def zoo(monkeypatch) -> tuple[ProGANGenerator, ProGANDiscriminator, dict[str, to
     take part times √Z. Its deviations divide by 3 of 4 images less the mean, ours by 4: √(4/3) goes into the weights of
     the deviation's feature map, the last one.
     """
-    monkeypatch.setattr(progan, "widths", lambda *_: [16, 16, 12, 8])
+    monkeypatch.setattr(progan, "stage_widths", lambda *_: [16, 16, 12, 8])
     golden = load_file(GOLDEN / "progan.safetensors")
     ours, critic = generator(latent_size=16, num_classes=1), discriminator()
     state = folded(ours, zoo_map("generator"), weights(golden, "generator"))
@@ -489,7 +489,7 @@ def test_the_zoo_s_images_and_scores_come_out_of_ours_once_its_scales_are_folded
     ours, critic, golden = zoo
     name, side, blended = expected
     for network in (ours, critic):
-        network.grow(level)
+        network.set_level(level)
     images = golden["inputs/images" if side == 32 else f"inputs/images_{side}"]
     with torch.no_grad():
         made = ours.unbounded(golden["inputs/z"], torch.zeros(4, dtype=torch.long))

@@ -17,12 +17,12 @@ from gan_hub.models.r3gan import (
     Downsample,
     R3GANDiscriminator,
     R3GANGenerator,
-    Residual,
-    Smooth,
+    ResidualBlock,
+    SmoothResample,
     Stage,
     Synthesis,
     Upsample,
-    plan,
+    make_stages,
 )
 from gan_hub.training.config import TrainConfig, read_recipe
 
@@ -34,17 +34,17 @@ SMALL = dict(resolution=28, channels=1, base_channels=4, max_channels=8)
 
 
 def test_the_paper_s_network_for_256_pixels_comes_out_of_base_and_most():
-    stages = plan(256, base_channels=96, max_channels=768, blocks=2, group_size=16, expansion=2)
+    stages = make_stages(256, base_channels=96, max_channels=768, blocks=2, group_size=16, expansion=2)
     assert [stage.width for stage in stages] == [768, 768, 768, 768, 384, 192, 96]
     assert [stage.groups for stage in stages] == [96, 96, 96, 96, 48, 24, 12]
     assert {stage.blocks for stage in stages} == {2}
 
 
 def test_groups_are_smaller_where_the_size_does_not_divide_the_width():
-    assert plan(28, 12, 20, 1, group_size=16, expansion=2) == [Stage(20, 5, 1), Stage(20, 5, 1), Stage(12, 3, 1)]
-    assert plan(28, 3, 5, 1, group_size=16, expansion=1) == [Stage(5, 5, 1), Stage(5, 5, 1), Stage(3, 3, 1)]
+    assert make_stages(28, 12, 20, 1, group_size=16, expansion=2) == [Stage(20, 5, 1), Stage(20, 5, 1), Stage(12, 3, 1)]
+    assert make_stages(28, 3, 5, 1, group_size=16, expansion=1) == [Stage(5, 5, 1), Stage(5, 5, 1), Stage(3, 3, 1)]
     for width in range(1, 70):
-        (stage, *_), wide = plan(28, width, 2048, 1, 16, 3), 3 * 4 * width
+        (stage, *_), wide = make_stages(28, width, 2048, 1, 16, 3), 3 * 4 * width
         assert wide % stage.groups == 0 and wide // stage.groups <= 16
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_normalised_and_every_3_by_3_convolution_is_grouped():
         assert kinds == {nn.Conv2d, nn.Linear, nn.Embedding, nn.Identity}
         middles = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
         assert len(middles) == 8 and all(m.in_channels // m.groups == 16 for m in middles)
-        resized = [m for m in model.modules() if isinstance(m, Smooth)]
+        resized = [m for m in model.modules() if isinstance(m, SmoothResample)]
         assert len(resized) == 3
         # Only an activation has a bias: the two in front of the leaky ReLUs of each block.
         assert sum(name.endswith("bias") for name in model.state_dict()) == 2 * 8
@@ -114,7 +114,7 @@ def test_weights_start_at_he_s_size_and_those_in_branches_smaller_the_deeper_the
         depth = 3 * blocks  # residual blocks of the network: 3 stages at 28 pixels
         shape = dict(resolution=28, base_channels=64, max_channels=64, blocks=blocks, num_classes=50)
         generator, discriminator = R3GANGenerator(**shape, latent_size=100), R3GANDiscriminator(**shape)
-        branches = [m for model in (generator, discriminator) for m in model.modules() if isinstance(m, Residual)]
+        branches = [m for model in (generator, discriminator) for m in model.modules() if isinstance(m, ResidualBlock)]
         assert len(branches) == 2 * depth
         for branch in branches:
             assert deviation(branch.expand.weight) == pytest.approx(gain * depth**-0.25 / 64**0.5, rel=0.05)
@@ -139,7 +139,7 @@ def test_a_network_starts_as_if_its_residual_branches_were_empty():
     generator = R3GANGenerator(**SMALL, tanh=False)
     empty, z = copy.deepcopy(generator), torch.randn(4, 64)
     for module in empty.modules():
-        if isinstance(module, Residual):
+        if isinstance(module, ResidualBlock):
             nn.init.zeros_(module.reduce.weight)
     images, without = generator(z), empty(z)
     assert 0 < (images - without).abs().max() < 0.02 * without.abs().max()
@@ -149,7 +149,7 @@ def test_a_network_starts_as_if_its_residual_branches_were_empty():
 
 
 def test_smoothing_keeps_a_plain_picture_plain_inside_and_is_linear_interpolation():
-    layer, flat = Smooth(), torch.ones(1, 2, 6, 6)
+    layer, flat = SmoothResample(), torch.ones(1, 2, 6, 6)
     up, down = layer.up(flat), layer.down(flat)
     assert up.shape == (1, 2, 12, 12) and down.shape == (1, 2, 3, 3)
     torch.testing.assert_close(up[:, :, 1:-1, 1:-1], torch.ones(1, 2, 10, 10))
@@ -160,12 +160,12 @@ def test_smoothing_keeps_a_plain_picture_plain_inside_and_is_linear_interpolatio
 
 
 def test_a_step_down_is_the_transposed_step_up():
-    layer, x, y = Smooth().double(), torch.randn(1, 3, 4, 4).double(), torch.randn(1, 3, 8, 8).double()
+    layer, x, y = SmoothResample().double(), torch.randn(1, 3, 4, 4).double(), torch.randn(1, 3, 8, 8).double()
     torch.testing.assert_close((layer.up(x) * y).sum(), 4 * (x * layer.down(y)).sum())
 
 
 def test_smoothing_has_the_digits_of_float32_under_autocast_and_those_of_float64_where_there_are_more():
-    layer, x = Smooth(), torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    layer, x = SmoothResample(), torch.randn(2, 3, 8, 8, dtype=torch.float64)
     for resample in (layer.up, layer.down):
         exact, single = resample(x), resample(x.float())
         with torch.autocast("cpu", torch.bfloat16):
@@ -335,7 +335,7 @@ def assert_near(ours: torch.Tensor, golden: torch.Tensor, tolerance: float = 2e-
 
 
 def test_the_reference_s_resampling_comes_out_of_ours(golden):
-    layer, x = Smooth(), golden["inputs/resample/x"]
+    layer, x = SmoothResample(), golden["inputs/resample/x"]
     assert_near(layer.up(x), golden["outputs/resample/upsample"])
     assert_near(layer.down(x), golden["outputs/resample/downsample"])
     assert_near(layer.kernel, golden["outputs/resample/upsample_kernel"])

@@ -6,6 +6,8 @@ Kinds of players differ in what they take and give (mixins.py); the helpers belo
 import copy
 import inspect
 import itertools
+import re
+import sys
 
 import pytest
 import torch
@@ -85,7 +87,7 @@ def grown(*networks: GANModel | None):
     growing = [network for network in networks if isinstance(network, ProgressiveGrowing)]
     for level in range(min((network.levels for network in growing), default=1)):
         for network in growing:
-            network.grow(level + 0.5)
+            network.set_level(level + 0.5)
         yield
 
 
@@ -330,7 +332,7 @@ def test_a_growing_player_gives_and_takes_whole_images_at_every_level(cls):
     with torch.no_grad():
         whole = network(given, condition)
         for level in (0, 0.5, 1, network.levels - 0.25, network.levels):
-            network.grow(level)
+            network.set_level(level)
             found.append(network(given, condition))
             assert found[-1].shape == whole.shape and torch.isfinite(found[-1]).all(), level
         assert torch.equal(found[-1], whole)
@@ -342,7 +344,7 @@ def test_a_growing_player_gives_and_takes_whole_images_at_every_level(cls):
             )
     for level in (-0.1, network.levels + 0.1, float("nan")):
         with pytest.raises(ValueError, match=f"level={level!r} is not allowed; it is a number from 0 to"):
-            network.grow(level)
+            network.set_level(level)
     assert "level" not in network.config and not [name for name in network.state_dict() if "level" in name]
 
 
@@ -431,7 +433,7 @@ def test_a_size_rule_takes_a_side_or_two_different_ones_and_each_size_has_one_sp
 
 @each_class
 def test_a_key_that_was_added_later_has_an_allowed_meaning_where_it_is_missing(cls):
-    for name, value in cls.ADDED_KEYS.items():
+    for name, value in cls.CONFIG_DEFAULTS_FOR_OLD_FILES.items():
         assert rules(cls.__init__.__wrapped__)[name].allows(value), name
 
 
@@ -449,3 +451,11 @@ def test_a_network_from_nowhere_is_a_load_error():
     for cls in CLASSES.values():
         with pytest.raises(LoadError):
             cls.from_pretrained("/nowhere/at/all")
+
+
+def test_an_architectures_file_opens_with_its_paper_its_features_and_its_origin():
+    for cls in CLASSES.values():
+        opening = inspect.getdoc(sys.modules[cls.__module__])
+        assert re.search(r"\d{4}, arXiv \d{4}\.\d{4,5}\)", opening.splitlines()[0]), cls
+        assert opening.count("\n- ") >= 3 and "\nWritten from the paper" in opening, cls
+        assert "no code taken. Licence: Apache-2.0." in opening and "\nShapes: N images" in opening, cls

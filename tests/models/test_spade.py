@@ -15,14 +15,14 @@ from gan_hub.models import ARCHITECTURES
 from gan_hub.models.layers import stage_resolutions
 from gan_hub.models.spade import (
     Block,
-    PatchJudge,
+    PatchDiscriminator,
     SPADEDiscriminator,
     SPADEGenerator,
     SpatiallyAdaptiveNorm,
     Synthesis,
-    copies,
-    nearest,
-    planes,
+    one_hot_map,
+    repeats_per_scale,
+    resize_nearest,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,13 +52,13 @@ def discriminator(**changes) -> SPADEDiscriminator:
 def test_a_map_comes_to_each_grid_by_nearest_neighbours_and_each_class_has_a_plane(resolution):
     grids = stage_resolutions(resolution)
     segmentation = small_map(2, grids[-1], classes=5)
-    assert torch.equal(nearest(segmentation, grids[-1]), segmentation)
+    assert torch.equal(resize_nearest(segmentation, grids[-1]), segmentation)
     for height, width in grids:
-        small = nearest(segmentation, (height, width))
+        small = resize_nearest(segmentation, (height, width))
         step = grids[-1][0] // height
         assert torch.equal(small, segmentation[:, ::step, ::step]), "the class of each cell's upper left pixel"
         assert torch.equal(small, functional.interpolate(segmentation[:, None].double(), (height, width))[:, 0].long())
-        found = planes(small, 5, torch.float32)
+        found = one_hot_map(small, 5, torch.float32)
         assert found.shape == (2, 5, height, width) and torch.equal(found.argmax(1), small)
         assert torch.equal(found.sum(1), torch.ones(2, height, width))
 
@@ -72,7 +72,7 @@ def test_every_grid_is_told_the_map_in_its_own_size():
     network(torch.randn(2, 6), segmentation)
     assert len(seen) == 12  # 5 blocks with 2 norms each, 2 of them with a learned shortcut that has one, too
     for told, output in seen:
-        assert torch.equal(told.argmax(1), nearest(segmentation, output.shape[2:]))
+        assert torch.equal(told.argmax(1), resize_nearest(segmentation, output.shape[2:]))
 
 
 WRONG_MAPS = {
@@ -111,7 +111,7 @@ def test_a_map_of_any_kind_of_whole_numbers_makes_the_same_image(dtype):
 def test_a_norm_is_one_plus_gamma_times_the_normalised_plus_beta(norm, training):
     torch.manual_seed(0)
     layer = SpatiallyAdaptiveNorm(4, 3, 5, norm).double().train(training)
-    x, told = 3 * torch.randn(2, 4, 8, 8).double() + 1, planes(small_map(2, (8, 8)), 3, torch.float64)
+    x, told = 3 * torch.randn(2, 4, 8, 8).double() + 1, one_hot_map(small_map(2, (8, 8)), 3, torch.float64)
     if norm == "batch":
         layer.normalise.running_mean.uniform_(-1, 1)
         layer.normalise.running_var.uniform_(1, 9)
@@ -135,7 +135,7 @@ def test_the_middle_of_a_block_is_the_narrower_side_and_only_another_width_has_a
         assert block.first.weight.shape[:2] == (min(inputs, outputs), inputs)
         assert block.second.weight.shape[:2] == (outputs, min(inputs, outputs))
         assert (block.shortcut is None) == (inputs == outputs)
-        assert block(torch.randn(2, inputs, 8, 8), planes(small_map(2, (8, 8)), 3, torch.float32)).shape == (
+        assert block(torch.randn(2, inputs, 8, 8), one_hot_map(small_map(2, (8, 8)), 3, torch.float32)).shape == (
             2,
             outputs,
             8,
@@ -284,16 +284,16 @@ def test_weights_start_by_glorot_s_rule():
 def test_all_scales_weigh_the_same_to_one_per_cent(resolution, layers):
     network, size = SPADEDiscriminator(resolution, 1, 0, 2, 1, 1, layers, scales=3), stage_resolutions(resolution)[-1]
     with torch.no_grad():
-        verdicts = network.verdicts(torch.zeros(1, 1, *size), torch.zeros(1, *size, dtype=torch.long))
+        verdicts = network.logits_per_scale(torch.zeros(1, 1, *size), torch.zeros(1, *size, dtype=torch.long))
     patches = [scores[0].numel() for scores, _ in verdicts]
-    entries = [number * times for number, times in zip(patches, copies(patches))]
+    entries = [number * times for number, times in zip(patches, repeats_per_scale(patches))]
     assert patches[0] >= patches[1] >= patches[2]
     assert all(abs(number / entries[0] - 1) <= 0.01 for number in entries)
     assert sum(entries) < max(size) ** 2 + 20_000  # and the price is small
 
 
 def test_a_coarser_scale_is_repeated_whole_and_as_seldom_as_will_do():
-    found = [copies(patches) for patches in ([361, 121], [121, 49], [100], [9, 9])]
+    found = [repeats_per_scale(patches) for patches in ([361, 121], [121, 49], [100], [9, 9])]
     assert found == [[1, 3], [11, 27], [1], [1, 1]]
 
 
@@ -304,7 +304,7 @@ def test_a_mean_over_all_logits_is_the_mean_of_the_scales_means():
         nn.init.constant_(network.judges[0].score.bias, 0.7)
         nn.init.constant_(network.judges[1].score.bias, -2.0)
         logits = network(images, segmentation)
-        scales = [scores.flatten(1) for scores, _ in network.verdicts(images, segmentation)]
+        scales = [scores.flatten(1) for scores, _ in network.logits_per_scale(images, segmentation)]
     assert [scores.shape[1] for scores in scales] == [361, 121] and logits.shape == (2, 361 + 3 * 121)
     for loss in (lambda x: x, lambda x: functional.relu(1 - x), lambda x: functional.relu(1 + x), functional.softplus):
         expected = sum(loss(scores).mean() for scores in scales) / 2
@@ -318,7 +318,9 @@ def test_the_second_judge_sees_half_the_resolution_and_the_map_as_well():
     images, segmentation = torch.randn(1, 3, 32, 32), small_map(1)
     network(images, segmentation)
     assert [tuple(x.shape) for x in seen] == [(1, 6, 32, 32), (1, 6, 16, 16)]
-    assert torch.equal(seen[0][:, :3], planes(segmentation, 3, torch.float32)) and torch.equal(seen[0][:, 3:], images)
+    assert torch.equal(seen[0][:, :3], one_hot_map(segmentation, 3, torch.float32)) and torch.equal(
+        seen[0][:, 3:], images
+    )
     torch.testing.assert_close(seen[1][:, :, 1, 1], seen[0][:, :, 1:4, 1:4].mean((2, 3)))
     torch.testing.assert_close(
         seen[1][:, :, 0, 0], seen[0][:, :, :2, :2].mean((2, 3))
@@ -446,7 +448,7 @@ def test_the_reference_s_verdicts_features_and_losses_come_out_of_ours_though_fa
     network, segmentation = their_discriminator(golden), golden["inputs/labels"]
     fakes, reals = golden["outputs/image"], golden["inputs/images"]
     with torch.no_grad():
-        fake, real = network.verdicts(fakes, segmentation), network.verdicts(reals, segmentation)
+        fake, real = network.logits_per_scale(fakes, segmentation), network.logits_per_scale(reals, segmentation)
         (fake_logits, fake_features), (_, real_features) = (
             network(images, segmentation, features=True) for images in (fakes, reals)
         )
@@ -484,5 +486,5 @@ def test_feature_matching_gives_the_reals_no_gradient_and_each_scale_its_share()
 
 
 def test_a_judge_of_one_layer_is_a_convolution_and_its_score():
-    scores, features = PatchJudge(4, 3, 8, layers=1)(torch.randn(2, 4, 16, 16))
+    scores, features = PatchDiscriminator(4, 3, 8, layers=1)(torch.randn(2, 4, 16, 16))
     assert len(features) == 1 and scores.shape == (2, 1, 10, 10)

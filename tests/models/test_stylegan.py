@@ -12,19 +12,19 @@ from gan_hub.images import height_width
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.stylegan import (
     Blur,
-    DoublingConvolution,
-    HalvingConvolution,
+    DownsampleConv2d,
+    LayerEpilogue,
     Mapping,
-    Styled,
     StyleGANDiscriminator,
     StyleGANGenerator,
+    UpsampleConv2d,
+    downsampling_kernel,
     fade,
-    with_doubling,
-    with_halving,
+    upsampling_kernel,
 )
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-RESIZING = (DoublingConvolution, HalvingConvolution)
+RESIZING = (UpsampleConv2d, DownsampleConv2d)
 TINY = dict(resolution=32, base_channels=4, max_channels=8)
 
 
@@ -94,7 +94,7 @@ def test_each_size_has_its_start_its_rows_its_images_and_its_logits(resolution, 
     model, opponent = generator(**options), discriminator(**options)
     assert model.const.shape[1:] == start and model.rows == rows
     for level in range(model.levels + 1):
-        model.grow(level), opponent.grow(level)
+        model.set_level(level), opponent.set_level(level)
         images = model(torch.randn(2, 6), labels)
         assert images.shape == (2, 2, *height_width(resolution)) and images.dtype == torch.float32
         assert opponent(images, labels).shape == (2,)
@@ -116,7 +116,7 @@ def test_the_first_images_lie_well_inside_the_bound_at_every_level_and_are_not_a
         model = StyleGANGenerator(**options)
         ws = model.map(torch.randn(4, 512))
         for level in range(model.levels + 1):
-            model.grow(level)
+            model.set_level(level)
             raw = model.synthesize(ws)
             assert (raw.abs() > 1).float().mean() < 1e-3 and 0.05 < raw.std() < 0.3, level
 
@@ -154,8 +154,8 @@ def test_kernels_of_4_by_4_are_the_sum_or_mean_of_four_shifted_ones():
     for row in (0, 1):
         for column in (0, 1):
             summed[:, :, row : row + 3, column : column + 3] += weight
-    torch.testing.assert_close(with_halving(weight), summed / 4)
-    torch.testing.assert_close(with_doubling(weight), summed.flip(2, 3).transpose(0, 1))
+    torch.testing.assert_close(downsampling_kernel(weight), summed / 4)
+    torch.testing.assert_close(upsampling_kernel(weight), summed.flip(2, 3).transpose(0, 1))
 
 
 @pytest.mark.parametrize("kind", RESIZING)
@@ -170,7 +170,7 @@ def test_a_fused_layer_is_the_plain_one_to_the_edge_and_so_are_its_gradients(kin
     for layer in (plain, fused):
         made = layer(x)
         found.append([made, *torch.autograd.grad(made.pow(3).sum(), [x, *layer.parameters()])])
-    assert found[0][0].shape == (2, 7, *((12, 16) if kind is DoublingConvolution else (3, 4)))
+    assert found[0][0].shape == (2, 7, *((12, 16) if kind is UpsampleConv2d else (3, 4)))
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
@@ -189,7 +189,7 @@ def test_networks_with_and_without_fusing_have_the_same_weights_and_give_the_sam
 def test_a_layer_puts_out_the_mean_and_deviation_that_the_style_asks_for_whatever_goes_in():
     """Equation 1: instance normalisation takes all that was there before."""
     torch.manual_seed(0)
-    layer, w = Styled(5, 8, (8, 8), "const"), torch.randn(3, 8)
+    layer, w = LayerEpilogue(5, 8, (8, 8), "const"), torch.randn(3, 8)
     torch.nn.init.normal_(layer.bias)
     torch.nn.init.normal_(layer.affine.bias)
     torch.nn.init.normal_(layer.noise_strength)
@@ -202,7 +202,7 @@ def test_a_layer_puts_out_the_mean_and_deviation_that_the_style_asks_for_whateve
 
 def test_a_layer_is_noise_bias_leaky_relu_and_style_in_this_order_by_hand():
     torch.manual_seed(0)
-    layer, w, x = Styled(3, 8, (4, 6), "const"), torch.randn(2, 8), torch.randn(2, 3, 4, 6)
+    layer, w, x = LayerEpilogue(3, 8, (4, 6), "const"), torch.randn(2, 8), torch.randn(2, 3, 4, 6)
     torch.nn.init.normal_(layer.bias), torch.nn.init.normal_(layer.noise_strength)
     y = x + layer.noise_strength[:, None, None] * layer.noise_const + layer.bias[:, None, None]
     y = torch.where(y > 0, y, 0.2 * y)
@@ -296,7 +296,7 @@ def run_layers(model, given) -> list[str]:
 )
 def test_stages_beyond_the_level_are_not_run_nor_colours_that_have_no_share(level, stages, colours):
     model, opponent = generator(), discriminator(fused_scale=True)
-    model.grow(level), opponent.grow(level)
+    model.set_level(level), opponent.set_level(level)
     names = run_layers(model, torch.randn(1, 6))
     assert {name.split(".")[1] for name in names if name.startswith("blocks")} == {str(i) for i in range(stages)}
     assert [name for name in names if name.startswith("to_rgb")] == [f"to_rgb.{stage}" for stage in colours]
@@ -577,7 +577,7 @@ def test_the_references_images_and_scores_come_out_of_ours_at_every_level_of_det
     with torch.no_grad():
         ws = model.map(golden["inputs/z"], labels)
         for lod in lods(golden):
-            model.grow(model.levels - lod), opponent.grow(opponent.levels - lod)
+            model.set_level(model.levels - lod), opponent.set_level(opponent.levels - lod)
             assert_near(model.synthesize(ws), golden[f"outputs/lod{lod}/image"])
             assert_near(opponent(golden["inputs/images"], labels), golden[f"outputs/lod{lod}/logits"].squeeze(1))
 

@@ -20,7 +20,7 @@ from gan_hub.models.stylegan2 import (
     StyledConvolution,
     StyleGAN2Discriminator,
     StyleGAN2Generator,
-    modulated_convolution,
+    modulated_conv2d,
 )
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -136,7 +136,7 @@ def test_one_shared_convolution_is_what_weights_of_its_own_for_every_image_give(
     resample = Resample() if doubled else None
     x, styles = torch.randn(3, 10, 8, 8), 1 + torch.randn(3, 10)
     weight = torch.randn(*((10, 7) if doubled else (7, 10)), kernel, kernel)
-    shared, factors = modulated_convolution(x, weight, styles, demodulate, resample)
+    shared, factors = modulated_conv2d(x, weight, styles, demodulate, resample)
     if demodulate:
         shared = shared * factors[:, :, None, None]
     expected = one_image_at_a_time(x, weight, styles, demodulate, resample)
@@ -148,7 +148,7 @@ def test_the_gradients_of_the_shared_convolution_are_the_slow_forms():
     torch.manual_seed(0)
     leaves = [torch.randn(2, 5, 4, 4), torch.randn(6, 5, 3, 3), 1 + torch.randn(2, 5)]
     leaves = [leaf.double().requires_grad_() for leaf in leaves]
-    shared, factors = modulated_convolution(*leaves)
+    shared, factors = modulated_conv2d(*leaves)
     found = torch.autograd.grad((shared * factors[:, :, None, None]).pow(3).sum(), leaves)
     expected = torch.autograd.grad(one_image_at_a_time(*leaves, True, None).pow(3).sum(), leaves)
     for ours, theirs in zip(found, expected):
@@ -165,10 +165,10 @@ def test_demodulated_features_have_deviation_one_whatever_the_styles(doubled, si
     layer.affine.weight.data.mul_(size)
     x = torch.randn(256, 48, 1, 1).expand(-1, -1, 8, 8) if doubled else torch.randn(32, 48, 8, 8)
     styles = layer.affine(torch.randn(len(x), 8))
-    raw, factors = modulated_convolution(x, layer.weight, styles, double=layer.resample)
+    raw, factors = modulated_conv2d(x, layer.weight, styles, double=layer.resample)
     inner = (raw * factors[:, :, None, None])[:, :, 3:-3, 3:-3]  # the border is padded with zeros
     assert abs(inner.std().item() - 1) < 0.05
-    dull, _ = modulated_convolution(x, layer.weight, styles, False, layer.resample)
+    dull, _ = modulated_conv2d(x, layer.weight, styles, False, layer.resample)
     assert size == 1 or abs(dull.std().item() - 1) > 0.5
 
 
@@ -209,9 +209,9 @@ def test_the_lr_of_a_dense_layer_scales_its_step_and_not_its_output():
     torch.testing.assert_close(slow.weight.grad, 0.01 * fast.weight.grad)
 
 
-def test_a_constant_stays_itself_when_doubled_halved_or_blurred():
+def test_a_constant_stays_itself_when_upsampled_downsampled_or_blurred():
     resample, x = Resample(), torch.full((1, 2, 8, 8), 3.0)
-    for name, inner, size in (("double", slice(1, -1), 16), ("halve", slice(1, -1), 4)):
+    for name, inner, size in (("upsample", slice(1, -1), 16), ("downsample", slice(1, -1), 4)):
         y = getattr(resample, name)(x)
         assert y.shape == (1, 2, size, size)
         torch.testing.assert_close(y[..., inner, inner], torch.full_like(y[..., inner, inner], 3))
@@ -224,7 +224,7 @@ def test_the_filter_is_the_papers_with_one_pixel_spread_as_it_says():
     taps = torch.tensor([1.0, 3, 3, 1])
     expected = torch.zeros(10, 10)
     expected[3:7, 3:7] = taps[:, None] * taps / 16  # pixel 2 lies at 4 and 5 of the doubled grid
-    torch.testing.assert_close(Resample().double(one)[0, 0], expected)
+    torch.testing.assert_close(Resample().upsample(one)[0, 0], expected)
 
 
 # ------------------------------------------------------------------------------------------ rows of w
@@ -235,7 +235,7 @@ def test_halving_in_bfloat16_and_its_gradient_are_those_of_float32():
     images[torch.bfloat16] = images[torch.float32].bfloat16()
     halves, gradients = {}, {}
     for dtype, x in images.items():
-        halves[dtype] = Resample().halve(x.requires_grad_())
+        halves[dtype] = Resample().downsample(x.requires_grad_())
         (halves[dtype] * torch.arange(24).view(4, 6)).sum().backward()
         gradients[dtype] = x.grad
     for found in (halves, gradients):
@@ -358,7 +358,7 @@ def test_big_styles_stay_in_the_range_of_float16():
     """What comes of the convolution keeps its size, so that 512 channels of size 30 do not overflow at 65 504."""
     torch.manual_seed(0)
     x, weight = 30 * torch.randn(1, 512, 4, 4), torch.randn(8, 512, 3, 3)
-    raw, factors = modulated_convolution(x, weight, torch.full((1, 512), 30.0))
+    raw, factors = modulated_conv2d(x, weight, torch.full((1, 512), 30.0))
     assert raw.abs().max() < 65504 / 2 and torch.isfinite(raw.half()).all()
     assert (raw * factors[:, :, None, None]).std() < 60
 
@@ -520,7 +520,7 @@ def test_the_references_features_and_colours_come_out_of_every_block(name):
         model.synthesize(golden["outputs/ws"])
         image = None
         for (side, _), (x, colours) in zip(stage_resolutions(32), seen, strict=True):
-            image = colours if image is None else model.resample.double(image) + colours
+            image = colours if image is None else model.resample.upsample(image) + colours
             assert_near(x[:1], golden[f"outputs/blocks/b{side}.x"])
             assert_near(colours, golden[f"outputs/blocks/b{side}.torgb"])
             assert_near(image, golden[f"outputs/blocks/b{side}.img"])
@@ -598,7 +598,7 @@ def test_a_modulated_convolution_is_the_references(ops, kernel, doubled, demodul
     """Ours has 1 / √(I k²) in the styles, which demodulation takes out again; doubling, it has I before O in the weight."""
     name = f"k{kernel}_{'demod' if demodulate else 'nodemod'}" + "_up2" * doubled
     weight = ops[f"inputs/mod/weight{kernel}"]
-    x, factors = modulated_convolution(
+    x, factors = modulated_conv2d(
         ops["inputs/mod/x"],
         weight.transpose(0, 1) if doubled else weight,
         ops["inputs/mod/styles"],
@@ -615,8 +615,8 @@ def test_filters_and_changes_of_size_are_the_references(ops):
     resample, x = Resample(), ops["inputs/x"]
     assert_near(resample.kernel, ops["outputs/setup_filter/1331"])
     assert_near(4 * resample.kernel, ops["outputs/setup_filter/1331_gain4"])
-    assert_near(resample.double(x), ops["outputs/upsample2d/1331"])
-    assert_near(resample.halve(x), ops["outputs/downsample2d/1331"])
+    assert_near(resample.upsample(x), ops["outputs/upsample2d/1331"])
+    assert_near(resample.downsample(x), ops["outputs/downsample2d/1331"])
 
 
 @pytest.mark.parametrize("kernel", [1, 3])

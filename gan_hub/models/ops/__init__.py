@@ -1,1 +1,1 @@
-"""Convolutions of our own: grouped ones with a cheap second derivative, and Winograd for inference on a CPU."""
+"""Convolutions that torch lacks: grouped ones with a cheap second derivative, and Winograd for inference on a CPU."""
