@@ -14,8 +14,8 @@ from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline
 from gan_hub.hub.cards import check_card
+from gan_hub.training.command import main
 from tests.training.conftest import fresh_accelerate, shapes_npz, small_options  # noqa: F401  (fixtures)
-from train import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +39,7 @@ def test_the_dry_run_looks_at_the_data_says_how_long_it_takes_and_does_nothing(t
     assert remark.startswith(
         "# recipes/dcgan-fashion-mnist.yaml: not taken over, for it is of the recipe's own images or model: "
     )
-    assert "data_license, extractor, seen, goals" in remark and options["extractor"] == "none"
+    assert "extractor, data_license, seen, goals" in remark and options["extractor"] == "none"
     assert re.match(
         r"# generator 69\d,\d+ parameters, discriminator 43\d,\d+; 3 classes; 31,250 steps of 32 images$", sizes
     )
@@ -83,11 +83,11 @@ def test_the_dry_run_looks_for_the_models_that_the_run_begins_and_scores_with(sm
         (
             ["recipes/dcgan-mnist.yaml", "--device", "gpu"],
             2,
-            "device='gpu' is not allowed; choose one of auto, cpu, cuda, mps",
+            "train.py: --device 'gpu' is not allowed; choose one of auto, cpu, cuda, mps",
         ),
-        (["recipes/dcgan-mnist.yaml", "--name", "a\nb"], 2, "name='a\\nb' is not allowed"),
+        (["recipes/dcgan-mnist.yaml", "--name", "a\nb"], 2, "--name 'a\\nb' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--batch_size", "many"], 2, "--batch_size 'many' is not allowed"),
-        (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "loss='magic' is not allowed"),
+        (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "--loss 'magic' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{depth: 3}}"], 2, "config key 'depth' is unknown"),
         (
             ["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{channels: 3}}"],

@@ -6,7 +6,6 @@ global batch and keeps its share: the union over processes is what one process w
 
 import functools
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from gan_hub.images import from_uint8, height_width
 from gan_hub.model_folder import real_samples, segmentations
 from gan_hub.model_folder.strict import Manifest
 from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.recipes import published_folder
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
 
@@ -105,7 +105,7 @@ def example_maps(config: TrainConfig, held_out: ImageSet) -> torch.Tensor | np.n
     """The maps (M, H, W) that go into the model's folder: the first held-out ones, or those of `shipped_maps`' model."""
     if not config.shipped_maps:
         return None if held_out.maps is None else held_out.maps[: config.example_maps]
-    folder, classes = Path(config.shipped_maps), len(held_out.map_names)
+    folder, classes = published_folder(config.shipped_maps), len(held_out.map_names)
     return segmentations.read(folder, config.resolution, classes, Manifest(folder))
 
 
@@ -139,7 +139,7 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tup
     """The images to ship, and their own notice: a published model's, or 256 drawn from a data source's test (else train)
     split, which has none.
     """
-    folder, size, channels = Path(config.real_samples), config.resolution, config.channels
+    folder, size, channels = published_folder(config.real_samples), config.resolution, config.channels
     height, width = height_width(size)
     if (folder / real_samples.TABLE_NAME).is_file():
         published = real_samples.read(folder, size, channels, len(label_names) if label_names else None)

@@ -35,7 +35,7 @@ from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.config import TrainConfig, public_name, recipe_of
 from gan_hub.training.flops import flops_per_image
 from gan_hub.training.flops import in_words as cost_in_words
-from gan_hub.training.rules import PUBLISHED
+from gan_hub.training.recipes import PUBLISHED
 from gan_hub.training.run import SCORED_TOGETHER, Run, RunSnapshot, final_seed
 from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid, save_whole
 from gan_hub.training.run_lock import one_export_at_a_time
