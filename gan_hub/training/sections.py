@@ -126,10 +126,10 @@ class GameOptions:
 
 @dataclass(frozen=True)
 class OptimizationOptions:
-    """optimization: length, batches, optimizers, averaged generator."""
+    """optimization: batches, length, optimizers, averaged generator."""
 
-    total_kimg: float = option(1000.0, "length of the run", low=0.001, high=MAX_KIMG, may_change=True)
     batch_size: int = option(64, "images a step, over all processes", low=1, high=2**20, may_change=True)
+    total_kimg: float = option(1000.0, "length of the run", low=0.001, high=MAX_KIMG, may_change=True)
     optimizer_generator: str = option("adam", "optimizer of the generator", choices=OPTIMIZERS)
     optimizer_discriminator: str = option(
         "adam", "optimizer of the discriminator; ganhacks' tip 9 is sgd", choices=OPTIMIZERS, needs_discriminator=True
