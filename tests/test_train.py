@@ -13,6 +13,7 @@ import yaml
 from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline
+from gan_hub.data.split_file import DataSplit
 from gan_hub.hub.cards import check_card
 from gan_hub.training.command import main
 from tests.training.conftest import fresh_accelerate, shapes_npz, small_options  # noqa: F401  (fixtures)
@@ -193,11 +194,18 @@ def test_the_export_is_a_complete_hub_folder_that_loads(finished):
     assert files == weights | {
         "README.md", "config.json", "discriminator/config.json", "generator/config.json", "judge.json", "log.jsonl",
         "manifest.json", "model_index.json", "plot.png", "real_samples.json", "real_samples.png", "recipe.yaml",
-        "reference.safetensors", "samples.png", "scores.json", "timelapse.webp",
+        "reference.safetensors", "samples.png", "scores.json", "split.json", "timelapse.webp",
     }  # fmt: skip
     pipe = GANPipeline.from_pretrained(run / "export")
     assert pipe.label_names == ["bar-0", "bar-1", "bar-2"] and pipe.verify_reference() == 0
     assert 0 <= pipe.calibration.auc <= 1 and pipe.judge(pipe(seeds=[1]).images).shape == (1,)
+
+
+def test_the_run_and_its_export_say_which_images_were_trained_on_and_which_held_out(finished):
+    run, _ = finished
+    split = DataSplit.read(run)
+    assert split == DataSplit.read(run / "export") and split.data == "your-data" and not split.held_out_is_test_split
+    assert (split.train_images, split.held_out_images, len(split.left_out_sha256)) == (216, 54, 30)
 
 
 def test_the_card_tells_what_was_measured_and_nothing_of_this_machine(finished):

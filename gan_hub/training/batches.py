@@ -12,10 +12,11 @@ import torch
 
 from gan_hub.augment import AugmentPipe, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplitError, balanced_order, hold_out, load_images, load_pairs, without
+from gan_hub.data.split_file import DataSplit
 from gan_hub.images import from_uint8, height_width
 from gan_hub.model_folder import real_samples, segmentations
 from gan_hub.model_folder.strict import Manifest
-from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.config import FIELDS, TrainConfig, public_name
 from gan_hub.training.recipes import published_folder
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
@@ -45,6 +46,7 @@ class Data:
     example_maps: torch.Tensor | np.ndarray | None = None  # uint8 (M, H, W), of a model that draws from maps
     left_out: int = 0  # images of the data's train split that are not in `train`
     notice: str = ""  # origin and licence of `real_samples`
+    has_test_split: bool = False  # `held_out` is the data's own test split, not a part of its train split
 
     @property
     def names(self) -> dict[str, object]:
@@ -75,6 +77,17 @@ class Data:
         """sha256 of the training images and labels: a resumed run must find the very same ones."""
         return self.train.fingerprint()
 
+    def split(self, config: TrainConfig) -> DataSplit:
+        """What split.json says of these images, so that they can be told apart again once the run is over."""
+        return DataSplit.of(
+            self.train,
+            self.held_out,
+            data=public_name(config.data),
+            seed=config.seed,
+            held_out_is_test_split=self.has_test_split,
+            left_out=self.real_samples,
+        )
+
 
 def load_data(config: TrainConfig) -> Data:
     """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
@@ -84,9 +97,11 @@ def load_data(config: TrainConfig) -> Data:
         shipped, own_notice = load_real_samples(config, train.label_names)
         notice = notice or own_notice
         train = without(train, shipped)
+    has_test_split = True
     try:
         held_out = _load(config, config.data, "test")
     except NoSuchSplitError:
+        has_test_split = False
         count = min(config.held_out, len(train) // 5)
         train, held_out = hold_out(train, count, config.seed) if count else (train, train.take(np.arange(0)))
     least = FIELDS["held_out"].metadata["low"]
@@ -98,7 +113,8 @@ def load_data(config: TrainConfig) -> Data:
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
-    return Data(train, held_out, shipped, example_maps(config, held_out), whole - len(train), notice)
+    maps = example_maps(config, held_out)
+    return Data(train, held_out, shipped, maps, whole - len(train), notice, has_test_split)
 
 
 def example_maps(config: TrainConfig, held_out: ImageSet) -> torch.Tensor | np.ndarray | None:

@@ -88,6 +88,7 @@ def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report 
     run.records.copy_to(fresh / LOG_NAME)
     run.records.plot(fresh / PLOT_NAME)
     write_text(fresh / RECIPE_NAME, portable(config).to_yaml())
+    run.data.split(config).write(fresh)
     if chosen is not None:
         labels = None if chosen.labels is None else chosen.labels.tolist()
         real_samples.write(fresh, chosen.images, labels, run.data.notice)
