@@ -116,6 +116,27 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_p
     assert not list(tmp_path.rglob("step-*"))
 
 
+@pytest.mark.parametrize("prog", ["train.py", "gan-hub train"])
+def test_the_command_speaks_of_itself_and_of_flags_as_they_were_typed(prog, capsys):
+    for arguments, message in (
+        (["dcgan-mnist", "--seed", "-1"], "--seed -1 is not allowed; it is 0 or more."),
+        (["dcgan-mnist", "--loss", "mmd"], "--loss 'mmd' is not allowed with architecture='dcgan'; "),
+        (["dcgan-mnist", "--extractor", "vgg"], "--extractor 'vgg' is not allowed; choose one of none, digits"),
+    ):
+        assert main(arguments, prog) == 2
+        assert capsys.readouterr().err.startswith(f"{prog}: {message}")
+    for arguments, message in (
+        (["dcgan-mnist", "--totl_kimg", "3"], "unknown flag '--totl_kimg'; did you mean --total_kimg?"),
+        (["dcgan-mnist", "--dry-rum"], "unknown flag '--dry-rum'; did you mean --dry-run?"),
+        (["--zzz"], f"unknown flag '--zzz'; {prog} --help lists all options"),
+        ([], "the following arguments are required: recipe"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(arguments, prog)
+        error = capsys.readouterr().err
+        assert error.startswith(f"{prog}: {message}") and len(error.splitlines()) == 1 and left.value.code == 2
+
+
 def test_what_is_to_be_done_before_publishing_is_said_of_files_that_are_there(small_options, tmp_path, capfd):  # noqa: F811
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small_options | {"trackers": "none", "total_kimg": 0.112}))
     assert main([str(tmp_path / "small.yaml")]) == 0

@@ -1,4 +1,4 @@
-"""What other trainers call the options of a run: the one line that answers an unknown flag, or an unknown key of a recipe."""
+"""Names that other trainers use for options of a run, and the answer to an unknown flag or key of a recipe."""
 
 import difflib
 from collections.abc import Iterable
