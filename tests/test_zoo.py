@@ -27,15 +27,10 @@ from gan_hub.metrics.report import Report
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.strict import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
 from gan_hub.models.mixins import SegmentationConditional
-from gan_hub.training.config import (
-    FREE_OPTIONS,
-    SELECTION_OPTIONS,
-    TrainConfig,
-    merge,
-    public_name,
-    read_recipe,
-)
+from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.flags import add_flags, parse_flag
+from gan_hub.training.recipes import merge, read_recipe
+from gan_hub.training.sections import FREE_OPTIONS, SELECTION_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = bundled_models()

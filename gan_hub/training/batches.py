@@ -16,8 +16,9 @@ from gan_hub.data.split_file import DataSplit
 from gan_hub.images import from_uint8, height_width
 from gan_hub.model_folder import real_samples, segmentations
 from gan_hub.model_folder.strict import Manifest
-from gan_hub.training.config import FIELDS, TrainConfig, public_name
+from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.recipes import published_folder
+from gan_hub.training.sections import FIELDS
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
 

@@ -8,8 +8,9 @@ from typing import Any, NotRequired, TypedDict
 
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.config import TrainConfig
 from gan_hub.training.recipes import with_current_names
+from gan_hub.training.sections import FIELDS
 
 LARGEST = 2**63 - 1
 

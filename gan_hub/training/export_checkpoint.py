@@ -20,8 +20,9 @@ from gan_hub.training.checkpoints import (
     load_newest,
     read_state,
 )
-from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.config import TrainConfig
 from gan_hub.training.export import EXPORT_NAME, RECIPE_NAME, export
+from gan_hub.training.recipes import read_recipe
 from gan_hub.training.run import CONFIG_NAME, RunSnapshot, Scorer
 from gan_hub.training.run_files import RunLog, Timelapse
 from gan_hub.training.run_lock import one_export_at_a_time

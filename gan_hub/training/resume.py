@@ -5,7 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gan_hub.messages import short_repr
-from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.sections import FIELDS
 
 NETWORKS = ("architecture", "resolution", "channels", "conditional", "generator", "discriminator")  # their shape
 MAY_CHANGE = {name for name, spec in FIELDS.items() if spec.metadata["free"] or spec.metadata["may_change"]}
