@@ -24,8 +24,9 @@ from torch import nn
 
 from gan_hub.data import ImageSet
 from gan_hub.training.batches import Batches
-from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.config import TrainConfig
 from gan_hub.training.diagnostics import hardware
+from gan_hub.training.recipes import read_recipe
 from gan_hub.training.train_state import TrainState
 from gan_hub.training.trainer import make_accelerator, train_step
 

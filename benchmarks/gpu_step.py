@@ -22,9 +22,10 @@ from accelerate.state import AcceleratorState
 from gan_hub.data import ImageSet
 from gan_hub.images import height_width
 from gan_hub.training.batches import Batches
-from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.config import TrainConfig
 from gan_hub.training.diagnostics import hardware
 from gan_hub.training.flops import flops_per_image
+from gan_hub.training.recipes import read_recipe
 from gan_hub.training.train_state import TrainState
 from gan_hub.training.trainer import make_accelerator
 from gan_hub.training.turns import train_step

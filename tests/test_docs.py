@@ -14,7 +14,9 @@ from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor
 from gan_hub.metrics.registry import SCORES
 from gan_hub.models import ARCHITECTURES, CLASSES
 from gan_hub.models.config_schema import rules
-from gan_hub.training.config import FIELDS, TrainConfig, read_recipe
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.recipes import read_recipe
+from gan_hub.training.sections import FIELDS
 
 ROOT = Path(__file__).parents[1]
 GALLERY = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")

@@ -13,9 +13,10 @@ import yaml
 from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline
+from gan_hub.data.split_file import DataSplit
 from gan_hub.hub.cards import check_card
+from gan_hub.training.command import main
 from tests.training.conftest import fresh_accelerate, shapes_npz, small_options  # noqa: F401  (fixtures)
-from train import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +40,7 @@ def test_the_dry_run_looks_at_the_data_says_how_long_it_takes_and_does_nothing(t
     assert remark.startswith(
         "# recipes/dcgan-fashion-mnist.yaml: not taken over, for it is of the recipe's own images or model: "
     )
-    assert "data_license, extractor, seen, goals" in remark and options["extractor"] == "none"
+    assert "extractor, data_license, seen, goals" in remark and options["extractor"] == "none"
     assert re.match(
         r"# generator 69\d,\d+ parameters, discriminator 43\d,\d+; 3 classes; 31,250 steps of 32 images$", sizes
     )
@@ -83,11 +84,11 @@ def test_the_dry_run_looks_for_the_models_that_the_run_begins_and_scores_with(sm
         (
             ["recipes/dcgan-mnist.yaml", "--device", "gpu"],
             2,
-            "device='gpu' is not allowed; choose one of auto, cpu, cuda, mps",
+            "train.py: --device 'gpu' is not allowed; choose one of auto, cpu, cuda, mps",
         ),
-        (["recipes/dcgan-mnist.yaml", "--name", "a\nb"], 2, "name='a\\nb' is not allowed"),
+        (["recipes/dcgan-mnist.yaml", "--name", "a\nb"], 2, "--name 'a\\nb' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--batch_size", "many"], 2, "--batch_size 'many' is not allowed"),
-        (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "loss='magic' is not allowed"),
+        (["recipes/dcgan-mnist.yaml", "--loss", "magic"], 2, "--loss 'magic' is not allowed"),
         (["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{depth: 3}}"], 2, "config key 'depth' is unknown"),
         (
             ["recipes/dcgan-mnist.yaml", "--dry-run", "--generator", "{{channels: 3}}"],
@@ -113,6 +114,27 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, said, tmp_p
     error = capfd.readouterr().err
     assert said in error and len(error.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("step-*"))
+
+
+@pytest.mark.parametrize("prog", ["train.py", "gan-hub train"])
+def test_the_command_speaks_of_itself_and_of_flags_as_they_were_typed(prog, capsys):
+    for arguments, message in (
+        (["dcgan-mnist", "--seed", "-1"], "--seed -1 is not allowed; it is 0 or more."),
+        (["dcgan-mnist", "--loss", "mmd"], "--loss 'mmd' is not allowed with architecture='dcgan'; "),
+        (["dcgan-mnist", "--extractor", "vgg"], "--extractor 'vgg' is not allowed; choose one of none, digits"),
+    ):
+        assert main(arguments, prog) == 2
+        assert capsys.readouterr().err.startswith(f"{prog}: {message}")
+    for arguments, message in (
+        (["dcgan-mnist", "--totl_kimg", "3"], "unknown flag '--totl_kimg'; did you mean --total_kimg?"),
+        (["dcgan-mnist", "--dry-rum"], "unknown flag '--dry-rum'; did you mean --dry-run?"),
+        (["--zzz"], f"unknown flag '--zzz'; {prog} --help lists all options"),
+        ([], "the following arguments are required: recipe"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(arguments, prog)
+        error = capsys.readouterr().err
+        assert error.startswith(f"{prog}: {message}") and len(error.splitlines()) == 1 and left.value.code == 2
 
 
 def test_what_is_to_be_done_before_publishing_is_said_of_files_that_are_there(small_options, tmp_path, capfd):  # noqa: F811
@@ -193,11 +215,18 @@ def test_the_export_is_a_complete_hub_folder_that_loads(finished):
     assert files == weights | {
         "README.md", "config.json", "discriminator/config.json", "generator/config.json", "judge.json", "log.jsonl",
         "manifest.json", "model_index.json", "plot.png", "real_samples.json", "real_samples.png", "recipe.yaml",
-        "reference.safetensors", "samples.png", "scores.json", "timelapse.webp",
+        "reference.safetensors", "samples.png", "scores.json", "split.json", "timelapse.webp",
     }  # fmt: skip
     pipe = GANPipeline.from_pretrained(run / "export")
     assert pipe.label_names == ["bar-0", "bar-1", "bar-2"] and pipe.verify_reference() == 0
     assert 0 <= pipe.calibration.auc <= 1 and pipe.judge(pipe(seeds=[1]).images).shape == (1,)
+
+
+def test_the_run_and_its_export_say_which_images_were_trained_on_and_which_held_out(finished):
+    run, _ = finished
+    split = DataSplit.read(run)
+    assert split == DataSplit.read(run / "export") and split.data == "your-data" and not split.held_out_is_test_split
+    assert (split.train_images, split.held_out_images, len(split.left_out_sha256)) == (216, 54, 30)
 
 
 def test_the_card_tells_what_was_measured_and_nothing_of_this_machine(finished):

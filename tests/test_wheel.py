@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import time
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.slow
 class Installed:
     """An environment that has the wheel of its own, and every other library from the environment of the tests."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, wheel: Path):
+        self.folder, self.wheel = folder, wheel
         self.bin = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
 
     def start(self, *command: str, cwd: Path) -> subprocess.Popen:
@@ -51,13 +52,21 @@ def installed(tmp_path_factory) -> Installed:
     subprocess.run(build, check=True, timeout=240)
     (wheel,) = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True, timeout=120)
-    environment = Installed(folder)
+    environment = Installed(folder, wheel)
     python = environment.bin / "python"
     subprocess.run([*pip, "--python", str(python), "install", "--no-deps", str(wheel)], check=True, timeout=120)
     libraries = environment.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
     # A path in a .pth file lends its libraries, but not the .pth files in it: the checkout itself stays out of reach.
     Path(libraries.strip(), "libraries.pth").write_text(sysconfig.get_path("purelib"))
     return environment
+
+
+def test_it_has_every_module_and_recipe_and_nothing_of_tests_and_benchmarks(installed):
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gan_hub").rglob("*.py")}
+    recipes = {f"gan_hub/recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml")}
+    files = set(zipfile.ZipFile(installed.wheel).namelist())
+    assert modules | recipes | {"gan_hub/py.typed", "gan_hub/recipes/accelerate/many-gpus.yaml"} <= files
+    assert not [file for file in files if file.startswith(("tests", "benchmarks", "recipes"))]
 
 
 def test_it_is_the_wheel_that_is_imported_and_it_says_its_version(installed, tmp_path):

@@ -27,15 +27,10 @@ from gan_hub.metrics.report import Report
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.strict import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
 from gan_hub.models.mixins import SegmentationConditional
-from gan_hub.training.config import (
-    CHOOSING,
-    FREE_OPTIONS,
-    TrainConfig,
-    merge,
-    public_name,
-    read_recipe,
-)
+from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.flags import add_flags, parse_flag
+from gan_hub.training.recipes import merge, read_recipe
+from gan_hub.training.sections import FREE_OPTIONS, SELECTION_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = bundled_models()
@@ -160,7 +155,7 @@ def test_the_published_recipe_is_a_valid_configuration_with_no_path_of_any_machi
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_recipe_in_the_repository_is_the_one_that_the_published_weights_were_made_by(name):
     ours, published = TrainConfig(**read_recipe(ROOT / "recipes" / f"{name}.yaml")), recipe(name)
-    options = asdict(ours).keys() - (FREE_OPTIONS - CHOOSING)  # those that the published weights hang on
+    options = asdict(ours).keys() - (FREE_OPTIONS - SELECTION_OPTIONS)  # those that the published weights hang on
     assert {option: getattr(ours, option) for option in options} == {
         option: getattr(published, option) for option in options
     }

@@ -6,17 +6,19 @@ global batch and keeps its share: the union over processes is what one process w
 
 import functools
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from gan_hub.augment import AugmentPipe, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplitError, balanced_order, hold_out, load_images, load_pairs, without
+from gan_hub.data.split_file import DataSplit
 from gan_hub.images import from_uint8, height_width
 from gan_hub.model_folder import real_samples, segmentations
 from gan_hub.model_folder.strict import Manifest
-from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.config import TrainConfig, public_name
+from gan_hub.training.recipes import published_folder
+from gan_hub.training.sections import FIELDS
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
 
@@ -45,6 +47,7 @@ class Data:
     example_maps: torch.Tensor | np.ndarray | None = None  # uint8 (M, H, W), of a model that draws from maps
     left_out: int = 0  # images of the data's train split that are not in `train`
     notice: str = ""  # origin and licence of `real_samples`
+    has_test_split: bool = False  # `held_out` is the data's own test split, not a part of its train split
 
     @property
     def names(self) -> dict[str, object]:
@@ -75,6 +78,17 @@ class Data:
         """sha256 of the training images and labels: a resumed run must find the very same ones."""
         return self.train.fingerprint()
 
+    def split(self, config: TrainConfig) -> DataSplit:
+        """What split.json says of these images, so that they can be told apart again once the run is over."""
+        return DataSplit.of(
+            self.train,
+            self.held_out,
+            data=public_name(config.data),
+            seed=config.seed,
+            held_out_is_test_split=self.has_test_split,
+            left_out=self.real_samples,
+        )
+
 
 def load_data(config: TrainConfig) -> Data:
     """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
@@ -84,9 +98,11 @@ def load_data(config: TrainConfig) -> Data:
         shipped, own_notice = load_real_samples(config, train.label_names)
         notice = notice or own_notice
         train = without(train, shipped)
+    has_test_split = True
     try:
         held_out = _load(config, config.data, "test")
     except NoSuchSplitError:
+        has_test_split = False
         count = min(config.held_out, len(train) // 5)
         train, held_out = hold_out(train, count, config.seed) if count else (train, train.take(np.arange(0)))
     least = FIELDS["held_out"].metadata["low"]
@@ -98,14 +114,15 @@ def load_data(config: TrainConfig) -> Data:
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
             raise ValueError(f"the {kind} has the classes {images.label_names}, but training has {train.label_names}.")
-    return Data(train, held_out, shipped, example_maps(config, held_out), whole - len(train), notice)
+    maps = example_maps(config, held_out)
+    return Data(train, held_out, shipped, maps, whole - len(train), notice, has_test_split)
 
 
 def example_maps(config: TrainConfig, held_out: ImageSet) -> torch.Tensor | np.ndarray | None:
     """The maps (M, H, W) that go into the model's folder: the first held-out ones, or those of `shipped_maps`' model."""
     if not config.shipped_maps:
         return None if held_out.maps is None else held_out.maps[: config.example_maps]
-    folder, classes = Path(config.shipped_maps), len(held_out.map_names)
+    folder, classes = published_folder(config.shipped_maps), len(held_out.map_names)
     return segmentations.read(folder, config.resolution, classes, Manifest(folder))
 
 
@@ -139,7 +156,7 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tup
     """The images to ship, and their own notice: a published model's, or 256 drawn from a data source's test (else train)
     split, which has none.
     """
-    folder, size, channels = Path(config.real_samples), config.resolution, config.channels
+    folder, size, channels = published_folder(config.real_samples), config.resolution, config.channels
     height, width = height_width(size)
     if (folder / real_samples.TABLE_NAME).is_file():
         published = real_samples.read(folder, size, channels, len(label_names) if label_names else None)

@@ -1,14 +1,16 @@
-"""What a checkpoint's state.json holds, declared once: where it holds anything else, the file and the field are named."""
+"""The schema of a checkpoint's state.json, and the check that names the file and the field where it does not fit."""
 
 import math
 import types
 import typing
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.training.config import FIELDS, TrainConfig, with_current_names
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.recipes import with_current_names
+from gan_hub.training.sections import FIELDS
 
 LARGEST = 2**63 - 1
 
@@ -24,7 +26,7 @@ class ReportState(TypedDict):
 
 
 class BestState(TypedDict):
-    """A `best.Best`; its weights are tensors."""
+    """A `best_checkpoint.Best`; its weights are tensors."""
 
     images: int
     name: str
@@ -33,25 +35,32 @@ class BestState(TypedDict):
 
 
 class BestSoFarState(TypedDict):
+    """A `best_checkpoint.BestSoFar`: images at the last score, and the best one."""
+
     scored: int
     best: BestState | None
 
 
-class MonitorsState(TypedDict):
-    images_seen: int
-    count: int
-    pending: dict[str, tuple[float, float]]
-    pending_steps: int
-    looks: list[dict[str, float]]
-    first: dict[str, float]
-    usual: dict[str, float]
-    memorised: list[float]
-    raised: dict[str, int]
-    absent: dict[str, int]
+# A `monitors.Monitors`. No class: the key "memorised" has been in files since 0.1.0, and is no name of today.
+MonitorsState = TypedDict(  # noqa: UP013
+    "MonitorsState",
+    {
+        "images_seen": int,
+        "count": int,
+        "pending": dict[str, tuple[float, float]],
+        "pending_steps": int,
+        "looks": list[dict[str, float]],
+        "first": dict[str, float],
+        "usual": dict[str, float],
+        "memorised": list[float],
+        "raised": dict[str, int],
+        "absent": dict[str, int],
+    },
+)
 
 
 class Watched(TypedDict):
-    """What the run's paper trail needs to go on."""
+    """State of log, monitors and scores."""
 
     monitors: MonitorsState
     line: dict[str, tuple[float, float]]
@@ -62,7 +71,7 @@ class Watched(TypedDict):
 
 
 class Elapsed(TypedDict):
-    """Of the whole run, by the clock and of CPU time."""
+    """Of the whole run: wall-clock and CPU time."""
 
     seconds: float
     cpu_seconds: float
@@ -112,8 +121,17 @@ def check_state(path: Path, state: dict) -> TrainConfig:
     return config
 
 
-def validate(value: object, kind: object, name: str = "") -> str | None:
-    """The first thing in `value`, as JSON has it, that is not of the annotated `kind`, as a sentence; or None."""
+def validate(value: Any, kind: Any, name: str = "") -> str | None:
+    """Check a JSON value against a type.
+
+    Args:
+        value: as JSON has it: dicts, lists, text, numbers, true, false, null.
+        kind: a TypedDict, list[…], dict[str, …], tuple of equal types, `… | None`, or a plain type.
+        name: the dotted path of the value, for the message.
+
+    Returns:
+        a sentence on the first thing that does not fit; None where all does.
+    """
     if kind is object:
         return None
     if typing.is_typeddict(kind):
@@ -135,8 +153,8 @@ def validate(value: object, kind: object, name: str = "") -> str | None:
     return _not_this(value, kind, name)
 
 
-def _problem_of_fields(value: dict, kind: type, name: str) -> str | None:
-    """`problem` of an object with declared fields; others than these are let be, for a younger release may have more."""
+def _problem_of_fields(value: dict, kind: Any, name: str) -> str | None:
+    """`validate` of an object with declared fields; others are allowed, as a newer release may have more."""
     for key, wanted in typing.get_type_hints(kind).items():
         where = f"{name}.{key}" if name else key
         if key in value:
@@ -149,7 +167,7 @@ def _problem_of_fields(value: dict, kind: type, name: str) -> str | None:
 
 
 def _not_this(value: object, kind: type, name: str) -> str | None:
-    """What is said of a value that is none of `kind`: dict, list, str, bool, int (a count) or float (finite)."""
+    """A sentence where a value is not of `kind`: dict, list, str, bool, int (a count) or float (finite)."""
     if kind is float:
         fits = (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) <= LARGEST)
     elif kind is int:

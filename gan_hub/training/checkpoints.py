@@ -33,11 +33,21 @@ class NotFiniteError(ValueError):
 
 
 def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep: int) -> Path:
-    """Writes `folder`/step-<step> with one safetensors file for each entry of `tensors`, and `state` as JSON.
+    """Writes a checkpoint, folder/step-<step>, and removes old ones.
 
-    Keeps the newest `keep` checkpoints. Raises NotFinite where a tensor or a number of the state is NaN or Inf, and
-    OSError (disk full, read-only, quota) in a sentence that says how much room is needed; older checkpoints are then
-    untouched.
+    Args:
+        folder: all checkpoints of the run.
+        step: the number of steps done.
+        tensors: file → name → tensor; each file is one .safetensors.
+        state: everything else, written as JSON.
+        keep: number of the newest checkpoints to keep, this one included.
+
+    Returns:
+        the folder of the checkpoint.
+
+    Raises:
+        NotFiniteError: a tensor or a number of the state is NaN or Inf.
+        OSError: disk full, read-only, quota; the message has the room that is needed. Older checkpoints are untouched.
     """
     _refuse_what_is_not_finite(step, tensors, state)
     final, temporary = folder / f"step-{step:09d}", folder / f".unfinished-{step:09d}"
@@ -45,7 +55,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
         folder.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(folder)
         _write(temporary, tensors, state | {"step": step})
-        if final.exists():  # the same step again, after a resume: the same content, unless the disk lost some of it
+        if final.exists():  # the same step after a resume, which replaces what the disk may have lost
             shutil.rmtree(final)
         os.rename(temporary, final)
         fsync(folder)
@@ -57,8 +67,8 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    # What is newer than this one was refused by the resume that led here, or counted in smaller batches: it must not push
-    # good ones out. Where somebody has a file open, Windows removes nothing: the next save tries again.
+    # Newer ones than this were refused by the resume that led here, or counted in smaller batches: they must not push good
+    # ones out. Windows removes no folder in which a file is open: the next save tries again.
     existing = list_checkpoints(folder)
     newer = [path for path in existing if path.name > final.name]
     for old in newer + [path for path in existing if path not in newer][:-keep]:
@@ -67,7 +77,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
 
 
 def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None:
-    """Raises NotFinite naming the first tensor, or number of the state, that is NaN or Inf."""
+    """Raises NotFiniteError naming the first tensor, or number of the state, that is NaN or Inf."""
     for file, content in tensors.items():
         for name, tensor in content.items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -78,9 +88,9 @@ def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None
 
 
 def _not_finite(step: int, what: str, value: torch.Tensor) -> NotFiniteError:
-    found = "NaN" if value.isnan().any() else "Inf"
+    kind = "NaN" if value.isnan().any() else "Inf"
     return NotFiniteError(
-        f"{what} is {found} after step {step}: no checkpoint has it, the last one is from before. Go on with --resume and "
+        f"{what} is {kind} after step {step}: no checkpoint has it, the last one is from before. Go on with --resume and "
         "lower learning rates, or start anew with precision fp32 or a larger r1_gamma."
     )
 
@@ -92,11 +102,11 @@ def _numbers(value: object, name: str = "") -> list[tuple[str, float]]:
     items = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, (list, tuple)) else ()
     )
-    return [found for key, item in items for found in _numbers(item, f"{name}.{key}" if name else str(key))]
+    return [number for key, item in items for number in _numbers(item, f"{name}.{key}" if name else str(key))]
 
 
 def _write(folder: Path, tensors: Tensors, state: dict) -> None:
-    """All files of a checkpoint, on the disk when this returns. The state lists every tensor: none can get lost."""
+    """Writes and syncs all files of a checkpoint. The state lists every tensor, so that a missing one is noticed."""
     folder.mkdir()
     for name, content in tensors.items():
         save_file(
@@ -114,7 +124,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[Tensors, dict]:
-    """(tensors, state) of one checkpoint: the files of `names`, and whatever else its state lists.
+    """(tensors, state) of one checkpoint: the files of `names`, and all others that its state lists.
 
     Raises LoadError naming the file that is missing or damaged.
     """
@@ -123,15 +133,24 @@ def load_checkpoint(path: Path, names: tuple[str, ...]) -> tuple[Tensors, dict]:
 
 
 def read_state(path: Path) -> dict:
-    """The state of one checkpoint, whatever it holds; raises LoadError."""
+    """The state of one checkpoint, parsed but not checked against the schema; raises LoadError."""
     file = path / STATE_NAME
     return parse_json(file, _verified(Manifest(path), file, MAX_STATE_BYTES))
 
 
 def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
-    """The tensors of one checkpoint with that state: the files of `names`, and whatever else the state lists.
+    """The tensors of one checkpoint.
 
-    Raises LoadError naming the file that is missing or damaged, holds NaN, or lacks a tensor that is listed.
+    Args:
+        path: the folder of the checkpoint.
+        state: what its state.json holds, which lists further files and the tensors of each.
+        names: the files that it must have, without .safetensors.
+
+    Returns:
+        file → name → tensor.
+
+    Raises:
+        LoadError: a file is missing or damaged, holds NaN or Inf, or lacks a tensor that is listed.
     """
     listed = state.get("tensors", {})
     sentence = validate(listed, dict[str, list[str]], "tensors")
@@ -160,7 +179,7 @@ def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
 
 
 def _verified(manifest: Manifest, file: Path, max_bytes: int = sys.maxsize) -> bytes:
-    """The bytes of a file of a checkpoint, as the manifest has them; a run that goes on may prune it at any moment."""
+    """The bytes of a file, checked against the manifest; it may be gone, as a run that goes on removes old checkpoints."""
     if not file.is_file():
         raise LoadError(f"{file}: missing from the checkpoint.")
     data = read_bytes(file, max_bytes)
@@ -175,10 +194,21 @@ def load_newest(
     take: Callable[[Path, Tensors, dict], None] = lambda path, tensors, state: None,
     among: list[Path] | None = None,
 ) -> tuple[Path, Tensors, dict, list[str]]:
-    """The newest valid checkpoint, of all or `among` some, as (path, tensors, state, why newer ones were passed over).
+    """The newest valid checkpoint.
 
-    `check` sees the state before the tensors are read, `take` sees both; a LoadError of either passes over the
-    checkpoint like damage, any other error is raised. Raises LoadError where there is none.
+    Args:
+        folder: all checkpoints of the run.
+        names: the files that a checkpoint must have, without .safetensors.
+        check: called with the path and the state before the tensors are read. A LoadError passes over the checkpoint as
+            damage does, any other error is raised.
+        take: called with path, tensors and state; as `check`.
+        among: the checkpoints to choose from, oldest first; None: all of the folder.
+
+    Returns:
+        (path, tensors, state, reasons why newer ones were passed over).
+
+    Raises:
+        LoadError: there is no valid checkpoint.
     """
     refused = []
     for path in reversed(list_checkpoints(folder) if among is None else among):
@@ -193,15 +223,24 @@ def load_newest(
     raise LoadError(f"{folder}: no valid checkpoint in it. {' '.join(refused)}".rstrip())
 
 
-def check_tensors(file: Path, tensors: Mapping[str, torch.Tensor], ours: Mapping[str, torch.Tensor]) -> None:
-    """Raises LoadError, naming the file and the tensor, unless names, shapes and dtypes are those of `ours`."""
-    for name in sorted(ours.keys() | tensors.keys()):
+def check_tensors(file: Path, tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
+    """Compare names, shapes and dtypes of tensors that were read with those of a network.
+
+    Args:
+        file: where the tensors came from, for the message.
+        tensors: name → tensor, as read.
+        expected: name → tensor, of the network.
+
+    Raises:
+        LoadError: naming the file and the first tensor that does not fit.
+    """
+    for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors:
             raise LoadError(f"{file}: {name!r} is missing from the checkpoint.")
-        if name not in ours:
+        if name not in expected:
             raise LoadError(f"{file}: tensor {short_repr(name)} is not part of this network.")
         for kind in ("dtype", "shape"):
-            there, here = (getattr(each[name], kind) for each in (tensors, ours))
+            there, here = (getattr(each[name], kind) for each in (tensors, expected))
             if there != here:
                 there, here = (str(list(each)) if kind == "shape" else str(each) for each in (there, here))
                 raise LoadError(f"{file}: tensor {name!r} has {kind} {there}; this run's is {here}.")
@@ -234,24 +273,20 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Te
 def expected_of_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """What `optimizer_tensors` gives once the parameters that `tensors` has anything of have moved.
+    """The names, shapes and dtypes that `optimizer_tensors` has for the parameters that occur in `tensors`.
 
-    Parameters that no step has reached (a level that a network has not grown to) have nothing.
+    Parameters that no step has reached (a level that a network has not grown to) have no entry.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     moved = sorted({int(name.split(".")[0]) for name in tensors if re.match(r"[0-9]{1,9}\.", name)})
     adam = isinstance(optimizer, torch.optim.Adam)
-    count = {"step": torch.zeros((), dtype=torch.float32)}
-    return {
-        f"{index}.{key}": like
-        for index in moved
-        if index < len(parameters)
-        for key, like in (
-            count | dict.fromkeys(("exp_avg", "exp_avg_sq"), parameters[index].detach())
-            if adam
-            else {"momentum_buffer": parameters[index].detach()}
-        ).items()
-    }
+    expected: dict[str, torch.Tensor] = {}
+    for index in (index for index in moved if index < len(parameters)):
+        like = parameters[index].detach()
+        moments = {"step": torch.zeros((), dtype=torch.float32), "exp_avg": like, "exp_avg_sq": like}
+        state = moments if adam else {"momentum_buffer": like}
+        expected |= {f"{index}.{key}": tensor for key, tensor in state.items()}
+    return expected
 
 
 def _remove_unfinished(folder: Path) -> None:

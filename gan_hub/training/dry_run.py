@@ -1,8 +1,9 @@
-"""What a run would be, before it is one: sizes, images, and how long its steps take here."""
+"""The dry run: sizes of the networks, the images, and how long the steps take on this machine."""
 
 import math
 import time
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -19,7 +20,7 @@ MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 
 
 def preview(config: TrainConfig) -> None:
-    """Prints lines that begin with #; writes nothing.
+    """Prints what a run would be, in lines that begin with #; writes nothing.
 
     Raises ValueError for options, data, models and logins that the run would refuse.
     """
@@ -28,27 +29,27 @@ def preview(config: TrainConfig) -> None:
         accelerator.print(f"# {EMULATED}")
     with accelerator.main_process_first():
         data = load_data(config)
-    players = TrainState(config, data.classes, accelerator)
+    state = TrainState(config, data.classes, accelerator)
     if config.initial:
-        players.start_from(config.initial, config.initial_players)
+        state.start_from(config.initial, config.initial_players)
     if config.extractor != "none":
         Extractor(config.extractor, config.extractor_weights or None)
-    batches = Batches(data.train, config, players.latent_size, accelerator)
-    sizes = [sum(p.numel() for p in network.parameters()) for network in players.networks.values()]
+    batches = Batches(data.train, config, state.latent_size, accelerator)
+    sizes = [sum(p.numel() for p in network.parameters()) for network in state.networks.values()]
     accelerator.print(
         f"# generator {sizes[0]:,} parameters, discriminator {sum(sizes[1:]):,}; {data.classes} classes; "
         f"{config.total_steps:,} steps of {config.batch_size} images\n"
         f"# {data.headline()}\n"
-        f"# {_minutes(config, players, batches, accelerator)}"
+        f"# {_minutes(config, state, batches, accelerator)}"
     )
 
 
-def _minutes(config: TrainConfig, players: TrainState, batches: Batches, accelerator: Accelerator) -> str:
+def _minutes(config: TrainConfig, state: TrainState, batches: Batches, accelerator: Accelerator) -> str:
     where = f"{accelerator.num_processes} process(es) on {accelerator.device}"
     if config.compile:
         return f"Time not estimated: with compile, the first steps take minutes. {where}."
-    players.grow(1000 * int(config.total_kimg))
-    seconds = _seconds_a_step(config, lambda step: train_step(players, config, batches, step), accelerator)
+    state.grow(1000 * int(config.total_kimg))
+    seconds = _seconds_a_step(config, lambda step: train_step(state, config, batches, step), accelerator)
     minutes, speed = seconds * config.total_steps / 60, config.batch_size / seconds
     grown = " of the full size" if config.grow_kimg else ""
     return (
@@ -62,19 +63,19 @@ def _rounded(minutes: float) -> str:
 
 
 def _seconds_a_step(config: TrainConfig, step: Callable[[int], object], accelerator: Accelerator) -> float:
-    """The mean over all kinds of steps, with and without a penalty, as often as they come. All processes play as many."""
+    """The mean over all kinds of steps, with and without a penalty, as often as they come; the same on all processes."""
     kinds = kinds_of_steps(config)
     step(kinds[0][0] + 1)  # the first one allocates
     total = 0.0
     for same in kinds:
-        once = _agreed(_timed(step, same[0], 1), accelerator)
+        once = _mean_over_processes(_timed(step, same[0], 1), accelerator)
         more = min(50, int(MEASURED_SECONDS / len(kinds) / max(once, 1e-6)))
-        total += len(same) * (_agreed(_timed(step, same[0], more), accelerator) if more else once)
+        total += len(same) * (_mean_over_processes(_timed(step, same[0], more), accelerator) if more else once)
     return total / sum(map(len, kinds))
 
 
 def _timed(step: Callable[[int], object], number: int, times: int) -> float:
-    """Seconds of one of so many steps."""
+    """Seconds of one step, the mean of `times`."""
     began = time.perf_counter()
     for _ in range(times):
         step(number)
@@ -83,6 +84,7 @@ def _timed(step: Callable[[int], object], number: int, times: int) -> float:
     return (time.perf_counter() - began) / times
 
 
-def _agreed(seconds: float, accelerator: Accelerator) -> float:
-    found = accelerator.reduce(torch.tensor(seconds, dtype=torch.float32, device=accelerator.device), "mean").item()
-    return found if math.isfinite(found) else seconds
+def _mean_over_processes(seconds: float, accelerator: Accelerator) -> float:
+    own = torch.tensor(seconds, dtype=torch.float32, device=accelerator.device)
+    mean = cast(torch.Tensor, accelerator.reduce(own, "mean")).item()
+    return mean if math.isfinite(mean) else seconds

@@ -1,8 +1,9 @@
-"""From a run to a Hub-ready folder: weights, judge, samples, real images that may be shipped, card."""
+"""A finished run as a model folder for the Hub: weights, judge, samples, real images that may be shipped, card."""
 
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import numpy as np
@@ -32,21 +33,21 @@ from gan_hub.metrics.memorization import nearest_copies_in_pixels
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.strict import write_json
 from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.training.best_checkpoint import Best
 from gan_hub.training.config import TrainConfig, public_name, recipe_of
-from gan_hub.training.flops import flops_per_image
-from gan_hub.training.flops import in_words as cost_in_words
-from gan_hub.training.rules import PUBLISHED
+from gan_hub.training.flops import describe_cost, flops_per_image
+from gan_hub.training.recipes import PUBLISHED
 from gan_hub.training.run import SCORED_TOGETHER, Run, RunSnapshot, final_seed
 from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid, save_whole
 from gan_hub.training.run_lock import one_export_at_a_time
 
 EXPORT_NAME, RECIPE_NAME = "export", "recipe.yaml"
-SHOWN_SCORES = 10  # of the curve, in the card
-SEARCHED_PIXELS = 1000  # generated images whose pixels are searched for copies, in a run that draws none for a score
+MAX_CARD_SCORES = 10  # of the curve, in the card
+SEARCHED_IMAGES = 1000  # generated images that are compared with the training images where no score drew any
 
 
 def finish(run: Run) -> Path:
-    """Ends a run on all processes: scores, calibrates and exports on the first; returns the folder."""
+    """Ends a run on all processes: the main one scores, calibrates and exports; returns the folder of the model."""
     run.bar.close()
     folder = run.config.run_folder
     if run.accelerator.is_main_process:
@@ -59,14 +60,14 @@ def finish(run: Run) -> Path:
 
 
 def export(run: RunSnapshot, folder: Path) -> None:
-    """Writes `folder` anew from a run at one moment; an older export is replaced only by a complete one."""
+    """Writes the model of a run at one moment; an earlier export in `folder` is replaced once the new one is complete."""
     pipeline = GANPipeline(*run.networks, **run.data.names)
-    pipeline.to(run.device)  # thousands of images are drawn for the judge and the scores
+    pipeline.to(run.device)  # which draws thousands of images for the judge and the scores
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, final_seed(run.config), trained=run.data.train)
     report = run.scorer and run.scorer.score(pipeline, final=True)
-    at_risk = copies(run, pipeline, report)
-    pipeline.to("cpu")  # whose images the reference is made of
+    at_risk = nearest_copies(run, pipeline, report)
+    pipeline.to("cpu")  # reference images are those of a CPU
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -79,8 +80,8 @@ def export(run: RunSnapshot, folder: Path) -> None:
 
 
 def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: AtRisk) -> None:
-    """All files of an export, the card last."""
-    config, chosen = run.config, run.data.real_samples
+    """Writes all files of an export, the card last."""
+    config, shipped = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
     pipeline.save_pretrained(fresh, variant="fp16")
     sample_grid(pipeline).save(fresh / SAMPLES_NAME)
@@ -88,26 +89,36 @@ def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report 
     run.records.copy_to(fresh / LOG_NAME)
     run.records.plot(fresh / PLOT_NAME)
     write_text(fresh / RECIPE_NAME, portable(config).to_yaml())
-    if chosen is not None:
-        labels = None if chosen.labels is None else chosen.labels.tolist()
-        real_samples.write(fresh, chosen.images, labels, run.data.notice)
-    told = facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
+    run.data.split(config).write(fresh)
+    if shipped is not None:
+        labels = None if shipped.labels is None else shipped.labels.tolist()
+        real_samples.write(fresh, np.asarray(shipped.images), labels, run.data.notice)
+    facts = card_facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
     if report is not None:
-        write_json(fresh / SCORES_NAME, told.scored.to_dict())
-    write_card(fresh, told, judges=pipeline.discriminator is not None)
+        write_json(fresh / SCORES_NAME, facts.scored.to_dict())
+    write_card(fresh, facts, judges=pipeline.discriminator is not None)
 
 
-def copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> AtRisk:
-    """The images nearest to a training image: of the scored ones, or, where no score looked for them, by pixels."""
+def nearest_copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> AtRisk:
+    """The generated images that are nearest to a training image.
+
+    Args:
+        run: with the images that were trained on and held out.
+        pipeline: the model that is exported.
+        report: its scores, which may have them, by features; None or without them, they are searched for by pixels.
+
+    Returns:
+        the images, with the training image nearest to each.
+    """
     if report is not None and report.at_risk is not None:
         return report.at_risk
-    train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_PIXELS)
-    pictures = ImageSource.of_model(pipeline, count, final_seed(run.config), SCORED_TOGETHER, train.maps)
-    return nearest_copies_in_pixels(pictures, train, held_out, final_seed(run.config))
+    train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_IMAGES)
+    images = ImageSource.of_model(pipeline, count, final_seed(run.config), SCORED_TOGETHER, train.maps)
+    return nearest_copies_in_pixels(images, train, held_out, final_seed(run.config))
 
 
 def portable(config: TrainConfig) -> TrainConfig:
-    """The configuration without what belongs to one machine: folders of the run, where data and extractor lay."""
+    """The configuration without the paths of one machine: of the run, its data, its extractor."""
     data, shipped = config.data, config.real_samples
     return replace(
         config,
@@ -120,7 +131,7 @@ def portable(config: TrainConfig) -> TrainConfig:
 
 
 def _portable_weights(config: TrainConfig) -> str:
-    """A Hub id as it is; in place of a file, words that its owner can replace."""
+    """The extractor's weights for other machines: a Hub id as it is, a placeholder for a file."""
     name, weights = config.extractor, config.extractor_weights
     if not weights or (weights == public_name(weights) and not weights.endswith(".safetensors")):
         return weights
@@ -128,24 +139,35 @@ def _portable_weights(config: TrainConfig) -> str:
 
 
 def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
-    """√MMD² between 1,000 held-out images and as many fakes of their labels: what a generator that played alone learnt."""
+    """√MMD² between 1,000 held-out images and as many fakes of the same labels, for a model without a discriminator."""
     chosen = held_out.take(np.arange(min(1000, len(held_out))))
     labels = None if chosen.labels is None else torch.from_numpy(chosen.labels)
     fakes = pipeline(
         num_images=len(chosen), seed=0, labels=None if labels is None else labels.tolist(), output_type="pt"
     ).images
     both = None if labels is None else (labels, labels)
-    return moment_matching_generator(fakes.cpu(), from_uint8(chosen.images), both).item()
+    return moment_matching_generator(torch.as_tensor(fakes).cpu(), from_uint8(np.asarray(chosen.images)), both).item()
 
 
-def facts(
-    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, memorisation: str, repeated: int = 0
+def card_facts(
+    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, memorization: str, repeated: int = 0
 ) -> CardFacts:
-    """What the card says, from the run's own numbers; `memorisation` and `repeated` as `AtRisk` tells them."""
+    """What the card says, from the run's own numbers.
+
+    Args:
+        run: the run at the moment of the export.
+        pipeline: the model that is exported.
+        report: its scores; None where nothing was scored.
+        memorization: the section on the images nearest to training images, as `AtRisk.write` returns it.
+        repeated: the number of held-out images that are near duplicates of training images.
+
+    Returns:
+        the facts that `write_card` takes.
+    """
     config, calibration = run.config, pipeline.calibration
     if calibration is None:
+        measured: dict[str, Any] = {"held-out images": min(1000, len(run.data.held_out))}
         own = {"root MMD² (held out)": held_out_discrepancy(pipeline, run.data.held_out)}
-        measured = {"held-out images": min(1000, len(run.data.held_out))}
     else:
         own = {"discriminator AUC (held out)": calibration.auc}
         measured = {"held-out images of the judge": calibration.images}
@@ -167,37 +189,42 @@ def facts(
         seen=config.seen or UNDESCRIBED,
         scored=_scored(run, pipeline, report, own, measured),
         judge=_judge(calibration, pipeline, repeated),
-        memorisation=memorisation,
+        memorisation=memorization,
         training=_training(run),
         recipe=recipe_of(config),
         data=_data(config, dataset, run.data.notice) + "\n\n" + _limits(calibration),
         not_for=config.not_for.strip() or NOT_FOR,
         goals=config.goals.strip(),
-        concepts="",  # they are found afterwards, in the finished model; `gan-hub evaluate --card` tells of them
+        concepts="",  # discovered later, in the finished model; `gan-hub evaluate --card` adds them
     )
 
 
 def _limits(calibration: Calibration | None) -> str:
     judge = " The judge knows this generator only: it was fitted on its images, and says little about those of others."
-    shown = "The images are small and show what the training set shows, its gaps and habits included."
-    return shown + (judge if calibration else "")
+    images = "The images are small and show what the training set shows, its gaps and habits included."
+    return images + (judge if calibration else "")
 
 
 def _scored(
-    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
+    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, Any]
 ) -> Scored:
     """The numbers of the card, with the command that measures them again."""
     if report is None:
         return Scored(own, measured)
-    command = again(run, pipeline, report)
+    command = evaluate_command(run, pipeline, report)
     return Scored(report.scores | own, report.provenance, report.intervals, report.scales, command)
 
 
-def again(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
-    """The command that measures every number of the card again; "" where there is none that does so exactly.
+def evaluate_command(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
+    """The command that measures every number of the card again.
 
-    That takes data that everybody can have, all of whose training images the run had, and a discriminator: what the card
-    says of a generator that played alone, the command cannot measure.
+    Args:
+        run: whose data must be public, and trained on without leaving any image out.
+        pipeline: the model, which must have a discriminator: √MMD² of one without is no score of the command.
+        report: the scores to measure again.
+
+    Returns:
+        a `gan-hub evaluate` line; "" where no command measures exactly the same.
     """
     config = run.config
     if config.data not in NAMED_DATASETS or run.data.left_out or pipeline.calibration is None:
@@ -212,21 +239,21 @@ def again(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
         "seed": report.provenance["seed"],
         "batch-size": SCORED_TOGETHER,
     }
-    given = (f"--{name} {value}" for name, value in options.items() if value != "")
-    return f"gan-hub evaluate {config.name} {' '.join(given)}"
+    flags = (f"--{name} {value}" for name, value in options.items() if value != "")
+    return f"gan-hub evaluate {config.name} {' '.join(flags)}"
 
 
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:
     kind = "A map-conditional" if config.takes_maps else "An unconditional"
     kind = "A class-conditional" if config.conditional else kind
     architecture = type(pipeline.unwrapped_generator).__name__.removesuffix("Generator")
-    colours = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
+    colors = {1: "grey", 2: "grey with opacity", 3: "RGB", 4: "RGB with opacity"}[config.channels]
     height, width = height_width(config.resolution)
     size = sum(parameter.numel() for parameter in pipeline.generator.parameters()) / 1e6
     second = "without a discriminator" if pipeline.discriminator is None else "with its discriminator"
     return (
         f"{kind} {architecture} that draws {dataset} images of {width} × {height} "
-        f"pixels ({colours}), {second}. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
+        f"pixels ({colors}), {second}. Generator: {size:.2f} M parameters, latent size {pipeline.latent_size}."
     )
 
 
@@ -270,33 +297,33 @@ def _training(run: RunSnapshot) -> str:
 
 
 def _cost(run: RunSnapshot) -> str:
-    """What it costs elsewhere: its arithmetic, and what follows of it for a GPU; what it was measured on is said before."""
-    return cost_in_words(run.images * flops_per_image(run.config, run.data.classes, run.data.train))
+    """The operations of the run, and an estimate of the time they take on a consumer GPU."""
+    return describe_cost(run.images * flops_per_image(run.config, run.data.classes, run.data.train))
 
 
 def _course(run: RunSnapshot) -> str:
-    """The Fréchet distance over time, and whose weights are published; "" without scores."""
+    """The Fréchet distance over time, and which weights are published; "" without scores."""
     best = run.best
-    if best is None and run.config.publish == "best":
-        return "\n\nThe published weights are the last: there was no score to choose by."
-    points = run.records.points(f"score/{best.name}") if best else []
+    if best is None:
+        last = "The published weights are the last: there was no score to choose by."
+        return f"\n\n{last}" if run.config.publish == "best" else ""
+    points = run.records.points(f"score/{best.name}")
     if len(points) < 2:
         return ""
-    shown = points if len(points) <= SHOWN_SCORES else [
-        points[round(place * (len(points) - 1) / (SHOWN_SCORES - 1))] for place in range(SHOWN_SCORES)
-    ]  # fmt: skip
-    some = "" if shown == points else f", {len(shown)} of {len(points)} scores"
-    times, values = ", ".join(f"{kimg:g}" for kimg, _ in shown), ", ".join(f"{value:.3g}" for _, value in shown)
-    return f"\n\n{best.name} at {times} kimg: {values} (the curve is in `{PLOT_NAME}`{some}). {_which(run, points)}"
+    last, count = len(points) - 1, min(len(points), MAX_CARD_SCORES)
+    listed = [points[round(place * last / (count - 1))] for place in range(count)]
+    some = "" if len(listed) == len(points) else f", {len(listed)} of {len(points)} scores"
+    times, values = ", ".join(f"{kimg:g}" for kimg, _ in listed), ", ".join(f"{value:.3g}" for _, value in listed)
+    return f"\n\n{best.name} at {times} kimg: {values} (the curve is in `{PLOT_NAME}`{some}). {_which(run.config, best, points)}"
 
 
-def _which(run: RunSnapshot, points: list[tuple[float, float]]) -> str:
+def _which(config: TrainConfig, best: Best, points: list[tuple[float, float]]) -> str:
     """Which weights were published; with both figures where the best are others than the last."""
-    best, (end, last) = run.best, points[-1]
+    end, last = points[-1]
     if best.images / 1000 == end:
         return "The published weights are the last, which were also the best."
     flattery = f"The best is the minimum of {len(points)} noisy scores: it flatters."
-    if run.config.publish == "best":
+    if config.publish == "best":
         return (
             f"The published weights are the best by this score, of {best.images / 1000:g} kimg ({best.score:.3f}), not the "
             f"last, of {end:g} kimg ({last:.3f}). {flattery} The score above is of other seeds."

@@ -1,4 +1,4 @@
-"""A model of a run at any time, from one of its checkpoints: of one that was stopped, has ended, or still goes on."""
+"""A model folder from a checkpoint of a run that was stopped, has ended, or still goes on."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,25 +20,36 @@ from gan_hub.training.checkpoints import (
     load_newest,
     read_state,
 )
-from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.config import TrainConfig
 from gan_hub.training.export import EXPORT_NAME, RECIPE_NAME, export
+from gan_hub.training.recipes import read_recipe
 from gan_hub.training.run import CONFIG_NAME, RunSnapshot, Scorer
 from gan_hub.training.run_files import RunLog, Timelapse
 from gan_hub.training.run_lock import one_export_at_a_time
 from gan_hub.training.train_state import build_networks
 
-Found = TypeVar("Found")
+Content = TypeVar("Content")
 INDEX_NAME = "model_index.json"  # every model's folder has one
 
 
 def export_run(
     folder: Path, out: Path | None = None, step: int | None = None, data: str = "", scores: bool = True
 ) -> Path:
-    """Writes the model of the newest valid checkpoint of the run in `folder`, or of that of a `step`, and says where.
+    """Writes the model of a checkpoint. The run may go on meanwhile: nothing of it is touched.
 
-    It goes to `out`, or where the run itself would put it. `data`: where its images lie now, if they were moved. With
-    `scores`, it is scored as the run would have. The run may go on meanwhile: nothing of it is touched.
-    Raises ValueError for a wish that cannot be met, LoadError for a run that is damaged.
+    Args:
+        folder: the run's, as runs/<name>.
+        out: where the model goes; None: `folder`/export, as at the end of the run.
+        step: of which checkpoint; None: the newest valid one.
+        data: where the images of the run lie now; "": where its configuration says.
+        scores: whether to score the model as the run would have.
+
+    Returns:
+        the model's folder.
+
+    Raises:
+        ValueError: for a folder, step or data that do not fit, and where `out` holds anything else.
+        LoadError: for a run that is damaged.
     """
     checkpoints = folder / CHECKPOINTS_NAME
     _refuse_what_is_no_run(folder, checkpoints)
@@ -49,7 +60,7 @@ def export_run(
         _refuse_what_would_be_lost(out, config)
     config = replace(config, data=data or config.data)
     images = load_data(config)
-    run = _while_pruned(checkpoints, lambda: _standing(folder, checkpoints, step, images, config.data, scores))
+    run = _while_pruned(checkpoints, lambda: _snapshot(folder, checkpoints, step, images, config.data, scores))
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_export_at_a_time(folder):
         export(run, out)
@@ -75,7 +86,7 @@ def _refuse_what_is_no_run(folder: Path, checkpoints: Path) -> None:
 
 
 def _refuse_what_would_be_lost(out: Path, config: TrainConfig) -> None:
-    """A model's folder is replaced whole: what may lie there is nothing, or what this very run made of itself before."""
+    """An export replaces a whole folder, so only an empty one and an earlier export of this run are allowed."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:
@@ -89,8 +100,8 @@ def _refuse_what_would_be_lost(out: Path, config: TrainConfig) -> None:
         )
 
 
-def _while_pruned(checkpoints: Path, read: Callable[[], Found]) -> Found:
-    """`read()`, again wherever it failed and the checkpoints are others by then: a run that goes on removes old ones."""
+def _while_pruned(checkpoints: Path, read: Callable[[], Content]) -> Content:
+    """`read()`, repeated where it failed and the checkpoints have changed: a run that goes on removes old ones."""
     while True:
         there = list_checkpoints(checkpoints)
         try:
@@ -101,9 +112,9 @@ def _while_pruned(checkpoints: Path, read: Callable[[], Found]) -> Found:
 
 
 def _configuration(checkpoints: Path, step: int | None) -> TrainConfig:
-    """That of the newest checkpoint whose state is whole, or of the one of a step."""
+    """The configuration of the newest checkpoint with a valid state, or of the one at `step`."""
     refused = []
-    for path in reversed(_asked_for(checkpoints, step)):
+    for path in reversed(_candidates(checkpoints, step)):
         try:
             return check_state(path, read_state(path))
         except LoadError as error:
@@ -111,17 +122,17 @@ def _configuration(checkpoints: Path, step: int | None) -> TrainConfig:
     raise LoadError(f"{checkpoints}: no valid checkpoint in it. {' '.join(refused)}")
 
 
-def _asked_for(checkpoints: Path, step: int | None) -> list[Path]:
-    there = list_checkpoints(checkpoints)
-    chosen = [path for path in there if step is None or int(path.name.removeprefix("step-")) == step]
+def _candidates(checkpoints: Path, step: int | None) -> list[Path]:
+    existing = list_checkpoints(checkpoints)
+    chosen = [path for path in existing if step is None or int(path.name.removeprefix("step-")) == step]
     if not chosen:
-        steps = ", ".join(path.name.removeprefix("step-").lstrip("0") for path in there)
+        steps = ", ".join(path.name.removeprefix("step-").lstrip("0") for path in existing)
         raise ValueError(f"--checkpoint {step} is not allowed; {checkpoints} has those of the steps {steps}.")
     return chosen
 
 
-def _standing(folder: Path, checkpoints: Path, step: int | None, data: Data, source: str, scores: bool) -> RunSnapshot:
-    """The run as it was at the checkpoint; raises LoadError, and ValueError where the images are others."""
+def _snapshot(folder: Path, checkpoints: Path, step: int | None, data: Data, source: str, scores: bool) -> RunSnapshot:
+    """The run as it was at the checkpoint; raises LoadError, and ValueError where the images differ."""
     configs, networks = {}, {}
 
     def check(path: Path, state: dict) -> None:
@@ -139,7 +150,7 @@ def _standing(folder: Path, checkpoints: Path, step: int | None, data: Data, sou
         networks[path] = _networks(path, configs[path], data.classes, tensors)
         check_best(path, tensors, state, networks[path])
 
-    path, tensors, state, refused = load_newest(checkpoints, ("ema",), check, take, _asked_for(checkpoints, step))
+    path, tensors, state, refused = load_newest(checkpoints, ("ema",), check, take, _candidates(checkpoints, step))
     for reason in refused:
         print(f"passed over a checkpoint: {reason}")
     config = replace(configs[path], data=source)
@@ -149,8 +160,8 @@ def _standing(folder: Path, checkpoints: Path, step: int | None, data: Data, sou
 
 def _networks(path: Path, config: TrainConfig, classes: int, tensors: Tensors) -> dict[str, torch.nn.Module]:
     """The averaged generator, and the discriminator of a game of two, float32 on the CPU, in eval mode."""
-    built = zip(("generator", "discriminator"), build_networks(config, classes))
-    networks = {name: network for name, network in built if network is not None}
+    built = zip(("generator", "discriminator"), build_networks(config, classes), strict=True)
+    networks: dict[str, torch.nn.Module] = {name: network for name, network in built if network is not None}
     for name, network in networks.items():
         file = "ema" if name == "generator" else name
         network = network.double() if config.precision == "fp64" else network
@@ -169,9 +180,8 @@ def _assembled(
     if best and config.publish == "best":
         for name, network in networks.items():
             network.load_state_dict(best.weights[name])
-    device = torch.device("cpu")
-    if config.device != "cpu" and torch.accelerator.is_available():
-        device = torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    device = torch.device("cpu") if config.device == "cpu" or accelerator is None else accelerator
     scorer = None
     if scores and config.extractor != "none":
         extractor = Extractor(config.extractor, config.extractor_weights or None).to(device)

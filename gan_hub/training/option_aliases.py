@@ -1,4 +1,4 @@
-"""What other trainers call the options of a run: the one line that answers an unknown flag, or an unknown key of a recipe."""
+"""Names that other trainers use for options of a run, and the answer to an unknown flag or key of a recipe."""
 
 import difflib
 from collections.abc import Iterable
@@ -96,18 +96,35 @@ ELSEWHERE = {
 }
 
 
-def instead(name: object, known: Iterable[str]) -> str:
-    """Half a sentence on an option that does not exist: what it is called here, or which of the `known` ones is nearest."""
-    plain = name.lstrip("-").lower().replace("-", "_") if isinstance(name, str) and len(name) < 100 else ""
-    for elsewhere, meant in ELSEWHERE.items():
+def instead(name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
+    """Half a sentence on an option that does not exist: what it is called here, or the nearest of the `known` names.
+
+    Args:
+        name: what was typed, with or without dashes before it.
+        known: the names that do exist, of the same kind: keys, or flags with their dashes.
+        prog: the program whose --help lists them.
+
+    Returns:
+        as "here it is total_kimg", or "did you mean --total_kimg?".
+    """
+    typed = name if isinstance(name, str) and len(name) < 100 else ""
+    plain = typed.lstrip("-").lower().replace("-", "_")
+    for elsewhere, meaning in ELSEWHERE.items():
         if plain.replace("_", "") == elsewhere.replace("_", ""):  # nEpochs, too
-            return f"here it is {meant}"
-    nearest = difflib.get_close_matches(plain, known, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]}?"
-    return "train.py --help lists all options"
+            return f"here it is {meaning}"
+    spellings = {each.lstrip("-").replace("-", "_"): each for each in reversed(list(known))}
+    nearest = difflib.get_close_matches(plain, spellings, n=1)
+    return f"did you mean {spellings[nearest[0]]}?" if nearest else f"{prog} --help lists all options"
 
 
-def unknown(what: str, name: object, known: Iterable[str]) -> str:
-    """The sentence on an unknown flag or key."""
-    return f"unknown {what} {short_repr(name)}; {instead(name, known)}"
+def unknown(kind: str, name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
+    """The sentence on an option that does not exist.
+
+    Args:
+        kind: "flag", or "key".
+        name, known, prog: as of `instead`.
+
+    Returns:
+        the sentence, without a full stop.
+    """
+    return f"unknown {kind} {short_repr(name)}; {instead(name, known, prog)}"

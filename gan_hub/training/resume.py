@@ -1,18 +1,29 @@
-"""What of a run's configuration may change when it goes on, and what would be another run."""
+"""Which options of a run may change when it is resumed, and which make it another run."""
 
 import math
 from dataclasses import asdict
 from pathlib import Path
 
 from gan_hub.messages import short_repr
-from gan_hub.training.config import FIELDS, TrainConfig
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.sections import FIELDS
 
 NETWORKS = ("architecture", "resolution", "channels", "conditional", "generator", "discriminator")  # their shape
 MAY_CHANGE = {name for name, spec in FIELDS.items() if spec.metadata["free"] or spec.metadata["may_change"]}
 
 
 def refuse_other(path: Path, state: dict, there: TrainConfig, now: TrainConfig) -> None:
-    """Raises ValueError, with a remedy, unless the run of checkpoint `path` can go on with the configuration of `now`."""
+    """Refuses to resume a run with a configuration that makes it another run.
+
+    Args:
+        path: the checkpoint to go on from.
+        state: what its state.json holds.
+        there: the configuration of the checkpoint.
+        now: the configuration that was asked for.
+
+    Raises:
+        ValueError: with what differs, and what to do instead.
+    """
     different = [name for name in changes(there, now) if name not in MAY_CHANGE]
     if different:
         pairs = "; ".join(f"{name}: {getattr(there, name)!r} there, {getattr(now, name)!r} now" for name in different)
@@ -20,8 +31,8 @@ def refuse_other(path: Path, state: dict, there: TrainConfig, now: TrainConfig) 
         raise ValueError(f"{path} belongs to another configuration ({pairs}). {remedy}")
     images = state["step"] * there.batch_size
     if images % now.batch_size:
-        able = [size for size in (*range(1, 4 * now.batch_size), images) if images % size == 0]
-        nearest = sorted(set(able), key=lambda size: abs(math.log(size / now.batch_size)))[:3]
+        possible = [size for size in (*range(1, 4 * now.batch_size), images) if images % size == 0]
+        nearest = sorted(set(possible), key=lambda size: abs(math.log(size / now.batch_size)))[:3]
         raise ValueError(
             f"batch_size={now.batch_size} is not allowed here: no batch of it ends at the {images:,} images that {path} has "
             f"seen. The nearest that do: {', '.join(map(str, sorted(nearest)))}."
@@ -34,7 +45,7 @@ def refuse_other(path: Path, state: dict, there: TrainConfig, now: TrainConfig) 
 
 
 def remedy_of_new_run(config: TrainConfig, weights: bool = True) -> str:
-    """What to do instead of going on; `weights`: whether those of the run fit the new one."""
+    """What to do instead of going on; `weights`: whether the networks of the run fit the new one."""
     folder = config.run_folder
     if not weights:
         return "That is a new run: choose another --name."
@@ -45,14 +56,14 @@ def remedy_of_new_run(config: TrainConfig, weights: bool = True) -> str:
 
 
 def changes(there: TrainConfig, now: TrainConfig) -> dict[str, str]:
-    """Option → what is said of it, as "total_kimg 4 → 8", where the two configurations differ."""
+    """Option → its change in words, as "total_kimg 4 → 8", where the two configurations differ."""
     before, after = asdict(there), asdict(now)
     return {
-        name: f"{name} {_spelled(before[name])} → {_spelled(after[name])}"
+        name: f"{name} {_format_value(before[name])} → {_format_value(after[name])}"
         for name in FIELDS
         if before[name] != after[name]
     }
 
 
-def _spelled(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else short_repr(value)

@@ -1,7 +1,10 @@
-"""What goes together in a run, and what does not: options that are right each by itself, against each other."""
+"""Which options go together: a table of rules for each section, checked once every option is valid by itself.
 
-import dataclasses
+A rule takes the configuration and returns the sentence that refuses it, or None.
+"""
+
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gan_hub.augment import policy_columns
@@ -18,239 +21,360 @@ from gan_hub.models.mixins import (
     StyleBased,
 )
 from gan_hub.training.options import default_of
+from gan_hub.training.recipes import PUBLISHED
+from gan_hub.training.sections import FIELDS
 
 if TYPE_CHECKING:
     from gan_hub.training.config import TrainConfig
 
 MAX_NAME_BYTES = 200  # a folder's name may have 255
-PUBLISHED = "model_cards/"  # of a checkout: models whose real images or maps another recipe may ship again
+
+# ---------------------------------------------------------------------------------------------------- data
 
 
-def check_together(config: "TrainConfig") -> None:
-    """Raises ValueError, in one sentence, for the first thing that does not fit."""
-    _name(config)
-    if config.decay_kimg > config.total_kimg:
-        raise ValueError(
-            f"decay_kimg={config.decay_kimg} is not allowed; it is at most total_kimg, {config.total_kimg}: choose less."
-        )
-    if config.balance_classes and not config.conditional:
-        raise ValueError("balance_classes=True is not allowed with conditional=False, which has no classes.")
-    _game(config)
-    _extractor(config)
-    _scores(config)
-    _card(config)
-    for network in ("generator", "discriminator"):
-        _network(config, network)
-
-
-def _name(config: "TrainConfig") -> None:
-    """Whether it can be a folder's on any system: a run is moved from one to another, and its model is downloaded."""
+def _name_is_a_folder_name(config: "TrainConfig") -> str | None:
+    """On any system: a run is moved from one to another, and its model is downloaded."""
     name = config.name
     marks = sorted(set(name) & set('/\\ <>:"|?*')) or [mark for mark in name if not mark.isprintable()]
     if not name or marks or name.startswith((".", "-")) or name.endswith("."):
-        raise ValueError(
+        return (
             f'name={short_repr(name)} is not allowed; a name has no spaces or slashes, none of <>:"|?*, nothing that is not '
             "printed, no leading dot or dash and no dot at its end."
         )
     if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
-        raise ValueError(f"name={short_repr(name)} is not allowed; it has at most {MAX_NAME_BYTES} bytes in UTF-8.")
+        return f"name={short_repr(name)} is not allowed; it has at most {MAX_NAME_BYTES} bytes in UTF-8."
     if re.fullmatch(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", name, re.IGNORECASE):
-        raise ValueError(f"name={short_repr(name)} is not allowed; Windows keeps it for a device.")
+        return f"name={short_repr(name)} is not allowed; Windows keeps it for a device."
+    return None
 
 
-def _game(config: "TrainConfig") -> None:
-    """Options that are right each by itself and do not go together."""
-    optimizers = {config.optimizer_generator, config.optimizer_discriminator}
-    if config.momentum != type(config).momentum and "sgd" not in optimizers:
-        raise ValueError(f"momentum={config.momentum} is not allowed without sgd; Adam's is beta1.")
-    alone = ARCHITECTURES[config.architecture].discriminator is None
-    if alone != (config.loss in MATCHING):
-        raise ValueError(
+def _data_is_named(config: "TrainConfig") -> str | None:
+    return None if config.data.strip() else "data='' is not allowed; it says what to train on."
+
+
+def _balanced_classes_need_classes(config: "TrainConfig") -> str | None:
+    if config.balance_classes and not config.conditional:
+        return "balance_classes=True is not allowed with conditional=False, which has no classes."
+    return None
+
+
+def _pairs_have_no_labels(config: "TrainConfig") -> str | None:
+    if config.takes_maps and (config.conditional or config.real_samples):
+        return (
+            f"conditional={config.conditional} and real_samples={short_repr(config.real_samples)} are not allowed with "
+            f"architecture={config.architecture!r}, whose data are pairs of images and maps; choose false and ''."
+        )
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ networks
+
+
+def _generator_arguments_fit(config: "TrainConfig") -> str | None:
+    return _arguments_fit(config, "generator")
+
+
+def _discriminator_arguments_fit(config: "TrainConfig") -> str | None:
+    return _arguments_fit(config, "discriminator")
+
+
+def _arguments_fit(config: "TrainConfig", option: str) -> str | None:
+    """Whether the class of a network takes these arguments; it is not built for that."""
+    network, arguments = getattr(ARCHITECTURES[config.architecture], option), getattr(config, option)
+    if network is None:
+        return None
+    shared = [key for key in arguments if key in ("resolution", "channels", "num_classes", "semantic_classes")]
+    if shared:
+        return f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, or by the data, not here."
+    shape = {"resolution": config.resolution, "channels": config.channels}
+    sentence = validate(network.__init__.__wrapped__, shape | arguments, complete=False)
+    return f"{option}: {sentence}" if sentence else None
+
+
+# ---------------------------------------------------------------------------------------------------- game
+
+
+def _matching_needs_no_discriminator(config: "TrainConfig") -> str | None:
+    if _trains_alone(config) != (config.loss in MATCHING):
+        return (
             f"loss={config.loss!r} is not allowed with architecture={config.architecture!r}; the loss mmd and the "
             "architecture gmmn, which has no discriminator, go together only."
         )
-    if alone:
-        _alone(config)
-        _abilities(config)
-        return
-    if config.label_smoothing and "real_target" not in ADVERSARIAL[config.loss].options:
-        able = [name for name, game in ADVERSARIAL.items() if "real_target" in game.options]
-        raise ValueError(
+    return None
+
+
+def _a_generator_alone_has_no_opponents_options(config: "TrainConfig") -> str | None:
+    """Options of a discriminator would do nothing: only those at their default, or at 0, pass."""
+    if not _trains_alone(config):
+        return None
+    for name, spec in FIELDS.items():
+        value = getattr(config, name)
+        if spec.metadata["needs_discriminator"] and value not in (default_of(spec), 0):
+            return f"{name}={value!r} is not allowed with architecture={config.architecture!r}, which has no discriminator."
+    return None
+
+
+def _smoothing_needs_a_target(config: "TrainConfig") -> str | None:
+    able = [name for name, game in ADVERSARIAL.items() if "real_target" in game.options]
+    if config.label_smoothing and config.loss not in able:
+        return (
             f"label_smoothing={config.label_smoothing} is not allowed with loss={config.loss!r}, which has no target for "
             f"reals to smooth; it goes with {', '.join(able)}."
         )
-    autoencoding = issubclass(ARCHITECTURES[config.architecture].discriminator, AutoencoderDiscriminator)
-    if (config.loss == "began") != autoencoding:
-        raise ValueError(
+    return None
+
+
+def _began_needs_an_autoencoder(config: "TrainConfig") -> str | None:
+    if (config.loss == "began") != _has_autoencoder(config):
+        return (
             f"loss={config.loss!r} is not allowed with architecture={config.architecture!r}; the loss began and an "
             "architecture whose discriminator is an autoencoder (began is one) go together only."
         )
+    return None
+
+
+def _policy_is_known(config: "TrainConfig") -> str | None:
     try:
         policy_columns(config.augment_policy)
     except ValueError as error:
-        raise ValueError(f"augment_policy={short_repr(config.augment_policy)} is not allowed; {error}") from error
-    if config.augment == "ada" and ADVERSARIAL[config.loss].threshold is None:
-        able = [name for name, game in ADVERSARIAL.items() if game.threshold is not None]
-        raise ValueError(
+        return f"augment_policy={short_repr(config.augment_policy)} is not allowed; {error}"
+    return None
+
+
+def _ada_needs_logits_with_a_sign(config: "TrainConfig") -> str | None:
+    able = [name for name, game in ADVERSARIAL.items() if game.threshold is not None]
+    if config.augment == "ada" and config.loss not in able:
+        return (
             f"augment='ada' is not allowed with loss={config.loss!r}, whose logits have no sign to steer p by; it goes "
             f"with {', '.join(able)}. augment='diffaugment' goes with any."
         )
+    return None
+
+
+def _skipping_needs_a_winners_loss(config: "TrainConfig") -> str | None:
     if config.skip_discriminator_below and config.loss in ("wasserstein", "began"):
-        raise ValueError(
+        return (
             f"skip_discriminator_below={config.skip_discriminator_below} is not allowed with loss={config.loss!r}, which has "
             "no value that means a discriminator that has won."
         )
-    if autoencoding and config.conditional:
-        raise ValueError(
-            f"conditional=True is not allowed with architecture={config.architecture!r}, which has no classes."
-        )
-    _abilities(config)
-    _images(config)
-    _turns(config)
+    return None
 
 
-def _extractor(config: "TrainConfig") -> None:
-    """Whether it is known, takes these images, and has its weights."""
-    name, weights = config.extractor, config.extractor_weights
-    if name not in ("none", *EXTRACTORS) and not re.fullmatch(HUB_ID, name):
-        raise ValueError(
-            f"extractor={short_repr(name)} is not allowed; choose one of none, {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
-        )
-    if name in BUNDLED and (config.resolution, config.channels) != (28, 1):
-        others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
-        raise ValueError(
-            f"extractor={short_repr(name)} is not allowed with {config.resolution} pixels and {config.channels} channels; it "
-            f"takes 28 pixels and 1 channel. Choose none, or {others}, which take any size."
-        )
-    if name in BY_FILE and not weights:
-        raise ValueError(
-            f"extractor={short_repr(name)} needs extractor_weights: a .safetensors file, or the Hub id of a repository with one."
-        )
-    if weights and name in ("none", *BUNDLED):
-        raise ValueError(
-            f"extractor_weights={short_repr(weights)} is not allowed with extractor={short_repr(name)}, which needs none."
-        )
+def _autoencoders_have_no_labels(config: "TrainConfig") -> str | None:
+    if _has_autoencoder(config) and config.conditional:
+        return f"conditional=True is not allowed with architecture={config.architecture!r}, which has no classes."
+    return None
 
 
-def _scores(config: "TrainConfig") -> None:
-    """Options that follow the scores, which must then be measured while the run goes on."""
-    for name, off in (("publish", "last"), ("patience_kimg", 0.0)):
-        given = getattr(config, name)
-        if given != off and (config.extractor == "none" or config.evaluate_kimg == 0):
-            raise ValueError(
-                f"{name}={given!r} is not allowed with extractor={config.extractor!r} and evaluate_kimg="
-                f"{config.evaluate_kimg}; it follows scores that are measured in training, so choose both."
-            )
-
-
-def _card(config: "TrainConfig") -> None:
-    """What must be said, and of what is shipped whose it is."""
-    for name, what in (("license", "of the published weights (Hub licence id)"), ("data", "what to train on")):
-        if not getattr(config, name).strip():
-            raise ValueError(f"{name}='' is not allowed; it says {what}.")
-    of_a_model = config.real_samples.startswith(PUBLISHED)  # whose notice comes with them
-    if config.real_samples and not of_a_model and not config.real_samples_notice.strip():
-        raise ValueError(
-            "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
-        )
-
-
-def _turns(config: "TrainConfig") -> None:
-    """What the two players share in a step, and noise that must end."""
-    if config.instance_noise_kimg > config.total_kimg:
-        raise ValueError(
-            f"instance_noise_kimg={config.instance_noise_kimg} is not allowed; it is at most total_kimg, "
-            f"{config.total_kimg}, or the noise would never end."
-        )
-    if config.share_fakes and config.discriminator_steps > 1:
-        raise ValueError(
-            f"share_fakes=True is not allowed with discriminator_steps={config.discriminator_steps}; each of several "
-            "updates needs fresh fakes."
-        )
-    if bool(config.instance_noise) != bool(config.instance_noise_kimg):
-        raise ValueError(
-            f"instance_noise={config.instance_noise} and instance_noise_kimg={config.instance_noise_kimg} go together: how "
-            "much noise, and when it has fallen to 0."
-        )
-
-
-def _alone(config: "TrainConfig") -> None:
-    """Options of a game of two, which would do nothing: only those at their default, or at 0, are let pass."""
-    for spec in dataclasses.fields(config):
-        given = getattr(config, spec.name)
-        if spec.metadata["needs_two"] and given not in (default_of(spec), 0):
-            raise ValueError(
-                f"{spec.name}={given!r} is not allowed with architecture={config.architecture!r}, which has no discriminator."
-            )
-
-
-def _abilities(config: "TrainConfig") -> None:
+def _architecture_can_do_it(config: "TrainConfig") -> str | None:
     """Options that only some architectures can follow."""
-    generator = ARCHITECTURES[config.architecture].generator
     for option, ability in (
         ("grow_kimg", ProgressiveGrowing),
         ("mixing", StyleBased),
         ("feature_matching_weight", SegmentationConditional),
     ):
-        if getattr(config, option) and not issubclass(generator, ability):
-            able = [name for name, pair in ARCHITECTURES.items() if issubclass(pair.generator, ability)]
-            raise ValueError(
+        able = [name for name, pair in ARCHITECTURES.items() if issubclass(pair.generator, ability)]
+        if getattr(config, option) and config.architecture not in able:
+            return (
                 f"{option}={getattr(config, option)} is not allowed with architecture={config.architecture!r}; it goes with "
                 f"{', '.join(able)}."
             )
+    return None
+
+
+def _growing_ends_in_time(config: "TrainConfig") -> str | None:
     if 2 * config.levels * config.grow_kimg > config.total_kimg:
-        raise ValueError(
+        return (
             f"grow_kimg={config.grow_kimg} is not allowed; to grow {config.levels} times takes {2 * config.levels} times that, "
             f"and total_kimg is {config.total_kimg}."
         )
+    return None
+
+
+def _growing_networks_are_not_compiled(config: "TrainConfig") -> str | None:
     if config.grow_kimg and config.compile:
-        raise ValueError(
-            f"grow_kimg={config.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
-        )
-    if config.path_length_weight and (config.can_grow or config.takes_maps or issubclass(generator, MultiScale)):
-        raise ValueError(
+        return f"grow_kimg={config.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
+    return None
+
+
+def _path_length_needs_one_input(config: "TrainConfig") -> str | None:
+    has_more = config.can_grow or config.takes_maps or _has_several_scales(config)
+    if config.path_length_weight and has_more:
+        return (
             f"path_length_weight={config.path_length_weight} is not allowed with architecture={config.architecture!r}, whose "
             "images come from more, or at times from less, than one z or w; choose 0."
         )
+    return None
 
 
-def _images(config: "TrainConfig") -> None:
-    """What cannot be done to images of several scales, or to images that have maps."""
-    if issubclass(ARCHITECTURES[config.architecture].generator, MultiScale):
-        for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
-            if getattr(config, option) != off:
-                raise ValueError(
-                    f"{option}={getattr(config, option)!r} is not allowed with architecture={config.architecture!r}, whose "
-                    f"images have several scales; choose {off!r}. r1_gamma, r2_gamma and flip go with it."
-                )
+def _several_scales_are_not_augmented(config: "TrainConfig") -> str | None:
+    for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
+        if _has_several_scales(config) and getattr(config, option) != off:
+            return (
+                f"{option}={getattr(config, option)!r} is not allowed with architecture={config.architecture!r}, whose "
+                f"images have several scales; choose {off!r}. r1_gamma, r2_gamma and flip go with it."
+            )
+    return None
+
+
+def _maps_are_not_augmented(config: "TrainConfig") -> str | None:
     if config.takes_maps and config.augment != "none":
-        raise ValueError(
+        return (
             f"augment={config.augment!r} is not allowed with architecture={config.architecture!r}: it would move the image and "
             "leave its map; choose none. flip mirrors both."
         )
-    if config.takes_maps and (config.conditional or config.real_samples):
-        raise ValueError(
-            f"conditional={config.conditional} and real_samples={short_repr(config.real_samples)} are not allowed with "
-            f"architecture={config.architecture!r}, whose data are pairs of images and maps; choose false and ''."
+    return None
+
+
+def _several_updates_need_fresh_fakes(config: "TrainConfig") -> str | None:
+    if config.share_fakes and config.discriminator_steps > 1:
+        return (
+            f"share_fakes=True is not allowed with discriminator_steps={config.discriminator_steps}; each of several "
+            "updates needs fresh fakes."
         )
+    return None
+
+
+def _instance_noise_has_an_end(config: "TrainConfig") -> str | None:
+    if config.instance_noise_kimg > config.total_kimg:
+        return (
+            f"instance_noise_kimg={config.instance_noise_kimg} is not allowed; it is at most total_kimg, "
+            f"{config.total_kimg}, or the noise would never end."
+        )
+    if bool(config.instance_noise) != bool(config.instance_noise_kimg):
+        return (
+            f"instance_noise={config.instance_noise} and instance_noise_kimg={config.instance_noise_kimg} go together: how "
+            "much noise, and when it has fallen to 0."
+        )
+    return None
+
+
+def _trains_alone(config: "TrainConfig") -> bool:
+    return ARCHITECTURES[config.architecture].discriminator is None
+
+
+def _has_autoencoder(config: "TrainConfig") -> bool:
+    discriminator = ARCHITECTURES[config.architecture].discriminator
+    return discriminator is not None and issubclass(discriminator, AutoencoderDiscriminator)
+
+
+def _has_several_scales(config: "TrainConfig") -> bool:
+    return issubclass(ARCHITECTURES[config.architecture].generator, MultiScale)
+
+
+# -------------------------------------------------------------------------------------------- optimization
+
+
+def _decay_fits_into_the_run(config: "TrainConfig") -> str | None:
+    if config.decay_kimg > config.total_kimg:
+        return f"decay_kimg={config.decay_kimg} is not allowed; it is at most total_kimg, {config.total_kimg}: choose less."
+    return None
+
+
+def _momentum_needs_sgd(config: "TrainConfig") -> str | None:
+    optimizers = {config.optimizer_generator, config.optimizer_discriminator}
+    if config.momentum != default_of(FIELDS["momentum"]) and "sgd" not in optimizers:
+        return f"momentum={config.momentum} is not allowed without sgd; Adam's is beta1."
+    return None
+
+
+# ------------------------------------------------------------------------------------------------- scoring
+
+
+def _extractor_takes_the_images(config: "TrainConfig") -> str | None:
+    name = config.extractor
+    if name not in ("none", *EXTRACTORS) and not re.fullmatch(HUB_ID, name):
+        known = f"none, {', '.join(EXTRACTORS)}"
+        return f"extractor={short_repr(name)} is not allowed; choose one of {known}, or a Hub id (owner/name)."
+    if name in BUNDLED and (config.resolution, config.channels) != (28, 1):
+        others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
+        return (
+            f"extractor={short_repr(name)} is not allowed with {config.resolution} pixels and {config.channels} channels; it "
+            f"takes 28 pixels and 1 channel. Choose none, or {others}, which take any size."
+        )
+    return None
+
+
+def _extractor_has_its_weights(config: "TrainConfig") -> str | None:
+    name, weights = config.extractor, config.extractor_weights
+    if name in BY_FILE and not weights:
+        what = "a .safetensors file, or the Hub id of a repository with one"
+        return f"extractor={short_repr(name)} needs extractor_weights: {what}."
+    if weights and name in ("none", *BUNDLED):
+        return f"extractor_weights={short_repr(weights)} is not allowed with extractor={short_repr(name)}, which needs none."
+    return None
+
+
+def _selection_needs_scores(config: "TrainConfig") -> str | None:
+    """Scores must be measured while the run goes on where something follows them."""
+    for name, off in (("publish", "last"), ("patience_kimg", 0.0)):
+        value = getattr(config, name)
+        if value != off and (config.extractor == "none" or config.evaluate_kimg == 0):
+            return (
+                f"{name}={value!r} is not allowed with extractor={config.extractor!r} and evaluate_kimg="
+                f"{config.evaluate_kimg}; it follows scores that are measured in training, so choose both."
+            )
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------- card
+
+
+def _weights_have_a_license(config: "TrainConfig") -> str | None:
+    if not config.license.strip():
+        return "license='' is not allowed; it names the licence of the published weights (Hub licence id)."
+    return None
+
+
+def _shipped_images_have_a_notice(config: "TrainConfig") -> str | None:
+    of_a_model = config.real_samples.startswith(PUBLISHED)  # whose notice comes with them
+    if config.real_samples and not of_a_model and not config.real_samples_notice.strip():
+        return "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
+    return None
+
+
+def _shipped_maps_are_a_models(config: "TrainConfig") -> str | None:
     if config.shipped_maps and not (config.takes_maps and config.shipped_maps.startswith(PUBLISHED)):
-        raise ValueError(
+        return (
             f"shipped_maps={short_repr(config.shipped_maps)} is not allowed with architecture={config.architecture!r}; it "
             f"is a folder {PUBLISHED}<model> and goes with an architecture that draws from maps."
         )
+    return None
 
 
-def _network(config: "TrainConfig", option: str) -> None:
-    """The arguments of one network against its class, which is not built for it."""
-    network, given = getattr(ARCHITECTURES[config.architecture], option), getattr(config, option)
-    shared = [key for key in given if key in ("resolution", "channels", "num_classes", "semantic_classes")]
-    if network is None:
-        return
-    if shared:
-        raise ValueError(
-            f"{option}: {shared[0]!r} is set for both networks at the top of the recipe, or by the data, not here."
-        )
-    shape = {"resolution": config.resolution, "channels": config.channels}
-    sentence = validate(network.__init__.__wrapped__, shape | given, complete=False)
-    if sentence:
-        raise ValueError(f"{option}: {sentence}")
+# ----------------------------------------------------------------------------------------------- the table
+
+RULES: dict[str, tuple[Callable[["TrainConfig"], str | None], ...]] = {
+    "data": (_name_is_a_folder_name, _data_is_named, _balanced_classes_need_classes, _pairs_have_no_labels),
+    "networks": (_generator_arguments_fit, _discriminator_arguments_fit),
+    "game": (
+        _matching_needs_no_discriminator,
+        _a_generator_alone_has_no_opponents_options,
+        _smoothing_needs_a_target,
+        _began_needs_an_autoencoder,
+        _policy_is_known,
+        _ada_needs_logits_with_a_sign,
+        _skipping_needs_a_winners_loss,
+        _autoencoders_have_no_labels,
+        _architecture_can_do_it,
+        _growing_ends_in_time,
+        _growing_networks_are_not_compiled,
+        _path_length_needs_one_input,
+        _several_scales_are_not_augmented,
+        _maps_are_not_augmented,
+        _instance_noise_has_an_end,
+        _several_updates_need_fresh_fakes,
+    ),
+    "optimization": (_decay_fits_into_the_run, _momentum_needs_sgd),
+    "scoring": (_extractor_takes_the_images, _extractor_has_its_weights, _selection_needs_scores),
+    "card": (_weights_have_a_license, _shipped_images_have_a_notice, _shipped_maps_are_a_models),
+}
+
+
+def check_together(config: "TrainConfig") -> None:
+    """Raises ValueError, in one sentence, for the first rule that a configuration breaks."""
+    for rules in RULES.values():
+        for rule in rules:
+            sentence = rule(config)
+            if sentence:
+                raise ValueError(sentence)

@@ -147,6 +147,7 @@ class Run:
         if past.get("changes"):
             self.records.note(images, f"went on at {images / 1000:g} kimg with {', '.join(past['changes'])}.")
         write_text(config.run_folder / CONFIG_NAME, config.to_yaml())
+        data.split(config).write(config.run_folder)
         self.monitors = Monitors(config.batch_size, alone=self.players.discriminator is None)
         if "monitors" in watched:
             self.monitors.load(watched["monitors"])

@@ -1,4 +1,4 @@
-"""A run's folder belongs to one process at a time: whoever comes second is told by whom, before anything is touched."""
+"""One process trains in a run's folder at a time: a second one is refused, with the name of the first, before it writes."""
 
 import contextlib
 import errno
@@ -25,9 +25,9 @@ class RunInUseError(ValueError):
 
 @contextlib.contextmanager
 def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Inside, no other run trains in `folder`: the main process holds its lock, for all processes of this run.
+    """Holds the lock of a run's folder, on the main process for all processes of this run.
 
-    The system releases the lock when the process dies, however it dies. Raises InUse, on every process.
+    The system releases the lock when the process dies, however it dies. Raises RunInUseError on every process.
     """
     with contextlib.ExitStack() as stack:
         refusal = None
@@ -44,7 +44,7 @@ def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _taken(folder: Path) -> Iterator[None]:
-    """The lock of one process, with a note beside it of who has it: the locked file itself cannot be read everywhere."""
+    """The lock of one process, and a note beside it of who holds it: a locked file cannot be read on every system."""
     lock, note = FileLock(folder / LOCK_NAME), folder / HOLDER_NAME
     try:
         lock.acquire(timeout=0)
@@ -67,10 +67,10 @@ def _taken(folder: Path) -> Iterator[None]:
 
 
 def _holder(note: Path) -> str:
-    """Who has the lock, as far as the note tells."""
+    """The holder of the lock, as far as the note tells."""
     try:
-        told = read_json(note)
-        pid, host, since = (short_repr(told[key]).strip("'") for key in ("pid", "host", "since"))
+        content = read_json(note)
+        pid, host, since = (short_repr(content[key]).strip("'") for key in ("pid", "host", "since"))
     except (LoadError, KeyError):
         return "another process"
     return f"process {pid} on {host}, started at {since},"
@@ -78,7 +78,7 @@ def _holder(note: Path) -> str:
 
 @contextlib.contextmanager
 def one_export_at_a_time(folder: Path) -> Iterator[None]:
-    """Inside, nobody else exports from the run in `folder`: its own end, and the command, wait for each other."""
+    """Holds the lock of exports: the end of a run and `gan-hub export` wait for each other."""
     lock = FileLock(folder / EXPORT_LOCK_NAME)
     try:
         lock.acquire()

@@ -1,7 +1,8 @@
-"""YAML of a recipe, read strictly: nothing given twice, no bomb, numbers as in YAML 1.2; and written so that it reads back."""
+"""YAML of recipes, read strictly (no duplicate keys, bounded size, YAML 1.2 numbers) and written so that it reads back."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,7 +28,7 @@ PLAIN = {  # what an unquoted word is → the words, and how they may begin; the
 
 
 class _Loader(yaml.SafeLoader):
-    """A SafeLoader of the plain types alone, which measures what it is given before it makes anything of it."""
+    """A SafeLoader of the plain types alone, which measures a document before it constructs anything."""
 
     yaml_implicit_resolvers = {}
     yaml_constructors = {
@@ -35,12 +36,13 @@ class _Loader(yaml.SafeLoader):
         for tag in (*(TAG + kind for kind in ("map", "seq", "str", "float", "bool", "null")), None)
     }
 
-    def __init__(self, text: str):
+    def __init__(self, text: str) -> None:
         super().__init__(text)
         self.depth = 0
         self.measured: dict[int, tuple[int, int]] = {}  # id of a node → how many are in it, and how deep it is
 
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Composes a node, and raises before one that is too deep or one too many."""
         self.depth += 1
         event = self.peek_event()
         if self.depth > MAX_DEPTH or len(self.measured) > MAX_NODES:
@@ -55,7 +57,8 @@ class _Loader(yaml.SafeLoader):
             )
         return node
 
-    def compose_mapping_node(self, anchor):
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Composes a mapping, and raises for a key that occurs twice."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
@@ -66,7 +69,8 @@ class _Loader(yaml.SafeLoader):
             seen.add((key.tag, str(key.value)))
         return node
 
-    def measure(self, node, mark) -> tuple[int, int]:
+    def measure(self, node: Any, mark: yaml.Mark) -> tuple[int, int]:
+        """How many nodes are in a node, aliases written out, and how deep it is nested."""
         children = [] if isinstance(node, yaml.ScalarNode) else node.value
         if isinstance(node, yaml.MappingNode):
             children = [part for pair in children for part in pair]
@@ -78,16 +82,18 @@ class _Loader(yaml.SafeLoader):
 
     @staticmethod
     def too_large(mark: yaml.Mark) -> yaml.MarkedYAMLError:
+        """The error for a document with too many or too deep nodes."""
         most = f"more than {MAX_NODES:,} keys and values, aliases written out, or nested more than {MAX_DEPTH} deep"
         return yaml.MarkedYAMLError(problem=most, problem_mark=mark)
 
-    def construct_int(self, node) -> int:
+    def construct_int(self, node: yaml.ScalarNode) -> int:
+        """An integer, of which 0o and 0x are prefixes, and 0 is none."""
         text = self.construct_scalar(node)
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either edition of YAML would take for something else than text."""
+    """Quotes text that YAML 1.1 or 1.2 would read as anything else."""
 
 
 _Loader.add_constructor(TAG + "int", _Loader.construct_int)
@@ -97,7 +103,7 @@ for _kind, (_words, _first) in PLAIN.items():
 
 
 def parse(text: str) -> object:
-    """What a text says: dicts, lists, text, numbers, true, false, null. Raises ValueError, in some words, for what it cannot."""
+    """A document as dicts, lists, text, numbers, true, false, null. Raises ValueError where it is malformed or too large."""
     loader = None
     try:
         loader = _Loader(text)
@@ -129,5 +135,5 @@ def read(path: Path) -> object:
 
 
 def dump(value: object) -> str:
-    """A text that `parse`, and any reader of YAML, takes for `value`."""
+    """A text that `parse`, and any reader of YAML, reads as `value`."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gan_hub.data import ImageSet, load_images
+from gan_hub.data.split_file import DataSplit
 from gan_hub.model_folder import real_samples
 from gan_hub.training.batches import (
     LABELS_GENERATOR,
@@ -117,6 +118,27 @@ def test_a_published_models_images_bring_their_notice_along(shapes_npz, tmp_path
     published.mkdir(parents=True)
     real_samples.write(published, load_images(str(shapes_npz), 28, 1).images[:20], [0] * 20, "theirs, CC0")
     assert load_data(TrainConfig(data=str(shapes_npz), real_samples="model_cards/first")).notice == "theirs, CC0"
+
+
+@pytest.mark.parametrize("kind", ["with a test split", "without one", "with images to ship"])
+def test_the_split_file_of_a_run_tells_its_images_apart_again(kind, shapes_npz, tmp_path):
+    everything, test = (load_images(str(shapes_npz), 28, 1, split) for split in ("train", "test"))
+    source, options = shapes_npz, {}
+    if kind != "with a test split":
+        source = tmp_path / "plain.npz"
+        np.savez(source, images=everything.images[..., 0], labels=everything.labels)
+    if kind == "with images to ship":
+        np.savez(tmp_path / "shipped.npz", images=everything.images[:40, ..., 0], labels=everything.labels[:40])
+        options = {"real_samples": str(tmp_path / "shipped.npz"), "real_samples_notice": "made up"}
+    config = TrainConfig(data=str(source), seed=3, held_out=30, **options)
+    data = load_data(config)
+    data.split(config).write(tmp_path)
+    split = DataSplit.read(tmp_path)
+    assert (split.data, split.seed, len(split.left_out_sha256)) == ("your-data", 3, 40 * bool(options))
+    train, held_out = split.apply(everything, test if split.held_out_is_test_split else None)
+    assert np.array_equal(train.images, data.train.images) and np.array_equal(train.labels, data.train.labels)
+    assert np.array_equal(held_out.images, data.held_out.images)
+    assert str(tmp_path) not in (tmp_path / "split.json").read_text()
 
 
 def test_images_to_ship_with_other_classes_are_refused(shapes_npz, tmp_path):

@@ -19,7 +19,8 @@ from gan_hub.model_folder.strict import LoadError
 from gan_hub.training import run, trainer
 from gan_hub.training.best_checkpoint import BestSoFar
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
-from gan_hub.training.config import TrainConfig, merge
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.recipes import merge
 from gan_hub.training.run_files import read_log
 from gan_hub.training.stopping import StoppedError
 from gan_hub.training.train_state import TENSOR_FILES

@@ -14,7 +14,7 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.training import run, trainer
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.export import again, portable
+from gan_hub.training.export import evaluate_command, portable
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ REPORT = Report({"FD-digits": 1.0}, {"generated_images": 60, "seed": 0})
 def told_by(left_out: int = 0, judged: bool = True, **changes) -> str:
     config = TrainConfig(**RUN | changes)
     pipeline = SimpleNamespace(calibration=object() if judged else None)
-    return again(SimpleNamespace(config=config, data=SimpleNamespace(left_out=left_out)), pipeline, REPORT)
+    return evaluate_command(SimpleNamespace(config=config, data=SimpleNamespace(left_out=left_out)), pipeline, REPORT)
 
 
 def test_a_card_has_no_command_where_not_everybody_can_measure_exactly_the_same(shapes_npz):

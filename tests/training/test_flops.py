@@ -6,7 +6,7 @@ import torch
 
 from gan_hub.data import ImageSet
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.flops import Operations, flops_per_image, in_words
+from gan_hub.training.flops import Operations, describe_cost, flops_per_image
 
 IMAGES = ImageSet(np.zeros((20, 28, 28, 1), np.uint8))
 MLP = {
@@ -61,5 +61,5 @@ def test_a_convolution_in_groups_counts_each_gradient_as_often_as_itself(groups)
 
 
 def test_the_estimate_says_what_it_assumes():
-    assert "3.6 PFLOP" in in_words(3.6e15) and "at least 6 minutes" in in_words(3.6e15)
-    assert "an estimate and no measurement" in in_words(1e12) and "0.1 seconds" in in_words(1e12)
+    assert "3.6 PFLOP" in describe_cost(3.6e15) and "at least 6 minutes" in describe_cost(3.6e15)
+    assert "an estimate and no measurement" in describe_cost(1e12) and "0.1 seconds" in describe_cost(1e12)

@@ -7,7 +7,8 @@ import torch
 
 from gan_hub import GANPipeline
 from gan_hub.training import trainer
-from gan_hub.training.config import TrainConfig, read_recipe
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.recipes import read_recipe
 
 SHORT = {"total_kimg": 0.032, "decay_kimg": 0.0, "checkpoint_kimg": 100.0}
 STILL = {"learning_rate_generator": 0.0, "learning_rate_discriminator": 0.0}

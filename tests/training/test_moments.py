@@ -18,6 +18,7 @@ from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.dry_run import preview
 from gan_hub.training.monitors import ALARMS, Monitors
+from gan_hub.training.recipes import flatten
 from gan_hub.training.run_files import read_log
 from tests.training.test_exact import newest, train
 from tests.training.test_processes import TORCHRUN, launch
@@ -237,7 +238,7 @@ def test_options_that_would_do_nothing_are_refused(options, said):
 
 def test_options_of_a_game_of_two_are_let_pass_where_nobody_set_them():
     assert TrainConfig(**ALONE).r1_gamma == 0.5 and TrainConfig(**ALONE | {"r1_gamma": 0}).r1_gamma == 0
-    assert TrainConfig(**yaml.safe_load(TrainConfig(**ALONE).to_yaml())) == TrainConfig(**ALONE)
+    assert TrainConfig(**flatten(yaml.safe_load(TrainConfig(**ALONE).to_yaml()))) == TrainConfig(**ALONE)
 
 
 def test_a_dry_run_counts_the_parameters_of_one_player(small_options, capsys):

@@ -101,7 +101,7 @@ def test_a_signal_before_the_first_step_ends_the_run_at_once_in_a_sentence(confi
 
 def test_a_signal_in_the_export_ends_it_in_a_sentence_and_a_resume_exports(config, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(export, "copies", lambda *given: os.kill(os.getpid(), signal.SIGHUP))
+        patch.setattr(export, "nearest_copies", lambda *given: os.kill(os.getpid(), signal.SIGHUP))
         with pytest.raises(StoppedError, match="what was saved is kept"):
             trainer.train(config)
     assert newest(config).name == "step-000000024"
