@@ -32,11 +32,9 @@ def digest(network: torch.nn.Module | None) -> str | None:
 
 def concept_digest(concept) -> str:
     """sha256 over the direction, the exemplars and the measured effect of a concept."""
-    fields = {field.name: getattr(concept, field.name) for field in dataclasses.fields(concept)}
-    direction = fields.pop("direction")
-    fields["effect"] = dataclasses.asdict(fields["effect"])
-    text = json.dumps(fields, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode() + direction.numpy().tobytes()).hexdigest()
+    values = [getattr(concept, field.name) for field in dataclasses.fields(concept) if field.name != "direction"]
+    text = json.dumps([*values[:-1], dataclasses.asdict(values[-1])], ensure_ascii=False)  # the effect comes last
+    return hashlib.sha256(text.encode() + concept.direction.numpy().tobytes()).hexdigest()
 
 
 def facts(pipe: GANPipeline) -> dict:
