@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Self, cast
 
@@ -207,13 +208,10 @@ class PretrainedPipeline(DiffusionPipeline):
             check_role(name, network)
         bare = {name: network and unwrapped(network) for name, network in at_hand.items()}
 
-        def read(folder: Path) -> tuple[Path, ModelParts[GANModel]]:
-            return folder, model_folder.load(folder, network_classes(), variant, arithmetic, bare)
-
-        folder, parts = load_from(
+        parts = load_from(
             source,
             tuple(name for name in COMPONENTS if name not in at_hand),
-            read,
+            partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare),
             whole=True,
             revision=revision,
             token=token,
@@ -222,14 +220,16 @@ class PretrainedPipeline(DiffusionPipeline):
             variant=variant,
             force_download=force_download,
         )
-        pipeline = cls._assembled(parts, folder, **at_hand)
+        pipeline = cls._assembled(parts, **at_hand)
         return pipeline if device is None else pipeline.to(device)
 
     @classmethod
-    def _assembled(cls, parts: ModelParts[GANModel], folder: Path, **at_hand: Any) -> Self:
+    def _assembled(cls, parts: ModelParts[GANModel], **at_hand: Any) -> Self:
         """A pipeline of the parts that a folder holds; raises LoadError where they do not fit each other."""
+        values = vars(parts) | at_hand
+        folder = values.pop("folder")
         try:
-            pipeline = cls(**(vars(parts) | at_hand))
+            pipeline = cls(**values)
         except ValueError as error:
             raise LoadError(f"{folder}: {error}") from error
         pipeline.register_to_config(_name_or_path=str(folder))
@@ -306,7 +306,7 @@ class PretrainedPipeline(DiffusionPipeline):
         whole = saved_class(**(self.components | networks))  # refuses what was put into this pipeline since
         own_names = {name: getattr(self, name) for name in ("label_names", "semantic_names")}  # None is no default here
         parts = ModelParts[GANModel](**(whole.components | own_names))
-        model_folder.save(folder, parts, classes, lambda parts: saved_class._assembled(parts, folder), variant)
+        model_folder.save(folder, parts, classes, saved_class._assembled, variant)
         if push_to_hub:
             self._upload(folder, upload.pop("repo_id", None) or folder.name, **upload)
 
