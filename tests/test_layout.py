@@ -30,6 +30,7 @@ LEVELS = {
     "models": 4,
     "pipeline": 5,
     "metrics": 6,
+    "verify": 6,
     "concepts_discovery": 7,
     "training": 8,
     "style_transfer": 8,

@@ -23,7 +23,7 @@ from gan_hub.model_folder.concepts import Concept
 from gan_hub.model_folder.files import COMPONENTS
 from gan_hub.model_folder.folder import ModelParts, check_class_names
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
+from gan_hub.models import GANModel
 from gan_hub.models.diffusers_options import (
     REFUSED_ON_LOAD,
     REFUSED_ON_SAVE,
@@ -34,6 +34,7 @@ from gan_hub.models.diffusers_options import (
     variant_to_save,
 )
 from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype, unwrapped
+from gan_hub.pipeline.roles import check_role, network_classes
 
 PARTS = ("label_names", "calibration", "segmentations", "semantic_names", "concepts")  # beside the networks
 
@@ -387,25 +388,6 @@ class PretrainedPipeline(DiffusionPipeline):
             f"{method}() is not supported: an image is one pass through one network, which must lie on one device whole. "
             'pipe.to("cuda", "float16") halves its memory, and discriminator=None loads without the other network.'
         )
-
-
-def check_role(name: str, network: object) -> None:
-    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
-    if network is None and name == "discriminator":
-        return
-    inner = unwrapped(network) if isinstance(network, nn.Module) else network
-    if not isinstance(inner, GANModel):
-        raise ValueError(f"{name} is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
-    (other,) = set(COMPONENTS) - {name}
-    opposite = [getattr(pair, other) for pair in ARCHITECTURES.values()]
-    if isinstance(inner, tuple(cls for cls in opposite if cls is not None)):
-        raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
-
-
-def network_classes() -> dict[str, dict[str, type[GANModel]]]:
-    """Component → class name in a file → class, of all architectures that are registered now."""
-    roles = {name: {getattr(pair, name) for pair in ARCHITECTURES.values()} for name in COMPONENTS}
-    return {name: {known: cls for known, cls in CLASSES.items() if cls in role} for name, role in roles.items()}
 
 
 def _class_names(field: str, names: Sequence[str] | None, count: int) -> list[str] | None:
