@@ -47,8 +47,17 @@ NAMES = {
 class MovedModules(MetaPathFinder, Loader):
     """Finds the modules of 0.1.0 that lie elsewhere now; anything else is left to the others."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None):
-        """A spec for an old module's name, None for any other (importlib's protocol)."""
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Finds the old modules (importlib's protocol).
+
+        Args:
+            name: the dotted name that is imported.
+            path, target: not used.
+
+        Returns: a spec for an old module's name, None for any other.
+        """
         return ModuleSpec(name, self) if name in MODULES else None
 
     def exec_module(self, module: ModuleType) -> None:

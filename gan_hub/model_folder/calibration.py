@@ -43,7 +43,7 @@ class Calibration:
         "unlabelled_bias": (-1e9, 1e9),
     }
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.unlabelled_scale is None or self.unlabelled_bias is None:
             object.__setattr__(self, "unlabelled_scale", self.scale)
             object.__setattr__(self, "unlabelled_bias", self.bias)

@@ -63,7 +63,7 @@ class Effect(_OldNames):
     seeds: str  # "10000-10255"
     images: int  # how many seeds these are
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Checks all fields; raises ValueError naming the one that is not allowed."""
         for name in ("strengths", "means"):
             object.__setattr__(self, name, tuple(_numbers(name, getattr(self, name))))
@@ -114,7 +114,7 @@ class Concept(_OldNames):
     method: str  # how it was found; the key "found" of the file
     effect: Effect | None = None  # measured before the concept is saved
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Checks all fields; raises ValueError naming the one that is not allowed."""
         _check_name(self.name)
         if not isinstance(self.direction, torch.Tensor) or self.direction.ndim != 1 or not len(self.direction):
@@ -293,8 +293,8 @@ def _by_field(entry: object, kind: type["Concept | Effect"], *left_out: str) -> 
 
 def _check_name(name: object) -> None:
     """Raises ValueError for a name that a file, a command ("NAME=1.5", lists by commas) or the page could not hold."""
-    valid = isinstance(name, str) and 0 < len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()
-    if not valid or not name[0].isalnum() or set(name) & set("=,"):
+    text = name if isinstance(name, str) and name == name.strip() else ""
+    if not 0 < len(text) <= NAME_LENGTH or not text.isprintable() or not text[0].isalnum() or set(text) & set("=,"):
         raise ValueError(
             f"concept name {short_repr(name)} is not allowed; 1 to {NAME_LENGTH} printable characters, the first a letter or "
             "a digit, none of them = or a comma."

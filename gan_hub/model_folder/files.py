@@ -48,7 +48,7 @@ class OnHub(Enum):
     RECORD = "kept while the weights there are the very same: measured or shown of the model"
     VARIANT = "kept while it holds the very same weights in another dtype"
     WRITTEN = "written anew by the push"
-    EXTRA = "kept: it may be somebody's own"
+    EXTRA = "kept: a card or another file that the loader does not read"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,15 @@ class Network(Protocol):
     def load(
         cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
     ) -> Self:
-        """Reads config.json and weights of a folder."""
+        """Reads config.json and weights of a folder.
+
+        Args:
+            root, subfolder: the model's folder, and the network's within.
+            variant, dtype: which weights to read, and what the network computes in.
+            manifest: verifies both files.
+
+        Returns: the network, in eval mode.
+        """
         ...
 
     def write_files(self, folder: Path, variant: str | None = None) -> None:
@@ -199,7 +207,7 @@ def check_class_names(field_name: str, names: object, count: int) -> None:
     """
     if names is None and not count:
         return
-    texts = names if isinstance(names, (list, tuple)) else [None]
+    texts: list[object] = list(names) if isinstance(names, (list, tuple)) else [None]
     printable = all(isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable() for name in texts)
     if not printable or not len(texts) == len(set(texts)) == count:
         rule = f"{count} different texts of 1 to 200 printable characters" if count else "none, as there are no classes"

@@ -26,7 +26,7 @@ class Entry(TypedDict):
 class Manifest:
     """The manifest of a folder: of a model, or of a checkpoint."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         """Reads the manifest of `folder`; raises LoadError where it is missing or not as it must be."""
         self.path = folder / MANIFEST_NAME
         content = read_json(self.path)
@@ -138,9 +138,15 @@ def read_file(folder: Path, name: str, manifest: Manifest | None = None, max_byt
 
 
 def has_file(folder: Path, name: str, manifest: Manifest | None) -> bool:
-    """Whether a model has an optional file: one that is listed, or that lies there and is read unlisted.
+    """Whether a model has an optional file.
 
-    A file that is left out where it is not listed (an interrupted write left it) is warned about.
+    Args:
+        folder: the model's folder.
+        name: the file, relative to the folder.
+        manifest: its manifest; None where there is none.
+
+    Returns: True for a file that is listed, or that lies there; False, with a warning, for one that an interrupted write
+        left unlisted and that is therefore left out (`Unlisted.LEFT_OUT`).
     """
     if manifest is not None and name in manifest.files:
         return True

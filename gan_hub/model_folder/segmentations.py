@@ -155,5 +155,5 @@ def _outside(maps: torch.Tensor, classes: int) -> int | None:
     """A value that is no class, or None."""
     if not maps.numel():
         return None
-    low, high = (value.item() for value in maps.aminmax())
+    low, high = (int(value) for value in maps.aminmax())
     return low if low < 0 else high if high >= classes else None

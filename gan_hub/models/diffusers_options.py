@@ -12,7 +12,7 @@ from gan_hub.model_folder.strict import LoadError
 _NO_CODE = "no code of a repository is ever run"
 _SAFETENSORS_ONLY = "weights are read from safetensors files only"
 _ONE_DEVICE = "a network is loaded whole, into the memory of one device; dtype=torch.float16 halves it"
-# Keyword of diffusers → why it is refused. None and False, which ask for nothing, are taken.
+# Keyword of diffusers → why it is refused. None, False and "", which ask for nothing, are taken.
 REFUSED_ON_LOAD = {
     "trust_remote_code": _NO_CODE,
     "custom_pipeline": _NO_CODE,
@@ -52,12 +52,12 @@ def refuse_options(method: str, options: Mapping[str, object], reasons: Mapping[
 
     Raises:
         ValueError: for one of these.
-        TypeError: for a keyword that nobody knows.
+        TypeError: for an unknown keyword.
     """
     for name, value in options.items():
         if name not in reasons:
             raise TypeError(f"{method}() got an unexpected argument {name!r}.")
-        if value is not None and value is not False:
+        if value is not None and value is not False and value != "":
             raise ValueError(f"{name}={short_repr(value)} is not supported: {reasons[name]}.")
 
 

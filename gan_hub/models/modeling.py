@@ -4,15 +4,15 @@ import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MethodType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
 from safetensors.torch import save_file
 from torch import nn
 
@@ -41,29 +41,30 @@ from gan_hub.models.diffusers_options import (
 )
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
-UPLOAD_OPTIONS = ("repo_id", "private", "token", "commit_message", "create_pr", "subfolder")
+UPLOAD_OPTIONS = ("repo_id", "private", "token", "commit_message", "create_pr")
 _OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
 
 
-def register_checked(init):
-    """diffusers' `register_to_config`, but each value is first held against the rule in its annotation (config_schema.py).
+def register_checked(init: Callable[..., None]) -> Callable[..., None]:
+    """Decorates an `__init__` as diffusers' `register_to_config`, and checks each value by the rule in its annotation.
 
-    Raises ValueError before a single tensor is made, so that 10^9 channels cost nothing.
+    The rules are those of config_schema.py. Raises ValueError before a single tensor is made, so that 10^9 channels cost
+    nothing.
     """
     registered = register_to_config(init)
     signature = inspect.signature(init)
 
     @functools.wraps(init)
-    def checked(self, *args, **kwargs):
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
         private = {name: value for name, value in kwargs.items() if name.startswith("_")}
-        given = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
-        del given["self"]
-        given = {name: plain(value) for name, value in given.items()}
-        sentence = validate(init, given, complete=False)
+        public = {name: value for name, value in kwargs.items() if name not in private}
+        arguments = signature.bind(self, *args, **public).arguments
+        config = {name: plain(value) for name, value in arguments.items() if name != "self"}
+        sentence = validate(init, config, complete=False)
         if sentence:
             raise ValueError(f"{type(self).__name__}: {sentence}")
         # All by keyword: diffusers takes positional arguments for defaults, and its from_config() would drop them.
-        registered(self, **given, **private)
+        registered(self, **config, **private)
 
     return checked
 
@@ -172,8 +173,9 @@ class GANModel(ModelMixin, ConfigMixin):
         }
         model.load_state_dict(filled, assign=True)
         for module in model.modules():  # buffers that are no weights, and so stand in no file
-            if hasattr(module, "fill_constants"):
-                module.fill_constants("cpu")
+            fill_constants = getattr(module, "fill_constants", None)
+            if fill_constants is not None:
+                fill_constants("cpu")
         return model.to("cpu", dtype).eval()
 
     @classmethod
@@ -194,9 +196,10 @@ class GANModel(ModelMixin, ConfigMixin):
             raise LoadError(f"{path}: {sentence}")
         return values
 
-    def to(self, *args, **kwargs) -> "GANModel":
-        """`torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where nothing must stay in float32."""
-        return torch.nn.Module.to(self, *args, **kwargs)
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves or casts as `torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where none is lossy."""
+        torch.nn.Module.to(self, *args, **kwargs)
+        return self
 
     @property
     def latent_sizes(self) -> dict[str, int]:
@@ -288,8 +291,8 @@ class GANModel(ModelMixin, ConfigMixin):
 
 def as_dtype(dtype: torch.dtype | str) -> torch.dtype:
     """A floating dtype of torch, also by its name; raises ValueError for anything else."""
-    known = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
-    if known not in DTYPES.values():
+    known = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if known is None or known not in DTYPES.values():
         raise ValueError(
             f"dtype={short_repr(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
         )
@@ -306,18 +309,18 @@ def plain(value: object) -> object:
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside `torch.compile`, DataParallel, an average of weights and the like: they hide class and methods."""
+    """The network inside `torch.compile`, DataParallel, an average of weights and the like, which hide class and methods."""
     while not isinstance(network, GANModel):
-        inner = [getattr(network, name, None) for name in ("_orig_mod", "module")]
-        found = next((each for each in inner if isinstance(each, nn.Module)), None)
-        if found is None:
+        candidates = [getattr(network, name, None) for name in ("_orig_mod", "module")]
+        inner = next((module for module in candidates if isinstance(module, nn.Module)), None)
+        if inner is None:
             break
-        network = found
+        network = inner
     return network
 
 
 def evaluating(network: nn.Module) -> nn.Module:
-    """`network` itself where all of it is in eval mode, else a twin in eval mode that shares its parameters and buffers.
+    """The network in eval mode: itself where all of it is, else a twin that shares its parameters and buffers.
 
     Batch statistics would tie an image to its batch, and sampling would move them. No flag of the network is touched:
     another thread may be using it. The twin of a wrapped network is that of the network inside.
@@ -340,8 +343,8 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
 
 
 @contextlib.contextmanager
-def precision(device: torch.device, force_fp32: bool):
-    """Inside, autocast is off where `force_fp32`: penalties need float32, and it cannot be switched off from outside.
+def precision(device: torch.device, force_fp32: bool) -> Iterator[None]:
+    """Switches autocast off inside, where `force_fp32`: penalties need float32.
 
     `accelerator.prepare` patches `forward` with its own autocast, so a network must open this itself.
     """

@@ -79,7 +79,18 @@ def as_latents(latents: object, latent_size: int) -> torch.Tensor:
 
 
 def as_w(w: object, rows: int, size: int) -> torch.Tensor:
-    """w (N, L, W) with L `rows` of W = `size` as float32 on the CPU; raises ValueError for another shape, NaN or Inf."""
+    """Checks own w.
+
+    Args:
+        w: (N, L, W), in a tensor or an array.
+        rows: L.
+        size: W.
+
+    Returns: float32 on the CPU.
+
+    Raises:
+        ValueError: for another shape, NaN or Inf.
+    """
     ws = _as_floats(w)
     if ws is None or ws.ndim != 3 or ws.shape[1:] != (rows, size) or not torch.isfinite(ws).all():
         kind = type(w).__name__ if ws is None else tuple(ws.shape)
@@ -166,9 +177,17 @@ def maps_of_latents(
 
 
 def maps_of_images(segmentation: Segmentation, count: int, generator: GANModel) -> torch.Tensor | None:
-    """The map that each of `count` images was drawn from, uint8 (N, H, W); None for a generator without maps.
+    """The map that each image to be judged was drawn from.
 
-    Raises ValueError for a map that is not allowed, and where one is needed and not given.
+    Args:
+        segmentation: one map for all images, or one an image.
+        count: the number N of images.
+        generator: the generator.
+
+    Returns: uint8 (N, H, W); None for a generator that does not draw from maps.
+
+    Raises:
+        ValueError: for a map that is not allowed, and where one is needed and missing.
     """
     if segmentation is None and isinstance(generator, SegmentationConditional):
         raise ValueError(

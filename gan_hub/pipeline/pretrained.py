@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NoReturn, Self, cast
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
 from gan_hub.hub.resolve import load_from
@@ -33,9 +33,13 @@ from gan_hub.models.diffusers_options import (
     refuse_pickles,
     variant_to_save,
 )
-from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype, unwrapped
-from gan_hub.pipeline.roles import check_role, network_classes
+from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype
+from gan_hub.pipeline.roles import bare_network, check_role, network_classes
 
+REFUSED_FOR_PIPELINES = REFUSED_ON_LOAD | {
+    "subfolder": "a model's files lie at the root of its folder or repository; one network is loaded by its class, as in "
+    'DCGANGenerator.from_pretrained(source, subfolder="generator")',
+}
 PARTS = ("label_names", "calibration", "segmentations", "semantic_names", "concepts")  # beside the networks
 
 
@@ -58,7 +62,7 @@ class PretrainedPipeline(DiffusionPipeline):
         segmentations: torch.Tensor | np.ndarray | None = None,
         semantic_names: Sequence[str] | None = None,
         concepts: Mapping[str, Concept] | Iterable[Concept] = (),
-    ):
+    ) -> None:
         """Puts a model together.
 
         Args:
@@ -104,19 +108,12 @@ class PretrainedPipeline(DiffusionPipeline):
 
         Raises ValueError where something else was put in its place.
         """
-        return cast(GANModel, self._bare("generator"))  # check_role refuses None
+        return cast(GANModel, bare_network("generator", self.generator))  # None is refused
 
     @property
     def unwrapped_discriminator(self) -> GANModel | None:
         """The discriminator itself, as `unwrapped_generator`; None for a model without."""
-        return self._bare("discriminator")
-
-    def _bare(self, name: str) -> GANModel | None:
-        network = unwrapped(getattr(self, name))
-        if isinstance(network, GANModel):
-            return network
-        check_role(name, network)
-        return None
+        return bare_network("discriminator", self.discriminator)
 
     @property
     def device(self) -> torch.device:
@@ -168,7 +165,6 @@ class PretrainedPipeline(DiffusionPipeline):
         use_safetensors: bool | None = True,
         device_map: object = None,
         low_cpu_mem_usage: bool | None = True,
-        subfolder: str | None = None,
         **components: Any,
     ) -> Self:
         """Loads a model. The global random state is left as it was.
@@ -184,7 +180,6 @@ class PretrainedPipeline(DiffusionPipeline):
             use_safetensors: nothing else is ever loaded; False is refused.
             device_map: the device to put both networks on, such as "cuda".
             low_cpu_mem_usage: without effect; no memory is taken before a file is checked.
-            subfolder: refused; a model's files lie at the root of its folder.
             **components: `generator=` or `discriminator=`, a network at hand in place of the folder's;
                 `discriminator=None` loads (and downloads) without it.
 
@@ -195,32 +190,16 @@ class PretrainedPipeline(DiffusionPipeline):
             ValueError: for an argument that is not supported.
         """
         at_hand = {name: components.pop(name) for name in COMPONENTS if name in components}
-        refuse_options("from_pretrained", components, REFUSED_ON_LOAD)
+        refuse_options("from_pretrained", components, REFUSED_FOR_PIPELINES)
         refuse_pickles(use_safetensors)
-        if subfolder:
-            raise ValueError(
-                f"subfolder={short_repr(subfolder)} is not supported: a model's files lie at the root of its folder or "
-                "repository. One network is loaded by its class, as in "
-                'DCGANGenerator.from_pretrained(source, subfolder="generator").'
-            )
         source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
         arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
-        for name, network in at_hand.items():
-            check_role(name, network)
-        bare = {name: network and unwrapped(network) for name, network in at_hand.items()}
-
-        parts = load_from(
-            source,
-            tuple(name for name in COMPONENTS if name not in at_hand),
-            partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare),
-            whole=True,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            variant=variant,
-            force_download=force_download,
-        )
+        bare = {name: bare_network(name, network) for name, network in at_hand.items()}
+        wanted = tuple(name for name in COMPONENTS if name not in at_hand)
+        read = partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare)
+        download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
+        download |= {"variant": variant, "force_download": force_download}
+        parts = load_from(source, wanted, read, whole=True, **download)
         pipeline = cls._assembled(parts, **at_hand)
         return pipeline if device is None else pipeline.to(device)
 
@@ -302,14 +281,14 @@ class PretrainedPipeline(DiffusionPipeline):
         if not os.fspath(save_directory):
             raise ValueError("save_directory is empty; give the folder to save in, '.' for the one you are in.")
         folder, classes = Path(save_directory), network_classes()
-        networks = {name: self._bare(name) for name in COMPONENTS}
-        saved_class = self._saved_class()
-        whole = saved_class(**(self.components | networks))  # refuses what was put into this pipeline since
+        saved_class, values = self._saved_class(), self.components
+        values |= {"generator": self.unwrapped_generator, "discriminator": self.unwrapped_discriminator}
+        whole = saved_class(**values)  # refuses what was put into this pipeline since
         own_names = {name: getattr(self, name) for name in ("label_names", "semantic_names")}  # None is no default here
         parts = ModelParts[GANModel](**(whole.components | own_names))
         model_folder.save(folder, parts, classes, saved_class._assembled, variant)
         if push_to_hub:
-            self._upload(folder, upload.pop("repo_id", None) or folder.name, **upload)
+            self._upload(folder, upload.pop("repo_id", None) or folder.resolve().name, **upload)
 
     def push_to_hub(  # pyright: ignore[reportIncompatibleMethodOverride]  # a variant in second place, as ever
         self, repo_id: str, variant: str | None = None, *, safe_serialization: bool = True, **kwargs: Any

@@ -20,6 +20,18 @@ def check_role(name: str, network: object) -> None:
         raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
 
 
+def bare_network(name: str, network: object) -> GANModel | None:
+    """The network inside a pipeline's `name`, compiled or wrapped otherwise; None for no discriminator.
+
+    Raises ValueError where something else was put in its place.
+    """
+    inner = unwrapped(network) if isinstance(network, nn.Module) else network
+    if isinstance(inner, GANModel):
+        return inner
+    check_role(name, inner)
+    return None
+
+
 def network_classes() -> dict[str, dict[str, type[GANModel]]]:
     """Component → class name in a file → class, of all architectures that are registered now."""
     roles = {name: {getattr(pair, name) for pair in ARCHITECTURES.values()} for name in COMPONENTS}
