@@ -194,6 +194,8 @@ class PretrainedPipeline(DiffusionPipeline):
         refuse_pickles(use_safetensors)
         source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
         arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
+        for name, network in at_hand.items():
+            check_role(name, network)
         bare = {name: bare_network(name, network) for name, network in at_hand.items()}
         wanted = tuple(name for name in COMPONENTS if name not in at_hand)
         read = partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare)
