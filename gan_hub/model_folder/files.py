@@ -112,7 +112,7 @@ FILES: tuple[ModelFile, ...] = (
     *(ModelFile(name, *_EXTRA) for name in ("recipe.yaml", "log.jsonl", "plot.png", "samples.png", "timelapse.webp")),
     *(ModelFile(name, *_EXTRA) for name in ("memorised.png", "arithmetic.json", "arithmetic.png", "score.json")),
 )
-_BY_NAME = {file.name: file for file in FILES}
+FILES_BY_NAME = {file.name: file for file in FILES}
 
 
 def find(name: str) -> ModelFile | None:
@@ -120,7 +120,7 @@ def find(name: str) -> ModelFile | None:
     match = WEIGHTS.fullmatch(name)
     if match and match[2] in VARIANTS:
         name = f"{match[1]}/{weights_name(None)}"
-    return _BY_NAME.get(name)
+    return FILES_BY_NAME.get(name)
 
 
 def weights_name(variant: str | None) -> str:

@@ -12,9 +12,9 @@ from PIL import Image
 from gan_hub.atomic import write_bytes
 from gan_hub.images import MODES, grid, height_width, to_pil
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.files import MANIFEST_NAME, REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE
+from gan_hub.model_folder.files import FILES_BY_NAME, MANIFEST_NAME, REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE
 from gan_hub.model_folder.manifest import Manifest, has_file, read_file, replace_files
-from gan_hub.model_folder.strict import LoadError, parse_json, to_json
+from gan_hub.model_folder.strict import LoadError, parse_json, refuse_unloadable, to_json
 
 NAMES = REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE
 KEYS = ("tile", "columns", "count", "labels", "notice")
@@ -41,6 +41,9 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: st
         labels: the class of each image; None without classes.
         notice: where the images come from and under which licence, up to MAX_NOTICE_LENGTH characters.
         columns: images in a row of the mosaic.
+
+    Raises:
+        ValueError: for what `read` would refuse, such as too many images; nothing is then written.
     """
     columns = min(columns, len(images))
     picture = io.BytesIO()
@@ -53,6 +56,11 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: st
         "notice": notice,
     }
     contents = {REAL_SAMPLES_PICTURE: picture.getvalue(), REAL_SAMPLES_TABLE: to_json(table).encode("utf-8")}
+    with refuse_unloadable(folder):
+        _checked_table(folder / REAL_SAMPLES_TABLE, table, table["tile"], None)
+        for name, data in contents.items():
+            if len(data) > FILES_BY_NAME[name].max_bytes:
+                raise LoadError(f"{folder / name}: {len(data):,} bytes; allowed: {FILES_BY_NAME[name].max_bytes:,}.")
     if (folder / MANIFEST_NAME).is_file():
         replace_files(folder, contents)
     else:
@@ -109,7 +117,7 @@ def _checked_table(path: Path, content: dict, tile: int | list[int], classes: in
         _check(path, content, key, valid, f"a whole number from 1 to {MAX_TILES}")
     labels, notice = content["labels"], content["notice"]
     if classes is None:
-        content["labels"] = None
+        content = content | {"labels": None}
     elif classes == 0:
         _check(path, content, "labels", labels is None, "null")
     else:

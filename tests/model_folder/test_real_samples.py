@@ -1,5 +1,6 @@
 """The mosaic of real pictures: read exactly, refused when table, picture and model do not fit."""
 
+import dataclasses
 import json
 import os
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from gan_hub.images import height_width
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.files import FILES_BY_NAME
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.model_folder.strict import LoadError
 from tests.demo.conftest import write_real_samples
@@ -118,3 +120,16 @@ def test_a_torn_or_disguised_picture_is_refused(tmp_path):
     Image.new("RGB", (140, 84)).save(picture)
     with pytest.raises(LoadError, match="mode RGB"):
         real_samples.read(tmp_path, Manifest.if_any(tmp_path), 28, 1, 3)
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    with pytest.raises(ValueError, match="notice is .*; allowed: a text of at most 2000 characters"):
+        real_samples.write(tmp_path, images, None, "x" * 2001)
+    with pytest.raises(ValueError, match="count is 4097; allowed: a whole number from 1 to 4096"):
+        real_samples.write(tmp_path, np.zeros((4097, 8, 8, 1), np.uint8), None, "")
+    smaller = dataclasses.replace(FILES_BY_NAME["real_samples.png"], max_bytes=60)
+    monkeypatch.setitem(FILES_BY_NAME, "real_samples.png", smaller)
+    with pytest.raises(ValueError, match="real_samples.png: .* bytes; allowed: 60"):
+        real_samples.write(tmp_path, images, None, "")
+    assert not list(tmp_path.iterdir())
