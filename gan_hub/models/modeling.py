@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MethodType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -41,39 +41,51 @@ from gan_hub.models.diffusers_options import (
 )
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
+Init = TypeVar("Init", bound=Callable[..., None])
 UPLOAD_OPTIONS = ("repo_id", "private", "token", "commit_message", "create_pr")
 _OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
 
 
-def register_checked(init: Callable[..., None]) -> Callable[..., None]:
-    """Decorates an `__init__` as diffusers' `register_to_config`, and checks each value by the rule in its annotation.
+def register_checked(init: Init) -> Init:
+    """Decorate the `__init__` of a network: its arguments are checked by the rules of their annotations, and recorded.
 
-    The rules are those of config_schema.py. Raises ValueError before a single tensor is made, so that 10^9 channels cost
-    nothing.
+    The rules are those of config_schema.py; diffusers' `register_to_config` records. ValueError is raised before any tensor is
+    made, so that 10^9 channels cost nothing.
     """
     registered = register_to_config(init)
     signature = inspect.signature(init)
 
     @functools.wraps(init)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+    def checked(self: "GANModel", *args: object, **kwargs: object) -> None:
         private = {name: value for name, value in kwargs.items() if name.startswith("_")}
-        public = {name: value for name, value in kwargs.items() if name not in private}
-        arguments = signature.bind(self, *args, **public).arguments
-        config = {name: plain(value) for name, value in arguments.items() if name != "self"}
-        sentence = validate(init, config, complete=False)
+        arguments = signature.bind(self, *args, **{k: v for k, v in kwargs.items() if k not in private}).arguments
+        del arguments["self"]
+        values = {name: plain(value) for name, value in arguments.items()}
+        sentence = validate(init, values, complete=False)
         if sentence:
             raise ValueError(f"{type(self).__name__}: {sentence}")
         # All by keyword: diffusers takes positional arguments for defaults, and its from_config() would drop them.
-        registered(self, **config, **private)
+        registered(self, **values, **private)
 
-    return checked
+    return cast(Init, checked)
 
 
 class GANModel(ModelMixin, ConfigMixin):
-    """A generator or discriminator with diffusers' files and `.to()`, but loaded strictly or not at all.
+    """Base class of generators and discriminators: diffusers' files and `.to()`, but loaded strictly or not at all.
 
     `ModelMixin.from_pretrained` warns about a missing or renamed tensor and goes on, falls back to pickles, and ignores
     unknown config keys. Here each of these raises `LoadError` with file and field, before large memory is taken.
+
+    A generator's `forward(z, labels, force_fp32)` takes latents (N, Z) and labels (N,), None in a network without classes,
+    and gives images (N, C, H, W) in [-1, 1]. A discriminator's `forward(images, labels, force_fp32)` gives logits (N,).
+    `force_fp32` switches autocast off inside, for gradient penalties.
+
+    Example:
+        >>> from gan_hub.models import GANModel
+        >>> from gan_hub.models.dcgan import DCGANGenerator
+        >>> generator = DCGANGenerator.from_pretrained("dcgan-mnist", subfolder="generator")
+        >>> isinstance(generator, GANModel), generator.config["resolution"]
+        (True, 28)
     """
 
     config_name = CONFIG_NAME
@@ -197,7 +209,7 @@ class GANModel(ModelMixin, ConfigMixin):
         return values
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Moves or casts as `torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where none is lossy."""
+        """`torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where nothing must stay in float32."""
         torch.nn.Module.to(self, *args, **kwargs)
         return self
 
@@ -309,10 +321,10 @@ def plain(value: object) -> object:
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network inside `torch.compile`, DataParallel, an average of weights and the like, which hide class and methods."""
+    """The network inside `torch.compile`, DataParallel, an average of weights and the like: they hide class and methods."""
     while not isinstance(network, GANModel):
         candidates = [getattr(network, name, None) for name in ("_orig_mod", "module")]
-        inner = next((module for module in candidates if isinstance(module, nn.Module)), None)
+        inner = next((candidate for candidate in candidates if isinstance(candidate, nn.Module)), None)
         if inner is None:
             break
         network = inner
@@ -320,10 +332,10 @@ def unwrapped(network: nn.Module) -> nn.Module:
 
 
 def evaluating(network: nn.Module) -> nn.Module:
-    """The network in eval mode: itself where all of it is, else a twin that shares its parameters and buffers.
+    """`network` itself where all of it is in eval mode, else a twin in eval mode that shares its parameters and buffers.
 
-    Batch statistics would tie an image to its batch, and sampling would move them. No flag of the network is touched:
-    another thread may be using it. The twin of a wrapped network is that of the network inside.
+    In training mode, batch statistics would tie an image to its batch, and sampling would change them. No flag of the
+    network is touched, as another thread may be using it. The twin of a wrapped network is that of the network inside.
     """
     if not any(module.training for module in network.modules()):
         return network
@@ -331,10 +343,13 @@ def evaluating(network: nn.Module) -> nn.Module:
 
 
 def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
+    """A module in eval mode with the same tensors; `twins`, by the id of the original, keeps shared modules shared."""
     if id(module) in twins:
         return twins[id(module)]
     twin = twins[id(module)] = type(module).__new__(type(module))
-    twin.__dict__.update(module.__dict__, training=False, _compiled_call_impl=None)  # what is compiled would train
+    twin.__dict__.update(
+        module.__dict__, training=False, _compiled_call_impl=None
+    )  # the compiled call is in training mode
     for name, value in module.__dict__.items():  # a forward that was patched, as accelerate does, is still the module's
         if isinstance(value, MethodType) and value.__self__ is module:
             twin.__dict__[name] = MethodType(value.__func__, twin)
@@ -344,11 +359,11 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
 
 @contextlib.contextmanager
 def precision(device: torch.device, force_fp32: bool) -> Iterator[None]:
-    """Switches autocast off inside, where `force_fp32`: penalties need float32.
+    """Switch autocast off inside a `forward` where `force_fp32`, as gradient penalties need.
 
-    `accelerator.prepare` patches `forward` with its own autocast, so a network must open this itself.
+    It cannot be done from outside: `accelerator.prepare` patches `forward` with an autocast of its own.
     """
-    # Where there are no numbers, autocast is unknown; and opening a context costs more than asking whether one is open.
+    # The meta device has no autocast; and asking whether one is on is cheaper than opening a context.
     exact = force_fp32 and device.type != "meta" and torch.is_autocast_enabled(device.type)
     with torch.autocast(device.type, enabled=False) if exact else contextlib.nullcontext():
         yield
