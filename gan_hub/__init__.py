@@ -72,6 +72,7 @@ _HOMES = {name: "gan_hub.models" for name in __all__ if name != "__version__"} |
     "GANPipeline": "gan_hub.pipeline",
     "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
+    "verify_model": "gan_hub.verify",
 }
 
 

@@ -23,10 +23,25 @@ MODULES = {
     "gan_hub.training.loop": "gan_hub.training.trainer",
     "gan_hub.training.players": "gan_hub.training.train_state",
 }
-# Old name → new name, for those whose own name changed as well.
+# Old name → new name, for those whose own name changed as well; "module:name" where it lies in another module than most.
 NAMES = {
-    "gan_hub.loading": {"shown": "short_repr", "as_json": "to_json"},
-    "gan_hub.segmentations": {"as_pictures": "colorize", "chosen": "choose_examples"},
+    "gan_hub.loading": {
+        "shown": "short_repr",
+        "as_json": "to_json",
+        "Manifest": "gan_hub.model_folder.manifest:Manifest",
+        "MANIFEST_NAME": "gan_hub.model_folder.files:MANIFEST_NAME",
+        "WEIGHTS_NAME": "gan_hub.model_folder.files:WEIGHTS_NAME",
+    },
+    "gan_hub.concepts": {"FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME"},
+    "gan_hub.segmentations": {
+        "as_pictures": "colorize",
+        "chosen": "choose_examples",
+        "FILE_NAME": "gan_hub.model_folder.files:SEGMENTATIONS_NAME",
+    },
+    "gan_hub.real_samples": {
+        "PICTURE_NAME": "gan_hub.model_folder.files:REAL_SAMPLES_PICTURE",
+        "TABLE_NAME": "gan_hub.model_folder.files:REAL_SAMPLES_TABLE",
+    },
     "gan_hub.hub.places": {"bundled": "bundled_models", "read_from": "load_from"},
     "gan_hub.models.abilities": {
         "Autoencoding": "AutoencoderDiscriminator",
@@ -44,11 +59,26 @@ NAMES = {
 }
 
 
+def lookup(old: str, name: str) -> object:
+    """What `name` of the old module `old` is today; raises AttributeError where it is gone."""
+    module, _, attribute = NAMES.get(old, {}).get(name, name).rpartition(":")
+    return getattr(import_module(module or MODULES[old]), attribute)
+
+
 class MovedModules(MetaPathFinder, Loader):
     """Finds the modules of 0.1.0 that lie elsewhere now; anything else is left to the others."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None):
-        """A spec for an old module's name, None for any other (importlib's protocol)."""
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Finds the old modules (importlib's protocol).
+
+        Args:
+            name: the dotted name that is imported.
+            path, target: not used.
+
+        Returns: a spec for an old module's name, None for any other.
+        """
         return ModuleSpec(name, self) if name in MODULES else None
 
     def exec_module(self, module: ModuleType) -> None:
@@ -57,7 +87,7 @@ class MovedModules(MetaPathFinder, Loader):
         warnings.warn(f"{old} is {new} now; the old path will go in 1.0.", DeprecationWarning, stacklevel=2)
         there, renamed = import_module(new), NAMES.get(old, {})
         module.__doc__ = there.__doc__
-        module.__getattr__ = lambda name: getattr(there, renamed.get(name, name))
+        module.__getattr__ = lambda name: lookup(old, name)
         module.__dir__ = lambda: sorted({*dir(there), *renamed})
 
 

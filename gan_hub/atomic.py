@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A scratch name beside `path`, with its ending; what was written there takes the place of `path` at the end.
+    """A scratch name beside `path`, with its ending, for a file that takes the place of `path` at the end.
 
     Whatever is raised inside, or a kill at any moment, leaves `path` as it was.
     """
@@ -26,7 +26,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def clear_scratch(folder: Path) -> None:
-    """Removes what `atomic_file` left in a folder where it was killed; nobody may be writing there."""
+    """Removes what `atomic_file` left in a folder where it was killed; no process may be writing there."""
     for path in folder.glob(".*"):
         if re.fullmatch(r"\..+\.[0-9a-f]{8}(\.[^.]*)?", path.name) and path.is_file():
             path.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def move_files(fresh: Path, folder: Path) -> list[str]:
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
-    """`fresh` takes the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
+    """Puts `fresh` in the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
     for path in [*fresh.rglob("*"), fresh]:
         fsync(path)
     old = folder.with_name(f".{folder.name}-old")
@@ -94,6 +94,23 @@ def replace_folder(fresh: Path, folder: Path) -> None:
     os.rename(fresh, folder)
     fsync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder beside `folder` that takes its place at the end, whole and on the disk.
+
+    Whatever is raised inside, or a kill at any moment, leaves `folder` as it was; what a kill left is cleared next time.
+    Only one process may be writing there.
+    """
+    fresh = folder.with_name(f".{folder.name}-unfinished")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        replace_folder(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def fsync(path: Path) -> None:

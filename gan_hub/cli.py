@@ -482,7 +482,7 @@ def concepts(given: argparse.Namespace) -> None:
 
 def _folder_of_concepts(given: argparse.Namespace, pipe) -> Path:
     """The folder to be written: --out, or MODEL where it is a folder. Raises ValueError for that of another model."""
-    from gan_hub.model_folder.strict import Manifest
+    from gan_hub.model_folder.manifest import Manifest
 
     if given.out is None and not os.path.isdir(given.model):
         raise ValueError(f"{given.model} is no folder that could be changed; give --out FOLDER.")
@@ -531,7 +531,7 @@ def _renamed(concepts: list, names: list[tuple[str, str]], left_out: list[str]) 
 def _told(concept) -> str:
     exemplars = [", ".join(map(str, seeds)) for seeds in (concept.with_it, concept.without_it)]
     return (
-        f"{concept.name}: {concept.effect.told()}\n  {concept.found}\n  seeds with it: {exemplars[0]}\n"
+        f"{concept.name}: {concept.effect.describe()}\n  {concept.method}\n  seeds with it: {exemplars[0]}\n"
         f"  seeds without it: {exemplars[1]}"
     )
 

@@ -1,10 +1,11 @@
 """What a command prints reaches any terminal, pipe or log file, whatever encoding the system gives it."""
 
+import io
 import sys
 
 
 def print_in_any_encoding() -> None:
-    """From now on a character that stdout or stderr cannot encode ("→" in Windows' cp1252) is a "?", not an error."""
+    """Makes stdout and stderr write "?" for a character that they cannot encode ("→" in Windows' cp1252)."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # pytest and notebooks put other objects there
+        if isinstance(stream, io.TextIOWrapper):  # pytest and notebooks put other objects there
             stream.reconfigure(errors="replace")

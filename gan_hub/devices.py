@@ -1,14 +1,14 @@
-"""The devices of this machine by the names that torch has for them."""
+"""The devices of this machine, by torch's names."""
 
 import torch
 
 from gan_hub.messages import short_repr
 
-KINDS = ("cuda", "mps", "xpu")  # what GPUs are called: of NVIDIA and AMD, of Apple, of Intel
+KINDS = ("cuda", "mps", "xpu")  # GPUs of NVIDIA and AMD, of Apple, of Intel
 
 
 def devices() -> list[str]:
-    """What a model can be put on here: "cpu", and accelerators by kind and number."""
+    """The devices of this machine: "cpu", and accelerators by kind and number ("cuda", "cuda:0")."""
     kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if kind is None:
         return ["cpu"]

@@ -1,4 +1,4 @@
-"""How values from outside are written in messages, and numbers that came as something else."""
+"""How values from outside are written in messages."""
 
 import reprlib
 
@@ -8,7 +8,7 @@ _ABRIDGED.maxlist = _ABRIDGED.maxtuple = _ABRIDGED.maxdict = _ABRIDGED.maxset = 
 
 
 def short_repr(value: object, limit: int = 60) -> str:
-    """`repr` of a value from outside, cut so that a hostile one can neither flood a message nor take long to spell."""
+    """The `repr` of a value from outside, cut to `limit` characters: a hostile one neither floods a message nor takes long."""
     try:
         text = repr(value[: limit + 1]) if isinstance(value, (str, bytes)) else _ABRIDGED.repr(value)
     except ValueError:  # an int of more digits than Python spells

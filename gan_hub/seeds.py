@@ -7,19 +7,29 @@ _DASH = r"[-\u2010-\u2015\u2212]"  # what texts have for a hyphen: en and em das
 _ITEM = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", re.ASCII)
 
 
-class WrongCount(ValueError):
-    """There are `count` seeds, which is too few or too many."""
+class WrongCountError(ValueError):
+    """A list of `count` seeds, which is too short or too long."""
 
-    def __init__(self, count: int, least: int, most: int):
+    def __init__(self, count: int, least: int, most: int) -> None:
         self.count = count
         super().__init__(f"{count} seeds are not allowed; from {least} to {most}.")
 
 
 def parse_seeds(text: str, least: int = 1, most: int = 4096) -> list[int]:
-    """Whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines, in their order.
+    """Reads a list of seeds: whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines.
 
-    They are counted before they are spelled out. An empty text is no list, unless `least` is 0. Raises WrongCount for fewer
-    than `least` or more than `most`, ValueError for anything else that is not allowed.
+    They are counted before they are spelled out.
+
+    Args:
+        text: as in "0-3, 14".
+        least: the fewest that are allowed; with 0, an empty text is a list, too.
+        most: the most that are allowed.
+
+    Returns: the seeds, from 0 to MAX_SEED, in their order.
+
+    Raises:
+        WrongCountError: for fewer than `least` or more than `most`.
+        ValueError: for anything else that is not allowed.
     """
     if not isinstance(text, str):
         raise ValueError(f'seeds={text!r:.40} is not allowed; they are written, as in "0-15, 99".')
@@ -37,5 +47,5 @@ def parse_seeds(text: str, least: int = 1, most: int = 4096) -> list[int]:
         ranges.append(range(first, last + 1))
     count = sum(map(len, ranges))
     if not least <= count <= most:
-        raise WrongCount(count, least, most)
+        raise WrongCountError(count, least, most)
     return [seed for numbers in ranges for seed in numbers]

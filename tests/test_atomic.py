@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gan_hub.atomic import atomic_file, clear_scratch, fsync, replace_folder, write_bytes, write_text
+from gan_hub.atomic import atomic_file, atomic_folder, clear_scratch, fsync, replace_folder, write_bytes, write_text
 
 
 def present(folder) -> set[str]:
@@ -57,6 +57,22 @@ def test_a_system_that_cannot_open_a_folder_writes_all_the_same(tmp_path, monkey
     fsync(tmp_path)
     write_bytes(tmp_path / "a.bin", b"a")
     assert (tmp_path / "a.bin").read_bytes() == b"a"
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path):
+    (model := tmp_path / "model").mkdir()
+    (model / "old").touch()
+    (tmp_path / ".model-unfinished").mkdir()  # of a process that was killed
+    (tmp_path / ".model-unfinished" / "half").touch()
+    with pytest.raises(OSError, match="disk full"), atomic_folder(model) as fresh:
+        assert fresh.parent == tmp_path and present(fresh) == set()
+        (fresh / "new").touch()
+        raise OSError("disk full")
+    assert present(tmp_path) == {"model"} and present(model) == {"old"}
+    with atomic_folder(model) as fresh:
+        (fresh / "new").touch()
+        assert present(model) == {"old"}
+    assert present(tmp_path) == {"model"} and present(model) == {"new"}
 
 
 def test_a_folder_takes_the_place_of_another_whole(tmp_path):

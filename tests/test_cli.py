@@ -20,6 +20,7 @@ from gan_hub.hub.cards import Scored, check_card, format_number
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import height_width
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.models import ARCHITECTURES
 from tests.models.test_registry import build_pair
 
@@ -60,7 +61,9 @@ def present(folder: Path) -> set[str]:
 @pytest.fixture
 def digits(tmp_path) -> Path:
     """The real digits that a bundled model ships, as an .npz beside it."""
-    found = real_samples.read(bundled_models()["dcgan-mnist"], 28, 1, 10)
+    found = real_samples.read(
+        bundled_models()["dcgan-mnist"], Manifest.if_any(bundled_models()["dcgan-mnist"]), 28, 1, 10
+    )
     np.savez(tmp_path.parent / "digits.npz", images=found.images, labels=found.labels)
     return tmp_path.parent / "digits.npz"
 
@@ -346,7 +349,7 @@ def test_concepts_are_found_named_dropped_and_drawn(run, tiny_model_copy, tmp_pa
     code, out, err = run("concepts", model, "--name", "sefa 1=long ears", "--drop", "sefa 2")
     pipe = GANPipeline.from_pretrained(model)
     assert (code, err, list(pipe.concepts)) == (0, "", ["brightness", "long ears"])
-    assert pipe.concepts["long ears"].found == "SeFa 1 in z, length by 100 seeds"
+    assert pipe.concepts["long ears"].method == "SeFa 1 in z, length by 100 seeds"
     assert run("concepts", model)[1] == "".join(out.rsplit(f"{model}: 2 concepts\n"))
 
     code, out, err = run(

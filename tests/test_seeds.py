@@ -8,7 +8,7 @@ import pytest
 
 from gan_hub import cli, latents, seeds
 from gan_hub.demo import inputs
-from gan_hub.seeds import MAX_SEED, WrongCount, parse_seeds
+from gan_hub.seeds import MAX_SEED, WrongCountError, parse_seeds
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,9 +67,9 @@ def test_what_is_no_list_of_seeds_is_refused_with_what_would_be_one(text):
 
 
 def test_seeds_are_counted_before_they_are_spelled_out():
-    with pytest.raises(WrongCount, match="4294967296 seeds are not allowed; from 1 to 4096"):
+    with pytest.raises(WrongCountError, match="4294967296 seeds are not allowed; from 1 to 4096"):
         parse_seeds("0-4294967295")
-    with pytest.raises(WrongCount, match="1 seeds are not allowed; from 2 to 16"):
+    with pytest.raises(WrongCountError, match="1 seeds are not allowed; from 2 to 16"):
         parse_seeds("5", least=2, most=16)
 
 

@@ -15,7 +15,7 @@ import gradio as gr
 
 from gan_hub.demo.texts import translate
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.seeds import WrongCount, parse_seeds
+from gan_hub.seeds import WrongCountError, parse_seeds
 
 OWN = "own"  # the class choice that leaves the class to the seed
 NONE = "none"  # the choice of no concept
@@ -93,7 +93,7 @@ def seeds(value: object, least: int = 1, most: int = 64) -> list[int]:
     written = text(value)
     try:
         return parse_seeds(written, least, most)
-    except WrongCount as error:
+    except WrongCountError as error:
         raise BadInputError("bad_count", count=error.count, least=least, most=most) from None
     except ValueError:
         raise BadInputError("bad_seeds") from None

@@ -22,18 +22,20 @@ from gan_hub.hub import diagnose
 from gan_hub.hub.addresses import HubModel, is_address, parse
 from gan_hub.hub.patience import is_timeout, patience
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import MANIFEST_NAME, WEIGHTS_NAME, LoadError, Manifest, read_bytes
+from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, MANIFEST_NAME, MAX_FILE_BYTES, fetched_names
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError, read_bytes
 
 ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
 NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
-MAX_BYTES = 50_000_000_000  # of one file of a model
+MAX_BYTES = MAX_FILE_BYTES
 
 Model = TypeVar("Model")
 
 
 def bundled_models() -> dict[str, Path]:
     """The zoo at hand: name → folder, sorted; empty where the package was installed without its checkout."""
-    return {folder.name: folder for folder in sorted(ZOO.glob("*")) if (folder / "model_index.json").is_file()}
+    return {folder.name: folder for folder in sorted(ZOO.glob("*")) if (folder / INDEX_NAME).is_file()}
 
 
 def resolve(source: str | os.PathLike, components: tuple[str, ...], **download) -> Path:
@@ -123,7 +125,7 @@ def _locate(source: str | os.PathLike) -> Path | HubModel:
     name = text.strip() if isinstance(source, str) and not os.path.lexists(text) else text
     folder = Path(os.path.expanduser(name))
     # os.path and not Path's own methods: those raise OSError for a name that is too long to be one.
-    if name and any(os.path.isfile(folder / each) for each in ("config.json", "model_index.json")):
+    if name and any(os.path.isfile(folder / each) for each in (CONFIG_NAME, INDEX_NAME)):
         return folder
     if name and os.path.isdir(folder):
         raise LoadError(
@@ -207,13 +209,8 @@ def _download_again(model: HubModel, folder: Path, names: list[str], **download)
 
 
 def _download(repo_id: str, components: tuple[str, ...], variant: str | None = None, **download) -> Path:
-    weights = f"{WEIGHTS_NAME}.{variant}.safetensors" if variant else f"{WEIGHTS_NAME}.safetensors"
-    beside = [f"{name}.safetensors" for name in ("reference", "segmentations", "concepts")]
-    patterns = ["*.json", "README.md", *beside, "real_samples.*"]
-    needed = [f"{component}/{file}" for component in components for file in ("config.json", weights)]
-    # "*" also matches "/": without this line every component's config would be fetched, wanted or not.
-    ignored = [f"{component}/*" for component in {"generator", "discriminator"} - set(components)]
-    return _snapshot(repo_id, needed, **download, allow_patterns=patterns + needed, ignore_patterns=ignored)
+    beside, needed = fetched_names(components, variant)
+    return _snapshot(repo_id, needed, **download, allow_patterns=beside + needed)
 
 
 def _files_on_hub(model: HubModel, folder: Path, cache_dir: str | os.PathLike | None = None, **_) -> list[RepoFile]:
