@@ -14,6 +14,7 @@ from tqdm import tqdm
 import gan_hub
 from gan_hub.data import ImageSet, NoSuchSplitError, load_images, load_pairs
 from gan_hub.devices import find_device
+from gan_hub.hub.score_names import score_key
 from gan_hub.latents import as_int, check_seeds, seeded
 from gan_hub.messages import short_repr
 from gan_hub.metrics.distributed import ProcessGroup
@@ -21,7 +22,7 @@ from gan_hub.metrics.feature_cache import ImageSource, extract_features
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
 from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.metrics.memorization import nearest_copies
-from gan_hub.metrics.registry import HELD_OUT, SCORES, Evaluation
+from gan_hub.metrics.registry import HELD_OUT, SCORES, Evaluation, Scores
 from gan_hub.metrics.report import Estimate, Report
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import INDEX_NAME, GANPipeline
@@ -114,7 +115,7 @@ def evaluate(
     title = data_name if isinstance(dataset, ImageSet) else Path(dataset).name if os.path.exists(dataset) else dataset
     estimates, pictured = _estimates(e, names), _scales(e) if scales else {}
     copies = nearest_copies(e, at_risk) if at_risk and e.held_out_set is not None else None
-    if said and any("FD" in name or name == "FID" for name in estimates):
+    if said and any(score_key(name) in ("fd", "intra-fd") for name in estimates):
         _note(*_bias(e))
     provenance = _provenance(e, title, split) | {"skipped": _skipped(sides)}
     return Report.of(estimates, provenance, pictured, subject, copies)
@@ -173,9 +174,10 @@ def _estimates(e: Evaluation, names: list[str]) -> dict[str, Estimate]:
         missing = SCORES[name].missing(e)
         if missing:
             raise ValueError(f"metric {name!r} needs {missing}.")
-    estimates: dict[str, Estimate] = {}
+    measured: Scores = {}
     for name in names:
-        estimates |= SCORES[name].measure(e)
+        measured |= SCORES[name].measure(e)
+    estimates = {e.name_of(key): estimate for key, estimate in measured.items()}
     for name, estimate in estimates.items():
         if not math.isfinite(estimate.value):
             raise ArithmeticError(f"{name} is {estimate.value} for these images: no report is made of it.")
@@ -338,7 +340,7 @@ def _provenance(e: Evaluation, data: str, split: str) -> dict[str, object]:
 
 def _scales(e: Evaluation) -> dict[str, float]:
     """The same Fréchet distance of things that everybody can picture: unseen real images, and noise."""
-    scales, name = {}, e.called("FD")
+    scales, name = {}, e.name_of("fd")
     if e.held_out_set is not None and len(e.held_out_set) > 1:
         found = frechet_distance(moments(e.held_out.features), e.real_moments)
         scales[f"{name} of {len(e.held_out_set):,} held-out real images"] = found

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from gan_hub.data import ImageSet
+from gan_hub.hub.score_names import score_name
 from gan_hub.metrics.bootstrap import standard_error, standard_error_of_mean
 from gan_hub.metrics.calibration import auc, verdicts
 from gan_hub.metrics.classes import LEAST_IMAGES, histogram_distance, inception_score, intra_class_frechet, mode_count
@@ -27,7 +28,7 @@ from gan_hub.metrics.path_length import perceptual_path_length
 from gan_hub.metrics.report import Estimate
 from gan_hub.pipeline import GANPipeline
 
-Scores = dict[str, Estimate]
+Scores = dict[str, Estimate]  # by key (hub/score_names.py)
 SPLITS = 10  # of the inception score
 K_PRECISION, K_DENSITY = 3, 5  # neighbours
 
@@ -100,11 +101,10 @@ class Evaluation:
         with tqdm(total=pictures.count, desc=what, unit="img", disable=hidden, leave=False) as bar:
             return extract_features(pictures, self.extractor, self.team, self.keep, bar.update)
 
-    def called(self, stem: str) -> str:
-        """A score's name with its extractor's, without which it means nothing; only one network's FD is called FID."""
-        if self.extractor.is_fid_inception:
-            return {"FD": "FID"}.get(stem, stem)
-        return f"{stem}-{self.extractor.name}"
+    def name_of(self, key: str) -> str:
+        """What a report calls the score of this key."""
+        extractor = self.extractor
+        return score_name(key, extractor.name, extractor.is_fid_inception, extractor.num_classes)
 
     def mixed(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows in an order drawn by the seed, for scores that look at parts of them: sets are often sorted by class."""
@@ -135,12 +135,12 @@ def frechet(e: Evaluation) -> Scores:
     features = e.fakes.features
     value = frechet_distance(moments(features), e.real_moments)
     error = e.error(ResampledFrechet(features, e.real_moments)) if e.replicates else None
-    return {e.called("FD"): Estimate(value, error, 0)}
+    return {"fd": Estimate(value, error, 0)}
 
 
 def kernel_distance(e: Evaluation) -> Scores:
     both = e.reals.features, e.fakes.features
-    return {e.called("KID"): Estimate(kid(*both, seed=e.seed), kid_error(*both) if e.replicates else None)}
+    return {"kid": Estimate(kid(*both, seed=e.seed), kid_error(*both) if e.replicates else None)}
 
 
 def inception(e: Evaluation) -> Scores:
@@ -149,19 +149,19 @@ def inception(e: Evaluation) -> Scores:
     def score(weights: torch.Tensor | None = None) -> float:
         return inception_score(logits, SPLITS, weights)[0]
 
-    return {e.called("IS"): Estimate(score(), e.error(score), 1)}
+    return {"is": Estimate(score(), e.error(score), 1)}
 
 
 def precision(e: Evaluation) -> Scores:
     found = precision_recall(e.reals.features, e.fakes.features, K_PRECISION)
     recall = found.recall.double().mean().item()
-    return {e.called("precision"): e.mean(found.precision), e.called("recall"): Estimate(recall)}
+    return {"precision": e.mean(found.precision), "recall": Estimate(recall)}
 
 
 def density(e: Evaluation) -> Scores:
     found = density_coverage(e.reals.features, e.fakes.features, K_DENSITY)
     coverage = found.coverage.double().mean().item()
-    return {e.called("density"): e.mean(found.density), e.called("coverage"): Estimate(coverage)}
+    return {"density": e.mean(found.density), "coverage": Estimate(coverage)}
 
 
 def intra_class(e: Evaluation) -> Scores:
@@ -169,7 +169,7 @@ def intra_class(e: Evaluation) -> Scores:
     ours = torch.tensor([names.index(name) for name in e.reals_set.label_names])[e.reals.labels]
     theirs = e.fakes.labels
     distances = intra_class_frechet(e.reals.features, ours, e.fakes.features, theirs)
-    value, name = distances.mean().item(), e.called("intra-FD")
+    value, name = distances.mean().item(), "intra-fd"
     if not e.replicates:
         return {name: Estimate(value)}
     errors = []
@@ -181,7 +181,7 @@ def intra_class(e: Evaluation) -> Scores:
 
 
 def label_accuracy(e: Evaluation) -> Scores:
-    return {f"label accuracy ({e.extractor.name})": e.mean(e.fakes.classes == e.fakes.labels)}
+    return {"accuracy": e.mean(e.fakes.classes == e.fakes.labels)}
 
 
 def modes(e: Evaluation) -> Scores:
@@ -196,25 +196,25 @@ def modes(e: Evaluation) -> Scores:
         return histogram_distance(found, wanted, count, weights)
 
     return {
-        f"modes of {count} ({e.extractor.name})": Estimate(mode_count(found, count)),
-        f"class histogram distance ({e.extractor.name})": Estimate(apart(), e.error(apart), 0, 1),
+        "modes": Estimate(mode_count(found, count)),
+        "histogram": Estimate(apart(), e.error(apart), 0, 1),
     }
 
 
 def discrepancy(e: Evaluation) -> Scores:
     both = e.mixed(e.reals.features), e.mixed(e.fakes.features)
     return {
-        e.called("MMD²"): Estimate(mmd(*both)),
-        f"p of equal distributions ({e.extractor.name})": Estimate(permutation_test(*both, seed=e.seed)),
+        "mmd": Estimate(mmd(*both)),
+        "mmd-p": Estimate(permutation_test(*both, seed=e.seed)),
     }
 
 
 def memorised(e: Evaluation) -> Scores:
-    return {e.called("memorised"): e.mean(e.copies.copied)}
+    return {"memorized": e.mean(e.copies.copied)}
 
 
 def path_length(e: Evaluation) -> Scores:
-    return {e.called("PPL"): e.mean(perceptual_path_length(e.pipe, e.extractor, e.pictures.count, seed=e.seed))}
+    return {"ppl": e.mean(perceptual_path_length(e.pipe, e.extractor, e.pictures.count, seed=e.seed))}
 
 
 def judge(e: Evaluation) -> Scores:
@@ -227,7 +227,7 @@ def judge(e: Evaluation) -> Scores:
         return auc(real[rows], fake[rows])
 
     error = standard_error(resampled, len(real), e.replicates, e.seed) if e.replicates else None
-    return {"discriminator AUC (held out)": Estimate(auc(real, fake), error, 0, 1)}
+    return {"auc": Estimate(auc(real, fake), error, 0, 1)}
 
 
 # --------------------------------------------------------------------------------------------------- what they need

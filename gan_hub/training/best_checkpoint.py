@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from gan_hub.atomic import replace_folder
+from gan_hub.hub.score_names import is_frechet_distance
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder.strict import LoadError, write_json
 from gan_hub.pipeline import GANPipeline
@@ -19,7 +20,6 @@ from gan_hub.training.checkpoints import check_tensors
 
 BEST_NAME, SCORE_NAME = "best", "score.json"
 PREFIX = "best_"  # of the tensor files that a checkpoint has of the best weights
-FRECHET = ("FD-", "FID")
 
 Weights = dict[str, dict[str, torch.Tensor]]  # player → its state, of the averaged generator and of the discriminator
 
@@ -125,4 +125,4 @@ def check_best(path: Path, tensors: Weights, state: dict, networks: dict[str, to
 
 def frechet_name(scores: dict[str, float]) -> str | None:
     """The name of the first Fréchet distance among the scores, of which lower is better."""
-    return next((name for name in scores if name.startswith(FRECHET)), None)
+    return next((name for name in scores if is_frechet_distance(name)), None)

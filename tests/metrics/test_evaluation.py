@@ -363,7 +363,7 @@ def test_a_test_split_of_one_image_is_no_floor_and_costs_no_score(reals, digits)
 
 
 def test_a_score_that_is_no_number_makes_no_report(reals, digits, monkeypatch):
-    broken = replace(SCORES["fd"], measure=lambda e: {"FD-digits": Estimate(float("nan"))})
+    broken = replace(SCORES["fd"], measure=lambda e: {"fd": Estimate(float("nan"))})
     monkeypatch.setitem(SCORES, "fd", broken)
     with pytest.raises(ArithmeticError, match="FD-digits is nan for these images: no report is made of it"):
         evaluate(reals, reals, ("fd",), digits)
