@@ -15,7 +15,6 @@ from gan_hub.hub.score_names import is_frechet_distance
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder.strict import LoadError, write_json
 from gan_hub.pipeline import GANPipeline
-from gan_hub.training.checkpoint_schema import ReportState
 from gan_hub.training.checkpoints import check_tensors
 
 BEST_NAME, SCORE_NAME = "best", "score.json"
@@ -50,7 +49,7 @@ class BestSoFar:
         self.best: Best | None = None
         if past.get("best"):
             known = past["best"]
-            report = Report(**{key: known["report"][key] for key in ReportState.__annotations__})
+            report = Report.from_dict(known["report"], folder)
             self.best = Best(known["images"], known["name"], known["score"], report, weights)
 
     @property
@@ -68,7 +67,8 @@ class BestSoFar:
         if name is None or not math.isfinite(report.scores[name]):
             return False
         self.scored = images
-        report = Report(**json.loads(json.dumps(report.to_dict())))  # as it will come back from a checkpoint
+        # As it will come back from a checkpoint.
+        report = Report.from_dict(json.loads(json.dumps(report.to_dict())), self.folder)
         known = self.best
         if known and known.report.provenance == report.provenance and report.scores[name] >= known.score:
             return False
