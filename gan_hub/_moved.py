@@ -76,13 +76,15 @@ def renamed_arguments(**names: str) -> Callable[[Callable[Parameters, Result]], 
     """A decorator: old keywords, such as `at_risk="nearest_training_images"`, go to the arguments of the new names."""
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        name = function.__qualname__.removesuffix(".__init__")
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Result:
             for old in names.keys() & kwargs.keys():
                 new = names[old]
                 if new in kwargs:
-                    raise TypeError(f"{function.__name__}() takes {new}= or its old name {old}=, not both.")
-                message = f"{old}= of {function.__name__}() is {new}= now; the old name will go in 1.0."
+                    raise TypeError(f"{name}() takes {new}= or its old name {old}=, not both.")
+                message = f"{old}= of {name}() is {new}= now; the old name will go in 1.0."
                 warnings.warn(message, DeprecationWarning, stacklevel=2)
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)

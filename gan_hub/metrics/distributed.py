@@ -23,7 +23,7 @@ class ProcessGroup:
     """
 
     @renamed_arguments(together="distributed")
-    def __init__(self, distributed: bool = False):
+    def __init__(self, distributed: bool = False) -> None:
         """With `distributed`, joins the processes that a launcher started; where there is none, this one is alone."""
         self.rank, self.size, self.device = 0, 1, torch.device("cpu")
         if distributed and int(os.environ.get("WORLD_SIZE", "1")) > 1:

@@ -185,7 +185,7 @@ class FeatureCache:
     deleted at any time.
     """
 
-    def __init__(self, images: ImageSource, extractor: Extractor):
+    def __init__(self, images: ImageSource, extractor: Extractor) -> None:
         """The chunks of these images, on this machine, by this extractor; the folder is made by the first `put`."""
         key = {
             "version": [VERSION, gan_hub.__version__, torch.__version__], "part": images.chunk_size, "shape": images.shape,
