@@ -15,16 +15,37 @@ from gan_hub.concepts_discovery.effects import (
     Measurement,
     effect,
     known_measure,
+    measures_for,
     score,
     strongest_effect,
     with_concepts,
 )
+from gan_hub.concepts_discovery.image_statistics import MEASURES
 from gan_hub.images import grid
 from gan_hub.latents import check_seeds
 from gan_hub.model_folder.concepts import EXEMPLARS, Concept
 from gan_hub.models.mixins import HasLatentProjection, StyleBased
 from gan_hub.models.modeling import GANModel
 from gan_hub.pipeline import GANPipeline
+
+__all__ = [
+    "MEASURES",
+    "along",
+    "by_attribute",
+    "by_components",
+    "by_measure",
+    "by_scores",
+    "classes_of",
+    "concept_grid",
+    "effect",
+    "home",
+    "latents_of",
+    "measures_for",
+    "principal_directions",
+    "score",
+    "sefa",
+    "strongest_effect",
+]
 
 SHARE = 0.2  # of the seeds in each group
 NUM_EXEMPLARS = 8  # of each kind
