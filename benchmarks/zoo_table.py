@@ -14,6 +14,7 @@ from pathlib import Path
 from gan_hub.atomic import write_text
 from gan_hub.hub.cards import SCORES_NAME, format_number
 from gan_hub.hub.resolve import bundled_models
+from gan_hub.hub.score_names import score_key
 from gan_hub.hub.zoo import ModelInfo, list_models
 from gan_hub.images import height_width
 from gan_hub.model_folder.files import JUDGE_NAME
@@ -308,7 +309,7 @@ def _controls() -> str:
         scores = ", ".join(
             f"{name} {_value(name, value)}"
             for name, value in told["scores"].items()
-            if name.startswith(("FD-", "label"))
+            if score_key(name) in ("fd", "accuracy")
         )
         lines.append(f"**`{path.stem}`**: {scores}; {told['cost']}.")
         lines.append(f"```bash\n{told['run']}\n```")
@@ -336,13 +337,13 @@ def _measured(model: ModelInfo, told: dict) -> str:
         if key.startswith(f"{name} of ") and sign in key
     ]
     words += f" ({', '.join(beside)})" if beside else ""
-    asked = [value for key, value in told["scores"].items() if key.startswith("label accuracy")]
+    asked = [value for key, value in told["scores"].items() if score_key(key) == "accuracy"]
     return words + "".join(f"; class recognised in {100 * value:.1f} %" for value in asked)
 
 
 def _value(name: str, value: float) -> str:
     """Shares in per cent, large distances in whole numbers, others as cards have them."""
-    if name.startswith(("label accuracy", "class histogram", "attribute")):
+    if score_key(name) in ("accuracy", "histogram") or name.startswith("attribute"):
         return f"{100 * value:.1f} %"
     return f"{value:.0f}" if value >= 100 else format_number(value)
 

@@ -141,6 +141,6 @@ def test_the_example_of_a_classifiers_concept_runs(tiny_model_copy, monkeypatch)
     code = code.replace("my-gan", tiny_model_copy.name).replace("range(2000)", "range(60)").replace("10_256", "10_008")
     code = code.replace("> 0.5", "> scores.median()")
     exec(
-        compile(code, "concepts.md", "exec"), {"probability": MEASURES["symmetry"].of}
+        compile(code, "concepts.md", "exec"), {"probability": MEASURES["symmetry"].function}
     )  # our own text, beside this test
     assert GANPipeline.from_pretrained(tiny_model_copy).concepts["glasses"].effect.images == 8

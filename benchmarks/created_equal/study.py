@@ -100,7 +100,7 @@ def score(generator: GANModel, data: str, images: int, metrics: tuple[str, ...] 
     """The report of a generator against the test split of `data`, in the features of its extractor, which are kept."""
     report = evaluate(
         GANPipeline(generator), data, metrics=metrics, extractor=EXTRACTOR[data], num_images=images, seed=0, split="test",
-        replicates=0, scales=False, keep=True,  # what counts here is how much seeds differ
+        replicates=0, reference_scores=False, keep=True,  # what counts here is how much seeds differ
     )  # fmt: skip
     return report.to_dict()
 

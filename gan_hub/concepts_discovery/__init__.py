@@ -1,1 +1,1 @@
-"""Finding concepts: directions of a latent space that change one thing in an image, and the statistics that measure it."""
+"""Concept discovery: latent directions that change one property of an image, and the statistics that measure it."""

@@ -1,8 +1,8 @@
-"""What can be measured of a picture without any network: light, colour, and the shape of what is drawn.
+"""Image statistics without a network: light, colour, and the shape of what is drawn.
 
-Shapes: images are (N, C, H, W) in [-1, 1], each measure gives (N,) float32. Light is 0 (black) to 1 (white); what is
-transparent lies on white. "Ink" is how far a pixel's light is from the background's, the median of the picture's edge: it
-suits pictures on one plain ground (digits, garments, drawings), not photographs.
+Shapes: images are (N, C, H, W) in [-1, 1], each measure gives (N,) float32. Light is 0 (black) to 1 (white); transparent
+images are laid on white. "Ink" is the distance of a pixel's light from the background's, which is the median of the image's
+edge: it suits images on a plain background (digits, garments, drawings), not photographs.
 """
 
 from collections.abc import Callable
@@ -13,29 +13,29 @@ import torch
 from gan_hub.images import over_white
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601, as Pillow's mode L)
-TINY = 1e-6  # of ink, below which there is nothing to measure
+TINY = 1e-6  # keeps quotients finite where there is no ink
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A function of images, with what it measures in words and whether it takes colours."""
+    """An image statistic: a function of images (N, C, H, W) → (N,), and its description."""
 
-    of: Callable[[torch.Tensor], torch.Tensor]
-    told: str  # name and unit
-    needs_colour: bool = False
+    function: Callable[[torch.Tensor], torch.Tensor]
+    description: str  # name and unit
+    needs_color: bool = False
 
 
-def laid_on_white(images: torch.Tensor) -> torch.Tensor:
-    """(N, 1 or 3, H, W) in 0 … 1, from images of any channels."""
+def composite_on_white(images: torch.Tensor) -> torch.Tensor:
+    """Images (N, 1 or 3, H, W) in 0 … 1, from images with or without opacity."""
     return (over_white(images.float()) + 1) / 2
 
 
 def light(images: torch.Tensor) -> torch.Tensor:
-    """(N, H, W) in 0 … 1."""
-    colours = laid_on_white(images)
-    if colours.shape[1] == 1:
-        return colours[:, 0]
-    return torch.einsum("nchw,c->nhw", colours, colours.new_tensor(LUMA))
+    """The light of each pixel, (N, H, W) in 0 … 1."""
+    colors = composite_on_white(images)
+    if colors.shape[1] == 1:
+        return colors[:, 0]
+    return torch.einsum("nchw,c->nhw", colors, colors.new_tensor(LUMA))
 
 
 def edge(images: torch.Tensor) -> torch.Tensor:
@@ -45,32 +45,35 @@ def edge(images: torch.Tensor) -> torch.Tensor:
 
 
 def ink(images: torch.Tensor) -> torch.Tensor:
-    """(N, H, W) in 0 … 1: how far each pixel is from the background."""
+    """The distance of each pixel's light from the background's, (N, H, W) in 0 … 1."""
     return (light(images) - edge(images).median(1).values[:, None, None]).abs()
 
 
 def brightness(images: torch.Tensor) -> torch.Tensor:
+    """Mean light, 0 … 1."""
     return light(images).mean((1, 2))
 
 
 def contrast(images: torch.Tensor) -> torch.Tensor:
+    """Standard deviation of the light, 0 … 0.5."""
     return light(images).flatten(1).std(1, correction=0)
 
 
 def warmth(images: torch.Tensor) -> torch.Tensor:
-    """Mean red minus mean blue, −1 … 1. Raises ValueError for grey images, which have none."""
-    colours = laid_on_white(images)
-    if colours.shape[1] != 3:
+    """Mean red minus mean blue, −1 … 1. Raises ValueError for grey images."""
+    colors = composite_on_white(images)
+    if colors.shape[1] != 3:
         raise ValueError("warmth is of colours, and these images are grey.")
-    return (colours[:, 0] - colours[:, 2]).mean((1, 2))
+    return (colors[:, 0] - colors[:, 2]).mean((1, 2))
 
 
 def background(images: torch.Tensor) -> torch.Tensor:
+    """Mean light of the edge, 0 … 1."""
     return edge(images).mean(1)
 
 
 def symmetry(images: torch.Tensor) -> torch.Tensor:
-    """1 where left and right mirror each other, 0 where they know nothing of each other: correlation with the mirror."""
+    """The correlation of an image's light with its mirror image: 1 where left and right mirror each other."""
     x = light(images).flatten(1)
     mirrored = light(images).flip(2).flatten(1)
     x, mirrored = (each - each.mean(1, keepdim=True) for each in (x, mirrored))
@@ -78,7 +81,7 @@ def symmetry(images: torch.Tensor) -> torch.Tensor:
 
 
 def thickness(images: torch.Tensor) -> torch.Tensor:
-    """Of strokes, in pixels: twice the ink over the length of its outline, which is how fast the ink changes, summed.
+    """The thickness of strokes, in pixels: twice the ink over the length of its outline, the sum of the ink's gradient.
 
     A stroke of length L and thickness t, t ≪ L, has the area L t and an outline of 2 L.
     """
@@ -89,7 +92,7 @@ def thickness(images: torch.Tensor) -> torch.Tensor:
 
 
 def moments(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Of the ink, in square pixels: its variance along x and along y, and their covariance, (N,) each. y points down."""
+    """Second moments of the ink, in square pixels: variance along x, along y, and covariance, (N,) each. y points down."""
     mass = ink(images)
     mass = mass / mass.sum((1, 2), keepdim=True).clamp_min(TINY)
     height, width = mass.shape[1:]
@@ -100,20 +103,20 @@ def moments(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
 
 
 def slant(images: torch.Tensor) -> torch.Tensor:
-    """How many pixels what is drawn leans to the right for each pixel upwards."""
+    """How far what is drawn leans to the right, in pixels for each pixel upwards."""
     _, vertical, both = moments(images)
     return -both / vertical.clamp_min(TINY)
 
 
 def width(images: torch.Tensor) -> torch.Tensor:
-    """Of what is drawn, brought upright, in pixels: of a plain bar whose ink deviates as much along x."""
+    """The width of what is drawn, without its slant, in pixels: of a plain bar with the same variance along x."""
     horizontal, vertical, both = moments(images)
     upright = (horizontal - both.square() / vertical.clamp_min(TINY)).clamp_min(0)
     return (12 * upright).sqrt()
 
 
 def aspect(images: torch.Tensor) -> torch.Tensor:
-    """Of what is drawn: how many times as high as it is wide."""
+    """The height of what is drawn over its width."""
     horizontal, vertical, _ = moments(images)
     return (vertical / horizontal.clamp_min(TINY)).sqrt()
 
@@ -122,7 +125,7 @@ MEASURES = {
     "brightness": Measure(brightness, "brightness (mean light, 0 to 1)"),
     "contrast": Measure(contrast, "contrast (deviation of the light)"),
     "background": Measure(background, "background (mean light of the edge, 0 to 1)"),
-    "warmth": Measure(warmth, "warmth (mean red minus mean blue)", needs_colour=True),
+    "warmth": Measure(warmth, "warmth (mean red minus mean blue)", needs_color=True),
     "symmetry": Measure(symmetry, "symmetry (correlation with the mirror image)"),
     "thickness": Measure(thickness, "thickness of strokes (pixels)"),
     "slant": Measure(slant, "slant (pixels to the right per pixel up)"),

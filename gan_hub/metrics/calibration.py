@@ -1,7 +1,10 @@
-"""A discriminator as a judge: logits → probabilities, fitted and measured on images that neither player saw.
+"""A discriminator as a judge: logits → probabilities, fitted and measured on images that were not trained on.
 
-A raw logit says nothing by itself: its zero and its unit drift during training. Two numbers repair that (Platt 1999).
+A raw logit has no meaning by itself: its zero and its unit drift during training. A scale and a bias correct both (Platt
+1999).
 """
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +15,14 @@ from gan_hub.latents import seeded
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.seeds import MAX_SEED
 
-BATCH = 100  # images that a player sees at a time
-LEAST_UNSEEN = 20  # held-out images that a judge is measured on rather than on ones it was trained on: 10 for each half
+BATCH = 100  # images that a network takes at a time
+LEAST_UNSEEN = 20  # with fewer images that were not trained on, all held-out ones are used: 10 to fit, 10 to measure
 
 
 def auc(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> float:
-    """The chance that a random real image scores higher than a random generated one, ties counting half.
+    """The probability that a random real image has a higher logit than a random generated one, ties counting half.
 
-    The rank-sum statistic (Mann & Whitney 1947): 0.5 knows nothing, 1 is never wrong.
+    The rank-sum statistic (Mann & Whitney 1947) of logits (N,) and (M,): 0.5 is a coin, 1 is never wrong.
     """
     fakes = fake_logits.double().sort().values
     below = torch.searchsorted(fakes, real_logits.double(), right=False)
@@ -28,20 +31,20 @@ def auc(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> float:
 
 
 def fit_platt(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[float, float]:
-    """(scale, bias) for which sigmoid(scale · logit + bias) is the likeliest probability of "real", classes weighted equally."""
+    """(scale, bias) that maximize the likelihood of sigmoid(scale · logit + bias) for "real", both groups weighted equally."""
     logits = torch.cat([real_logits, fake_logits]).double()
     truth = torch.cat([torch.ones(len(real_logits)), torch.zeros(len(fake_logits))]).double()
     weight = torch.where(truth == 1, 0.5 / len(real_logits), 0.5 / len(fake_logits))
-    centre, spread = logits.mean(), logits.std().clamp_min(1e-9)  # well conditioned, whatever the logits' unit
-    standard = (logits - centre) / spread
+    mean, spread = logits.mean(), logits.std().clamp_min(1e-9)  # well conditioned, whatever the logits' unit
+    standardized = (logits - mean) / spread
     parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-10)
 
-    def closure():
+    def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        # A whisper of ridge keeps the scale finite where the two groups do not overlap at all.
+        # A small L2 term keeps the scale finite for separable groups.
         loss = binary_cross_entropy_with_logits(
-            parameters[0] * standard + parameters[1], truth, weight, reduction="sum"
+            parameters[0] * standardized + parameters[1], truth, weight, reduction="sum"
         )
         loss = loss + 1e-6 * parameters[0].square()
         loss.backward()
@@ -49,11 +52,20 @@ def fit_platt(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[flo
 
     optimizer.step(closure)
     scale = (parameters[0] / spread).item()
-    return scale, (parameters[1] - parameters[0] * centre / spread).item()
+    return scale, (parameters[1] - parameters[0] * mean / spread).item()
 
 
 def calibration_error(probability: torch.Tensor, truth: torch.Tensor, bins: int = 15) -> float:
-    """Mean |said − happened| over equally wide bins, weighted by their share of images (Naeini et al. 2015)."""
+    """The expected calibration error (Naeini et al. 2015).
+
+    Args:
+        probability: (N,) of "real", in [0, 1].
+        truth: (N,), 1 for real images, 0 for generated ones.
+        bins: of equal width.
+
+    Returns:
+        Mean |probability − share of real images| over the bins, weighted by their share of the images.
+    """
     index = (probability * bins).long().clamp_max(bins - 1)
     error = 0.0
     for b in index.unique():
@@ -66,10 +78,10 @@ def calibration_error(probability: torch.Tensor, truth: torch.Tensor, bins: int 
 def unseen(held_out: ImageSet, trained: ImageSet) -> ImageSet:
     """The held-out images that are not, byte for byte, among the trained ones; all where fewer than LEAST_UNSEEN are left.
 
-    What a discriminator has learnt by heart it knows for real, and would know far better than what it never saw.
+    A discriminator that has memorized an image calls it real, which says nothing about images that it never saw.
     """
-    wanted = {image.tobytes() for image in held_out.images}
-    known = {image.tobytes() for image in trained.images if image.tobytes() in wanted}
+    candidates = {image.tobytes() for image in held_out.images}
+    known = {image.tobytes() for image in trained.images if image.tobytes() in candidates}
     rows = np.array([row for row, image in enumerate(held_out.images) if image.tobytes() not in known], dtype=np.int64)
     return held_out.take(rows) if LEAST_UNSEEN <= len(rows) < len(held_out) else held_out
 
@@ -77,17 +89,27 @@ def unseen(held_out: ImageSet, trained: ImageSet) -> ImageSet:
 def calibrate(
     pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000, trained: ImageSet | None = None
 ) -> Calibration:
-    """Fits the judge on every second of at most `limit` held-out real images and as many fresh ones, measures on the rest.
+    """Fits the judge on every second image, and measures it on the others.
 
-    Generated images have the labels, or maps, of the real ones, so that the judge cannot win by their frequencies. Nor, with
-    the images it was `trained` on, by what it knows by heart: held-out copies of those are left out (`unseen`).
+    Generated images have the labels, or maps, of the real ones: the judge cannot use their frequencies.
+
+    Args:
+        pipeline: the model, with its discriminator.
+        held_out: real images that were not trained on.
+        seed: by which real images and the seeds of generated ones are chosen.
+        limit: of the real images, and of as many generated ones.
+        trained: the images that were trained on, whose copies among `held_out` are left out (`unseen`).
+
+    Returns:
+        Scale and bias, with the AUC and the calibration error on the other half.
     """
-    reals, fakes, told = _both(pipeline, held_out, seed, limit, trained)
-    real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
+    reals, fakes, conditions = _both(pipeline, held_out, seed, limit, trained)
+    real_logits, fake_logits = (pipeline.discriminate(images, **conditions) for images in (reals, fakes))
 
     scale, bias = unlabelled = fit_platt(real_logits[::2], fake_logits[::2])
-    if told["labels"] is not None:
-        unlabelled = fit_platt(*(pipeline.discriminate(kind[::2], batch_size=BATCH) for kind in (reals, fakes)))
+    if conditions["labels"] is not None:
+        real_half, fake_half = (pipeline.discriminate(images[::2], batch_size=BATCH) for images in (reals, fakes))
+        unlabelled = fit_platt(real_half, fake_half)
     sign = _sign(scale)
     logits = torch.cat([real_logits[1::2], fake_logits[1::2]])
     truth = torch.cat([torch.ones(len(real_logits[1::2])), torch.zeros(len(fake_logits[1::2]))])
@@ -105,26 +127,34 @@ def calibrate(
 def verdicts(
     pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000, trained: ImageSet | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (n,) of the held-out real images and of the fresh ones that `calibrate` measures its AUC on, higher is real."""
-    reals, fakes, told = _both(pipeline, held_out, seed, limit, trained)
-    real_logits, fake_logits = (pipeline.discriminate(images, **told) for images in (reals, fakes))
+    """The logits that `calibrate` measures its AUC on.
+
+    Args:
+        pipeline, held_out, seed, limit, trained: as of `calibrate`.
+
+    Returns:
+        Logits (n,) of real and (n,) of generated images, higher for "real".
+    """
+    reals, fakes, conditions = _both(pipeline, held_out, seed, limit, trained)
+    real_logits, fake_logits = (pipeline.discriminate(images, **conditions) for images in (reals, fakes))
     sign = _sign(fit_platt(real_logits[::2], fake_logits[::2])[0])
     return sign * real_logits[1::2], sign * fake_logits[1::2]
 
 
 def _both(
     pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int, trained: ImageSet | None
-) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Real images, as many generated ones, uint8 (n, H, W, C), and what both players are told of both."""
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Real and as many generated images, uint8 (n, H, W, C), and the conditions of both: options of the pipeline."""
     reals = held_out.take(torch.randperm(len(held_out), generator=seeded(seed))[:limit].numpy())
     if trained is not None:
         reals = unseen(reals, trained)
-    labels = None if pipeline.label_names is None else reals.labels.tolist()
+    labels = None if pipeline.label_names is None or reals.labels is None else reals.labels.tolist()
     seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
-    told = {"labels": labels, "segmentation": reals.maps, "batch_size": BATCH}
-    return reals.images, pipeline(seeds=seeds, output_type="np", **told).images, told
+    conditions = {"labels": labels, "segmentation": reals.maps, "batch_size": BATCH}
+    fakes = pipeline(seeds=seeds, output_type="np", **conditions).images
+    return np.asarray(reals.images), np.asarray(fakes), conditions
 
 
 def _sign(scale: float) -> float:
-    """An autoencoder's scores are higher for fakes: the judge turns them round."""
+    """−1 for a discriminator whose logits are higher for fakes, as an autoencoder's are; else 1."""
     return 1.0 if scale >= 0 else -1.0

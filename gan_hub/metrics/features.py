@@ -1,7 +1,7 @@
-"""Feature extractors by name: what a Fréchet distance is measured in.
+"""Feature extractors by name: the networks whose features are compared.
 
-A number bears its extractor's name (FD-fashion, FD-mobilenet-v2). FID is only what was measured in the Inception of
-2015, its weights recognised by their checksum.
+A score has its extractor's name (FD-fashion, FD-mobilenet-v2). It is an FID only with the Inception of 2015, whose weights
+are recognized by their checksum.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ BY_FILE = {"inception": inception.load, "mobilenet-v2": mobilenet_v2.load, "resn
 EXTRACTORS = (*BUNDLED, *BY_FILE)
 LABEL_NAMES: dict[str, tuple[str, ...]] = {  # of the classes, in the order of the logits
     "digits": tuple("0123456789"),
-    "fashion": NAMED_DATASETS["fashion-mnist"].label_names,
+    "fashion": NAMED_DATASETS["fashion-mnist"].label_names or (),
     "resnet56-cifar10": cifar_resnet.LABEL_NAMES,
 }
 HUB_ID = r"[\w.-]{1,96}/[\w.-]{1,96}"
@@ -37,22 +37,28 @@ HUB_FILE = "model.safetensors"
 class Extractor:
     """A network with its provenance: name, sha256, how images reach its size, accuracy.
 
-    `sha256` is its weight file's. Of a Hub model, whose numbers depend as much on how it is put together and on how its
-    images are prepared, it is of all its files: `sha256sum config.json preprocessor_config.json model.safetensors |
-    sha256sum`.
+    `sha256` is its weight file's. A Hub model's numbers also depend on its configuration and preprocessing, so that its
+    checksum is of all its files: `sha256sum config.json preprocessor_config.json model.safetensors | sha256sum`.
 
-    Images go through it in blocks of one size, the last one filled up: what is said of an image does not depend, to the
-    last bit, on which images come along.
+    Images go through it in blocks of one size, the last one filled up: the features of an image do not depend, to the last
+    bit, on the other images.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub.metrics import load_extractor
+        >>> digits = load_extractor("digits")
+        >>> digits.features(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 128])
     """
 
-    def __init__(self, name: str, weights: str | os.PathLike | None = None):
-        """Errors and `weights` as of `load_extractor`."""
+    def __init__(self, name: str, weights: str | os.PathLike | None = None) -> None:
+        """Loads a network; arguments and errors as of `load_extractor`."""
         self.name, self.device = name, torch.device("cpu")
         path, self.network = _find(name, weights)
         self.sha256 = _sha256_of_folder(path) if path.is_dir() else _sha256(path)
 
     def to(self, device: str | torch.device) -> "Extractor":
-        """This extractor, working on `device`; what comes out is on the CPU all the same."""
+        """This extractor, moved to `device`; its results are on the CPU all the same."""
         self.device = torch.device(device)
         self.network.to(self.device)
         return self
@@ -64,44 +70,44 @@ class Extractor:
 
     @property
     def test_accuracy(self) -> float | None:
-        """Of its classifier, as stated with the weights."""
+        """Accuracy of its classifier, as stated with the weights."""
         return self.network.test_accuracy
 
     @property
     def num_classes(self) -> int | None:
-        """Of its logits; None without a classifier."""
+        """Number of logits; None without a classifier."""
         return self.network.num_classes
 
     @property
     def label_names(self) -> tuple[str, ...] | None:
-        """Of its classes, in the order of its logits; None where they are not known, or there is no classifier."""
+        """Names of its classes, in the order of the logits; None where they are not known, or there is no classifier."""
         return LABEL_NAMES.get(self.name)
 
     @property
     def is_fid_inception(self) -> bool:
-        """Whether its weights are those by which FID is defined."""
+        """Whether its weights are those that define FID."""
         return self.trusted_by is not None
 
     @property
     def trusted_by(self) -> str | None:
-        """Who vouches that they are: "gan_hub", or GAN_HUB_FID_INCEPTION, where that variable names their checksum."""
+        """What says that they are: "gan_hub", or "GAN_HUB_FID_INCEPTION" where that variable has their checksum; else None."""
         return self.network.trusted_by
 
     @torch.no_grad()
     def outputs(self, images: torch.Tensor) -> Outputs:
         """Images (N, C, H, W) in [-1, 1] → float32 features (N, F) and logits (N, K) or None, on the CPU.
 
-        Grey is repeated for networks that see colour, and opacity laid over white. Raises ValueError for images that the
-        network cannot take.
+        Grey is repeated for networks that take colours, and transparent images are laid over white. Raises ValueError for
+        images that the network cannot take.
         """
         if images.ndim != 4 or not len(images):
             raise ValueError(f"an extractor takes images (N, C, H, W), one at least, given {tuple(images.shape)}.")
-        parts = [self.outputs_of_block(block) for block in images.split(self.network.block)]
-        features, logits = zip(*parts)
-        return Outputs(torch.cat(features), None if self.num_classes is None else torch.cat(logits))
+        blocks = [self.outputs_of_block(block) for block in images.split(self.network.block)]
+        logits = [outputs.logits for outputs in blocks if outputs.logits is not None]
+        return Outputs(torch.cat([outputs.features for outputs in blocks]), torch.cat(logits) if logits else None)
 
     def outputs_of_block(self, images: torch.Tensor) -> Outputs:
-        """Of at most a block of images; for the network they are always as many."""
+        """Outputs of at most a block of images, which is filled up for the network."""
         count, block = len(images), self.network.block
         images = images.to(self.device).float()
         try:
@@ -116,18 +122,20 @@ class Extractor:
         return self.outputs(images).features
 
     def classes(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, C, H, W) in [-1, 1] → the recognised class of each, int64 (N,); ValueError without a classifier."""
-        if self.num_classes is None:
+        """Images (N, C, H, W) in [-1, 1] → the recognized class of each, int64 (N,); ValueError without a classifier."""
+        logits = None if self.num_classes is None else self.outputs(images).logits
+        if logits is None:
             raise ValueError(f"extractor {self.name!r} has no classifier, so it recognises no classes.")
-        return self.outputs(images).logits.argmax(1)
+        return logits.argmax(1)
 
 
 def load_extractor(name: str, weights: str | os.PathLike | None = None) -> Extractor:
-    """The extractor `name`: one of EXTRACTORS, or a Hub id ("owner/name") of a vision model.
+    """Loads a feature extractor.
 
-    BUNDLED ones need no `weights`. The others of EXTRACTORS need a .safetensors file, or a Hub id whose
-    model.safetensors is fetched. For a model of the Hub, `weights` may be a folder with its files. Raises ValueError for
-    an unknown name, LoadError naming file and tensor for weights that are damaged, or not those of this network.
+    `name` is one of EXTRACTORS, or the Hub id ("owner/name") of a vision model. BUNDLED ones need no `weights`. The others
+    need a .safetensors file, or a Hub id whose model.safetensors is downloaded; of a Hub model, `weights` may be a folder
+    with its files. Raises ValueError for an unknown name, LoadError naming file and tensor for weights that are damaged or
+    of another network.
     """
     return Extractor(name, weights)
 
@@ -160,8 +168,8 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
 
 def _weight_file(weights: str | os.PathLike) -> Path:
     """A path as it is; the file of a Hub id where nothing of that name lies here."""
-    there = os.path.lexists(weights) or isinstance(weights, os.PathLike) or str(weights).endswith(".safetensors")
-    return Path(weights) if there or not re.fullmatch(HUB_ID, weights) else download_file(weights, HUB_FILE)
+    is_path = os.path.lexists(weights) or isinstance(weights, os.PathLike) or str(weights).endswith(".safetensors")
+    return Path(weights) if is_path or not re.fullmatch(HUB_ID, str(weights)) else download_file(str(weights), HUB_FILE)
 
 
 def _sha256(path: Path) -> str:
@@ -170,6 +178,6 @@ def _sha256(path: Path) -> str:
 
 
 def _sha256_of_folder(folder: Path) -> str:
-    """Of the lines that `sha256sum` prints of a Hub model's files."""
+    """The checksum of the lines that `sha256sum` prints for a Hub model's files."""
     lines = (f"{_sha256(folder / name)}  {name}\n" for name in hub_model.FILES)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

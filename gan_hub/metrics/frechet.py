@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features, taken as Gaussians (Heusel et al. 2017, equation 6).
+"""The Fréchet distance of two sets of features, modelled as Gaussians (Heusel et al. 2017, equation 6).
 
 Shapes: N images, F features.
 """
@@ -11,24 +11,24 @@ Moments = tuple[torch.Tensor, torch.Tensor]  # mean (F,) and covariance (F, F), 
 
 
 def moments(features: torch.Tensor, weights: torch.Tensor | None = None) -> Moments:
-    """Features (N, F) of any float type → mean (F,) and covariance (F, F) with divisor N − 1, both float64.
+    """Mean (F,) and covariance (F, F) with divisor N − 1, both float64, of features (N, F).
 
     `weights` (N,) say how often each row counts, and N is then their sum: a resampled set without a copy of it.
-    Two passes, the second on centred rows, so that no digits cancel out; a chunk at a time is made float64.
+    Two passes, the second on centred rows, so that no digits cancel out; one chunk at a time is float64.
     Raises ValueError for fewer than two rows, and for features with NaN or Inf.
     """
     weights = _counted(features, weights)
     count = weights.sum()
     mean = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
-    for rows, weight in zip(features.split(CHUNK), weights.split(CHUNK)):
+    for rows, weight in zip(features.split(CHUNK), weights.split(CHUNK), strict=True):
         mean += weight @ rows.double()
     mean /= count
     if not mean.isfinite().all():
-        raise ValueError("features contain NaN or Inf; a mean of them says nothing.")
+        raise ValueError("features contain NaN or Inf; they have no mean.")
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=features.device)
-    for rows, weight in zip(features.split(CHUNK), weights.split(CHUNK)):
-        centred = rows.double() - mean
-        covariance.addmm_((centred * weight[:, None]).T, centred)
+    for rows, weight in zip(features.split(CHUNK), weights.split(CHUNK), strict=True):
+        centered = rows.double() - mean
+        covariance.addmm_((centered * weight[:, None]).T, centered)
     return mean, covariance / (count - 1)
 
 
@@ -61,10 +61,10 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 def factor(covariance: torch.Tensor) -> torch.Tensor:
-    """R (F, rank) with R Rᵀ = Σ: Cholesky's, or of a singular Σ the eigenvectors that it has.
+    """R (F, rank) with R Rᵀ = Σ: the Cholesky factor, or for a singular Σ its scaled eigenvectors.
 
-    Cholesky's takes a tenth of the time. Directions without variance are left out instead of kept at their rounding
-    error, whose square root would be a million times larger.
+    Cholesky takes a tenth of the time. Directions without variance are left out rather than kept at their rounding error,
+    whose square root would be a million times larger.
     """
     root, failed = torch.linalg.cholesky_ex(covariance)
     noise = len(covariance) * torch.finfo(covariance.dtype).eps  # relative to the largest variance
@@ -78,12 +78,13 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
 class ResampledFrechet:
     """The Fréchet distance of one set of features to fixed moments, as a function of how often each image counts.
 
-    `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`, with what does
-    not depend on the weights done once: the root R of the reals' covariance, and the features seen through it, whose
+    `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. All that does not
+    depend on the weights is computed once: the root R of the reals' covariance, and the projected features, whose
     covariance is Rᵀ Σ R. It keeps two copies of the features in float64.
     """
 
-    def __init__(self, features: torch.Tensor, reals: Moments):
+    def __init__(self, features: torch.Tensor, reals: Moments) -> None:
+        """Features (N, F) of generated images, and the moments of the real ones."""
         mean, covariance = reals
         root = factor(covariance)
         self.features = features.double() - mean  # (N, F)
@@ -92,11 +93,12 @@ class ResampledFrechet:
         self.trace = covariance.trace()
 
     def __call__(self, weights: torch.Tensor) -> float:
+        """The distance for weights (N,), how often each image counts."""
         weights = _counted(self.features, weights)
         count = weights.sum()
         mean = weights @ self.features / count
         spread = (weights @ self.squares - count * mean.square().sum()) / (count - 1)  # the trace of the covariance
-        drawn = weights > 0  # a third of the images is not in a resampling
+        drawn = weights > 0  # a third of the images is absent from a resampling
         rows = self.seen[drawn] - weights @ self.seen / count
         seen = (rows * weights[drawn, None]).T @ rows / (count - 1)
         overlap = torch.linalg.eigvalsh(seen).clamp_min(0).sqrt().sum()  # faster than singular values of N rows

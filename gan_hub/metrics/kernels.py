@@ -1,4 +1,4 @@
-"""Two sets of features compared by a kernel: the kernel inception distance (KID), MMD, and a test of equality.
+"""Kernel distances of two sets of features: KID, MMD² with a Gaussian kernel, and a permutation test of equality.
 
 Shapes: N and M images, F features. All in float64. MMD² is the unbiased one (Gretton et al. 2012, Journal of Machine
 Learning Research 13, equation 3): its mean over equal distributions is 0, so that it may be negative.
@@ -16,10 +16,17 @@ MAX_ROWS = 1000  # of each side in a median or a permutation test, whose kernels
 
 
 def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 1000, seed: int = 0) -> float:
-    """Kernel inception distance of features (N, F) and (M, F): the mean of `kid_of_subsets` over random subsets.
+    """The kernel inception distance (Bińkowski et al. 2018, arXiv 1801.01401, section 4).
 
-    Bińkowski et al. 2018 (arXiv 1801.01401), section 4. A subset has `size` different images of each side, or as many as
-    the smaller side has: the mean does not depend on it, the spread does.
+    Args:
+        real, fake: features (N, F) and (M, F).
+        subsets: random subsets that are averaged over.
+        size: different images of each side in a subset, at most as many as the smaller side has. The mean does not depend
+            on it, the spread does.
+        seed: of the subsets.
+
+    Returns:
+        The mean MMD² (`kid_of_subsets`); about 0 for equal distributions, and sometimes below.
     """
     _check(real, fake)
     generator = seeded(seed)
@@ -32,10 +39,10 @@ def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 
 
 
 def kid_error(real: torch.Tensor, fake: torch.Tensor) -> float:
-    """The standard error of `kid` over the generated images, the real ones being what they are.
+    """The standard error of `kid` over the generated images, for fixed real ones.
 
-    To first order MMD² is a mean over the generated images of 2 h(y), h(y) = E k(y, y′) − E k(y, x): what each of them has
-    in common with the others less what it has with the real ones (Gretton et al. 2012, appendix B).
+    To first order MMD² is a mean over the generated images of 2 h(y), h(y) = E k(y, y′) − E k(y, x) (Gretton et al. 2012,
+    appendix B).
     """
     _check(real, fake)
     share = torch.cat(
@@ -50,15 +57,25 @@ def kid_error(real: torch.Tensor, fake: torch.Tensor) -> float:
 def kid_of_subsets(
     real: torch.Tensor, fake: torch.Tensor, rows_real: torch.Tensor, rows_fake: torch.Tensor
 ) -> torch.Tensor:
-    """MMD² by the kernel (x · y / F + 1)³ between the rows of each subset (S, m) and (S, n), float64 (S,).
+    """MMD² with the kernel (x · y / F + 1)³ of each subset (Bińkowski et al. 2018, equations 4 and 5).
 
-    Bińkowski et al. 2018, equations 4 and 5.
+    Args:
+        real, fake: features (N, F) and (M, F).
+        rows_real, rows_fake: rows of each subset, (S, m) and (S, n), m and n from 2.
+
+    Returns:
+        MMD² of each subset, float64 (S,).
+
+    Raises:
+        ValueError: features that do not match, or subsets of one image.
     """
     _check(real, fake)
     if min(rows_real.shape[1], rows_fake.shape[1]) < 2:
         raise ValueError("a subset has two images of each side at least, or there are no pairs in it.")
-    found = [_cubic_mmd2(real[ours].double(), fake[theirs].double()) for ours, theirs in zip(rows_real, rows_fake)]
-    return torch.stack(found)
+    pairs = zip(rows_real, rows_fake, strict=True)
+    return torch.stack(
+        [_cubic_mmd2(real[some_real].double(), fake[some_fake].double()) for some_real, some_fake in pairs]
+    )
 
 
 def _cubic_mmd2(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -75,9 +92,9 @@ def _cubic(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def median_distance(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The median distance between two different images of both sets together: a kernel's usual bandwidth σ.
+    """The median distance between two images of both sets together: the usual bandwidth σ of a kernel.
 
-    Gretton et al. 2012, section 8. Of the first MAX_ROWS images of each side.
+    Gretton et al. 2012, section 8; of the first MAX_ROWS images of each side. Raises ValueError where it is 0.
     """
     median = torch.pdist(_pooled(a, b)).median().item()
     if median == 0:
@@ -86,7 +103,7 @@ def median_distance(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def mmd(a: torch.Tensor, b: torch.Tensor) -> float:
-    """MMD² of features (N, F) and (M, F) by a Gaussian kernel as wide as their `median_distance`.
+    """MMD² of features (N, F) and (M, F) with a Gaussian kernel whose bandwidth is their `median_distance`.
 
     Of the first MAX_ROWS images of each side, as in `permutation_test`.
     """
@@ -95,29 +112,37 @@ def mmd(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def permutation_test(a: torch.Tensor, b: torch.Tensor, permutations: int = 500, seed: int = 0) -> float:
-    """The chance p of an `mmd` at least as large if both sets came from one distribution; small p: they do not.
+    """The p-value of equal distributions: the probability of an `mmd` at least as large if both sets came from one.
 
-    Images are dealt out anew to the two sides (Gretton et al. 2012, section 5, where the null distribution is resampled),
-    which needs the kernel of all pairs only once. The deal that was really made counts as one of them, so that p is never
-    0 and a test at any level is exact (Phipson & Smyth 2010). The bandwidth does not see which side an image is on.
+    The images are assigned to the two sides at random (Gretton et al. 2012, section 5), which needs the kernel of all pairs
+    only once. The real assignment counts as one of the permutations, so that p is never 0 and a test at any level is exact
+    (Phipson & Smyth 2010). The bandwidth does not depend on the assignment.
+
+    Args:
+        a, b: features (N, F) and (M, F), of which the first MAX_ROWS are used.
+        permutations: random assignments.
+        seed: of the permutations.
+
+    Returns:
+        p in (0, 1]; a small one says that the distributions differ.
     """
     bandwidth, points = median_distance(a, b), _pooled(a, b)
     count, first = len(points), min(len(a), MAX_ROWS)
     kernel = gaussian_kernel(points - points.mean(0), points - points.mean(0), [bandwidth]).fill_diagonal_(0)
     generator = seeded(seed)
-    deals = [torch.arange(count), *(torch.randperm(count, generator=generator) for _ in range(permutations))]
-    is_first = torch.zeros(count, len(deals), dtype=torch.float64, device=points.device)
-    is_first.scatter_(0, torch.stack(deals, 1)[:first].to(points.device), 1.0)
+    orders = [torch.arange(count), *(torch.randperm(count, generator=generator) for _ in range(permutations))]
+    is_first = torch.zeros(count, len(orders), dtype=torch.float64, device=points.device)
+    is_first.scatter_(0, torch.stack(orders, 1)[:first].to(points.device), 1.0)
 
-    to_first = kernel @ is_first  # (count, deals): what each image has in common with the first side
+    to_first = kernel @ is_first  # (count, orders): the sum of each image's kernel with the first side
     to_second = kernel.sum(1, keepdim=True) - to_first
     among_first = (is_first * to_first).sum(0) / (first * (first - 1))
     second = count - first
     among_second = ((1 - is_first) * to_second).sum(0) / (second * (second - 1))
     across = (is_first * to_second).sum(0) / (first * second)
-    values = among_first + among_second - 2 * across  # (deals,)
-    rounding = 1e-12  # two deals of the same images to the same sides are equal
-    return ((values >= values[0] - rounding).sum() / len(deals)).item()
+    values = among_first + among_second - 2 * across  # (orders,)
+    rounding = 1e-12  # equal assignments may differ in the last bits
+    return ((values >= values[0] - rounding).sum() / len(orders)).item()
 
 
 def _pooled(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,7 @@
-"""Two sets of features compared by nearest neighbours: fidelity, diversity, and whether a generator copies.
+"""Scores by nearest neighbours: precision and recall, density and coverage, and copies of training images.
 
-Shapes: N real and M generated images, F features. Distances are Euclidean, in float64 and a tile at a time: memory stays
-at some 50 MB whatever N, M and F up to 2048. What is true or not of each image comes as a tensor, whose mean is the score,
-so that images can be resampled.
+Shapes: N real and M generated images, F features. Distances are Euclidean, in float64, a tile at a time: some 50 MB of
+memory for any N and M, and F up to 2048. Results have one value an image, whose mean is the score, for resampling.
 """
 
 from collections.abc import Iterator
@@ -12,42 +11,55 @@ import torch
 
 from gan_hub.metrics.near_duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
 
-ROW_NUMBERS = 20_000_000  # distances of whole rows that are in memory at a time
+ROW_NUMBERS = 20_000_000  # distances in memory at a time, where whole rows are needed
 SAMPLED = 1000  # training images whose near duplicates are counted
-TILE = 1000  # images a side of what is computed together
-# Squared distances that differ by less than this share of the squared norms are equal: matrix products round differently
-# from place to place, and copies of an image are to be found at distance 0.
+TILE = 1000  # images a side of a tile
+# Squared distances that differ by less than this share of the squared norms count as equal: matrix products round
+# differently from place to place, and copies of an image must be found at distance 0.
 TIE = 1e-12
 
 
 class PrecisionRecall(NamedTuple):
+    """Whether each image lies in the other set's manifold."""
+
     precision: torch.Tensor  # (M,) bool: this generated image lies where real ones are
     recall: torch.Tensor  # (N,) bool: this real image lies where generated ones are
 
 
 class DensityCoverage(NamedTuple):
+    """Generated images in the neighbourhoods of real ones."""
+
     density: torch.Tensor  # (M,) float64: how many real neighbourhoods this generated image lies in, over k
     coverage: torch.Tensor  # (N,) bool: this real image's neighbourhood has a generated one in it
 
 
 class Memorization(NamedTuple):
+    """How near generated images come to the training set, and how near real images do that were not trained on."""
+
     distances: torch.Tensor  # (M,) float64, of each generated image to the nearest training image
     nearest: torch.Tensor  # (M,) int64, that image's row
-    threshold: float  # nearer to the training set come only so many pictures that were not trained on
-    copied: torch.Tensor  # (M,) bool: at the threshold or below it
-    nearer: int  # how many of the held-out pictures are there
-    typical: float  # the median distance of held-out pictures
-    pictures: int  # that the held-out images show: near duplicates are one
-    repeated: int  # held-out images whose picture is also in the training set
-    different: int  # pictures that the training set shows, about
-    witnesses: float  # independent distances that the held-out pictures are worth, at most one each
+    threshold: float  # a low quantile of the held-out distances: at or below it an image counts as copied
+    copied: torch.Tensor  # (M,) bool: distance ≤ threshold
+    nearer: int  # held-out pictures at or below the threshold
+    typical: float  # median distance of the held-out pictures
+    pictures: int  # different pictures among the held-out images
+    repeated: int  # held-out images whose picture is in the training set, too
+    different: int  # estimated number of different pictures in the training set
+    witnesses: float  # effective number of independent held-out distances (`_witnesses`)
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall of features (N, F) and (M, F) (Kynkäänniemi et al. 2019, arXiv 1904.06991).
+    """Improved precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991).
 
-    An image lies where a set is if it is in the ball around one of its images that reaches to that one's k-th neighbour
-    in the set, itself not counted; on the ball's surface is inside (their equation 1).
+    A set's manifold is the union of balls around its images, each as far as that image's k-th neighbour in the set, itself
+    not counted; the surface is inside (their equation 1).
+
+    Args:
+        real, fake: features (N, F) and (M, F).
+        k: the neighbour that is a ball's radius.
+
+    Returns:
+        Which generated images lie in the real manifold, and which real ones in the generated manifold.
     """
     _check_same(real, fake)
     real_reach, fake_reach = squared_reach(real, k), squared_reach(fake, k)
@@ -60,10 +72,17 @@ def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> Prec
 
 
 def density_coverage(real: torch.Tensor, fake: torch.Tensor, k: int = 5) -> DensityCoverage:
-    """Density and coverage of features (N, F) and (M, F) (Naeem et al. 2020, arXiv 2002.09797, equations 5 and 6).
+    """Density and coverage (Naeem et al. 2020, arXiv 2002.09797, equations 5 and 6).
 
-    Only balls around real images, as far as their k-th neighbour, their surface being outside as in the authors'
-    program. For equal distributions the mean density is 1, and coverage 1 − ½ᵏ in the limit of many images.
+    Only balls around real images are used, as far as their k-th neighbour; the surface is outside, as in the authors'
+    program. For equal distributions the mean density is 1, and the coverage 1 − ½ᵏ in the limit of many images.
+
+    Args:
+        real, fake: features (N, F) and (M, F).
+        k: the neighbour that is a ball's radius.
+
+    Returns:
+        How many balls hold each generated image, over k, and which balls hold one.
     """
     _check_same(real, fake)
     reach = squared_reach(real, k)
@@ -77,7 +96,7 @@ def density_coverage(real: torch.Tensor, fake: torch.Tensor, k: int = 5) -> Dens
 
 
 def squared_reach(features: torch.Tensor, k: int) -> torch.Tensor:
-    """The squared distance of each image to its k-th neighbour in the same set (N, F), itself not counted: (N,)."""
+    """The squared distance (N,) of each image to its k-th neighbour in the same set (N, F), itself not counted."""
     if not 1 <= k < len(features):
         raise ValueError(f"k={k} is not allowed with {len(features)} images; it is 1 to {len(features) - 1}.")
     nearest = torch.full((len(features), k), torch.inf, dtype=torch.float64, device=features.device)
@@ -89,15 +108,24 @@ def squared_reach(features: torch.Tensor, k: int) -> torch.Tensor:
 
 
 def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor, share: float = 0.001) -> Memorization:
-    """Which generated images are nearer to the training set than real ones come that the generator never saw.
+    """Which generated images are nearer to the training set than real images are that were not trained on.
 
-    Features of generated (M, F), training (N, F) and held-out real images (H, F). The threshold is the distance below
-    which `share` of the held-out pictures lie, of fewer than 1 / `share` the nearest one. A generator that draws from the
-    data's distribution has that share of its images there; much more are copied.
+    The threshold is the `share` quantile of the held-out distances, of fewer than 1 / `share` the smallest. A generator that
+    draws from the data's distribution has about that share of its images there; more of them are copies.
 
-    A held-out image may show a picture that is trained on as well (another frame of the film). How near new pictures come
-    it tells all the same, by its distance to the others: as if its own had been held out with it. Of held-out images that
-    show one picture the first one counts, so that 40 frames are not taken for 40 witnesses.
+    A held-out image may show a picture that is trained on, too (another frame of the film). Then its distance to the other
+    pictures counts, as if its own had been held out with it. Of held-out images that show one picture the first counts, so
+    that 40 frames do not count as 40 independent distances.
+
+    Args:
+        fake, train, held_out: features of generated (M, F), training (N, F) and held-out real images (H, F).
+        share: of the held-out pictures that lie at the threshold or below it.
+
+    Returns:
+        Distances, threshold and what they are based on.
+
+    Raises:
+        ValueError: no held-out image, or a share outside of (0, 1].
     """
     _check_same(fake, train)
     _check_same(held_out, train)
@@ -128,37 +156,38 @@ def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
 
 
 def _witnesses(pictures: int, repeated: int, different: int) -> float:
-    """How many independent distances the held-out pictures are worth, of which `repeated` are among the `different` trained.
+    """The effective number of independent distances of held-out pictures, `repeated` of which are also trained on.
 
-    Each of those R is held against the P − 1 others, and a pair of them is one distance, not two: they bring
-    R (P − 1) − R (R − 1) / 2 distances, where a new picture, which has P to be near to, brings P.
+    Of P `different` training pictures, each of the R repeated ones is compared with the P − 1 others, and a pair of them is
+    one distance, not two: R (P − 1) − R (R − 1) / 2 distances, where a new picture has P.
     """
     repeated = min(repeated, different)
     return pictures - repeated * (repeated + 1) / (2 * different)
 
 
 def _unseen(held_out: torch.Tensor, train: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of held-out images (H, F): the distances to the nearest other picture of `train`, float64 (H,); and which of them show
-    one of its pictures themselves, bool (H,).
+    """The distances of held-out images (H, F) to the nearest other picture of `train`, and which show one of its pictures.
+
+    Float64 (H,) and bool (H,).
     """
     apart = torch.cat([to_other_pictures(rows) for rows in distance_rows(held_out, train)]).double()
     nearest = nearest_neighbour(held_out, train)[0].cpu()
-    repeated = nearest * (1 + 1e-5) < apart  # by more than float32, in which rows are ordered, rounds
+    repeated = nearest * (1 + 1e-5) < apart  # by more than the rounding of float32, in which rows are sorted
     return torch.where(repeated, apart, nearest), repeated
 
 
 def _firsts(features: torch.Tensor) -> torch.Tensor:
-    """Which images (H, F) are the first of their picture, bool (H,)."""
-    rows, parts, start = torch.arange(len(features)), [], 0
+    """Which images (H, F) are the first that show their picture, bool (H,)."""
+    rows, firsts, start = torch.arange(len(features)), [], 0
     for distances in distance_rows(features, features):
         own = of_one_picture(distances, to_other_pictures(distances))
-        parts.append(~(own & (rows < rows[start : start + len(own), None])).any(1))
+        firsts.append(~(own & (rows < rows[start : start + len(own), None])).any(1))
         start += len(own)
-    return torch.cat(parts)
+    return torch.cat(firsts)
 
 
 def distance_rows(features: torch.Tensor, others: torch.Tensor) -> Iterator[torch.Tensor]:
-    """The distances of all images (M, F) to all `others` (N, F), float32, some rows (m, N) at a time."""
+    """The distances of all images (M, F) to all `others` (N, F), float32, as chunks of rows (m, N)."""
     for some in features.split(max(1, ROW_NUMBERS // len(others))):
         distances = torch.empty(len(some), len(others), dtype=torch.float32)
         for rows, columns, squares, tie in _tiles(some, others):
@@ -171,30 +200,30 @@ def nearest_neighbour(features: torch.Tensor, others: torch.Tensor) -> tuple[tor
     least = torch.full((len(features),), torch.inf, dtype=torch.float64, device=features.device)
     nearest = torch.zeros(len(features), dtype=torch.long, device=features.device)
     for rows, columns, squares, _ in _tiles(features, others):
-        found, column = squares.min(1)
-        nearer = found < least[rows]
-        least[rows] = torch.where(nearer, found, least[rows])
+        smallest, column = squares.min(1)
+        nearer = smallest < least[rows]
+        least[rows] = torch.where(nearer, smallest, least[rows])
         nearest[rows] = torch.where(nearer, column + columns.start, nearest[rows])
-    pairs = zip(features.split(TILE), nearest.split(TILE))
-    # Measured once more by differences: a copy's distance is 0, not what rounding leaves of two large squares.
+    pairs = zip(features.split(TILE), nearest.split(TILE), strict=True)
+    # Computed again from differences, so that a copy's distance is 0 and not the rounding of two large squares.
     return torch.cat([(rows.double() - others[of].double()).norm(dim=1) for rows, of in pairs]), nearest
 
 
-def most_at_risk(found: Memorization, count: int = 16) -> torch.Tensor:
+def most_at_risk(copies: Memorization, count: int = 16) -> torch.Tensor:
     """The rows of the `count` generated images that are nearest to the training set, the nearest first."""
-    return found.distances.sort(stable=True).indices[:count]
+    return copies.distances.sort(stable=True).indices[:count]
 
 
 def _tiles(a: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[slice, slice, torch.Tensor, torch.Tensor]]:
-    """(rows of a, rows of b, squared distances between them, what of it is rounding), the last two (rows, columns)."""
-    centre = b[:TILE].double().mean(0)  # distances do not change, and fewer digits cancel out in them
+    """Tiles as (rows of a, rows of b, squared distances, their rounding error), the last two of shape (rows, columns)."""
+    center = b[:TILE].double().mean(0)  # distances do not change, and fewer of their digits cancel out
     for top in range(0, len(a), TILE):
         rows = slice(top, min(top + TILE, len(a)))
-        x = a[rows].double() - centre
+        x = a[rows].double() - center
         x_squares = x.square().sum(1)[:, None]
         for left in range(0, len(b), TILE):
             columns = slice(left, min(left + TILE, len(b)))
-            y = b[columns].double() - centre
+            y = b[columns].double() - center
             norms = x_squares + y.square().sum(1)
             yield rows, columns, (norms - 2 * x @ y.T).clamp_min(0), TIE * norms
 

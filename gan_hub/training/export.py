@@ -23,6 +23,7 @@ from gan_hub.hub.cards import (
     write_card,
 )
 from gan_hub.hub.lint import lint
+from gan_hub.hub.score_names import score_key
 from gan_hub.images import from_uint8, height_width
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
@@ -229,7 +230,7 @@ def evaluate_command(run: RunSnapshot, pipeline: GANPipeline, report: Report) ->
     config = run.config
     if config.data not in NAMED_DATASETS or run.data.left_out or pipeline.calibration is None:
         return ""
-    recognised = any(name.startswith("label accuracy") for name in report.scores)
+    recognised = any(score_key(name) == "accuracy" for name in report.scores)
     options = {
         "data": config.data,
         "extractor": config.extractor,

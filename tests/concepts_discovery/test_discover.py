@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan_hub import GANPipeline
-from gan_hub.concepts_discovery import discover
+from gan_hub.concepts_discovery import discover, effects
 from gan_hub.concepts_discovery.image_statistics import brightness
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.mixins import HasLatentProjection, StyleBased
@@ -15,7 +15,7 @@ from tests.conftest import made_concept
 from tests.models.test_registry import build_pair, inputs, moved
 
 PLANTED = torch.nn.functional.normalize(torch.tensor([3.0, -1.0, 0.0, 2.0, 0.0, 0.0]), dim=0)
-TOLD = {"name": "planted", "found": "planted"}
+TOLD = {"name": "planted", "method": "planted"}
 
 
 def normal(count: int = 2000, size: int = 6, seed: int = 0) -> torch.Tensor:
@@ -163,11 +163,13 @@ def test_an_effect_is_the_mean_of_the_measure_at_three_strengths(tiny_pipeline):
     assert found.deviation == pytest.approx(scores[1].std(correction=0).item(), abs=1e-6)
     assert (found.seeds, found.images, found.measure) == ("50-59", 10, "brightness (mean light, 0 to 1)")
     assert tiny_pipeline.concepts == {}  # it was not given to the model yet
-    own = discover.effect(tiny_pipeline, concept, lambda images: 2 * brightness(images), seeds, told="twice the light")
+    own = discover.effect(
+        tiny_pipeline, concept, lambda images: 2 * brightness(images), seeds, description="twice the light"
+    )
     assert own.means == pytest.approx([2 * mean for mean in found.means]) and own.measure == "twice the light"
     for measure, told in (("beauty", None), (brightness, None), (lambda images: images, "all of it")):
         with pytest.raises(ValueError):
-            discover.effect(tiny_pipeline, concept, measure, seeds, told=told)
+            discover.effect(tiny_pipeline, concept, measure, seeds, description=told)
 
 
 def test_the_strongest_effect_is_found_and_turned_to_be_a_gain(tiny_pipeline):
@@ -180,10 +182,10 @@ def test_the_strongest_effect_is_found_and_turned_to_be_a_gain(tiny_pipeline):
     first, _, last = ways[0].effect.means
     gain = (last - first) / ways[0].effect.deviation
     assert gain > 0
-    for name in discover.measures_for(tiny_pipeline):
+    for name in effects.measures_for(tiny_pipeline):
         other = discover.effect(tiny_pipeline, concept, name, range(20))
         assert abs(other.means[2] - other.means[0]) / max(other.deviation, 1e-9) <= gain * 1.0001
-    assert "warmth" not in discover.measures_for(tiny_pipeline)
+    assert "warmth" not in effects.measures_for(tiny_pipeline)
 
 
 def test_a_measure_becomes_a_concept_that_does_what_it_says(tiny_pipeline):

@@ -82,6 +82,6 @@ def test_symmetry_is_1_for_a_mirrored_picture_and_about_0_for_noise():
 def test_a_measure_gives_one_finite_number_an_image_whatever_its_neighbours(name):
     images = torch.rand(4, 3, 12, 20, generator=torch.Generator().manual_seed(0)) * 2 - 1
     images[2], images[3] = -1, 1  # nothing drawn at all
-    found = MEASURES[name].of(images)
+    found = MEASURES[name].function(images)
     assert found.shape == (4,) and torch.isfinite(found).all()
-    assert torch.allclose(torch.cat([MEASURES[name].of(image[None]) for image in images]), found, atol=1e-5)
+    assert torch.allclose(torch.cat([MEASURES[name].function(image[None]) for image in images]), found, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Any vision model of the Hub as a feature extractor, through transformers (optional: `pip install gan_hub[features]`).
+"""Vision models of the Hub as feature extractors, through transformers (optional: `pip install gan_hub[features]`).
 
 Shapes: N images, C channels, H, W.
 """
@@ -19,7 +19,7 @@ from gan_hub.model_folder.strict import LoadError, read_json
 FILES = CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 FILTERS = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which "resample" holds
 MAX_SIZE = 1024  # pixels a side
-KNOWN = {  # keys of preprocessor_config.json that are followed, or that say nothing about numbers
+KNOWN = {  # keys of preprocessor_config.json that are followed, or that change no number
     *("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize"),
     *("image_mean", "image_std", "do_convert_rgb", "image_processor_type", "feature_extractor_type", "processor_class"),
     *("_valid_processor_keys", "data_format", "input_data_format", "device", "return_tensors", "disable_grouping"),
@@ -28,11 +28,12 @@ KNOWN = {  # keys of preprocessor_config.json that are followed, or that say not
 
 
 class Preprocessing:
-    """What preprocessor_config.json says: size, filter, crop, mean and standard deviation; raises LoadError."""
+    """The preprocessing of preprocessor_config.json: size, filter, crop, mean and standard deviation."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
+        """Reads the file; raises LoadError for what is not followed here."""
         facts = read_json(path)
-        # A fact that is null was not given; an unknown one could change every number.
+        # null means that a fact is not given; an unknown fact could change every number.
         facts = {key: value for key, value in facts.items() if value is not None}
         for key in sorted(facts.keys() - KNOWN) + (["do_pad"] if facts.get("do_pad") else []):
             raise LoadError(
@@ -46,9 +47,10 @@ class Preprocessing:
             raise LoadError(f"{path}: crop_size has no height and width.")
         if self.cropped is None and (self.resized is None or "shortest_edge" in self.resized):
             raise LoadError(f"{path}: says no height and width to which all images are brought.")
-        self.filter = FILTERS.get(facts.get("resample", 2))
-        if self.filter is None:
-            raise LoadError(f"{path}: resample is {short_repr(facts['resample'])}; allowed: {FILTERS}.")
+        resample = facts.get("resample", 2)
+        if resample not in FILTERS:
+            raise LoadError(f"{path}: resample is {short_repr(resample)}; allowed: {FILTERS}.")
+        self.filter = FILTERS[resample]
         self.scale = 255 * self._number(facts, "rescale_factor", 1 / 255) if facts.get("do_rescale", True) else 255.0
         self.mean, self.deviation = [0.0] * 3, [1.0] * 3
         if facts.get("do_normalize", True):
@@ -62,22 +64,23 @@ class Preprocessing:
 
     def _three(self, facts: dict, key: str) -> list[float]:
         value = facts.get(key)
-        numbers = isinstance(value, list) and len(value) == 3 and all(type(v) in (int, float) for v in value)
-        if not numbers or (key == "image_std" and min(value) <= 0):
+        numbers = value if isinstance(value, list) and all(type(v) in (int, float) for v in value) else []
+        if len(numbers) != 3 or (key == "image_std" and min(numbers) <= 0):
             raise LoadError(f"{self.path}: {key} is {short_repr(value)}; allowed: three numbers.")
-        return [float(v) for v in value]
+        return [float(v) for v in numbers]
 
     def _sides(self, facts: dict, key: str) -> dict[str, int]:
         """{"height", "width"} or {"shortest_edge"}; a single number is the shortest edge, or both sides of a crop."""
         value = facts.get(key)
         if type(value) is int:
             value = {"height": value, "width": value} if key == "crop_size" else {"shortest_edge": value}
-        known = isinstance(value, dict) and set(value) in ({"height", "width"}, {"shortest_edge"})
-        if not known or not all(type(side) is int and 1 <= side <= MAX_SIZE for side in value.values()):
+        sides: dict[str, int] = value if isinstance(value, dict) else {}
+        is_known = set(sides) in ({"height", "width"}, {"shortest_edge"})
+        if not is_known or not all(type(side) is int and 1 <= side <= MAX_SIZE for side in sides.values()):
             raise LoadError(
                 f"{self.path}: {key} is {short_repr(value)}; allowed: height and width, or shortest_edge, of 1 to {MAX_SIZE}."
             )
-        return value
+        return sides
 
     def __str__(self) -> str:
         steps = []
@@ -92,7 +95,7 @@ class Preprocessing:
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """RGB (N, 3, H, W) in [-1, 1] → what the model takes; raises ValueError for images smaller than the crop."""
         if self.resized:
-            height, width = self._target(*images.shape[2:])
+            height, width = self._target(self.resized, *images.shape[2:])
             if images.shape[2:] != (height, width):
                 images = interpolate(images, (height, width), mode=self.filter, antialias=True).clamp(-1, 1)
         if self.cropped:
@@ -104,37 +107,43 @@ class Preprocessing:
         images = (images + 1) / 2 * self.scale
         return (images - images.new_tensor(self.mean)[:, None, None]) / images.new_tensor(self.deviation)[:, None, None]
 
-    def _target(self, height: int, width: int) -> tuple[int, int]:
-        if "height" in self.resized:
-            return self.resized["height"], self.resized["width"]
-        shortest = self.resized["shortest_edge"]
+    @staticmethod
+    def _target(sides: dict[str, int], height: int, width: int) -> tuple[int, int]:
+        """Height and width of the resized image."""
+        if "height" in sides:
+            return sides["height"], sides["width"]
+        shortest = sides["shortest_edge"]
         return height * shortest // min(height, width), width * shortest // min(height, width)
 
 
 class HubModel(ExtractorNetwork):
-    """Images of any colour → the model's pooled output, or, where it has none with weights, the mean of its last hidden
-    state over places (N, F). Of a model of images and texts, the half that sees."""
+    """Images of any colour → the model's pooled output (N, F); for vision-language models, that of the vision tower.
+
+    Where it has no pooled output with weights, the mean of the last hidden state over all positions.
+    """
 
     block = 10
 
-    def __init__(self, model: nn.Module, preprocessing: Preprocessing, pooled: bool):
+    def __init__(self, model: nn.Module, preprocessing: Preprocessing, pooled: bool) -> None:
         super().__init__()
         self.model, self.preprocessing, self.pooled = model, preprocessing, pooled
         self.resize = str(preprocessing)
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Images of any colour, prepared as preprocessor_config.json says."""
         return self.preprocessing(to_rgb(images))
 
     def outputs(self, x: torch.Tensor) -> Outputs:
-        said = self.model(pixel_values=x)
-        if self.pooled and getattr(said, "pooler_output", None) is not None:
-            return Outputs(said.pooler_output.flatten(1), None)  # some keep (N, F, 1, 1)
-        state = said.last_hidden_state  # (N, places, F), or (N, F, H, W) of a convolutional network
+        """Prepared images (N, 3, H, W) → features (N, F)."""
+        outputs = self.model(pixel_values=x)
+        if self.pooled and getattr(outputs, "pooler_output", None) is not None:
+            return Outputs(outputs.pooler_output.flatten(1), None)  # some keep (N, F, 1, 1)
+        state = outputs.last_hidden_state  # (N, positions, F), or (N, F, H, W) of a convolutional network
         return Outputs(state.mean(1) if state.ndim == 3 else state.mean((2, 3)), None)
 
 
 def fetch(repo_id: str, folder: str | os.PathLike | None) -> Path:
-    """The folder with the three files that are needed; of a Hub repository nothing else is fetched."""
+    """The folder with the three files that are needed; of a Hub repository nothing else is downloaded."""
     if folder is None:
         paths = [download_file(repo_id, name) for name in FILES]
         return paths[-1].parent
@@ -151,7 +160,7 @@ def load(folder: Path) -> HubModel:
     asks for code of its own, that transformers does not know, or whose file lacks weights.
     """
     try:
-        import transformers
+        import transformers  # pyright: ignore[reportMissingImports]  # an optional library
     except ImportError as error:
         raise ValueError("a Hub model needs the library transformers: pip install 'gan_hub[features]'.") from error
     if "auto_map" in read_json(folder / CONFIG):
@@ -159,18 +168,18 @@ def load(folder: Path) -> HubModel:
     preprocessing = Preprocessing(folder / PREPROCESSOR)
     header(folder / WEIGHTS)
     try:
-        model, found = transformers.AutoModel.from_pretrained(
+        model, info = transformers.AutoModel.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32
         )
-    except Exception as error:  # whatever a damaged file or an unknown architecture makes transformers raise
+    except Exception as error:  # damaged files and unknown architectures raise errors of many types
         raise LoadError(f"{folder}: transformers cannot load it ({short_repr(str(error), 300)}).") from error
-    # A checkpoint of a classifier often has no pooler; the one that transformers then draws at random is not used.
-    absent = sorted(name for name in found["missing_keys"] if not name.startswith("pooler."))
+    # Checkpoints of classifiers often lack a pooler; the random one that transformers adds then is not used.
+    absent = sorted(name for name in info["missing_keys"] if not name.startswith("pooler."))
     if absent:
         raise LoadError(f"{folder / WEIGHTS}: tensor {absent[0]!r} is missing.")
     for name, tensor in model.named_parameters():
         if not torch.isfinite(tensor).all():
             raise LoadError(f"{folder / WEIGHTS}: tensor {name!r} contains NaN or Inf.")
-    pooled = not found["missing_keys"]
+    pooled = not info["missing_keys"]
     model = getattr(model, "vision_model", model)
     return HubModel(model, preprocessing, pooled).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""How images reach a network: colour, opacity and size.
+"""Images brought to the channels, size and range that a network takes.
 
 Shapes: N images, C channels, H, W. Images are float in [-1, 1].
 """
@@ -20,7 +20,15 @@ def to_rgb(images: torch.Tensor) -> torch.Tensor:
 
 
 def bicubic(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Antialiased bicubic, as Pillow's; what overshoots white or black is cut off. Untouched where the size is right."""
+    """Antialiased bicubic resizing as Pillow's, clipped to [-1, 1].
+
+    Args:
+        images: (N, C, H, W).
+        height, width: pixels of the result.
+
+    Returns:
+        (N, C, height, width); the images themselves where they have this size.
+    """
     if images.shape[2:] == (height, width):
         return images
     return interpolate(images, (height, width), mode="bicubic", antialias=True).clamp(-1, 1)
@@ -29,25 +37,40 @@ def bicubic(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
 def bilinear_tensorflow1(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """`resize_bilinear` of TensorFlow 1 with its defaults: pixel i of n lies at i · size / n, corners not aligned.
 
-    Not what `interpolate` does, which takes pixels by their centres; and never antialiased.
+    Unlike `interpolate`, it does not sample at the pixels' centres, and it is never antialiased.
+
+    Args:
+        images: (N, C, H, W).
+        height, width: pixels of the result.
+
+    Returns:
+        (N, C, height, width).
     """
 
-    def neighbours(size: int, wanted: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """For each of the `wanted` pixels: the pixel at or before it, the next one, and the latter's weight."""
-        place = torch.arange(wanted, dtype=torch.float32, device=images.device) * (size / wanted)
+    def neighbors(size: int, target: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For each of the `target` pixels: the source pixel at or before it, the next one, and the latter's weight."""
+        place = torch.arange(target, dtype=torch.float32, device=images.device) * (size / target)
         before = place.long().clamp_max(size - 1)
         return before, (before + 1).clamp_max(size - 1), place - before
 
-    left, right, across = neighbours(images.shape[3], width)
-    above, below, down = neighbours(images.shape[2], height)
+    left, right, across = neighbors(images.shape[3], width)
+    above, below, down = neighbors(images.shape[2], height)
     first, second = images[..., left], images[..., right]
     rows = first + (second - first) * across  # (N, C, H, width)
     first, second = rows[:, :, above], rows[:, :, below]
     return first + (second - first) * down[:, None]  # (N, C, height, width)
 
 
-def standardised(images: torch.Tensor, mean: list[float], deviation: list[float]) -> torch.Tensor:
-    """RGB in [-1, 1] → RGB in [0, 1], less `mean`, divided by `deviation`, one number a channel."""
+def standardize(images: torch.Tensor, mean: list[float], deviation: list[float]) -> torch.Tensor:
+    """RGB in [0, 1] minus the mean, divided by the deviation.
+
+    Args:
+        images: (N, 3, H, W) in [-1, 1].
+        mean, deviation: one number a channel, of images in [0, 1].
+
+    Returns:
+        (N, 3, H, W).
+    """
     return ((images + 1) / 2 - images.new_tensor(mean)[:, None, None]) / images.new_tensor(deviation)[:, None, None]
 
 

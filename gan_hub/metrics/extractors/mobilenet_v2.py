@@ -29,9 +29,11 @@ TOLERANCE = 1e-3
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's SAME padding: what is odd goes to the bottom and to the right."""
+    """A convolution with TensorFlow's SAME padding: an odd row or column goes to the bottom or right."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, H, W) → (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉)."""
+
         def margins(size: int, kernel: int, stride: int) -> tuple[int, int]:
             missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             return missing // 2, missing - missing // 2
@@ -41,10 +43,12 @@ class SameConv(nn.Conv2d):
 
 
 class Bottleneck(nn.Module):
-    """1 × 1 to more channels, depthwise 3 × 3, 1 × 1 back to few; without ReLU at the end, and added to its input
-    where shapes allow (section 3)."""
+    """An inverted residual block (section 3): 1 × 1 to more channels, depthwise 3 × 3, 1 × 1 back to few without ReLU.
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int):
+    It is added to its input where their shapes are equal.
+    """
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
         super().__init__()
         inner = inputs * expansion
         self.expand = SameConv(inputs, inner, 1) if expansion > 1 else None
@@ -53,6 +57,7 @@ class Bottleneck(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, H, W) → (N, outputs, H / stride, W / stride)."""
         wide = x if self.expand is None else self.expand(x).clamp(0, 6)
         narrow = self.project(self.depthwise(wide).clamp(0, 6))
         return x + narrow if self.residual else narrow
@@ -65,7 +70,7 @@ class MobileNetV2(ExtractorNetwork):
     resize = f"antialiased bicubic to {SIZE} × {SIZE}"
     num_classes = 1001
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.stem = SameConv(3, 32, 3, stride=2)
         blocks, channels = [], 32
@@ -78,9 +83,11 @@ class MobileNetV2(ExtractorNetwork):
         self.classify = SameConv(1280, 1001, 1)
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Images of any size and colour as RGB (N, 3, 128, 128)."""
         return bicubic(to_rgb(images), SIZE, SIZE)
 
     def outputs(self, x: torch.Tensor) -> Outputs:
+        """Prepared images (N, 3, H, W) → features (N, 1280) and logits (N, 1001)."""
         x = self.stem(x).clamp(0, 6)  # (N, 32, H / 2, W / 2)
         x = self.head(self.blocks(x)).clamp(0, 6)  # (N, 1280, H / 32, W / 32)
         features = x.mean((2, 3), keepdim=True)  # (N, 1280, 1, 1)
@@ -88,7 +95,7 @@ class MobileNetV2(ExtractorNetwork):
 
 
 def file_names(network: MobileNetV2) -> dict[str, str]:
-    """Tensor of ours → of the file, which numbers the convolutions in the order of computation: conv00 … conv52."""
+    """Tensor of the network → name in the file, which numbers convolutions in the order of computation: conv00 … conv52."""
     layers = [name for name, module in network.named_modules() if isinstance(module, SameConv)]
     return {f"{name}.{kind}": f"conv{i:02d}.{kind}" for i, name in enumerate(layers) for kind in ("weight", "bias")}
 
@@ -100,7 +107,7 @@ def check_image() -> torch.Tensor:
 
 @torch.no_grad()
 def load(path: Path) -> MobileNetV2:
-    """Raises LoadError also where the file states a feature (`check.feature`) and the network does not reproduce it."""
+    """The network of a weight file; raises LoadError where it does not reproduce the file's `check.feature`, if it has one."""
     network, stated = fill(MobileNetV2, path, file_names, {CHECK: torch.Size([1, 1280])})
     if CHECK in stated:
         gap = (network.outputs(check_image()).features - stated[CHECK]).abs().max().item()

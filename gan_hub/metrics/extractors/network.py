@@ -1,9 +1,9 @@
-"""What the networks of all extractors have in common, and how their weights are read: every tensor accounted for."""
+"""The base class of all extractors' networks, and strict reading of their weights."""
 
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,9 +13,11 @@ from torch.nn.functional import batch_norm
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_weights
 
+Network = TypeVar("Network", bound="ExtractorNetwork")
+
 
 class Outputs(NamedTuple):
-    """Of N images: float32 features (N, F), and logits (N, K) where the network has a classifier."""
+    """Features and class predictions of N images: float32 (N, F), and (N, K) where the network has a classifier."""
 
     features: torch.Tensor
     logits: torch.Tensor | None
@@ -24,24 +26,28 @@ class Outputs(NamedTuple):
 class ExtractorNetwork(nn.Module):
     """A network with fixed weights: images (N, C, H, W) in [-1, 1] → `prepare` → `outputs`."""
 
-    block = 50  # images that go through at once, always as many: a sum's order may depend on it
+    block = 50  # images of one forward pass, always as many, since the order of sums may depend on it
     resize = "none"
     num_classes: int | None = None
     test_accuracy: float | None = None  # of the classifier, as stated with its weights
-    trusted_by: str | None = None  # who vouches that its weights are those by which FID is defined
+    trusted_by: str | None = None  # what says that its weights are those that define FID
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """What the first layer takes; raises ValueError for images that this network has no use for."""
+        """Images (N, C, H, W) in [-1, 1] → what `outputs` takes; raises ValueError for images that the network cannot take."""
         raise NotImplementedError
 
     def outputs(self, x: torch.Tensor) -> Outputs:
+        """Prepared images → features and logits."""
         raise NotImplementedError
 
 
 class FixedNorm(nn.Module):
-    """Batch normalisation by stored statistics."""
+    """Batch normalization by stored statistics."""
 
-    def __init__(self, channels: int, epsilon: float):
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, channels: int, epsilon: float) -> None:
         super().__init__()
         self.epsilon = epsilon
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
@@ -49,6 +55,7 @@ class FixedNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) → (N, C, H, W)."""
         return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.epsilon)
 
 
@@ -66,29 +73,37 @@ def header(path: Path) -> tuple[set[str], dict[str, str]]:
 
 
 def fill(
-    build: Callable[[], ExtractorNetwork],
+    build: Callable[[], Network],
     path: Path,
-    names: Callable[[ExtractorNetwork], Mapping[str, str]] | None = None,
+    names: Callable[[Network], Mapping[str, str]] | None = None,
     optional: Mapping[str, torch.Size] | None = None,
-) -> tuple[ExtractorNetwork, dict[str, torch.Tensor]]:
-    """The network that `build` makes, with the float32 weights of a safetensors file, and the file's `optional` tensors.
+) -> tuple[Network, dict[str, torch.Tensor]]:
+    """A network with the float32 weights of a safetensors file.
 
-    `names` says what the file calls our tensors (ours → the file's), if not the same. Batch norms' counters of batches,
-    which some files keep, are passed over. Raises LoadError naming file and tensor for all that is missing, too much,
-    of another shape, or not finite.
+    Every tensor of the file is accounted for; counters of batches, which some files keep of batch norms, are ignored. Errors
+    are LoadErrors that name file and tensor: missing, unknown, of another shape, or not finite.
+
+    Args:
+        build: makes the network.
+        path: the file.
+        names: network → (name of each tensor → its name in the file), where they differ.
+        optional: shapes of tensors that a file may have besides.
+
+    Returns:
+        The network, in evaluation mode, and the optional tensors that the file has.
     """
-    with torch.device("meta"):  # nothing is drawn, and nothing allocated, that the file does not bring
+    with torch.device("meta"):  # no weight is drawn or allocated before the file brings it
         network = build()
-    ours = network.state_dict()
-    theirs = names(network) if names else {name: name for name in ours}
+    own = network.state_dict()
+    in_file = names(network) if names else {name: name for name in own}
     present, _ = header(path)
-    norms = {name.removesuffix("running_mean") for name in theirs.values() if name.endswith("running_mean")}
+    norms = {name.removesuffix("running_mean") for name in in_file.values() if name.endswith("running_mean")}
     counters = {f"{norm}num_batches_tracked" for norm in norms} & present
     extras = {name: shape for name, shape in (optional or {}).items() if name in present}
 
-    expected = {theirs[name]: tensor for name, tensor in ours.items()}
+    expected = {in_file[name]: tensor for name, tensor in own.items()}
     expected |= {name: torch.empty((), dtype=torch.int64, device="meta") for name in counters}
     expected |= {name: torch.empty(shape, device="meta") for name, shape in extras.items()}
     tensors = read_weights(path, expected, mixed_dtypes=True)
-    network.load_state_dict({name: tensors[theirs[name]].float() for name in ours}, assign=True)
+    network.load_state_dict({name: tensors[in_file[name]].float() for name in own}, assign=True)
     return network.eval().requires_grad_(False), {name: tensors[name].float() for name in extras}

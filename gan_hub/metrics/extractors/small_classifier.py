@@ -13,13 +13,13 @@ class SmallClassifier(ExtractorNetwork):
     """Grey images (N, 1, 28, 28) in [-1, 1] → 128 features after ReLU (N, 128), then logits of 10 classes (N, 10).
 
     The shipped weights are scaled so that a feature's variance over the training images is 1 on average: the unit of a
-    distance is then no accident of the training, and distances in different extractors are of like size.
+    distance then does not depend on the training, and distances in different extractors are of similar size.
     """
 
     resize = "none (28 × 28)"
     num_classes = 10
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
 
         def layer(inputs: int, outputs: int) -> list[nn.Module]:
@@ -32,22 +32,27 @@ class SmallClassifier(ExtractorNetwork):
         self.classify = nn.Linear(128, 10)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 1, 28, 28) → features (N, 128)."""
         return torch.relu(self.hidden(self.body(images).flatten(1)))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 1, 28, 28) → logits (N, 10)."""
         return self.classify(self.features(images))
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """The images as they are; raises ValueError for another size or colour."""
         if images.shape[1:] != (1, 28, 28):
             raise ValueError(f"it takes images (N, 1, 28, 28), given {tuple(images.shape)}.")
         return images
 
     def outputs(self, x: torch.Tensor) -> Outputs:
+        """Images (N, 1, 28, 28) → features (N, 128) and logits (N, 10)."""
         features = self.features(x)
         return Outputs(features, self.classify(features))
 
 
 def load(path: Path) -> SmallClassifier:
+    """The classifier of a weight file; raises LoadError for any other file."""
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and then overwritten
         network = SmallClassifier()
     network.load_state_dict(read_weights(path, network.state_dict()))
