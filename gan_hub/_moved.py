@@ -27,7 +27,7 @@ MODULES = {
 NAMES = {
     "gan_hub.loading": {"shown": "short_repr", "as_json": "to_json"},
     "gan_hub.segmentations": {"as_pictures": "colorize", "chosen": "choose_examples"},
-    "gan_hub.hub.places": {"bundled": "bundled_models", "read_from": "load_from"},
+    "gan_hub.hub.places": {"ZOO": "BUNDLED_MODELS_DIR", "bundled": "bundled_models", "read_from": "load_from"},
     "gan_hub.models.abilities": {
         "Autoencoding": "AutoencoderDiscriminator",
         "Factorable": "HasLatentProjection",

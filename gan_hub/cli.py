@@ -537,7 +537,7 @@ def _told(concept) -> str:
 
 
 def evaluate(given: argparse.Namespace) -> None:
-    from gan_hub.hub.cards import CARD_NAME, Scored, scored_card, update_card
+    from gan_hub.hub.cards import CARD_NAME, CardScores, scored_card, update_card
     from gan_hub.hub.lint import lint
     from gan_hub.hub.resolve import resolve
     from gan_hub.metrics.distributed import ProcessGroup
@@ -561,7 +561,7 @@ def evaluate(given: argparse.Namespace) -> None:
     if given.out is not None:
         found.write(given.out)
     if folder is not None:
-        scored = Scored(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder))
+        scored = CardScores(found.scores, found.provenance, found.intervals, found.scales, _again(given, folder))
         update_card(folder, scored, found.provenance["data"], _sections(given, folder, found))
         print(f"{folder / CARD_NAME}: its scores are these now")
         for sentence in lint(folder):

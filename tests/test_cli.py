@@ -16,7 +16,7 @@ from PIL import Image
 
 from gan_hub import GANPipeline, cli, list_models
 from gan_hub.hub import resolve
-from gan_hub.hub.cards import Scored, check_card, format_number
+from gan_hub.hub.cards import CardScores, check_card, format_number
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import height_width
 from gan_hub.model_folder import real_samples
@@ -98,11 +98,11 @@ def made_zoo(tmp_path_factory, monkeypatch, tiny_pipeline) -> Path:
         pipeline.save_pretrained(zoo / name)
     for name, distance in (("better", 2.0), ("worse", 10.0)):
         judge = {"discriminator AUC (held out)": 0.7}
-        results = Scored(judge | {"accuracy": 0.9, "FD-shapes": distance}, {}).results("shapes", "shapes")
+        results = CardScores(judge | {"accuracy": 0.9, "FD-shapes": distance}, {}).results("shapes", "shapes")
         ModelCard(f"---\n{ModelCardData(model_name=name, eval_results=results).to_yaml()}\n---\n# {name}\n").save(
             zoo / name / "README.md"
         )
-    monkeypatch.setattr(resolve, "ZOO", zoo)
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", zoo)
     return zoo
 
 

@@ -591,7 +591,7 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
     asked, tiny_model, tiny_rgb_model, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resolve, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", tmp_path / "zoo")
     with pytest.raises(
         LoadError, match=r"gan-hub/shapes: not in the cache, and the Hub cannot be reached. Bundled: none"
     ):
@@ -614,7 +614,7 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
 
 def test_the_namespace_of_short_names_can_be_changed(asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resolve, "ZOO", tmp_path)
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", tmp_path)
     monkeypatch.setenv("GAN_HUB_NAMESPACE", "our-lab")
     for name in ("shapes", "me/my-gan"):
         with pytest.raises(LoadError):
@@ -669,7 +669,7 @@ def test_offline_a_model_that_is_not_at_hand_is_refused_at_once():
 
 def test_a_network_alone_resolves_names_like_the_pipeline(tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resolve, "ZOO", tiny_model.parent)
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", tiny_model.parent)
     generator = DCGANGenerator.from_pretrained("tiny-gan", subfolder="generator")
     assert generator.config["num_classes"] == 3
 

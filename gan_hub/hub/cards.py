@@ -19,7 +19,7 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import read_bytes, write_json
 
 MAX_CARD_BYTES = 1_000_000
-CARD_NAME, SCORES_NAME, MEMORISED_NAME = "README.md", "scores.json", "memorised.png"
+CARD_NAME, SCORES_NAME, MEMORIZED_NAME = "README.md", "scores.json", "memorised.png"
 PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
 UNDESCRIBED = "Nobody has described these samples yet; look at the grid above."
 CHANCE = 0.05  # what is less likely than that is called more than chance
@@ -89,7 +89,7 @@ def format_number(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Scored:
+class CardScores:
     """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again."""
 
     scores: dict[str, float]
@@ -146,7 +146,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class AtRisk:
+class NearestTrainingImages:
     """The generated images of a model that come nearest to a training image, and how near unseen real images come."""
 
     features: str  # what distances are measured in
@@ -166,20 +166,20 @@ class AtRisk:
     different: int | None = None  # pictures that the training images show, about; None: as many as images
     witnesses: float | None = None  # independent distances that the held-out pictures are worth; None: one each
 
-    def write(self, folder: Path, short_repr: bool) -> str:
-        """The text under "Memorisation", and beside the card its picture where the training images may be `shown`.
+    def write(self, folder: Path, show_images: bool) -> str:
+        """The text under "Memorisation"; writes its picture into `folder` if the training images may be shown.
 
-        Where they may not, there is no picture, and none of earlier is left.
+        If they may not, a picture of an earlier card is removed.
         """
-        if not short_repr:
-            (folder / MEMORISED_NAME).unlink(missing_ok=True)
-            return f"{self._said()} The training images may not be shown; these are the distances:\n\n{self._table()}"
-        save_png(grid(self.pairs, columns=8, scale=2 if self.pairs[0].width < 64 else 1), folder / MEMORISED_NAME)
-        text = f"{self._said()}\n\n![Generated images, each with its nearest training image]({MEMORISED_NAME})\n\n"
+        if not show_images:
+            (folder / MEMORIZED_NAME).unlink(missing_ok=True)
+            return f"{self.summary()} The training images may not be shown; these are the distances:\n\n{self._table()}"
+        save_png(grid(self.pairs, columns=8, scale=2 if self.pairs[0].width < 64 else 1), folder / MEMORIZED_NAME)
+        text = f"{self.summary()}\n\n![Generated images, each with its nearest training image]({MEMORIZED_NAME})\n\n"
         pairs = ", ".join(f"{seed} ({format_number(distance)})" for seed, distance in zip(self.seeds, self.distances))
         return f"{text}*Four pairs a row, the nearest first: left generated, right trained on. Seeds (distances): {pairs}.*"
 
-    def _said(self) -> str:
+    def summary(self) -> str:
         """All of it in words."""
         last, near = self.first_seed + self.searched - 1, self.nearer / self._pictures
         expected = self.nearer / (self._witnesses + 1) * self.searched
@@ -272,9 +272,9 @@ class CardFacts:
     caption: str
     example_label: str | None
     seen: str
-    scored: "Scored"
+    scored: CardScores
     judge: str
-    memorisation: str
+    memorization: str
     training: str
     recipe: str
     data: str
@@ -282,16 +282,16 @@ class CardFacts:
     goals: str = ""
     concepts: str = ""
 
-    def sections(self, judges: bool) -> dict[str, str]:
+    def sections(self, has_judge: bool) -> dict[str, str]:
         """Heading → text, in the order of SECTIONS; `judges` is whether the model has a discriminator."""
         example_label = f', labels="{self.example_label}"' if self.example_label else ""
         texts = {
-            USE_SECTION: USE.format(name=self.name, example_label=example_label, judging=JUDGING if judges else ""),
+            USE_SECTION: USE.format(name=self.name, example_label=example_label, judging=JUDGING if has_judge else ""),
             SEEN_SECTION: self.seen,
             SCORES_SECTION: self.scored.section(),
             GOALS_SECTION: self.goals,
             JUDGE_SECTION: self.judge,
-            COPIES_SECTION: self.memorisation,
+            COPIES_SECTION: self.memorization,
             CONCEPTS_SECTION: self.concepts,
             TRAINING_SECTION: TRAINING.format(training=self.training, recipe=self.recipe),
             DATA_SECTION: self.data,
@@ -303,14 +303,14 @@ class CardFacts:
 JUDGING = " `pipe.judge(images, labels)` says how real the discriminator takes them to be."
 
 
-def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
+def write_card(folder: Path, facts: CardFacts, has_judge: bool = True) -> Path:
     """Writes README.md with its Hub metadata; raises ValueError naming the first field that is empty or unfilled.
 
     `judges` is whether the model has a discriminator, and so something to judge with.
     """
     head = {name: getattr(facts, name) for name in ("name", "summary", "samples", "caption")}
     text = HEAD.format(front_matter=_front_matter(facts).to_yaml(), **head)
-    text += "".join(f"\n## {name}\n\n{content.strip()}\n" for name, content in facts.sections(judges).items())
+    text += "".join(f"\n## {name}\n\n{content.strip()}\n" for name, content in facts.sections(has_judge).items())
     check_card(text)
     path = folder / CARD_NAME
     write_text(path, text)
@@ -342,7 +342,7 @@ def sections(text: str) -> dict[str, str]:
     return {heading: content.strip() for heading, content in found}
 
 
-def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] | None = None) -> None:
+def update_card(folder: Path, scored: CardScores, data: str, others: dict[str, str] | None = None) -> None:
     """Writes scores.json and the card of a model folder anew with other scores, against `data`.
 
     `others`, heading → text, are sections that are replaced, or put where they belong; all else of the card stays.

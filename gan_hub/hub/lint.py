@@ -10,7 +10,7 @@ from gan_hub.hub.cards import (
     COPIES_SECTION,
     JUDGE_SECTION,
     MAX_CARD_BYTES,
-    MEMORISED_NAME,
+    MEMORIZED_NAME,
     SCORES_NAME,
     SCORES_SECTION,
     SECTIONS,
@@ -132,9 +132,9 @@ def _wrong_judge(folder: Path, section: str) -> list[str]:
 
 def _wrong_copies(folder: Path, section: str) -> list[str]:
     """Sixteen images at risk, in the picture or in the table; and no picture that the section does not show."""
-    pictured = f"({MEMORISED_NAME})" in section
-    wrong = [] if pictured == (folder / MEMORISED_NAME).is_file() else [
-        f"{MEMORISED_NAME} is {'missing' if pictured else 'there, but not in the card'}."
+    pictured = f"({MEMORIZED_NAME})" in section
+    wrong = [] if pictured == (folder / MEMORIZED_NAME).is_file() else [
+        f"{MEMORIZED_NAME} is {'missing' if pictured else 'there, but not in the card'}."
     ]  # fmt: skip
     counted = re.search(r"these (\d+) come nearest", section)
     if not counted or int(counted[1]) < 16:

@@ -20,11 +20,11 @@ from huggingface_hub.utils import httpx
 
 from gan_hub.hub import diagnose
 from gan_hub.hub.addresses import HubModel, is_address, parse
-from gan_hub.hub.patience import is_timeout, patience
+from gan_hub.hub.timeouts import hub_timeout, is_timeout
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import MANIFEST_NAME, WEIGHTS_NAME, LoadError, Manifest, read_bytes
 
-ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
+BUNDLED_MODELS_DIR = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
 NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
 MAX_BYTES = 50_000_000_000  # of one file of a model
 
@@ -33,7 +33,11 @@ Model = TypeVar("Model")
 
 def bundled_models() -> dict[str, Path]:
     """The zoo at hand: name → folder, sorted; empty where the package was installed without its checkout."""
-    return {folder.name: folder for folder in sorted(ZOO.glob("*")) if (folder / "model_index.json").is_file()}
+    return {
+        folder.name: folder
+        for folder in sorted(BUNDLED_MODELS_DIR.glob("*"))
+        if (folder / "model_index.json").is_file()
+    }
 
 
 def resolve(source: str | os.PathLike, components: tuple[str, ...], **download) -> Path:
@@ -186,7 +190,11 @@ def _damaged(folder: Path) -> list[str]:
 
 
 def _of_the_zoo(folder: Path) -> str:
-    return f" For a bundled model that is `git checkout -- model_cards/{folder.name}`." if folder.parent == ZOO else ""
+    return (
+        f" For a bundled model that is `git checkout -- model_cards/{folder.name}`."
+        if folder.parent == BUNDLED_MODELS_DIR
+        else ""
+    )
 
 
 def _download_again(model: HubModel, folder: Path, names: list[str], **download) -> bool:
@@ -196,7 +204,7 @@ def _download_again(model: HubModel, folder: Path, names: list[str], **download)
     print(f"{model.repo_id}: {', '.join(names)} is damaged in the cache; downloading it again.", file=sys.stderr)
     place = {"revision": folder.name, **{key: download.get(key) for key in ("token", "cache_dir")}}
     try:
-        with patience(model.repo_id):
+        with hub_timeout(model.repo_id):
             snapshot_download(model.repo_id, **place, allow_patterns=[*names, MANIFEST_NAME], force_download=True)
     except (ValueError, OSError, httpx.HTTPError):
         return False
@@ -230,7 +238,7 @@ def _snapshot(repo_id: str, needed: list[str], **download) -> Path:
     if fresh and download.get("local_files_only"):
         raise LoadError(f"{repo_id}: either force_download=True or local_files_only=True, not both.")
     try:
-        with patience(repo_id):
+        with hub_timeout(repo_id):
             if fresh:  # else snapshot_download would be content with its cache, where the Hub cannot be reached
                 HfApi(token=download.get("token")).model_info(repo_id, revision=download.get("revision"))
             folder = snapshot_download(repo_id, **download)

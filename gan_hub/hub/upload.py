@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 
 from gan_hub.hub.cards import CARD_NAME
-from gan_hub.hub.patience import is_timeout, patience
 from gan_hub.hub.resolve import MAX_BYTES, download_file
+from gan_hub.hub.timeouts import hub_timeout, is_timeout
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import (
     MANIFEST_NAME,
@@ -59,7 +59,7 @@ def upload(
     push = _Push.of(folder, variant)
     api = HfApi(token=token)
     try:
-        with patience("api/repos/create"):
+        with hub_timeout("api/repos/create"):
             repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
         for _ in range(TRIES):
             there = _Repository.look(api, repo_id)
@@ -130,7 +130,7 @@ class _Repository:
 
     @classmethod
     def look(cls, api: HfApi, repo_id: str) -> "_Repository":
-        with patience(repo_id):
+        with hub_timeout(repo_id):
             known = api.model_info(repo_id)
         return cls(repo_id, api.token, known.sha, frozenset(file.rfilename for file in known.siblings or []))
 

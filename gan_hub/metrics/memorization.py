@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_hub.data import ImageSet
-from gan_hub.hub.cards import AtRisk
+from gan_hub.hub.cards import NearestTrainingImages
 from gan_hub.images import from_uint8, to_pil
 from gan_hub.metrics.feature_cache import PART, ImageSource
 from gan_hub.metrics.neighbours import Memorization, memorization, most_at_risk
@@ -18,7 +18,7 @@ COUNT = 16  # images that a card shows
 PIXELS = 32  # a side, to which images are averaged where pixels themselves are compared
 
 
-def nearest_copies(e: Evaluation, count: int = COUNT) -> AtRisk:
+def nearest_copies(e: Evaluation, count: int = COUNT) -> NearestTrainingImages:
     """The `count` scored images nearest to one that was trained on, in the extractor's features."""
     trained = e.reals_set if e.trained_set is None else e.reals_set.take(e.trained_rows.numpy())
     features = f"the features of {e.extractor.name}"
@@ -27,7 +27,7 @@ def nearest_copies(e: Evaluation, count: int = COUNT) -> AtRisk:
 
 def nearest_copies_in_pixels(
     pictures: ImageSource, train: ImageSet, held_out: ImageSet, seed: int, count: int = COUNT
-) -> AtRisk:
+) -> NearestTrainingImages:
     """The same without an extractor, by the pixels in [-1, 1]: they see shifts and shades more than content."""
     found = memorization(*map(_pixels, (pictures, ImageSource.of_set(train), ImageSource.of_set(held_out))))
     height, width = (min(PIXELS, side) for side in pictures.shape[:2])
@@ -36,11 +36,11 @@ def nearest_copies_in_pixels(
 
 def _told(
     found: Memorization, pictures: ImageSource, trained: ImageSet, held_out: int, seed: int, features: str, count: int
-) -> AtRisk:
+) -> NearestTrainingImages:
     rows = most_at_risk(found, count).tolist()
     originals = trained.images[found.nearest[rows].numpy()]
     pairs = [(pictures.rows(row, row + 1)[0], original) for row, original in zip(rows, originals)]
-    return AtRisk(
+    return NearestTrainingImages(
         features=features,
         seeds=[seed + row for row in rows],
         distances=found.distances[rows].tolist(),

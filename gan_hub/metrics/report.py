@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_hub.hub.cards import AtRisk
+from gan_hub.hub.cards import NearestTrainingImages
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError, read_json, write_json
 
@@ -35,11 +35,16 @@ class Report:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     scales: dict[str, float] = field(default_factory=dict)
     subject: str = ""
-    at_risk: AtRisk | None = field(default=None, compare=False, repr=False)
+    at_risk: NearestTrainingImages | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(
-        cls, estimates: dict[str, Estimate], provenance: dict, scales: dict, subject: str, at_risk: AtRisk | None = None
+        cls,
+        estimates: dict[str, Estimate],
+        provenance: dict,
+        scales: dict,
+        subject: str,
+        at_risk: NearestTrainingImages | None = None,
     ) -> "Report":
         """The report of estimates by name."""
         intervals = {

@@ -16,9 +16,9 @@ from gan_hub.hub.cards import (
     NOT_FOR,
     SCORES_NAME,
     UNDESCRIBED,
-    AtRisk,
     CardFacts,
-    Scored,
+    CardScores,
+    NearestTrainingImages,
     write_card,
 )
 from gan_hub.hub.lint import lint
@@ -78,7 +78,9 @@ def export(run: RunSnapshot, folder: Path) -> None:
         tqdm.write(f"before it is published: {sentence}")
 
 
-def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: AtRisk) -> None:
+def _write(
+    fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: NearestTrainingImages
+) -> None:
     """All files of an export, the card last."""
     config, chosen = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
@@ -94,10 +96,10 @@ def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report 
     told = facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
     if report is not None:
         write_json(fresh / SCORES_NAME, told.scored.to_dict())
-    write_card(fresh, told, judges=pipeline.discriminator is not None)
+    write_card(fresh, told, has_judge=pipeline.discriminator is not None)
 
 
-def copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> AtRisk:
+def copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> NearestTrainingImages:
     """The images nearest to a training image: of the scored ones, or, where no score looked for them, by pixels."""
     if report is not None and report.at_risk is not None:
         return report.at_risk
@@ -139,9 +141,9 @@ def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
 
 
 def facts(
-    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, memorisation: str, repeated: int = 0
+    run: RunSnapshot, pipeline: GANPipeline, report: Report | None, memorization: str, repeated: int = 0
 ) -> CardFacts:
-    """What the card says, from the run's own numbers; `memorisation` and `repeated` as `AtRisk` tells them."""
+    """What the card says, from the run's own numbers; `memorization` and `repeated` as `NearestTrainingImages` has them."""
     config, calibration = run.config, pipeline.calibration
     if calibration is None:
         own = {"root MMD² (held out)": held_out_discrepancy(pipeline, run.data.held_out)}
@@ -167,7 +169,7 @@ def facts(
         seen=config.seen or UNDESCRIBED,
         scored=_scored(run, pipeline, report, own, measured),
         judge=_judge(calibration, pipeline, repeated),
-        memorisation=memorisation,
+        memorization=memorization,
         training=_training(run),
         recipe=recipe_of(config),
         data=_data(config, dataset, run.data.notice) + "\n\n" + _limits(calibration),
@@ -185,12 +187,12 @@ def _limits(calibration: Calibration | None) -> str:
 
 def _scored(
     run: RunSnapshot, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, object]
-) -> Scored:
+) -> CardScores:
     """The numbers of the card, with the command that measures them again."""
     if report is None:
-        return Scored(own, measured)
+        return CardScores(own, measured)
     command = again(run, pipeline, report)
-    return Scored(report.scores | own, report.provenance, report.intervals, report.scales, command)
+    return CardScores(report.scores | own, report.provenance, report.intervals, report.scales, command)
 
 
 def again(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:

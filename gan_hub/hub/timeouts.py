@@ -12,10 +12,10 @@ from huggingface_hub import constants, get_session
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import httpx
 
-SILENCE = max(
+READ_TIMEOUT = max(
     constants.HF_HUB_ETAG_TIMEOUT, constants.HF_HUB_DOWNLOAD_TIMEOUT
 )  # seconds without a byte: 10, if not set
-TRIES = 3  # as many silences, and an address is asked no more
+MAX_READS = 3  # as many silences, and an address is asked no more
 _CHANGING = threading.Lock()  # of the client that all threads share
 
 
@@ -24,7 +24,7 @@ class HubTimeoutError(OfflineModeIsEnabled):
 
 
 @contextlib.contextmanager
-def patience(repo_id: str) -> Iterator[None]:
+def hub_timeout(repo_id: str) -> Iterator[None]:
     """Inside, nothing asked about the repository `repo_id` waits longer than SILENCE seconds for the next byte.
 
     A question without an answer is asked again for TRIES times as long at most; a file that stops in the middle is taken up
@@ -36,10 +36,10 @@ def patience(repo_id: str) -> Iterator[None]:
         if f"/{repo_id}/" not in f"{request.url.path}/":
             return
         first = since.setdefault((request.method, str(request.url)), time.monotonic())
-        if time.monotonic() - first > SILENCE * TRIES:
-            raise HubTimeoutError(f"no answer from {request.url.host} for {SILENCE * TRIES} seconds")
+        if time.monotonic() - first > READ_TIMEOUT * MAX_READS:
+            raise HubTimeoutError(f"no answer from {request.url.host} for {READ_TIMEOUT * MAX_READS} seconds")
         limits = request.extensions.get("timeout") or dict.fromkeys(("connect", "read", "write", "pool"))
-        shorter = {name: SILENCE if limit is None else min(limit, SILENCE) for name, limit in limits.items()}
+        shorter = {name: READ_TIMEOUT if limit is None else min(limit, READ_TIMEOUT) for name, limit in limits.items()}
         request.extensions = {**request.extensions, "timeout": shorter}
 
     def answered(response: httpx.Response) -> None:
