@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_hub.data import ImageSet
-from gan_hub.hub.cards import NearestTrainingImages
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.images import from_uint8, to_pil
 from gan_hub.metrics.feature_cache import PART, ImageSource
 from gan_hub.metrics.neighbours import Memorization, memorization, most_at_risk

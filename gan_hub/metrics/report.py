@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gan_hub.hub.cards import NearestTrainingImages
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError, read_json, write_json
 

@@ -18,10 +18,10 @@ from gan_hub.hub.cards import (
     UNDESCRIBED,
     CardFacts,
     CardScores,
-    NearestTrainingImages,
     write_card,
 )
 from gan_hub.hub.lint import lint
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.images import from_uint8, height_width
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate

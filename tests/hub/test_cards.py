@@ -20,13 +20,13 @@ from gan_hub.hub.cards import (
     UNDESCRIBED,
     CardFacts,
     CardScores,
-    NearestTrainingImages,
     concepts_section,
     sections,
     update_card,
     write_card,
 )
 from gan_hub.hub.lint import PROVENANCE, examples, lint
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.model_folder.concepts import Concept, Effect
 from gan_hub.training.config import TrainConfig, read_recipe
