@@ -280,7 +280,7 @@ class Score:
     """One name of `--metrics`."""
 
     says: str
-    extract_features: Callable[[Evaluation], Scores]
+    measure: Callable[[Evaluation], Scores]
     needs: tuple[str, ...] = ()
 
     def missing(self, e: Evaluation) -> str | None:
