@@ -79,7 +79,8 @@ def add(commands: "Commands[Parser]") -> None:
         "--data", required=True, help="mnist, fashion-mnist, avatars, a folder, .zip, .npz, or a Hub data set id"
     )
     for name, (flags, kind, help_text) in OPTIONS.items():
-        parser.add_argument(*flags, dest=name, type=kind, help=help_text, default=argparse.SUPPRESS)
+        metavar = flags[0].strip("-").replace("-", "_").upper()
+        parser.add_argument(*flags, dest=name, type=kind, metavar=metavar, help=help_text, default=argparse.SUPPRESS)
     parser.add_argument("--no-cache", action="store_true", help="keep no features on the disk, and use none")
     parser.add_argument("--out", type=json_file, metavar="FILE.json", help="where the report goes, with its provenance")
     parser.add_argument("--card", action="store_true", help="also write the scores into the card of MODEL, a folder")

@@ -59,9 +59,8 @@ def add(commands: "Commands[Parser]") -> None:
 def add_sampling(parser: Parser, least_seeds: int) -> None:
     """Add --seeds, --label, --truncation and --device."""
     parser.add_argument("--seeds", type=seed_list(least_seeds), required=True, help=SEEDS_HELP)
-    parser.add_argument(
-        "--label", dest="labels", help="name or index of a class; by default a seed's own, on a walk the first seed's"
-    )
+    label_help = "name or index of a class; by default a seed's own, on a walk the first seed's"
+    parser.add_argument("--label", dest="labels", metavar="CLASS", help=label_help)
     parser.add_argument("--truncation", type=float, default=1.0, help="1 (none) … 0 (the mean)")
     add_device(parser)
 

@@ -22,6 +22,7 @@ from gan_hub.hub.cards import (
     results_of,
     sections,
 )
+from gan_hub.hub.nearest_images import COUNT_IN_SUMMARY
 from gan_hub.model_folder.strict import LoadError, read_bytes, read_json
 
 # Keys of the provenance without which a score means nothing.
@@ -139,7 +140,7 @@ def _wrong_copies(folder: Path, section: str) -> list[str]:
     wrong = [] if pictured == (folder / MEMORIZED_NAME).is_file() else [
         f"{MEMORIZED_NAME} is {'missing' if pictured else 'there, but not in the card'}."
     ]  # fmt: skip
-    counted = re.search(r"these (\d+) come nearest", section)
+    counted = COUNT_IN_SUMMARY.search(section)
     if not counted or int(counted[1]) < 16:
         wrong.append("the sixteen samples most at risk are not told of.")
     return wrong

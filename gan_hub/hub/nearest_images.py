@@ -1,6 +1,7 @@
 """The section of a card on memorisation: the generated images nearest to a training image, and what chance explains."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from PIL import Image
 from gan_hub.hub.cards import MEMORIZED_NAME, format_number
 from gan_hub.images import grid, save_png
 
+# How `summary` says how many images it is about; lint looks for it in cards.
+COUNT_IN_SUMMARY = re.compile(r"these (\d+) come nearest")
 CHANCE = 0.05  # a number of copies that is less likely than this is called more than chance
 
 

@@ -1,13 +1,19 @@
 """`gan-hub train`, `demo` and `verify`: thin fronts, which do what the library does with the same words."""
 
+import importlib
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
-from gan_hub import verify
+from gan_hub import cli, verify
+from gan_hub.cli.program import COMMANDS
 from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_train_runs_a_recipe_with_its_flags_as_train_py_does(run, small_options, tmp_path):  # noqa: F811
@@ -64,3 +70,14 @@ def test_verify_names_what_is_damaged_as_the_library_does(run, tiny_model_copy):
     code, out, err = run("verify", tiny_model_copy)
     assert faults and (code, out) == (1, "")
     assert err == "".join(f"gan-hub verify: {fault}\n" for fault in faults)
+
+
+def test_the_page_on_commands_has_a_row_for_each_and_its_functions_and_commands_exist():
+    document = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)[^|]*\|[^|]*\| (.*) \|$", document, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == [command.EXAMPLES[0].split()[1] for command in COMMANDS]
+    for path in re.findall(r"`(gan_hub[\w.]+)`", " ".join(functions for _, functions in rows)):
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name)), path
+    for line in re.findall(r"^gan-hub .*$", document, flags=re.MULTILINE):
+        assert cli.parser().parse_args(shlex.split(line, comments=True)[1:]).command, line
