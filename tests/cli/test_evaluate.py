@@ -188,7 +188,7 @@ def test_a_variant_is_scored_with_its_own_weights_and_the_report_keeps_the_model
     for variant in ((), ("--variant", "fp16")):
         code, _, err = run("evaluate", tiny_model, *variant, "--data", digits, "--num", 20, *FOLDERS, "--out", "x.json")
         report = json.loads(Path("x.json").read_text())
-        assert (code, err.count("\n"), report["subject"]) == (0, 1, "tiny-gan")  # the note on few images
+        assert (code, err, report["subject"]) == (0, "", "tiny-gan")
         scores[variant] = report["scores"]["FD-digits"]
     assert len(set(scores.values())) == 2
     assert "fp64" in run("evaluate", tiny_model, "--variant", "fp64", "--data", digits, *FOLDERS)[2]
