@@ -85,6 +85,11 @@ def run(args: argparse.Namespace) -> None:
     """Draw the images and write them where --out says."""
     from gan_hub import sampling
 
+    kind = args.out.suffix if not args.out.is_dir() else ""
+    if args.columns is not None and kind != ".png":
+        raise ValueError(f"--columns is not allowed with {args.out}; it is for a grid, a .png.")
+    if args.scale != 1 and kind == ".npz":
+        raise ValueError(f"--scale is not allowed with {args.out}; an .npz holds the images as they are.")
     concepts = once(args.concept, "--concept")
     pipe = load_model(args, with_discriminator=False)
     options: sampling.SamplingOptions = {
@@ -93,9 +98,9 @@ def run(args: argparse.Namespace) -> None:
         "concepts": concepts,
         "batch_size": args.batch_size,
     }
-    if args.out.suffix == ".npz":
+    if kind == ".npz":
         sampling.save_npz(pipe, args.seeds, args.out, progress=True, **options)
-    elif args.out.suffix == ".png" and not args.out.is_dir():
+    elif kind == ".png":
         sampling.save_grid(
             pipe,
             args.seeds,

@@ -72,6 +72,16 @@ ROOT = Path(__file__).parents[2]
         (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--devise", "cpu"], 2, "did you mean --device?"),
         (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--device", "gpu"], 2, "device 'gpu' is not known"),
         (["sample", "{model}", "--seeds", "1", "--out", "no/x.npz"], 2, "'no/x.npz' cannot be written: its folder"),
+        (
+            ["sample", "{model}", "--seeds", "1", "--out", "new", "--columns", "2"],
+            2,
+            "--columns is not allowed with new",
+        ),
+        (
+            ["sample", "{model}", "--seeds", "1", "--out", "x.npz", "--scale", "2"],
+            2,
+            "--scale is not allowed with x.npz",
+        ),
         (["interpolate", "{model}", "--seeds", "1,2", "--out", "x.gif", "--frame", "9"], 2, "did you mean --frames?"),
         (["concepts", "{model}", "--fnd", "sefa"], 2, "unrecognized arguments: --fnd; did you mean --find?"),
         (
