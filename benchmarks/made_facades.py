@@ -15,8 +15,9 @@ import torch
 
 from gan_hub import GANPipeline
 from gan_hub.images import grid
-from gan_hub.model_folder.segmentations import FILE_NAME, colorize, write
-from gan_hub.model_folder.strict import MANIFEST_NAME, Manifest
+from gan_hub.model_folder.files import MANIFEST_NAME, SEGMENTATIONS_NAME
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.segmentations import colorize, write
 
 BACKGROUND, FACADE, WINDOW, DOOR, CORNICE, SILL, BALCONY, BLIND, DECO, MOLDING, PILLAR, SHOP = range(12)
 SIDE, HOUSES, COLUMNS = 64, 30, 10
@@ -93,7 +94,7 @@ def main() -> None:
             parser.error(f"--maps {given.maps} already has a {MANIFEST_NAME}, which would forget its other files.")
         given.maps.mkdir(parents=True, exist_ok=True)
         write(given.maps, torch.from_numpy(drawn))
-        Manifest.write(given.maps, [FILE_NAME])
+        Manifest.write(given.maps, [SEGMENTATIONS_NAME])
         return
     pipe = GANPipeline.from_pretrained(given.model)
     out = pipe(seeds=range(HOUSES), segmentation=drawn)

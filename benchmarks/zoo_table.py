@@ -14,8 +14,9 @@ from pathlib import Path
 from gan_hub.atomic import write_text
 from gan_hub.hub.cards import SCORES_NAME, format_number
 from gan_hub.hub.resolve import bundled_models
-from gan_hub.hub.zoo import JUDGE_NAME, ModelInfo, list_models
+from gan_hub.hub.zoo import ModelInfo, list_models
 from gan_hub.images import height_width
+from gan_hub.model_folder.files import JUDGE_NAME
 from gan_hub.model_folder.strict import read_json
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -149,7 +149,7 @@ def test_a_file_says_what_is_in_it_and_opens_no_door_to_foreign_code(path):
 
 
 def test_the_drawing_notices_a_forbidden_import():
-    models, pipeline = ROOT / "gan_hub/models/dcgan.py", ROOT / "gan_hub/pipeline.py"
+    models, pipeline = ROOT / "gan_hub/models/dcgan.py", ROOT / "gan_hub/pipeline/pipeline_gan.py"
     assert against_the_drawing(models, "from gan_hub.model_folder.strict import LoadError\nimport torch\n") == []
     assert against_the_drawing(models, "from gan_hub.models.modeling import GANModel\n") == []
     assert against_the_drawing(models, "from gan_hub import __version__") == []

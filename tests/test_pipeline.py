@@ -486,8 +486,8 @@ def test_a_model_at_hand_takes_the_place_of_the_file(tiny_model, tiny_pipeline):
 def test_an_unknown_argument_is_an_error_and_never_ignored(tiny_model, tiny_pipeline, tmp_path):
     with pytest.raises(TypeError, match="'safety_checker'"):
         GANPipeline.from_pretrained(tiny_model, safety_checker=None)
-    with pytest.raises(TypeError, match="'safe_serialization'"):
-        tiny_pipeline.save_pretrained(tmp_path / "a", safe_serialization=False)
+    with pytest.raises(TypeError, match="'unsafe'"):
+        tiny_pipeline.save_pretrained(tmp_path / "a", unsafe=False)
     assert not (tmp_path / "a").exists()
 
 

@@ -11,8 +11,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from gan_hub import GANPipeline, LoadError
-from gan_hub.model_folder.segmentations import FILE_NAME, MAX_EXAMPLES
-from gan_hub.model_folder.strict import Manifest, read_json, write_json
+from gan_hub.model_folder.files import SEGMENTATIONS_NAME
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.segmentations import MAX_EXAMPLES
+from gan_hub.model_folder.strict import read_json, write_json
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.pipeline import Calibration
 from tests.conftest import lively
@@ -236,7 +238,7 @@ def test_saved_and_loaded_it_is_bit_equal_with_its_examples_and_names(pipeline, 
     assert torch.equal(*(each.judge(ours.images, segmentation=ours.segmentations) for each in (pipeline, loaded)))
     assert loaded.verify_reference() == 0
     assert read_json(saved / "config.json")["semantic_names"] == NAMES
-    assert FILE_NAME in read_json(saved / "manifest.json")["files"]
+    assert SEGMENTATIONS_NAME in read_json(saved / "manifest.json")["files"]
 
 
 def test_saving_what_was_loaded_gives_the_same_bytes(saved, tmp_path):
@@ -254,11 +256,11 @@ def test_a_variant_joins_with_the_same_examples(copied, pipeline):
 
 def test_without_the_examples_file_the_model_loads_and_asks_for_a_map(saved, tmp_path):
     folder = Path(shutil.copytree(saved, tmp_path / "bare"))
-    (folder / FILE_NAME).unlink()
+    (folder / SEGMENTATIONS_NAME).unlink()
     with pytest.raises(LoadError, match="segmentations.safetensors: cannot be read"):  # the manifest lists it
         GANPipeline.from_pretrained(folder)
     listed = read_json(folder / "manifest.json")
-    del listed["files"][FILE_NAME]
+    del listed["files"][SEGMENTATIONS_NAME]
     write_json(folder / "manifest.json", listed)
     with pytest.raises(ValueError, match="has no examples"):
         GANPipeline.from_pretrained(folder)(seeds=[0])
@@ -266,7 +268,7 @@ def test_without_the_examples_file_the_model_loads_and_asks_for_a_map(saved, tmp
 
 def test_a_folder_that_gets_another_model_keeps_no_examples(copied, tiny_pipeline):
     tiny_pipeline.save_pretrained(copied)
-    assert not (copied / FILE_NAME).exists()
+    assert not (copied / SEGMENTATIONS_NAME).exists()
     assert GANPipeline.from_pretrained(copied).segmentations is None
 
 
@@ -286,23 +288,23 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_odd_examples_do_not_load_even_where_the_manifest_knows_them(copied, kind):
-    save_file(HOSTILE[kind], copied / FILE_NAME)
-    with pytest.raises(LoadError, match=FILE_NAME):  # the manifest knows others
+    save_file(HOSTILE[kind], copied / SEGMENTATIONS_NAME)
+    with pytest.raises(LoadError, match=SEGMENTATIONS_NAME):  # the manifest knows others
         GANPipeline.from_pretrained(copied)
     Manifest.write(copied, list(read_json(copied / "manifest.json")["files"]))
-    with pytest.raises(LoadError, match=FILE_NAME):
+    with pytest.raises(LoadError, match=SEGMENTATIONS_NAME):
         GANPipeline.from_pretrained(copied)
 
 
 def test_every_cut_and_every_changed_byte_of_the_examples_is_noticed(copied):
-    data = (copied / FILE_NAME).read_bytes()
+    data = (copied / SEGMENTATIONS_NAME).read_bytes()
     for changed in (b"", data[:50], data[:-1], data + b"\0", data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]):
-        (copied / FILE_NAME).write_bytes(changed)
-        with pytest.raises(LoadError, match=FILE_NAME):
+        (copied / SEGMENTATIONS_NAME).write_bytes(changed)
+        with pytest.raises(LoadError, match=SEGMENTATIONS_NAME):
             GANPipeline.from_pretrained(copied)
-    (copied / FILE_NAME).write_bytes(data)
+    (copied / SEGMENTATIONS_NAME).write_bytes(data)
     assert torch.equal(
-        GANPipeline.from_pretrained(copied).segmentations, load_file(copied / FILE_NAME)["segmentations"]
+        GANPipeline.from_pretrained(copied).segmentations, load_file(copied / SEGMENTATIONS_NAME)["segmentations"]
     )
 
 

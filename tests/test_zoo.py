@@ -25,7 +25,9 @@ from gan_hub.images import from_uint8, height_width
 from gan_hub.metrics.features import BUNDLED, Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder import real_samples
-from gan_hub.model_folder.strict import PICKLE_SUFFIXES, WEIGHTS_NAME, read_json
+from gan_hub.model_folder.files import WEIGHTS_NAME
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import PICKLE_SUFFIXES, read_json
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.training.config import (
     CHOOSING,
@@ -190,7 +192,9 @@ def test_a_sneaker_is_a_sneaker():
 def means(name: str, told: bool) -> tuple[float, float]:
     """The judge's mean probability of 64 real and of 64 generated images of the same classes, told them or not."""
     pipe, config = pipeline(name), pipeline(name).generator.config
-    samples = real_samples.read(FOLDERS[name], config["resolution"], config["channels"], config["num_classes"])
+    samples = real_samples.read(
+        FOLDERS[name], Manifest.if_any(FOLDERS[name]), config["resolution"], config["channels"], config["num_classes"]
+    )
     count = len(samples.images)
     chosen = range(0, count, math.ceil(count / 64))  # through all classes, which lie one after the other
     reals = [samples.images[index] for index in chosen]

@@ -111,8 +111,8 @@ def _folder_to_change(args: argparse.Namespace) -> Path | None:
 def _describe(concept: "Concept") -> str:
     """A concept in four lines: its effect, how it was found, seeds with it and seeds without it."""
     with_it, without_it = (", ".join(map(str, seeds)) for seeds in (concept.with_it, concept.without_it))
-    effect = concept.effect.told() if concept.effect else "not measured"
-    return f"{concept.name}: {effect}\n  {concept.found}\n  seeds with it: {with_it}\n  seeds without it: {without_it}"
+    effect = concept.effect.describe() if concept.effect else "not measured"
+    return f"{concept.name}: {effect}\n  {concept.method}\n  seeds with it: {with_it}\n  seeds without it: {without_it}"
 
 
 def _draw(args: argparse.Namespace, pipe: "GANPipeline") -> None:

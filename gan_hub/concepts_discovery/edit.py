@@ -6,7 +6,7 @@ from pathlib import Path
 from gan_hub.concepts_discovery.discover import MEASURES, by_components, by_measure
 from gan_hub.messages import did_you_mean
 from gan_hub.model_folder.concepts import Concept, put
-from gan_hub.model_folder.strict import Manifest
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.pipeline import GANPipeline
 
 SEARCHES = ("pca", "sefa")  # ways that find several concepts at once, which wait for a name

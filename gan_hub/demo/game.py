@@ -24,6 +24,7 @@ from gan_hub.demo.texts import t, translate
 from gan_hub.images import grid
 from gan_hub.latents import MAX_SEED
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 
@@ -76,7 +77,8 @@ def _real_samples(model: str) -> real_samples.RealSamples | None:
     pipe = models.load(model)
     config = pipe.unwrapped_generator.config
     folder = Path(pipe.name_or_path)
-    return real_samples.read(folder, config["resolution"], config["channels"], config["num_classes"])
+    manifest = Manifest.if_any(folder)
+    return real_samples.read(folder, manifest, config["resolution"], config["channels"], config["num_classes"])
 
 
 def decide(game: Game, side: str) -> Game:

@@ -14,10 +14,11 @@ from yaml import YAMLError
 from gan_hub.atomic import write_text
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.concepts import Concept
+from gan_hub.model_folder.files import CARD_NAME, SCORES_NAME
 from gan_hub.model_folder.strict import read_bytes, write_json
 
 MAX_CARD_BYTES = 1_000_000
-CARD_NAME, SCORES_NAME, MEMORIZED_NAME = "README.md", "scores.json", "memorised.png"
+MEMORIZED_NAME = "memorised.png"
 PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
 UNDESCRIBED = "These samples were not described yet; look at the grid above."
 NOT_FOR = (
@@ -148,8 +149,8 @@ def concepts_section(concepts: Iterable[Concept]) -> str:
     """The text under "Concepts", a row for each concept of a pipeline; "" if there is none."""
     rows = []
     for concept in concepts:
-        effect = f"{concept.effect.told()} ({concept.effect.seeds})" if concept.effect else "not measured"
-        rows.append(f"| `{concept.name}` | {concept.found} | {effect} |")
+        effect = f"{concept.effect.describe()} ({concept.effect.seeds})" if concept.effect else "not measured"
+        rows.append(f"| `{concept.name}` | {concept.method} | {effect} |")
     head = "Named directions of the latents; `pipe.concepts` has them, with the seeds of their exemplars."
     return (
         "\n".join([f"{head}\n", "| concept | found by | measured effect (seeds) |", "|---|---|---|", *rows])

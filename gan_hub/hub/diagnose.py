@@ -8,11 +8,10 @@ from pathlib import Path, PurePosixPath
 from safetensors import SafetensorError, safe_open
 
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, is_lfs_pointer, read_json
+from gan_hub.model_folder.files import COMPONENTS, CONFIG_NAME, INDEX_NAME, PICKLE_SUFFIXES
+from gan_hub.model_folder.strict import LoadError, is_lfs_pointer, read_json
 
-INDEX_NAME, CONFIG_NAME = "model_index.json", "config.json"
 WANTED = "a folder with model_index.json, generator/ and discriminator/"
-NETWORKS = ("generator", "discriminator")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 GRAPHS = {
@@ -79,7 +78,7 @@ def describe_folder(folder: Path, names: Collection[str] | None = None) -> str |
 
 def _nearby_model(folder: Path, names: list[str]) -> str | None:
     """Point from a folder of this library, such as a run's, to the model beside or inside it."""
-    if folder.name in NETWORKS and _is_model(folder.parent):
+    if folder.name in COMPONENTS and _is_model(folder.parent):
         return f"one network of a model; give the model's folder, {folder.parent}"
     if "state.json" in names and "manifest.json" in names:
         return "a checkpoint of a run, which --resume reads; `gan-hub export` of the run's folder makes a model of it"

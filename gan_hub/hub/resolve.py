@@ -22,10 +22,12 @@ from gan_hub.hub import diagnose
 from gan_hub.hub.addresses import HubModel, is_address, parse
 from gan_hub.hub.timeouts import hub_timeout, is_timeout
 from gan_hub.messages import did_you_mean, short_repr
-from gan_hub.model_folder.strict import MANIFEST_NAME, WEIGHTS_NAME, LoadError, Manifest, read_bytes
+from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, MANIFEST_NAME, MAX_FILE_BYTES, fetched_names
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError, read_bytes
 
 BUNDLED_MODELS_DIR = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
-MAX_BYTES = 50_000_000_000  # of one file of a model
+MAX_BYTES = MAX_FILE_BYTES
 
 Model = TypeVar("Model")
 
@@ -49,7 +51,7 @@ class VariantDownload(Download, total=False):
 def bundled_models() -> dict[str, Path]:
     """Name → folder of each bundled model, sorted; empty where the package was installed without its checkout."""
     folders = sorted(BUNDLED_MODELS_DIR.glob("*"))
-    return {folder.name: folder for folder in folders if (folder / "model_index.json").is_file()}
+    return {folder.name: folder for folder in folders if (folder / INDEX_NAME).is_file()}
 
 
 def resolve(source: str | os.PathLike[str], components: Sequence[str], **download: Unpack[VariantDownload]) -> Path:
@@ -121,7 +123,7 @@ def download_file(repo_id: str, name: str, **download: Unpack[Download]) -> Path
 
     A cached file whose size differs from that on the Hub is downloaded once more. `download` and errors as in `resolve`.
     """
-    folder = _snapshot(repo_id, [name], [], download, allow_patterns=[name])
+    folder = _snapshot(repo_id, [name], download, allow_patterns=[name])
     path, model = folder / name, HubModel(repo_id, None)
     if not os.path.isfile(path):
         raise LoadError(f"{repo_id}: no {name} in it.")
@@ -158,7 +160,7 @@ def _locate(source: str | os.PathLike[str]) -> Path | HubModel:
     name = text.strip() if isinstance(source, str) and not os.path.lexists(text) else text
     folder = Path(os.path.expanduser(name))
     # os.path and not Path's own methods: those raise OSError for a name that is too long to be one.
-    if name and any(os.path.isfile(folder / each) for each in ("config.json", "model_index.json")):
+    if name and any(os.path.isfile(folder / each) for each in (CONFIG_NAME, INDEX_NAME)):
         return folder
     if name and os.path.isdir(folder):
         raise LoadError(
@@ -252,14 +254,8 @@ def _download_again(model: HubModel, folder: Path, names: list[str], download: D
 
 
 def _download(repo_id: str, components: Sequence[str], download: VariantDownload) -> Path:
-    variant = download.get("variant")
-    weights = f"{WEIGHTS_NAME}.{variant}.safetensors" if variant else f"{WEIGHTS_NAME}.safetensors"
-    beside = [f"{name}.safetensors" for name in ("reference", "segmentations", "concepts")]
-    patterns = ["*.json", "README.md", *beside, "real_samples.*"]
-    needed = [f"{component}/{file}" for component in components for file in ("config.json", weights)]
-    # "*" also matches "/": without this line every component's config would be fetched, wanted or not.
-    ignored = [f"{component}/*" for component in {"generator", "discriminator"} - set(components)]
-    return _snapshot(repo_id, needed, ignored, download, allow_patterns=patterns + needed)
+    beside, needed = fetched_names(components, download.get("variant"))
+    return _snapshot(repo_id, needed, download, allow_patterns=beside + needed)
 
 
 def _files_on_hub(model: HubModel, folder: Path, download: Download) -> list[RepoFile]:
@@ -270,9 +266,7 @@ def _files_on_hub(model: HubModel, folder: Path, download: Download) -> list[Rep
         return []
 
 
-def _snapshot(
-    repo_id: str, needed: list[str], ignored: list[str], download: Download, allow_patterns: list[str]
-) -> Path:
+def _snapshot(repo_id: str, needed: list[str], download: Download, allow_patterns: list[str]) -> Path:
     """The folder of a download; every way in which the Hub can fail becomes a LoadError of one sentence."""
     fresh = download.get("force_download", False)
     if fresh and download.get("local_files_only"):
@@ -287,7 +281,6 @@ def _snapshot(
             local_files_only=local_files_only,
             force_download=fresh,
             allow_patterns=allow_patterns,
-            ignore_patterns=ignored,
         )
 
     try:

@@ -1,6 +1,5 @@
 """Upload a model folder to the Hub: its files replace older ones there, and only a model's own old files are deleted."""
 
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,30 +8,24 @@ import torch
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import httpx
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_safetensors
 
-from gan_hub.hub.cards import CARD_NAME
 from gan_hub.hub.resolve import MAX_BYTES, download_file
 from gan_hub.hub.timeouts import hub_timeout, is_timeout
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import (
+from gan_hub.model_folder.files import (
+    CARD_NAME,
     MANIFEST_NAME,
     PICKLE_SUFFIXES,
-    WEIGHTS_NAME,
-    LoadError,
-    Manifest,
-    read_bytes,
-    sha256,
-    to_json,
+    REFERENCE_NAME,
+    WEIGHTS,
+    OnHub,
+    names_on_hub,
 )
+from gan_hub.model_folder.manifest import Manifest, entry_of
+from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, to_json
 
-WEIGHTS = re.compile(rf"(generator|discriminator)/{WEIGHTS_NAME}(?:\.(\w+))?\.safetensors")
-REFERENCE_NAME = "reference.safetensors"
-CONFIGS = {"generator/config.json", "discriminator/config.json"}
 # What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
-PARTS = {"judge.json", "concepts.safetensors", "segmentations.safetensors", *CONFIGS}
-SHOWN = {REFERENCE_NAME, "scores.json", "real_samples.png", "real_samples.json"}
+PARTS, SHOWN = names_on_hub(OnHub.PART), names_on_hub(OnHub.RECORD)
 MAX_ATTEMPTS = 3  # while others push to the same repository
 
 
@@ -209,25 +202,25 @@ class _Repository:
         if listed is not None and listed == push.manifest.files.get(name):
             return listed
         data = read_bytes(self._download(name), MAX_BYTES)
-        entry = {"sha256": sha256(data), "size": len(data)}
+        entry = entry_of(data)
         if listed not in (None, entry) and name not in push.names:
             raise LoadError(
                 f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it cannot be told whether it is "
                 "this model's; delete it there, or push all weights of the model. Nothing was changed."
             )
         own = (read_bytes(push.folder / each, MAX_BYTES) for each in push.weights(name.split("/")[0]))
-        return entry if any(_are_same_weights(_tensors(data), _tensors(each)) for each in own) else None
+        return entry if any(_are_same_weights(_tensors(name, data), _tensors(name, each)) for each in own) else None
 
     def _download(self, name: str) -> Path:
         """A file, fresh from the Hub: a damaged one in the cache must not decide what is deleted."""
         return download_file(self.repo_id, name, revision=self.commit, token=self.token, force_download=True)
 
 
-def _tensors(data: bytes) -> dict[str, torch.Tensor]:
+def _tensors(name: str, data: bytes) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file; none if it is damaged."""
     try:
-        return parse_safetensors(data)
-    except (SafetensorError, TypeError, KeyError):  # depending on the damage
+        return parse_tensors(Path(name), data)
+    except LoadError:
         return {}
 
 

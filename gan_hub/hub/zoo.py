@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gan_hub.hub.cards import CARD_NAME, load_card, results_of
+from gan_hub.hub.cards import load_card, results_of
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import height_width
-from gan_hub.model_folder.strict import WEIGHTS_NAME, read_json
-
-JUDGE_NAME = "judge.json"
+from gan_hub.model_folder.files import CARD_NAME, CONFIG_NAME, JUDGE_NAME, SUMMARY_NAME, weights_name
+from gan_hub.model_folder.strict import read_json
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def list_models() -> list[ModelInfo]:
 
 def describe(name: str, folder: Path) -> ModelInfo:
     """Describe one model folder by its configs and, if it has one, the metadata of its card."""
-    summary = read_json(folder / "config.json")
-    network = read_json(folder / "generator" / "config.json")
+    summary = read_json(folder / SUMMARY_NAME)
+    network = read_json(folder / "generator" / CONFIG_NAME)
     card, judge = folder / CARD_NAME, folder / JUDGE_NAME
     results = results_of(load_card(card)) if card.is_file() else []
     return ModelInfo(
@@ -60,7 +59,7 @@ def describe(name: str, folder: Path) -> ModelInfo:
         dataset=results[0].dataset_name if results else "unknown",
         resolution=summary["resolution"],
         label_names=summary["label_names"],
-        megabytes=round((folder / "generator" / f"{WEIGHTS_NAME}.safetensors").stat().st_size / 1e6, 2),
+        megabytes=round((folder / "generator" / weights_name(None)).stat().st_size / 1e6, 2),
         scores={str(result.metric_name): result.metric_value for result in results},
         architecture=str(network.get("_class_name", "unknown")).removesuffix("Generator"),
         channels=summary["channels"],

@@ -23,8 +23,9 @@ from gan_hub.metrics.frechet import frechet_distance, moments
 from gan_hub.metrics.memorization import nearest_copies
 from gan_hub.metrics.registry import HELD_OUT, SCORES, Evaluation
 from gan_hub.metrics.report import Estimate, Report
+from gan_hub.model_folder.files import INDEX_NAME
 from gan_hub.models.mixins import SegmentationConditional
-from gan_hub.pipeline import INDEX_NAME, GANPipeline
+from gan_hub.pipeline import GANPipeline
 from gan_hub.seeds import MAX_SEED
 
 NUM_IMAGES = 10_000  # of a model, unless another number is asked for

@@ -1,4 +1,4 @@
-"""Concepts of a model: named directions of its latents, their exemplars and measured effects; the file beside the model.
+"""Concepts of a model: named directions of its latents, with exemplars and measured effects, and concepts.safetensors.
 
 Shapes: D is the size of a latent: Z in the space "z", W in the space "w". Directions are float32 on the CPU.
 """
@@ -9,28 +9,51 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from safetensors.torch import load as parse_safetensors
-from safetensors.torch import save as as_safetensors
+from safetensors.torch import save as to_safetensors
 
-from gan_hub.atomic import write_bytes
 from gan_hub.latents import as_float, as_int, check_seeds
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import MANIFEST_NAME, LoadError, Manifest, parse_json, read_bytes
+from gan_hub.model_folder.files import CONCEPTS_NAME
+from gan_hub.model_folder.manifest import Manifest, has_file, read_file, replace_files
+from gan_hub.model_folder.strict import LoadError, parse_json, parse_tensors
 
-FILE_NAME, METADATA_KEY = "concepts.safetensors", "concepts"
+METADATA_KEY = "concepts"
+KEYS_IN_FILE = {"method": "found"}  # field → key, where they differ
 SPACES = ("z", "w")
-MAX_CONCEPTS, MAX_BYTES = 64, 4_000_000  # 64 directions of 4096 numbers, and a header with their seeds
+MAX_CONCEPTS = 64
 NAME_LENGTH, TEXT_LENGTH = 40, 200  # characters
 EXEMPLARS = (3, 16)  # of each kind
 MAX_STRENGTH = 10
 
 
+class _OldNames:
+    """Attributes of release 0.1 by their names of today."""
+
+    _RENAMED: ClassVar[Mapping[str, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._RENAMED:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        new = self._RENAMED[name]
+        warnings.warn(f"{name} is {new} now; the old name will go in 1.0.", DeprecationWarning, stacklevel=2)
+        return getattr(self, new)
+
+
 @dataclass(frozen=True)
-class Effect:
-    """What a concept was seen to do: the mean of a measure over seeds that did not take part in finding it."""
+class Effect(_OldNames):
+    """The measured effect of a concept: the mean of a measure over seeds that were not used to find the concept.
+
+    Example:
+        >>> from gan_hub.model_folder.concepts import Effect
+        >>> Effect("ink", (-1, 0, 1), (0.2, 0.5, 0.7), deviation=0.1, right=0.9, seeds="10-19", images=10).describe()
+        'ink: 0.2 → 0.5 → 0.7 at −1, 0, 1; right in 90.0 % of 10 seeds'
+    """
+
+    _RENAMED: ClassVar[Mapping[str, str]] = {"told": "describe"}
 
     measure: str  # what was measured, with its unit
     strengths: tuple[float, ...]  # ascending, 0 among them
@@ -41,7 +64,7 @@ class Effect:
     images: int  # how many seeds these are
 
     def __post_init__(self):
-        """Raises ValueError naming the field that is not as it must be."""
+        """Checks all fields; raises ValueError naming the one that is not allowed."""
         for name in ("strengths", "means"):
             object.__setattr__(self, name, tuple(_numbers(name, getattr(self, name))))
         for name in ("measure", "seeds"):
@@ -62,29 +85,37 @@ class Effect:
                     f"{name} is {short_repr(value)}; allowed: a number from 0{' to 1' if high == 1 else ''}."
                 )
 
-    def told(self) -> str:
-        """In one line: "thickness (pixels): 1.9 → 2.4 → 2.9 at −1, 0, 1; right in 97.3 % of 256 seeds"."""
+    def describe(self) -> str:
+        """The effect in one line: "thickness (pixels): 1.9 → 2.4 → 2.9 at −1, 0, 1; right in 97.3 % of 256 seeds"."""
         means, strengths = (" → ".join(f"{mean:.3g}" for mean in self.means), ", ".join(map(_signed, self.strengths)))
         return f"{self.measure}: {means} at {strengths}; right in {100 * self.right:.1f} % of {self.images} seeds"
 
 
 @dataclass(frozen=True, eq=False)
-class Concept:
-    """One named direction: a latent plus `strength` times it shows more of the concept, or less where that is negative.
+class Concept(_OldNames):
+    """One named direction of the latents: latent + strength · direction shows more of the concept, or less below 0.
 
-    Strength 1 is the way from the mean of the exemplars' group without it to the mean of the group with it.
+    Strength 1 is the way from the mean of the exemplars without the concept to the mean of those with it.
+
+    Example:
+        >>> from gan_hub import GANPipeline
+        >>> concept = next(iter(GANPipeline.from_pretrained("dcgan-mnist").concepts.values()))
+        >>> concept.space, len(concept.direction)
+        ('z', 64)
     """
+
+    _RENAMED: ClassVar[Mapping[str, str]] = {"found": "method"}
 
     name: str
     direction: torch.Tensor  # (D,)
     space: str  # "z" or "w"
     with_it: tuple[int, ...]  # seeds that show it
     without_it: tuple[int, ...]  # seeds that do not, or show the opposite
-    found: str  # how it was found
+    method: str  # how it was found; the key "found" of the file
     effect: Effect | None = None  # measured before the concept is saved
 
     def __post_init__(self):
-        """Raises ValueError naming the field that is not as it must be."""
+        """Checks all fields; raises ValueError naming the one that is not allowed."""
         _check_name(self.name)
         if not isinstance(self.direction, torch.Tensor) or self.direction.ndim != 1 or not len(self.direction):
             raise ValueError(f"direction of {short_repr(self.name)} is a tensor (D,).")
@@ -104,23 +135,24 @@ class Concept:
                     "different seeds."
                 )
             object.__setattr__(self, name, seeds)
-        _check_text("found", self.found, TEXT_LENGTH)
+        _check_text("method", self.method, TEXT_LENGTH)
         if self.effect is not None and not isinstance(self.effect, Effect):
             raise ValueError(
                 f"effect of {short_repr(self.name)} is {short_repr(self.effect)}; allowed: an Effect, or None."
             )
 
     def renamed(self, name: str) -> "Concept":
-        """The same under another name, as whoever looked at it would call it."""
+        """The same concept under another name."""
         return replace(self, name=name)
 
 
 def by_name(concepts: Mapping[str, Concept] | Iterable[Concept], sizes: Mapping[str, int]) -> dict[str, Concept]:
-    """The concepts of one model by their names; `sizes` says how long a latent is in each space that the model has.
+    """The concepts of one model by their names.
 
-    Raises ValueError where two have one name, or a direction is not of this model.
+    `sizes` is the size D of a latent in each space that the model has. Raises ValueError where two concepts have one name,
+    or a direction is not of this model.
     """
-    found: dict[str, Concept] = {}
+    named: dict[str, Concept] = {}
     for concept in concepts.values() if isinstance(concepts, Mapping) else concepts:
         if not isinstance(concept, Concept):
             raise ValueError(f"{short_repr(concept)} is no Concept.")
@@ -131,25 +163,25 @@ def by_name(concepts: Mapping[str, Concept] | Iterable[Concept], sizes: Mapping[
                 f"concept {concept.name!r} is a direction of {len(concept.direction)} numbers in {concept.space}; "
                 f"allowed: {has}."
             )
-        if concept.name in found:
+        if concept.name in named:
             raise ValueError(f"two concepts are called {concept.name!r}.")
-        found[concept.name] = concept
-    if len(found) > MAX_CONCEPTS:
-        raise ValueError(f"{len(found)} concepts are not allowed; at most {MAX_CONCEPTS}.")
-    return found
+        named[concept.name] = concept
+    if len(named) > MAX_CONCEPTS:
+        raise ValueError(f"{len(named)} concepts are not allowed; at most {MAX_CONCEPTS}.")
+    return named
 
 
-def moves(known: Mapping[str, Concept], asked: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
-    """Space → the sum (D,) of strength × direction over the concepts that are `asked` for; empty where none is.
+def moves(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
+    """The way that latents are moved: space → sum (D,) of strength × direction over the concepts in `strengths`.
 
     Raises ValueError for a name that is not known, or a strength outside ±MAX_STRENGTH.
     """
-    if asked is not None and not isinstance(asked, Mapping):
+    if strengths is not None and not isinstance(strengths, Mapping):
         raise ValueError(
-            f'concepts={short_repr(asked)} is not allowed; give strengths by name, as in {{"thickness": 1.0}}.'
+            f'concepts={short_repr(strengths)} is not allowed; give strengths by name, as in {{"thickness": 1.0}}.'
         )
-    found: dict[str, torch.Tensor] = {}
-    for name, strength in (asked or {}).items():
+    sums: dict[str, torch.Tensor] = {}
+    for name, strength in (strengths or {}).items():
         if name not in known:
             allowed = f"choose among {', '.join(known)}" if known else "this model has none"
             raise ValueError(f"concept {short_repr(name)} is not known; {allowed}.")
@@ -160,52 +192,55 @@ def moves(known: Mapping[str, Concept], asked: Mapping[str, float] | None) -> di
                 f"-{MAX_STRENGTH} to {MAX_STRENGTH}."
             )
         concept = known[name]
-        found[concept.space] = found.get(concept.space, 0) + value * concept.direction
-    return found
+        move = value * concept.direction
+        sums[concept.space] = sums[concept.space] + move if concept.space in sums else 0 + move
+    return sums
 
 
 # ----------------------------------------------------------------------------------------------------------- the file
 
 
-def write(folder: Path, concepts: Mapping[str, Concept]) -> None:
-    """Writes a model's concepts into its folder; the manifest is the caller's. Raises ValueError for an unmeasured one."""
-    (folder / FILE_NAME).write_bytes(_as_bytes(concepts))
+def as_bytes(concepts: Mapping[str, Concept]) -> bytes:
+    """The content of the file. Raises ValueError for a concept without a measured effect."""
+    entries = []
+    for name, concept in concepts.items():
+        if concept.effect is None:
+            raise ValueError(f"concept {name!r} has no measured effect (gan_hub.concepts_discovery.discover.effect).")
+        entry = {key: getattr(concept, name) for key, name in _keys(Concept, "direction").items()}
+        entries.append(entry | {"effect": asdict(concept.effect)})
+    described = json.dumps({METADATA_KEY: entries}, ensure_ascii=False, allow_nan=False)
+    return to_safetensors({name: concept.direction for name, concept in concepts.items()}, {METADATA_KEY: described})
 
 
 def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
     """Writes concepts into the finished model folder `folder` in place of those it has; none removes them.
 
-    The manifest stops listing the old file before that is replaced, and lists the new one afterwards: whenever this is
-    interrupted, the folder loads, with the old concepts, without any, or with the new ones. Raises ValueError for an
-    unmeasured one, LoadError for a folder without a manifest.
+    Whenever this is interrupted, the folder loads, with the old concepts, without any, or with the new ones. Raises
+    ValueError for a concept without a measured effect, LoadError for a folder without a manifest.
     """
-    data = _as_bytes(concepts) if concepts else None
-    others = {name: entry for name, entry in Manifest(folder).files.items() if name != FILE_NAME}
-    Manifest.write(folder, [], others)
-    if data is None:
-        (folder / FILE_NAME).unlink(missing_ok=True)
-        return
-    write_bytes(folder / FILE_NAME, data)
-    Manifest.write(folder, [FILE_NAME], others)
+    replace_files(folder, {CONCEPTS_NAME: as_bytes(concepts) if concepts else None})
 
 
-def read(folder: Path, sizes: Mapping[str, int], manifest: Manifest) -> dict[str, Concept]:
-    """The concepts that a model's manifest lists, none for a model without; `sizes` as for `by_name`.
+def read(folder: Path, manifest: Manifest | None, sizes: Mapping[str, int]) -> dict[str, Concept]:
+    """The concepts of a model's folder.
 
-    Raises LoadError where anything in the file is not as it must be. A file that is not listed, as an interrupted `put`
-    leaves it, is not read, and a warning says so.
+    A file that the manifest does not list, as an interrupted `put` leaves it, is not read, and a warning says so.
+
+    Args:
+        folder: the model's folder.
+        manifest: its manifest.
+        sizes: the size D of a latent in each space that the model has.
+
+    Returns: name → concept; empty for a model without.
+
+    Raises:
+        LoadError: naming what in the file is not as it must be.
     """
-    path = folder / FILE_NAME
-    if FILE_NAME not in manifest.files:
-        if path.exists():
-            warnings.warn(f"{path}: not listed in {MANIFEST_NAME}; the model is loaded without concepts.", stacklevel=3)
+    path = folder / CONCEPTS_NAME
+    if not has_file(folder, CONCEPTS_NAME, manifest):
         return {}
-    data = read_bytes(path, MAX_BYTES)
-    manifest.verify(FILE_NAME, data)
-    try:
-        directions = parse_safetensors(data)
-    except Exception as error:  # the parser raises SafetensorError, TypeError or KeyError, depending on the damage
-        raise LoadError(f"{path}: damaged ({short_repr(str(error))}).") from error
+    data = read_file(folder, CONCEPTS_NAME, manifest)
+    directions = parse_tensors(path, data)
     entries = _entries(path, data)
     described = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
     if sorted(map(str, described)) != sorted(directions):
@@ -229,42 +264,35 @@ def _entries(path: Path, data: bytes) -> list:
     return entries
 
 
-def _as_bytes(concepts: Mapping[str, Concept]) -> bytes:
-    unmeasured = [name for name, concept in concepts.items() if concept.effect is None]
-    if unmeasured:
-        raise ValueError(
-            f"concept {unmeasured[0]!r} has no measured effect (gan_hub.concepts_discovery.discover.effect)."
-        )
-    entries = []
-    for concept in concepts.values():
-        entry = {spec.name: getattr(concept, spec.name) for spec in fields(concept) if spec.name != "direction"}
-        entries.append(entry | {"effect": asdict(concept.effect)})
-    described = json.dumps({METADATA_KEY: entries}, ensure_ascii=False, allow_nan=False)
-    return as_safetensors({name: each.direction for name, each in concepts.items()}, {METADATA_KEY: described})
+def _keys(kind: type["Concept | Effect"], *left_out: str) -> dict[str, str]:
+    """Key in the file → field of the class, in the order of the fields."""
+    names = [spec.name for spec in fields(kind) if spec.name not in left_out]
+    return {KEYS_IN_FILE.get(name, name): name for name in names}
 
 
 def _parsed(entry: object, direction: torch.Tensor) -> Concept:
     """Raises ValueError for a missing or unknown key and for what Concept and Effect refuse."""
-    entry = _with_keys(entry, Concept, {"direction"})
-    effect = Effect(**_with_keys(entry["effect"], Effect))
+    values = _by_field(entry, Concept, "direction")
+    effect = Effect(**_by_field(values["effect"], Effect))
     if direction.dtype != torch.float32:
-        raise ValueError(f"direction of {short_repr(entry['name'])} is {direction.dtype}; allowed: torch.float32.")
-    return Concept(**{**entry, "effect": effect}, direction=direction)
+        raise ValueError(f"direction of {short_repr(values['name'])} is {direction.dtype}; allowed: torch.float32.")
+    return Concept(**{**values, "effect": effect}, direction=direction)
 
 
-def _with_keys(entry: object, kind: type, left_out: Iterable[str] = ()) -> dict:
-    known = {spec.name for spec in fields(kind)} - set(left_out)
+def _by_field(entry: object, kind: type["Concept | Effect"], *left_out: str) -> dict[str, Any]:
+    """The values of an object in the file by the fields of their class; exactly those must be there."""
+    keys = _keys(kind, *left_out)
     if not isinstance(entry, dict):
         raise ValueError(f"{kind.__name__.lower()} is {short_repr(entry)}; allowed: an object.")
-    for key in sorted(entry.keys() ^ known):
+    for key in sorted(entry.keys() ^ keys.keys()):
         raise ValueError(
-            f"{kind.__name__.lower()}: key {short_repr(key)} is {'missing' if key in known else 'unknown'}."
+            f"{kind.__name__.lower()}: key {short_repr(key)} is {'missing' if key in keys else 'unknown'}."
         )
-    return entry
+    return {name: entry[key] for key, name in keys.items()}
 
 
 def _check_name(name: object) -> None:
-    """A name stands in a file, in a command ("NAME=1.5", lists by commas) and on the page."""
+    """Raises ValueError for a name that a file, a command ("NAME=1.5", lists by commas) or the page could not hold."""
     valid = isinstance(name, str) and 0 < len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()
     if not valid or not name[0].isalnum() or set(name) & set("=,"):
         raise ValueError(
@@ -279,12 +307,14 @@ def _check_text(field: str, text: object, most: int) -> None:
 
 
 def _numbers(field: str, values: object) -> Sequence[float]:
-    """Any kind of real numbers, in a list, a tuple or an array, as floats."""
-    several = isinstance(values, (list, tuple)) or isinstance(values, (np.ndarray, torch.Tensor)) and values.ndim == 1
-    found = [as_float(value) for value in values] if several else [None]
-    if not all(value is not None and math.isfinite(value) for value in found):
+    """Real numbers in a list, a tuple or an array (N,), as floats; raises ValueError for anything else."""
+    numbers: list[float | None] = [None]
+    if isinstance(values, (list, tuple)) or (isinstance(values, (np.ndarray, torch.Tensor)) and values.ndim == 1):
+        numbers = [as_float(value) for value in values]
+    finite = [value for value in numbers if value is not None and math.isfinite(value)]
+    if len(finite) < len(numbers):
         raise ValueError(f"{field} is {short_repr(values)}; allowed: finite numbers.")
-    return found
+    return finite
 
 
 def _signed(value: float) -> str:

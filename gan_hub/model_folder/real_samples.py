@@ -1,4 +1,4 @@
-"""The real images a model's folder may carry for the game: real_samples.png, a mosaic, and real_samples.json."""
+"""Real images in a model's folder, for the game: real_samples.png, a mosaic, and real_samples.json, its table."""
 
 import io
 import json
@@ -9,21 +9,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan_hub.atomic import write_bytes
 from gan_hub.images import MODES, grid, height_width, to_pil
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import (
-    MANIFEST_NAME,
-    MAX_JSON_BYTES,
-    LoadError,
-    Manifest,
-    parse_json,
-    read_bytes,
-    write_json,
-)
+from gan_hub.model_folder.files import MANIFEST_NAME, REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE
+from gan_hub.model_folder.manifest import Manifest, has_file, read_file, replace_files
+from gan_hub.model_folder.strict import LoadError, parse_json, to_json
 
-NAMES = PICTURE_NAME, TABLE_NAME = "real_samples.png", "real_samples.json"
+NAMES = REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE
 KEYS = ("tile", "columns", "count", "labels", "notice")
-MOST_BYTES, MOST_TILES, LONGEST_NOTICE = 64_000_000, 4096, 2000
+MAX_TILES, MAX_NOTICE_LENGTH = 4096, 2000
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,20 @@ class RealSamples:
 
 
 def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: str, columns: int = 16) -> None:
-    """Lays uint8 images (N, H, W, C) out as one lossless mosaic, with the class of each; the inverse of `read`.
+    """Writes real images as one lossless mosaic with a table; the inverse of `read`.
 
     The manifest of the folder, where there is one, lists both files from then on.
+
+    Args:
+        folder: the model's folder.
+        images: uint8 (N, H, W, C).
+        labels: the class of each image; None without classes.
+        notice: where the images come from and under which licence, up to MAX_NOTICE_LENGTH characters.
+        columns: images in a row of the mosaic.
     """
     columns = min(columns, len(images))
-    grid(to_pil(images), columns, padding=0).save(folder / PICTURE_NAME, optimize=True)
+    picture = io.BytesIO()
+    grid(to_pil(images), columns, padding=0).save(picture, "PNG", optimize=True)
     table = {
         "tile": _tile(*images.shape[1:3]),
         "columns": columns,
@@ -49,9 +52,12 @@ def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: st
         "labels": labels,
         "notice": notice,
     }
-    write_json(folder / TABLE_NAME, table)
+    contents = {REAL_SAMPLES_PICTURE: picture.getvalue(), REAL_SAMPLES_TABLE: to_json(table).encode("utf-8")}
     if (folder / MANIFEST_NAME).is_file():
-        Manifest.write(folder, NAMES, Manifest(folder).files)
+        replace_files(folder, contents)
+    else:
+        for name, data in contents.items():
+            write_bytes(folder / name, data)
 
 
 def _tile(height: int, width: int) -> int | list[int]:
@@ -59,21 +65,28 @@ def _tile(height: int, width: int) -> int | list[int]:
     return height if height == width else [height, width]
 
 
-def read(folder: Path, resolution: int | Sequence[int], channels: int, classes: int | None) -> RealSamples | None:
-    """The real samples in a model's folder, or None where it has none.
+def read(
+    folder: Path, manifest: Manifest | None, resolution: int | Sequence[int], channels: int, classes: int | None
+) -> RealSamples | None:
+    """The real samples of a model's folder.
 
-    Raises LoadError, naming file and field, where table, mosaic and model (`resolution` as in its config, 1 to 4
-    `channels`, 0 or more `classes`, None to ignore the labels) do not fit each other, or differ from what the folder's
-    manifest says of them. (A manifest of release 0.1 says nothing of them.)
+    Args:
+        folder: the model's folder.
+        manifest: its manifest (`Manifest.if_any`); one of release 0.1 does not list these files, which are then unverified.
+        resolution: the size of the images, as in the model's config.
+        channels: 1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity.
+        classes: the number of the model's classes, 0 for an unconditional one; None ignores the labels.
+
+    Returns: the samples; None for a model without.
+
+    Raises:
+        LoadError: naming file and field, where table, mosaic and model do not fit each other or differ from the manifest.
     """
-    table, picture = folder / TABLE_NAME, folder / PICTURE_NAME
-    manifest = Manifest(folder) if (folder / MANIFEST_NAME).is_file() else None
-    listed = manifest is not None and any(name in manifest.files for name in NAMES)
-    if not table.exists() and not picture.exists() and not listed:
+    if not any([has_file(folder, name, manifest) for name in NAMES]):
         return None
-    files = {table: read_bytes(table, MAX_JSON_BYTES), picture: read_bytes(picture, MOST_BYTES)}
-    for path, data in files.items() if listed else ():
-        manifest.verify(path.name, data)
+    listed = manifest is not None and any(name in manifest.files for name in NAMES)
+    table, picture = folder / REAL_SAMPLES_TABLE, folder / REAL_SAMPLES_PICTURE
+    files = {path: read_file(folder, path.name, manifest if listed else None) for path in (table, picture)}
     height, width = height_width(resolution)
     content = _checked_table(table, parse_json(table, files[table]), _tile(height, width), classes)
     count, columns = content["count"], content["columns"]
@@ -92,8 +105,8 @@ def _checked_table(path: Path, content: dict, tile: int | list[int], classes: in
     # Compared as text, for 28.0 == 28 and True == 1 in Python.
     _check(path, content, "tile", json.dumps(content["tile"]) == json.dumps(tile), f"{tile}")
     for key in ("columns", "count"):
-        valid = type(content[key]) is int and 1 <= content[key] <= MOST_TILES
-        _check(path, content, key, valid, f"a whole number from 1 to {MOST_TILES}")
+        valid = type(content[key]) is int and 1 <= content[key] <= MAX_TILES
+        _check(path, content, key, valid, f"a whole number from 1 to {MAX_TILES}")
     labels, notice = content["labels"], content["notice"]
     if classes is None:
         content["labels"] = None
@@ -103,8 +116,8 @@ def _checked_table(path: Path, content: dict, tile: int | list[int], classes: in
         valid = isinstance(labels, list) and len(labels) == content["count"]
         valid = valid and all(type(label) is int and 0 <= label < classes for label in labels)
         _check(path, content, "labels", valid, f"{content['count']} whole numbers from 0 to {classes - 1}")
-    valid = isinstance(notice, str) and len(notice) <= LONGEST_NOTICE
-    _check(path, content, "notice", valid, f"a text of at most {LONGEST_NOTICE} characters")
+    valid = isinstance(notice, str) and len(notice) <= MAX_NOTICE_LENGTH
+    _check(path, content, "notice", valid, f"a text of at most {MAX_NOTICE_LENGTH} characters")
     return content
 
 
@@ -119,8 +132,8 @@ def _decoded_mosaic(path: Path, data: bytes, size: tuple[int, int], channels: in
     try:
         mosaic = Image.open(io.BytesIO(data), formats=["PNG"])
         if mosaic.size != size or mosaic.mode != mode:
-            given = f"{mosaic.width} × {mosaic.height} pixels, mode {mosaic.mode}"
-            raise LoadError(f"{path}: {given}; allowed: {size[0]} × {size[1]} pixels, mode {mode}.")
+            kind = f"{mosaic.width} × {mosaic.height} pixels, mode {mosaic.mode}"
+            raise LoadError(f"{path}: {kind}; allowed: {size[0]} × {size[1]} pixels, mode {mode}.")
         mosaic.load()
     except LoadError:
         raise

@@ -1,26 +1,26 @@
-"""Reading a model's files without trusting them: strict JSON, strict safetensors, checksums, one typed error."""
+"""Reading a model's files without trusting them: strict JSON, strict safetensors, one typed error."""
 
 import contextlib
 import hashlib
 import json
 import os
-import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
-from safetensors.torch import load as parse_safetensors
+from safetensors.torch import load as _load_safetensors
 
 from gan_hub.atomic import write_text
 from gan_hub.messages import short_repr
+from gan_hub.model_folder.files import MAX_JSON_BYTES, PICKLE_SUFFIXES, weights_name
 
-MAX_JSON_BYTES = 1_000_000
+if TYPE_CHECKING:  # manifest.py reads its own file by this module
+    from gan_hub.model_folder.manifest import Manifest
+
 MAX_HEADER_BYTES = 8_000_000  # about 80,000 tensors; the header is parsed before anything else is read
-PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
-WEIGHTS_NAME = "diffusion_pytorch_model"  # the file name that diffusers gives a ModelMixin's weights
-MANIFEST_NAME = "manifest.json"
 
 # The floating dtypes a weight file may hold, by their safetensors names, with their bytes per element.
 FLOAT_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
@@ -33,7 +33,7 @@ class LoadError(ValueError):
 
 @contextlib.contextmanager
 def refuse_unloadable(folder: Path) -> Iterator[None]:
-    """Around loading what was just written to the scratch `folder`: its LoadError becomes a ValueError of who saves."""
+    """Around loading what was just written to the scratch `folder`: turns its LoadError into a ValueError of the save."""
     try:
         yield
     except LoadError as error:
@@ -65,18 +65,18 @@ def is_lfs_pointer(data: bytes) -> bool:
     return data.startswith(b"version https://git-lfs.github.com/spec/")
 
 
-def read_json(path: Path) -> dict:
+def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from `path`: UTF-8, no duplicate keys, no NaN or Infinity. Raises LoadError."""
     return parse_json(path, read_bytes(path, MAX_JSON_BYTES))
 
 
-def parse_json(path: Path, data: bytes) -> dict:
-    """`read_json` of bytes that are at hand; errors name `path` as where they come from."""
+def parse_json(path: Path, data: bytes) -> dict[str, Any]:
+    """Parses JSON as `read_json` does, from bytes at hand; errors name `path` as their origin."""
 
-    def refuse_constant(name: str):
+    def refuse_constant(name: str) -> NoReturn:
         raise ValueError(f"{name} is not a JSON number")
 
-    def unique(pairs: list[tuple[str, object]]) -> dict:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(key for key, _ in pairs)
         if len(counts) != len(pairs):
             raise ValueError(f"duplicate key {short_repr(next(key for key, count in counts.items() if count > 1))}")
@@ -92,7 +92,7 @@ def parse_json(path: Path, data: bytes) -> dict:
 
 
 def write_json(path: Path, value: dict) -> None:
-    """The inverse of `read_json`: indented, sorted as given, ends in a newline. The file is there whole, or as it was."""
+    """Writes a JSON file, whole or not at all: indented, keys in their order, a newline at the end."""
     write_text(path, to_json(value))
 
 
@@ -102,75 +102,16 @@ def to_json(value: dict) -> str:
 
 
 def sha256(data: bytes) -> str:
+    """The SHA-256 of some bytes, as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-# --------------------------------------------------------------------------------------------- manifest
-
-
-class Manifest:
-    """`manifest.json`: sha256 and size of every file that decides an image or a verdict.
-
-    Safetensors checks a file's structure, not its content: a flipped bit in a weight loads silently. This does not.
-    """
-
-    def __init__(self, folder: Path):
-        self.path = folder / MANIFEST_NAME
-        content = read_json(self.path)
-        for name in sorted(content.keys() ^ {"files"}):
-            raise LoadError(f"{self.path}: key {short_repr(name)} is {'missing' if name == 'files' else 'unknown'}.")
-        if not isinstance(content["files"], dict):
-            raise LoadError(f"{self.path}: files is {short_repr(content['files'])}; allowed: an object.")
-        for name, entry in content["files"].items():
-            self._check_entry(name, entry)
-        self.files: dict[str, dict] = content["files"]
-
-    def _check_entry(self, name: str, entry: object) -> None:
-        valid = (
-            isinstance(entry, dict)
-            and set(entry) == {"sha256", "size"}
-            and type(entry["size"]) is int
-            and isinstance(entry["sha256"], str)
-            and re.fullmatch(r"[0-9a-f]{64}", entry["sha256"]) is not None
-        )
-        if not valid:
-            raise LoadError(
-                f"{self.path}: entry {short_repr(name)} of files needs a sha256 (64 hex digits) and a size in bytes."
-            )
-
-    def verify(self, name: str, data: bytes) -> None:
-        """Raises LoadError unless `data` is what the manifest says file `name` (relative, with /) holds."""
-        path = self.path.parent / name
-        entry = self.files.get(name)
-        if entry is None:
-            raise LoadError(f"{path}: not listed in {MANIFEST_NAME}.")
-        if self._lists(entry, data):
-            return
-        if any(self._lists(entry, data.replace(*ends)) for ends in ((b"\r\n", b"\n"), (b"\n", b"\r\n"))):
-            raise LoadError(
-                f"{path}: only its line endings differ from {MANIFEST_NAME}, as git changes them where core.autocrlf is "
-                "set. After `git config core.autocrlf false`, delete the file and let `git checkout -- .` bring it back."
-            )
-        differs = f"its sha256 differs from {MANIFEST_NAME}"
-        if len(data) != entry["size"]:
-            differs = f"{len(data):,} bytes, but {MANIFEST_NAME} says {entry['size']:,}"
-        raise LoadError(
-            f"{path}: {differs}. The file is damaged or was changed; get it anew from where the folder came from, or save "
-            "the model anew if the change is your own."
-        )
-
-    @staticmethod
-    def _lists(entry: dict, data: bytes) -> bool:
-        return len(data) == entry["size"] and sha256(data) == entry["sha256"]
-
-    @staticmethod
-    def write(folder: Path, names: Iterable[str], others: Mapping[str, dict] | None = None) -> None:
-        """Writes the manifest of the files `names` (relative, with /) of `folder`, and of `others`, whose entries are known."""
-        files = dict(others or {})
-        for name in names:
-            data = (folder / name).read_bytes()
-            files[name] = {"sha256": sha256(data), "size": len(data)}
-        write_json(folder / MANIFEST_NAME, {"files": dict(sorted(files.items()))})
+def parse_tensors(path: Path, data: bytes) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, from bytes at hand, on the CPU; raises LoadError, naming `path`, for damage."""
+    try:
+        return _load_safetensors(data)
+    except Exception as error:  # the parser raises SafetensorError, TypeError or KeyError, depending on the damage
+        raise LoadError(f"{path}: damaged ({short_repr(str(error))}).") from error
 
 
 # --------------------------------------------------------------------------------------------- weights
@@ -178,7 +119,7 @@ class Manifest:
 
 def weights_path(folder: Path, variant: str | None) -> Path:
     """The safetensors file of a component's folder; raises LoadError where only a pickle, or nothing, is there."""
-    path = folder / f"{WEIGHTS_NAME}{f'.{variant}' if variant else ''}.safetensors"
+    path = folder / weights_name(variant)
     if os.path.lexists(path):
         return path
     present = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
@@ -195,7 +136,7 @@ def _read_header(path: Path, data: bytes) -> Mapping[str, dict]:
     if len(data) < 8 or length > min(MAX_HEADER_BYTES, len(data) - 8):
         raise LoadError(f"{path}: not a safetensors file (its header is cut off, or larger than allowed).")
 
-    def unique(pairs):
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) != len(pairs):
             raise ValueError("duplicate tensor name")
         return dict(pairs)
@@ -212,7 +153,9 @@ def _read_header(path: Path, data: bytes) -> Mapping[str, dict]:
     return header
 
 
-def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str, torch.Tensor], variant, mixed) -> None:
+def _check_header(
+    path: Path, header: Mapping[str, dict], expected: Mapping[str, torch.Tensor], variant: str | None, mixed: bool
+) -> None:
     """Names, dtypes and shapes against the tensors the network has (on the meta device)."""
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
     if missing:
@@ -221,7 +164,7 @@ def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str,
     if extra:
         raise LoadError(f"{path}: tensor {short_repr(extra[0])} is not part of this network.")
 
-    floats = [VARIANT_DTYPES[variant][0]] if variant in VARIANT_DTYPES else sorted(FLOAT_BYTES)
+    floats = [VARIANT_DTYPES[variant][0]] if variant and variant in VARIANT_DTYPES else sorted(FLOAT_BYTES)
     for name, tensor in expected.items():
         dtype, shape = header[name].get("dtype"), header[name].get("shape")
         wanted = floats if tensor.is_floating_point() else ["I64"]
@@ -231,25 +174,35 @@ def _check_header(path: Path, header: Mapping[str, dict], expected: Mapping[str,
             raise LoadError(
                 f"{path}: tensor {name!r} has shape {short_repr(shape)}, but the config asks for {list(tensor.shape)}."
             )
-    found = sorted({header[name]["dtype"] for name, tensor in expected.items() if tensor.is_floating_point()})
-    if len(found) > 1 and not mixed:
-        raise LoadError(f"{path}: its tensors mix the dtypes {', '.join(found)}; one file has one floating dtype.")
+    dtypes = sorted({header[name]["dtype"] for name, tensor in expected.items() if tensor.is_floating_point()})
+    if len(dtypes) > 1 and not mixed:
+        raise LoadError(f"{path}: its tensors mix the dtypes {', '.join(dtypes)}; one file has one floating dtype.")
 
 
 def read_weights(
     path: Path,
     expected: Mapping[str, torch.Tensor],
     variant: str | None = None,
-    manifest: Manifest | None = None,
+    manifest: "Manifest | None" = None,
     mixed_dtypes: bool = False,
 ) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, in the file's dtype, on the CPU.
+    """The tensors of a weight file, in the file's dtype, on the CPU.
 
-    `expected` is the state dict the file must fill, on any device (meta costs nothing): same names, same shapes,
-    floating tensors all in one of float32, float16, bfloat16 (`variant` narrows it to one, `mixed_dtypes` lets
-    each tensor have its own), integer tensors in int64.
-    The file is read only once its header and size agree with that, and parsed from the very bytes that were hashed.
-    Raises LoadError; nothing of the file is ever executed.
+    The file is read only once its size and header agree with `expected`, and parsed from the very bytes that were hashed.
+    Nothing of it is ever executed.
+
+    Args:
+        path: the safetensors file.
+        expected: the state dict that it must fill, on any device (meta costs nothing): the same names and shapes, floating
+            tensors all in one of float32, float16, bfloat16, integer tensors in int64.
+        variant: "fp16" or "bf16" narrows the floating dtype to that one.
+        manifest: verifies the bytes; None for a file outside a model.
+        mixed_dtypes: lets each floating tensor have its own dtype.
+
+    Returns: name → tensor.
+
+    Raises:
+        LoadError: naming the file and the tensor that is missing, unknown, of another shape or dtype, or not finite.
     """
     # Float tensors of at most 4 bytes, integer tensors of 8, plus the header: no honest file is larger.
     elements = sum(t.numel() * (4 if t.is_floating_point() else 8) for t in expected.values())
@@ -257,10 +210,7 @@ def read_weights(
     _check_header(path, _read_header(path, data), expected, variant, mixed_dtypes)
     if manifest is not None:
         manifest.verify(path.relative_to(manifest.path.parent).as_posix(), data)
-    try:
-        tensors = parse_safetensors(data)
-    except Exception as error:  # the parser raises SafetensorError, TypeError or KeyError, depending on the damage
-        raise LoadError(f"{path}: damaged ({short_repr(str(error))}).") from error
+    tensors = parse_tensors(path, data)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise LoadError(f"{path}: tensor {name!r} contains NaN or Inf.")

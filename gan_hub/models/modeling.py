@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MethodType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,20 +19,29 @@ from torch import nn
 from gan_hub.atomic import move_files, scratch_folder
 from gan_hub.hub.resolve import load_from
 from gan_hub.messages import short_repr
+from gan_hub.model_folder.files import CONFIG_NAME
+from gan_hub.model_folder.manifest import Manifest, read_file
 from gan_hub.model_folder.strict import (
-    MANIFEST_NAME,
     VARIANT_DTYPES,
     LoadError,
-    Manifest,
-    read_bytes,
-    read_json,
+    parse_json,
     read_weights,
     refuse_unloadable,
     weights_path,
 )
 from gan_hub.models.config_schema import validate
+from gan_hub.models.diffusers_options import (
+    REFUSED_ON_LOAD,
+    REFUSED_ON_SAVE,
+    one_device,
+    one_source,
+    refuse_options,
+    refuse_pickles,
+    variant_to_save,
+)
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, "float64": torch.float64}
+UPLOAD_OPTIONS = ("repo_id", "private", "token", "commit_message", "create_pr", "subfolder")
 _OWN_KEYS = {"_class_name", "_diffusers_version"}  # what diffusers adds to a config.json
 
 
@@ -66,53 +75,92 @@ class GANModel(ModelMixin, ConfigMixin):
     unknown config keys. Here each of these raises `LoadError` with file and field, before large memory is taken.
     """
 
-    config_name = "config.json"
+    config_name = CONFIG_NAME
     # Keys that an architecture's config got after models of it were published → what a file without the key means.
     # Every other key must be there.
     ADDED_KEYS: ClassVar[Mapping[str, object]] = {}
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # keywords that diffusers hides in **kwargs
         cls,
-        source: str | os.PathLike,
+        source: str | os.PathLike | None = None,
         *,
+        pretrained_model_name_or_path: str | os.PathLike | None = None,
         subfolder: str | None = None,
         variant: str | None = None,
         dtype: torch.dtype | str | None = None,
         torch_dtype: torch.dtype | str | None = None,
-        use_safetensors: bool = True,
-        **download,
-    ) -> "GANModel":
-        """The network of a folder, a bundled model or a Hub id, in eval mode, float32 unless `dtype` says otherwise.
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        use_safetensors: bool | None = True,
+        device_map: object = None,
+        low_cpu_mem_usage: bool | None = True,
+        **unsupported: object,
+    ) -> Self:
+        """Loads one network. The global random state is left as it was.
 
-        `variant` ("fp16", "bf16") picks the weight file; `download` is what `hub.places.resolve` takes (revision,
-        token, cache_dir, local_files_only, force_download). The global random state is left as it was. Raises LoadError.
+        Args:
+            source: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
+            pretrained_model_name_or_path: diffusers' name for `source`.
+            subfolder: the network's folder within the model's, such as "generator".
+            variant: the weight file to read, "fp16" or "bf16"; by default the full precision.
+            dtype: what the network computes in, also by name; float32 by default.
+            torch_dtype: an older name for `dtype`.
+            revision, token, cache_dir, local_files_only: as of huggingface_hub's `snapshot_download`.
+            force_download: fetches it from the Hub again.
+            use_safetensors: nothing else is ever loaded; False is refused.
+            device_map: the device to put it on, such as "cuda".
+            low_cpu_mem_usage: without effect; no memory is taken before the file is checked.
+            **unsupported: other keywords of diffusers, refused with the reason.
+
+        Returns: the network, in eval mode, on the CPU unless `device_map` says otherwise.
+
+        Raises:
+            LoadError: for whatever is damaged, unknown or unreachable, naming file and field.
+            ValueError: for an argument that is not supported.
         """
-        if not use_safetensors:
-            raise ValueError("use_safetensors=False is not allowed: pickles can run code and are never loaded.")
+        refuse_options("from_pretrained", unsupported, REFUSED_ON_LOAD)
+        refuse_pickles(use_safetensors)
+        source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
         arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
-        components = (subfolder,) if subfolder else ()
 
-        def read(root: Path) -> "GANModel":
-            manifest = Manifest(root) if (root / MANIFEST_NAME).is_file() else None
-            return cls.load(root, subfolder, variant, arithmetic, manifest)
+        def read(root: Path) -> Self:
+            return cls.load(root, subfolder, variant, arithmetic, Manifest.if_any(root))
 
-        if os.path.isdir(source) and not download:
-            return read(Path(source))
-        return load_from(source, components, read, variant=variant, **download)
+        download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
+        if os.path.isdir(source) and not force_download and not any(download.values()):
+            network = read(Path(source))
+        else:
+            download |= {"variant": variant, "force_download": force_download}
+            network = load_from(source, (subfolder,) if subfolder else (), read, **download)
+        return network if device is None else network.to(device)
 
     @classmethod
     def load(
         cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
-    ):
-        """`from_pretrained` of a folder that is at hand, its `manifest` already read."""
-        folder = root / subfolder if subfolder else root
-        config = cls.read_config(folder / cls.config_name)
+    ) -> Self:
+        """Reads a network of a folder that is at hand: config.json and one weight file, each once.
+
+        Args:
+            root: the model's folder, or that of a network saved alone.
+            subfolder: the network's folder within, such as "generator".
+            variant: the weight file to read, "fp16" or "bf16"; None for the full precision.
+            dtype: what the network computes in.
+            manifest: verifies both files; None where there is none.
+
+        Returns: the network, in eval mode, on the CPU.
+        """
+        name = f"{subfolder}/{CONFIG_NAME}" if subfolder else CONFIG_NAME
+        data = read_file(root, name)
+        config = cls.check_config(root / name, parse_json(root / name, data))
         with torch.device("meta"):  # no memory, and no random number is drawn
             model = cls(**config)
         if manifest is not None:
-            name = (folder / cls.config_name).relative_to(root).as_posix()
-            manifest.verify(name, read_bytes(root / name, 1_000_000))
+            manifest.verify(name, data)
+        folder = root / subfolder if subfolder else root
         expected = model.state_dict()
         weights = read_weights(weights_path(folder, variant), expected, variant, manifest)
         # Laid out in memory as the network made them: kernels look at the strides, and so does the last bit of an image.
@@ -129,9 +177,11 @@ class GANModel(ModelMixin, ConfigMixin):
         return model.to("cpu", dtype).eval()
 
     @classmethod
-    def read_config(cls, path: Path) -> dict:
-        """The checked `__init__` arguments of a config.json; raises LoadError for another class or any odd key."""
-        config = read_json(path)
+    def check_config(cls, path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The `__init__` arguments in the content of the config.json `path`.
+
+        Raises LoadError for another class, and for a key that is unknown, missing or not allowed.
+        """
         name = config.get("_class_name")
         if name != cls.__name__:
             raise LoadError(f"{path}: _class_name is {short_repr(name)}, but {cls.__name__} is to be loaded.")
@@ -148,31 +198,62 @@ class GANModel(ModelMixin, ConfigMixin):
         """`torch.nn.Module.to`: diffusers 0.42's own warns at every cast, also where nothing must stay in float32."""
         return torch.nn.Module.to(self, *args, **kwargs)
 
+    @property
+    def latent_sizes(self) -> dict[str, int]:
+        """The size of a generator's latent in each space it has: "z", and "w" where it maps z to w."""
+        w_avg = getattr(self, "w_avg", None)
+        return {"z": self.config["latent_size"]} | ({} if w_avg is None else {"w": len(w_avg)})
+
     def need_labels(self, labels: torch.Tensor | None) -> None:
         """Raises ValueError where a class-conditional network got no labels, or an unconditional one got some."""
         if (labels is None) == bool(self.config["num_classes"]):
             wanted = "needs labels (N,)" if self.config["num_classes"] else "has no classes and takes no labels"
             raise ValueError(f"{type(self).__name__} {wanted}.")
 
-    def save_pretrained(self, save_directory: str | os.PathLike, variant: str | None = None, **kwargs) -> None:
-        """Writes config.json and the safetensors file; `variant` "fp16" or "bf16" casts (diffusers itself does not).
+    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # narrower than diffusers: no shards
+        self,
+        save_directory: str | os.PathLike,
+        is_main_process: bool | str | None = True,
+        save_function: None = None,
+        safe_serialization: bool | None = True,
+        variant: str | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Writes config.json and one safetensors file, all of it or nothing: it is loaded again before it is moved.
 
-        All of it or nothing: it is loaded again before it is moved to its place. Raises ValueError for another variant,
-        and for what could not be loaded: weights that are not finite after the cast, or not of one dtype that files hold.
+        Args:
+            save_directory: the folder; made where it is missing.
+            is_main_process: False in the other processes of several, which write nothing. (A variant in this place, as
+                release 0.1 had it, is taken for one.)
+            save_function: not supported.
+            safe_serialization: nothing but safetensors is written; False is refused.
+            variant: "fp16" or "bf16" casts the weights (diffusers itself does not).
+            push_to_hub: uploads the network afterwards to `repo_id`, by default the folder's name.
+            **kwargs: of `push_to_hub`: repo_id, private, token, commit_message, create_pr.
+
+        Raises:
+            ValueError: for what could not be loaded again: weights that are not finite after the cast, or not of one dtype
+                that files hold; and for an argument that is not supported.
         """
+        if isinstance(is_main_process, str) or is_main_process is None:
+            is_main_process, variant = True, variant_to_save(is_main_process, variant)
+        variant = variant_to_save(safe_serialization, variant)
+        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs} if push_to_hub else {}
+        refuse_options("save_pretrained", {**kwargs, "save_function": save_function}, REFUSED_ON_SAVE)
+        if not is_main_process:
+            return
         folder = Path(save_directory)
         with scratch_folder(folder) as scratch:
-            self.write_files(scratch, variant, **kwargs)
+            self.write_files(scratch, variant)
             with refuse_unloadable(scratch):
                 type(self).load(scratch, None, variant, torch.float32, None)
             move_files(scratch, folder)
+        if push_to_hub:
+            self.push_to_hub(upload.pop("repo_id", None) or folder.name, variant=variant, **upload)
 
-    def write_files(self, folder: Path, variant: str | None = None, **kwargs) -> None:
-        """`save_pretrained` without a look at the result, for who looks at it together with other files."""
-        if not kwargs.get("safe_serialization", True):
-            raise ValueError("safe_serialization=False is not allowed: pickles can run code and are never written.")
-        if "max_shard_size" in kwargs:
-            raise ValueError("max_shard_size is not allowed: the weights of one network are one file.")
+    def write_files(self, folder: Path, variant: str | None = None) -> None:
+        """`save_pretrained` without loading the result again, for callers that load it together with other files."""
         if variant is not None and variant not in VARIANT_DTYPES:
             raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
         for key, tensor in self.state_dict().items():
@@ -188,7 +269,7 @@ class GANModel(ModelMixin, ConfigMixin):
             if not torch.isfinite(tensor).all():
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
         # diffusers splits a network of more than 10 GB into files that name each other; ours is one file.
-        ModelMixin.save_pretrained(saved, folder, variant=variant, max_shard_size="1000TB", **kwargs)
+        ModelMixin.save_pretrained(saved, folder, variant=variant, max_shard_size="1000TB")
 
 
 def as_dtype(dtype: torch.dtype | str) -> torch.dtype:

@@ -15,7 +15,8 @@ from gan_hub.augment import AugmentPipe, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplitError, balanced_order, hold_out, load_images, load_pairs, without
 from gan_hub.images import from_uint8, height_width
 from gan_hub.model_folder import real_samples, segmentations
-from gan_hub.model_folder.strict import Manifest
+from gan_hub.model_folder.files import REAL_SAMPLES_TABLE
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.training.config import FIELDS, TrainConfig
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
@@ -106,7 +107,7 @@ def example_maps(config: TrainConfig, held_out: ImageSet) -> torch.Tensor | np.n
     if not config.shipped_maps:
         return None if held_out.maps is None else held_out.maps[: config.example_maps]
     folder, classes = Path(config.shipped_maps), len(held_out.map_names)
-    return segmentations.read(folder, config.resolution, classes, Manifest(folder))
+    return segmentations.read(folder, Manifest(folder), config.resolution, classes)
 
 
 def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
@@ -141,8 +142,9 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tup
     """
     folder, size, channels = Path(config.real_samples), config.resolution, config.channels
     height, width = height_width(size)
-    if (folder / real_samples.TABLE_NAME).is_file():
-        published = real_samples.read(folder, size, channels, len(label_names) if label_names else None)
+    if (folder / REAL_SAMPLES_TABLE).is_file():
+        classes = len(label_names) if label_names else None
+        published = real_samples.read(folder, Manifest.if_any(folder), size, channels, classes)
         labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
         pixels = np.stack([np.asarray(image).reshape(height, width, channels) for image in published.images])
         return ImageSet(pixels, labels, label_names), published.notice

@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 
 from gan_hub.atomic import fsync
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import LoadError, Manifest, parse_json, read_bytes, write_json
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError, parse_json, read_bytes, write_json
 from gan_hub.training.checkpoint_schema import validate
 
 CHECKPOINTS_NAME, STATE_NAME = "checkpoints", "state.json"

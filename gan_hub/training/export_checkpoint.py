@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from gan_hub.metrics.features import Extractor
+from gan_hub.model_folder.files import INDEX_NAME
 from gan_hub.model_folder.strict import LoadError
 from gan_hub.training.batches import Data, load_data
 from gan_hub.training.best_checkpoint import PREFIX, BestSoFar, check_best
@@ -28,7 +29,6 @@ from gan_hub.training.run_lock import one_export_at_a_time
 from gan_hub.training.train_state import build_networks
 
 Found = TypeVar("Found")
-INDEX_NAME = "model_index.json"  # every model's folder has one
 
 
 def export_run(

@@ -9,6 +9,7 @@ from PIL import Image
 from gan_hub import cli
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ def pictures(tmp_path) -> list[Path]:
 @pytest.fixture
 def digits(tmp_path) -> Path:
     """The real digits that a bundled model ships, as an .npz beside it."""
-    found = real_samples.read(bundled_models()["dcgan-mnist"], 28, 1, 10)
+    folder = bundled_models()["dcgan-mnist"]
+    found = real_samples.read(folder, Manifest.if_any(folder), 28, 1, 10)
     np.savez(tmp_path.parent / "digits.npz", images=found.images, labels=found.labels)
     return tmp_path.parent / "digits.npz"
 

@@ -22,7 +22,7 @@ def test_concepts_are_found_named_dropped_and_drawn(run, tiny_model_copy, tmp_pa
     code, out, err = run("concepts", model, "--name", "sefa 1=long ears", "--drop", "sefa 2")
     pipe = GANPipeline.from_pretrained(model)
     assert (code, err, list(pipe.concepts)) == (0, "", ["brightness", "long ears"])
-    assert pipe.concepts["long ears"].found == "SeFa 1 in z, length by 100 seeds"
+    assert pipe.concepts["long ears"].method == "SeFa 1 in z, length by 100 seeds"
     assert run("concepts", model)[1] == "".join(out.rsplit(f"{model}: 2 concepts\n"))
 
     code, out, err = run(

@@ -190,7 +190,7 @@ def test_a_measure_becomes_a_concept_that_does_what_it_says(tiny_pipeline):
     concept = discover.by_measure(tiny_pipeline, "brightness", range(200), range(1000, 1040))
     low, middle, high = concept.effect.means
     assert low < middle < high and concept.effect.right > 0.9 and concept.effect.images == 40
-    assert concept.found == "difference of means in z by the measure brightness, 200 seeds, within classes"
+    assert concept.method == "difference of means in z by the measure brightness, 200 seeds, within classes"
     with pytest.raises(ValueError, match="1 of the 2 held-out seeds also find the concept"):
         discover.by_measure(tiny_pipeline, "brightness", range(200), [199, 200])
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from gan_hub.demo import game, models
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 from tests.conftest import make_pipeline
 from tests.demo.conftest import Visitor
 
@@ -24,7 +25,7 @@ def picture(html: str) -> bytes:
 
 
 def test_a_round_shows_a_real_and_a_generated_picture_of_one_class(offered, playable):
-    pipe, samples = models.load(offered), real_samples.read(playable, 28, 1, 3)
+    pipe, samples = models.load(offered), real_samples.read(playable, Manifest.if_any(playable), 28, 1, 3)
     known = {np.asarray(image).tobytes(): label for image, label in zip(samples.images, samples.labels)}
     for _ in range(20):
         dealt = game.deal(offered)
@@ -166,7 +167,9 @@ def test_every_byte_but_those_of_the_pixels_is_a_coin(offered):
 
 def test_a_round_serves_one_real_picture_and_starting_over_no_further_one(offered, playable):
     """A pair that is not decided stays on the table: nobody collects the real pictures by starting over."""
-    known = {np.asarray(image).tobytes() for image in real_samples.read(playable, 28, 1, 3).images}
+    known = {
+        np.asarray(image).tobytes() for image in real_samples.read(playable, Manifest.if_any(playable), 28, 1, 3).images
+    }
     dealt, table, *_ = game.start_over(offered, None)
     sheet = np.asarray(Image.open(io.BytesIO(picture(table))))
     assert [half.tobytes() in known for half in (sheet[:, :28], sheet[:, 28:])].count(True) == 1

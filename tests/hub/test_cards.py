@@ -216,7 +216,7 @@ def test_concepts_stand_in_a_card_with_how_they_were_found_and_what_they_do():
     effect = Effect("thickness (pixels)", (-1, 0, 1), (1.9, 2.4, 2.9), 0.3, 0.97, "10000-10255", 256)
     concept = Concept("thickness", torch.ones(4), "z", (1, 2, 3), (4, 5, 6), "by a measure of ink", effect)
     assert concepts_section([concept]).splitlines()[-1] == (
-        f"| `thickness` | by a measure of ink | {effect.told()} (10000-10255) |"
+        f"| `thickness` | by a measure of ink | {effect.describe()} (10000-10255) |"
     )
     assert concepts_section([]) == ""
 

@@ -11,7 +11,8 @@ import pytest
 from gan_hub import GANPipeline
 from gan_hub.hub import resolve
 from gan_hub.hub.resolve import bundled_models
-from gan_hub.model_folder.strict import LoadError, Manifest
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.training.config import read_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -11,12 +11,14 @@ from gan_hub.hub.resolve import bundled_models
 from gan_hub.metrics import evaluate
 from gan_hub.metrics.card_scores import evaluate_command, write_card_scores
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 
 
 @pytest.fixture
 def digits(tmp_path) -> Path:
     """The real digits that a bundled model ships, as an .npz."""
-    samples = real_samples.read(bundled_models()["dcgan-mnist"], 28, 1, 10)
+    folder = bundled_models()["dcgan-mnist"]
+    samples = real_samples.read(folder, Manifest.if_any(folder), 28, 1, 10)
     np.savez(tmp_path / "digits.npz", images=samples.images, labels=samples.labels)
     return tmp_path / "digits.npz"
 

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gan_hub import GANPipeline, LoadError
-from gan_hub.model_folder.concepts import FILE_NAME, Concept, Effect, put
-from gan_hub.model_folder.strict import Manifest
+from gan_hub.model_folder.concepts import Concept, Effect, put
+from gan_hub.model_folder.files import CONCEPTS_NAME
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.models.stylegan2 import StyleGAN2Generator
 from tests.conftest import lively, made_concept, make_pipeline
 
@@ -132,7 +133,7 @@ def test_directions_of_another_model_are_refused(conditional):
         {"with_it": (1, 2)},
         {"without_it": (1, 1, 2)},
         {"with_it": (1, 2, -3)},
-        {"found": ""},
+        {"method": ""},
         {"effect": {}},
     ],
     ids=str,
@@ -180,7 +181,7 @@ def test_concepts_are_saved_and_loaded_again_with_everything_that_is_known_of_th
     conditional, styled, folder, tmp_path
 ):
     assert_same(GANPipeline.from_pretrained(folder).concepts, conditional.concepts)
-    assert FILE_NAME in Manifest(folder).files
+    assert CONCEPTS_NAME in Manifest(folder).files
     styled.save_pretrained(tmp_path / "styled")
     assert_same(GANPipeline.from_pretrained(tmp_path / "styled").concepts, styled.concepts)
 
@@ -189,7 +190,7 @@ def test_saving_a_model_without_concepts_removes_those_of_an_earlier_one(folder)
     pipe = GANPipeline.from_pretrained(folder)
     pipe.concepts = {}
     pipe.save_pretrained(folder)
-    assert not (folder / FILE_NAME).exists() and GANPipeline.from_pretrained(folder).concepts == {}
+    assert not (folder / CONCEPTS_NAME).exists() and GANPipeline.from_pretrained(folder).concepts == {}
 
 
 def test_a_variant_joins_a_folder_that_keeps_its_concepts(conditional, folder):
@@ -206,7 +207,7 @@ def test_an_unmeasured_concept_is_not_saved(conditional, tmp_path):
 
 def rewritten(folder: Path, change) -> None:
     """The file after `change` of its tensors and entries, listed in the manifest as if it were meant so."""
-    path = folder / FILE_NAME
+    path = folder / CONCEPTS_NAME
     data = path.read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     tensors, entries = load_file(path), json.loads(header["__metadata__"]["concepts"])["concepts"]
@@ -246,13 +247,13 @@ def test_a_file_that_is_not_as_it_must_be_does_not_load(folder, damage):
     rewritten(folder, lambda tensors, entries: None)
     GANPipeline.from_pretrained(folder)  # the rewriting alone does no harm
     rewritten(folder, DAMAGES[damage])
-    with pytest.raises(LoadError, match=FILE_NAME) as caught:
+    with pytest.raises(LoadError, match=CONCEPTS_NAME) as caught:
         GANPipeline.from_pretrained(folder)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
 def test_a_file_that_the_manifest_does_not_confirm_does_not_load(folder):
-    path = folder / FILE_NAME
+    path = folder / CONCEPTS_NAME
     whole = path.read_bytes()
     for wrong, sentence in ((whole[:-1] + b"\x01", "sha256"), (whole[:-4], "bytes, but"), (b"", "bytes, but")):
         path.write_bytes(wrong)
@@ -273,10 +274,10 @@ def test_concepts_are_put_into_a_finished_folder_and_the_rest_of_it_stays(folder
     put(folder, new)
     assert_same(GANPipeline.from_pretrained(folder).concepts, new)
     after = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
-    assert {path.name for path in before if before[path] != after.get(path)} == {FILE_NAME, "manifest.json"}
+    assert {path.name for path in before if before[path] != after.get(path)} == {CONCEPTS_NAME, "manifest.json"}
     assert before.keys() == after.keys()
     put(folder, {})
-    assert not (folder / FILE_NAME).exists() and GANPipeline.from_pretrained(folder).concepts == {}
+    assert not (folder / CONCEPTS_NAME).exists() and GANPipeline.from_pretrained(folder).concepts == {}
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])

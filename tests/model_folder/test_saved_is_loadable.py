@@ -12,7 +12,9 @@ from torch import nn
 from gan_hub import GANPipeline
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.model_folder import real_samples
-from gan_hub.model_folder.strict import LoadError, Manifest, read_json, write_json
+from gan_hub.model_folder.files import REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError, read_json, write_json
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.pipeline import Calibration
 from tests.conftest import made_concept
@@ -188,24 +190,26 @@ def test_the_manifest_covers_real_samples(tmp_path):
         assert set(real_samples.NAMES) <= Manifest(folder).files.keys()
         if change == "png":
             real_samples.write(tmp_path, 255 - read_pixels(folder), None, "other", columns=16)
-            shutil.copy(tmp_path / real_samples.PICTURE_NAME, folder)
+            shutil.copy(tmp_path / REAL_SAMPLES_PICTURE, folder)
         elif change == "json":
-            table = read_json(folder / real_samples.TABLE_NAME)
-            write_json(folder / real_samples.TABLE_NAME, table | {"notice": "other"})
+            table = read_json(folder / REAL_SAMPLES_TABLE)
+            write_json(folder / REAL_SAMPLES_TABLE, table | {"notice": "other"})
         else:
             for name in real_samples.NAMES:
                 (folder / name).unlink()
         with pytest.raises(LoadError, match="real_samples.*(manifest.json|cannot be read)"):
-            real_samples.read(folder, 28, 1, 0)
+            real_samples.read(folder, Manifest.if_any(folder), 28, 1, 0)
 
 
 def read_pixels(folder):
-    return np.stack([np.asarray(image)[..., None] for image in real_samples.read(folder, 28, 1, 0).images])
+    return np.stack(
+        [np.asarray(image)[..., None] for image in real_samples.read(folder, Manifest.if_any(folder), 28, 1, 0).images]
+    )
 
 
 def test_every_published_real_sample_is_in_its_manifest():
     with_samples = {
-        name: folder for name, folder in bundled_models().items() if (folder / real_samples.PICTURE_NAME).exists()
+        name: folder for name, folder in bundled_models().items() if (folder / REAL_SAMPLES_PICTURE).exists()
     }
     assert len(with_samples) == 10
     for name, folder in with_samples.items():
@@ -218,7 +222,7 @@ def test_saving_a_model_anew_keeps_its_real_samples_listed(tiny_pipeline, tmp_pa
     for variant in (None, "fp16"):
         tiny_pipeline.save_pretrained(tmp_path, variant=variant)
         assert set(real_samples.NAMES) <= Manifest(tmp_path).files.keys()
-        assert len(real_samples.read(tmp_path, 28, 1, 3).images) == 3
+        assert len(real_samples.read(tmp_path, Manifest.if_any(tmp_path), 28, 1, 3).images) == 3
 
 
 @pytest.mark.parametrize(

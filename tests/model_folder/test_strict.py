@@ -17,7 +17,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gan_hub.model_folder.strict import LoadError, Manifest, read_bytes, read_json, short_repr, write_json
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError, read_bytes, read_json, short_repr, write_json
 from gan_hub.models import GANModel
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.pipeline import GANPipeline

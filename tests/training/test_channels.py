@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gan_hub import GANPipeline
 from gan_hub.images import MODES, normalize_pil, to_pil
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.training import trainer
 from gan_hub.training.config import TrainConfig
 
@@ -64,6 +65,6 @@ def test_a_run_on_pictures_with_opacity_draws_publishes_and_shows_them(small_opt
     ]
     assert np.allclose(pipe.discriminate(drawn.images), pipe.discriminate(levels))
     assert pipe.judge(Image.new("RGB", (50, 60))).shape == (1,)
-    reals = real_samples.read(folder, 28, channels, None)
+    reals = real_samples.read(folder, Manifest.if_any(folder), 28, channels, None)
     assert {image.mode for image in reals.images} == {mode}
     assert reals.images[0].getpixel((0, 0))[-1] == 0 and reals.images[0].getpixel((14, 14))[-1] == 255

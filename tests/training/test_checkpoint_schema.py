@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gan_hub.model_folder.strict import LoadError, Manifest
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.training.checkpoint_schema import check_state
 from gan_hub.training.checkpoints import list_checkpoints, read_state
 from gan_hub.training.config import TrainConfig

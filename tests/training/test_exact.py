@@ -8,7 +8,8 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 
-from gan_hub.model_folder.strict import LoadError, Manifest
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.training import trainer
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig

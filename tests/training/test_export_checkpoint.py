@@ -10,7 +10,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from gan_hub import GANPipeline, cli
-from gan_hub.model_folder.strict import LoadError, Manifest
+from gan_hub.model_folder.manifest import Manifest
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.training import checkpoints as room
 from gan_hub.training import trainer
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint

@@ -12,7 +12,8 @@ from PIL import Image
 from gan_hub import GANPipeline
 from gan_hub.losses import feature_matching, path_length_penalty
 from gan_hub.model_folder import segmentations
-from gan_hub.model_folder.strict import Manifest
+from gan_hub.model_folder.files import SEGMENTATIONS_NAME
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.models.spade import SPADEGenerator
 from gan_hub.training import trainer as loop
 from gan_hub.training import turns
@@ -261,7 +262,7 @@ def test_maps_that_may_not_be_shipped_are_replaced_by_a_published_models_and_no_
     folder, made = Path("model_cards", "houses"), torch.arange(28 * 28, dtype=torch.uint8).view(1, 28, 28) % 2
     folder.mkdir(parents=True)
     segmentations.write(folder, made)
-    Manifest.write(folder, [segmentations.FILE_NAME])
+    Manifest.write(folder, [SEGMENTATIONS_NAME])
     options = small_options | SPADE | {"data": pairs_folder, "held_out": 12, "shipped_maps": str(folder)}
     assert torch.equal(load_data(TrainConfig(**options)).example_maps, made)
 

@@ -1,0 +1,307 @@
+"""GANPipeline: seeds or latents → images, images → verdicts of the discriminator; one class for every published GAN.
+
+Shapes: N images, C channels, H × W resolution, Z latent size, L rows of w, W size of w. Images are float in [-1, 1] inside.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+import diffusers
+import numpy as np
+import torch
+from torch import nn
+
+from gan_hub import latents as latent_space
+from gan_hub.model_folder import concepts as directions
+from gan_hub.models.mixins import StyleBased
+from gan_hub.models.modeling import evaluating, precision, unwrapped
+from gan_hub.pipeline.inputs import (
+    ImagesIn,
+    Labels,
+    Segmentation,
+    as_latents,
+    as_pixels,
+    as_w,
+    batches,
+    label_indices,
+    maps_of_images,
+    maps_of_latents,
+    seeds_and_latents,
+)
+from gan_hub.pipeline.outputs import GANOutput, Images, check_output_type, collect_images
+from gan_hub.pipeline.pretrained import PretrainedPipeline
+
+
+class GANPipeline(PretrainedPipeline):
+    """A generator, its discriminator and the names of its classes; loads strictly, from safetensors only.
+
+    Example:
+        >>> from gan_hub import GANPipeline
+        >>> pipe = GANPipeline.from_pretrained("dcgan-mnist")
+        >>> images = pipe(seeds=[3, 14, 15], labels="7").images
+        >>> [image.size for image in images]
+        [(28, 28), (28, 28), (28, 28)]
+        >>> pipe.judge(images, labels="7").shape
+        torch.Size([3])
+    """
+
+    @staticmethod
+    def _saved_class() -> type["GANPipeline"]:
+        return GANPipeline
+
+    # ---------------------------------------------------------------------------------------- sampling
+
+    @property
+    def latent_size(self) -> int:
+        """The number Z of a latent's coordinates."""
+        return self.unwrapped_generator.config["latent_size"]
+
+    def sample_latents(self, seeds: Sequence[int]) -> torch.Tensor:
+        """z of shape (N, Z), float32 on the CPU; row i depends on `seeds[i]` alone."""
+        return latent_space.sample(seeds, self.latent_size)
+
+    def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
+        """The class, int64 (N,), that each of `latents` (N, Z) takes where none is named; None without classes."""
+        return label_indices(None, as_latents(latents, self.latent_size), self.label_names)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        seeds: Sequence[int] | None = None,
+        *,
+        latents: torch.Tensor | np.ndarray | None = None,
+        num_images: int | None = None,
+        seed: int | None = None,
+        labels: Labels = None,
+        truncation: float = 1.0,
+        output_type: str = "pil",
+        batch_size: int | None = None,
+        segmentation: Segmentation = None,
+        concepts: Mapping[str, float] | None = None,
+    ) -> GANOutput:
+        """Draws images: of `seeds`, of own `latents`, or `num_images` of seed, seed + 1, …
+
+        The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default, and
+        inside autocast as outside: the arithmetic is that of the generator's own dtype. A machine of another kind, or
+        another number of torch's threads, may round a pixel to the next of 256 levels.
+
+        Args:
+            seeds: a whole number from 0 to 2**32 − 1 an image.
+            latents: own latents (N, Z).
+            num_images: how many images, at most 1,000,000.
+            seed: the first of their seeds; random where it is None.
+            labels: a name or an index for all images, or one an image. Without, each latent of a conditional model takes a
+                class of its own, always the same.
+            truncation: from 1 (none) to 0 (the mean): interpolates w, or z in a model without a w, towards its mean.
+            output_type: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
+            batch_size: images at a time; by default 1 on the CPU, where larger sums change the last bit, 64 elsewhere.
+            segmentation: the semantic class of each pixel, for a model that draws from maps: whole numbers (H, W) for all
+                images or (N, H, W), or pictures of mode L or P. Without, each latent takes one of the model's examples.
+            concepts: strengths by name, as in {"thickness": 1.0}, from −10 to 10: moves each image along these of the
+                model's `concepts`, in z before truncation, in w after it; its class and its map stay as they were.
+
+        Returns: the images, and what makes them again.
+
+        Raises:
+            ValueError: for anything that is not allowed, in one sentence.
+        """
+        check_output_type(output_type)
+        generator = self.unwrapped_generator
+        seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size)
+        indices = label_indices(labels, z, self.label_names)
+        maps = maps_of_latents(segmentation, z, generator, self.segmentations)
+        moves = directions.moves(directions.by_name(self.concepts, generator.latent_sizes), concepts)
+        moved = z + moves["z"] if "z" in moves else z
+        psi = latent_space.check_psi(truncation)
+        by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in moves)
+
+        def draw_by_style(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+            styled = _styled(network)
+            ws = styled.map(*batch, truncation=psi)
+            return styled.synthesize(ws + moves["w"].to(ws) if "w" in moves else ws)
+
+        draw = draw_by_style if by_style else _draw
+        rows = moved if by_style else latent_space.truncate(moved, psi)
+        images = self._drawn(draw, rows, indices if maps is None else maps, batch_size, output_type)
+        return GANOutput(images, z, None if indices is None else indices.tolist(), seeds, maps)
+
+    def _drawn(
+        self,
+        draw: Callable[..., torch.Tensor],
+        rows: torch.Tensor,
+        labels: torch.Tensor | None,
+        batch_size: int | None,
+        output_type: str,
+    ) -> Images:
+        """What `draw` (generator, latents or w, labels) makes of each row, in the type asked for."""
+        config = self.unwrapped_generator.config
+        drawn = self._drawn_batches(draw, rows, labels, batch_size)
+        return collect_images(drawn, len(rows), config["resolution"], config["channels"], output_type)
+
+    def _drawn_batches(
+        self,
+        draw: Callable[..., torch.Tensor],
+        rows: torch.Tensor,
+        labels: torch.Tensor | None,
+        batch_size: int | None,
+    ) -> Iterator[torch.Tensor]:
+        """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
+        generator, bare = evaluating(self.generator), self.unwrapped_generator
+        dtype = bare.dtype
+        for batch, *rest in batches(batch_size, rows, labels, bare.device):
+            with precision(bare.device, force_fp32=True):
+                images = draw(generator, batch.to(dtype), *rest)
+            yield images.clamp(-1, 1).float().cpu()
+
+    @torch.no_grad()
+    def map(self, z: torch.Tensor, labels: Labels = None, truncation: float = 1.0) -> torch.Tensor:
+        """Maps latents to w: a row for each of L layers, which `synthesize` draws from.
+
+        Rows of several images can be mixed (`latents.mix_styles`), and w can be interpolated like z.
+
+        Args:
+            z: latents (N, Z).
+            labels: as in sampling.
+            truncation: as in sampling.
+
+        Returns: w (N, L, W), float32 on the CPU.
+
+        Raises:
+            ValueError: for a model without a w, and for what sampling refuses.
+        """
+        bare = self._need_w()
+        z = as_latents(z, self.latent_size)
+        psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names)
+        generator = _styled(evaluating(self.generator))
+        ws = [torch.empty(0, bare.rows, len(bare.w_avg), dtype=torch.float32, device="cpu")]
+        for batch, *rest in batches(None, z, indices, bare.device):
+            with precision(bare.device, force_fp32=True):
+                ws.append(generator.map(batch.to(bare.dtype), *rest, truncation=psi).float().cpu())
+        return torch.cat(ws)
+
+    @torch.no_grad()
+    def synthesize(self, w: torch.Tensor, output_type: str = "pil", batch_size: int | None = None) -> Images:
+        """Draws images from w: what `map` gave, mixed, moved or averaged.
+
+        Args:
+            w: (N, L, W).
+            output_type: as in sampling.
+            batch_size: as in sampling.
+
+        Returns: the images.
+
+        Raises:
+            ValueError: for a model without a w, and for a w of another shape or with NaN or Inf in it.
+        """
+        check_output_type(output_type)
+        bare = self._need_w()
+        ws = as_w(w, bare.rows, len(bare.w_avg))
+        return self._drawn(lambda network, ws: _styled(network).synthesize(ws), ws, None, batch_size, output_type)
+
+    def _need_w(self) -> StyleBased:
+        generator = self.unwrapped_generator
+        if not isinstance(generator, StyleBased):
+            raise ValueError(f"this model's generator ({type(generator).__name__}) has no w; its latents are z alone.")
+        return generator
+
+    # ----------------------------------------------------------------------------------------- judging
+
+    @torch.no_grad()
+    def discriminate(
+        self,
+        images: ImagesIn,
+        labels: Labels = None,
+        batch_size: int | None = None,
+        segmentation: Segmentation = None,
+    ) -> torch.Tensor:
+        """Scores images by the discriminator: raw logits on no fixed scale, higher is more real.
+
+        An image's logit does not depend on the others.
+
+        Args:
+            images: a PIL image or a list of them (any size: cropped, resized and converted as for training), uint8
+                (N, H, W, C), or float (N, C, H, W) in [-1, 1].
+            labels: as in sampling; without, a conditional discriminator takes the class that suits each image best.
+            batch_size: as in sampling.
+            segmentation: as in sampling; a model that draws from maps judges by them, too, and needs them. Its logit is the
+                mean of those of the patches.
+
+        Returns: (N,), float32 on the CPU.
+
+        Raises:
+            ValueError: where the model has no discriminator, or the images have another shape or range.
+        """
+        bare = self.unwrapped_discriminator
+        if self.discriminator is None or bare is None:
+            raise ValueError("this model was published, or loaded, without a discriminator.")
+        pixels = as_pixels(images, bare.config)
+        if self.label_names is not None and labels is None:
+            each = [self.discriminate(pixels, index, batch_size) for index in range(len(self.label_names))]
+            return torch.stack(each).amax(0)
+        indices = label_indices(labels, pixels, self.label_names)
+        maps = maps_of_images(segmentation, len(pixels), self.unwrapped_generator)
+        discriminator = evaluating(self.discriminator)
+        logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
+        for batch, *rest in batches(batch_size, pixels, indices if maps is None else maps, bare.device):
+            with precision(bare.device, force_fp32=True):
+                scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
+            logits.append(scores if scores.dim() == 1 else scores.mean(1))
+        return torch.cat(logits)
+
+    def judge(self, images: ImagesIn, labels: Labels = None, segmentation: Segmentation = None) -> torch.Tensor:
+        """The calibrated probability that each image is real, where real and generated ones are equally likely.
+
+        Surer with the `labels` of a conditional model than without; each way has a calibration of its own.
+
+        Args:
+            images, labels, segmentation: as in `discriminate`.
+
+        Returns: (N,), from 0 to 1.
+
+        Raises:
+            ValueError: where the model has no judge.json, and for what `discriminate` refuses.
+        """
+        if self.calibration is None:
+            raise ValueError(
+                "this model's discriminator was never calibrated (no judge.json); discriminate() gives raw logits."
+            )
+        scale, bias = self.calibration.line(labels is not None)
+        return torch.sigmoid(scale * self.discriminate(images, labels, segmentation=segmentation) + bias)
+
+    def judge_pair(
+        self, left: ImagesIn, right: ImagesIn, labels: Labels = None, segmentation: Segmentation = None
+    ) -> torch.Tensor:
+        """The probability that `left` is the real one of two images of which one is: sigmoid of scaled D(l) − D(r).
+
+        With judge()'s odds for each image alone, Bayes' rule gives exactly this, and the bias cancels. An uncalibrated
+        discriminator uses scale 1.
+
+        Args:
+            left, right: as many images each, as in `discriminate`.
+            labels, segmentation: as in `discriminate`, of both images of a pair.
+
+        Returns: (N,), from 0 to 1.
+
+        Raises:
+            ValueError: for different numbers of images, and for what `discriminate` refuses.
+        """
+        scale = 1.0 if self.calibration is None else self.calibration.line(labels is not None)[0]
+        config = self.unwrapped_generator.config
+        left, right = as_pixels(left, config), as_pixels(right, config)
+        if len(left) != len(right):
+            raise ValueError(f"left has {len(left)} images and right has {len(right)}; a pair is one of each.")
+        first, second = (self.discriminate(each, labels, segmentation=segmentation) for each in (left, right))
+        return torch.sigmoid(scale * (first - second))
+
+
+def _draw(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+    return network(*batch)
+
+
+def _styled(network: nn.Module) -> StyleBased:
+    """The network inside a wrapped one, which the caller knows to be style-based; a twin in eval mode is one, too."""
+    return cast(StyleBased, unwrapped(network))
+
+
+# diffusers looks classes up by name in itself: its own loader then ends in the sentence of `extract_init_dict`.
+diffusers.GANPipeline = GANPipeline  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,416 @@
+"""The half of GANPipeline that it shares with diffusers: its networks and parts, loaded, saved, moved, handed on."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn, Self, cast
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from torch import nn
+
+from gan_hub.hub.resolve import load_from
+from gan_hub.messages import short_repr
+from gan_hub.model_folder import concepts as directions
+from gan_hub.model_folder import folder as model_folder
+from gan_hub.model_folder import reference
+from gan_hub.model_folder import segmentations as semantic_maps
+from gan_hub.model_folder.calibration import Calibration
+from gan_hub.model_folder.concepts import Concept
+from gan_hub.model_folder.files import COMPONENTS
+from gan_hub.model_folder.folder import ModelParts, check_class_names
+from gan_hub.model_folder.strict import LoadError
+from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
+from gan_hub.models.diffusers_options import (
+    REFUSED_ON_LOAD,
+    REFUSED_ON_SAVE,
+    one_device,
+    one_source,
+    refuse_options,
+    refuse_pickles,
+    variant_to_save,
+)
+from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype, unwrapped
+
+PARTS = ("label_names", "calibration", "segmentations", "semantic_names", "concepts")  # beside the networks
+
+
+class PretrainedPipeline(DiffusionPipeline):
+    """A generator, its discriminator, the names of its classes and what was measured of both.
+
+    Loads strictly, from safetensors only; what could not be loaded again is not saved.
+    """
+
+    _optional_components: ClassVar[list[str]] = ["discriminator"]
+    generator: nn.Module
+    discriminator: nn.Module | None
+
+    def __init__(
+        self,
+        generator: GANModel,
+        discriminator: GANModel | None = None,
+        label_names: Sequence[str] | None = None,
+        calibration: Calibration | None = None,
+        segmentations: torch.Tensor | np.ndarray | None = None,
+        semantic_names: Sequence[str] | None = None,
+        concepts: Mapping[str, Concept] | Iterable[Concept] = (),
+    ):
+        """Puts a model together.
+
+        Args:
+            generator: a network of gan_hub.models; it may be compiled or wrapped otherwise.
+            discriminator: its opponent; None for a model without.
+            label_names: one name a class of images; by default their numbers.
+            calibration: how the discriminator's logits become probabilities.
+            segmentations: examples for a model that draws from maps of semantic classes: whole numbers (M, H, W), M from 1
+                to 64.
+            semantic_names: one name a semantic class; by default their numbers.
+            concepts: named directions of the latents, by which images can be changed (`gan_hub.model_folder.concepts`).
+
+        Raises:
+            ValueError: where the parts do not fit each other.
+        """
+        super().__init__()
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            check_role(name, network)
+        self.register_modules(generator=generator, discriminator=discriminator)
+        config = self.unwrapped_generator.config
+        self.label_names = _class_names("label_names", label_names, config["num_classes"])
+        opponent = self.unwrapped_discriminator
+        for key in ("resolution", "channels", "num_classes", "semantic_classes"):
+            if opponent is not None and config.get(key) != opponent.config.get(key):
+                raise ValueError(
+                    f"{key} is {config.get(key)} in the generator, but {opponent.config.get(key)} in the discriminator."
+                )
+        if calibration is not None and not isinstance(calibration, Calibration):
+            raise ValueError(f"calibration is {short_repr(calibration)}; allowed: a Calibration, or None.")
+        self.calibration = calibration
+        classes = config.get("semantic_classes", 0)
+        if segmentations is not None and not classes:
+            raise ValueError("segmentations are given, but this model does not draw from maps.")
+        self.semantic_names = _class_names("semantic_names", semantic_names, classes)
+        self.segmentations: torch.Tensor | None = None
+        if segmentations is not None:
+            self.segmentations = semantic_maps.as_examples(segmentations, config["resolution"], classes)
+        self.concepts = directions.by_name(concepts, self.unwrapped_generator.latent_sizes)
+
+    @property
+    def unwrapped_generator(self) -> GANModel:
+        """The generator itself, where the pipeline holds it compiled or wrapped otherwise: its class, config and methods.
+
+        Raises ValueError where something else was put in its place.
+        """
+        return cast(GANModel, self._bare("generator"))  # check_role refuses None
+
+    @property
+    def unwrapped_discriminator(self) -> GANModel | None:
+        """The discriminator itself, as `unwrapped_generator`; None for a model without."""
+        return self._bare("discriminator")
+
+    def _bare(self, name: str) -> GANModel | None:
+        network = unwrapped(getattr(self, name))
+        if isinstance(network, GANModel):
+            return network
+        check_role(name, network)
+        return None
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the generator is on."""
+        return self.unwrapped_generator.device
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """All parts by the parameters of the class: `GANPipeline(**pipe.components)` shares its networks."""
+        return {name: getattr(self, name) for name in (*COMPONENTS, *PARTS)}
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
+
+        A dtype may also be given by its name. Raises ValueError for a device or dtype that is not there, or not known.
+        """
+
+        def known(value: object) -> object:
+            value = DTYPES.get(value, value) if isinstance(value, str) else value
+            return as_dtype(value) if isinstance(value, torch.dtype) else value
+
+        kwargs.pop("silence_dtype_warnings", None)  # of diffusers; there are none
+        target, options = [known(value) for value in args], {name: known(value) for name, value in kwargs.items()}
+        try:
+            for name in COMPONENTS:
+                if getattr(self, name) is not None:
+                    getattr(self, name).to(*target, **options)
+        except (RuntimeError, AssertionError, TypeError) as error:  # of a wrong spelling, or a device without a driver
+            place = ", ".join([*map(str, target), *(f"{name}={value}" for name, value in options.items())])
+            raise ValueError(f"the pipeline cannot be moved to {place} ({str(error).splitlines()[0]}).") from error
+        return self
+
+    # ------------------------------------------------------------------------------------------ loading
+
+    @classmethod
+    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # keywords that diffusers hides in **kwargs
+        cls,
+        source: str | os.PathLike | None = None,
+        *,
+        pretrained_model_name_or_path: str | os.PathLike | None = None,
+        variant: str | None = None,
+        dtype: torch.dtype | str | None = None,
+        torch_dtype: torch.dtype | str | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        use_safetensors: bool | None = True,
+        device_map: object = None,
+        low_cpu_mem_usage: bool | None = True,
+        subfolder: str | None = None,
+        **components: Any,
+    ) -> Self:
+        """Loads a model. The global random state is left as it was.
+
+        Args:
+            source: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
+            pretrained_model_name_or_path: diffusers' name for `source`.
+            variant: the weight files to read, "fp16" or "bf16"; by default the full precision.
+            dtype: what the networks compute in, also by name; float32 by default.
+            torch_dtype: an older name for `dtype`.
+            revision, token, cache_dir, local_files_only: as of huggingface_hub's `snapshot_download`.
+            force_download: fetches all of it from the Hub again; damaged files of a download are fetched again without it.
+            use_safetensors: nothing else is ever loaded; False is refused.
+            device_map: the device to put both networks on, such as "cuda".
+            low_cpu_mem_usage: without effect; no memory is taken before a file is checked.
+            subfolder: refused; a model's files lie at the root of its folder.
+            **components: `generator=` or `discriminator=`, a network at hand in place of the folder's;
+                `discriminator=None` loads (and downloads) without it.
+
+        Returns: the pipeline, in eval mode, on the CPU unless `device_map` says otherwise.
+
+        Raises:
+            LoadError: for whatever is damaged, unknown or unreachable, naming file and field; a ValueError.
+            ValueError: for an argument that is not supported.
+        """
+        at_hand = {name: components.pop(name) for name in COMPONENTS if name in components}
+        refuse_options("from_pretrained", components, REFUSED_ON_LOAD)
+        refuse_pickles(use_safetensors)
+        if subfolder:
+            raise ValueError(
+                f"subfolder={short_repr(subfolder)} is not supported: a model's files lie at the root of its folder or "
+                "repository. One network is loaded by its class, as in "
+                'DCGANGenerator.from_pretrained(source, subfolder="generator").'
+            )
+        source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
+        arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
+        for name, network in at_hand.items():
+            check_role(name, network)
+        bare = {name: network and unwrapped(network) for name, network in at_hand.items()}
+
+        def read(folder: Path) -> tuple[Path, ModelParts[GANModel]]:
+            return folder, model_folder.load(folder, network_classes(), variant, arithmetic, bare)
+
+        folder, parts = load_from(
+            source,
+            tuple(name for name in COMPONENTS if name not in at_hand),
+            read,
+            whole=True,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            variant=variant,
+            force_download=force_download,
+        )
+        pipeline = cls._assembled(parts, folder, **at_hand)
+        return pipeline if device is None else pipeline.to(device)
+
+    @classmethod
+    def _assembled(cls, parts: ModelParts[GANModel], folder: Path, **at_hand: Any) -> Self:
+        """A pipeline of the parts that a folder holds; raises LoadError where they do not fit each other."""
+        try:
+            pipeline = cls(**(vars(parts) | at_hand))
+        except ValueError as error:
+            raise LoadError(f"{folder}: {error}") from error
+        pipeline.register_to_config(_name_or_path=str(folder))
+        return pipeline
+
+    @classmethod
+    def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs: Any) -> Self:
+        """A second pipeline of the same networks and parts; no memory is copied.
+
+        Args:
+            pipeline: a GANPipeline.
+            **kwargs: parts that take the place of the other's (`discriminator=None`, `label_names=…`); `dtype` casts the
+                networks, which both pipelines share.
+
+        Raises:
+            ValueError: for a pipeline of another kind.
+        """
+        if not isinstance(pipeline, PretrainedPipeline):
+            raise ValueError(f"from_pipe() takes a GANPipeline; a {type(pipeline).__name__} has no generator of a GAN.")
+        torch_dtype = kwargs.pop("torch_dtype", None)
+        dtype = kwargs.pop("dtype", None) or torch_dtype
+        unknown = sorted(kwargs.keys() - {*COMPONENTS, *PARTS})
+        if unknown:
+            raise TypeError(f"from_pipe() got an unexpected argument {unknown[0]!r}.")
+        made = cls(**(pipeline.components | kwargs))
+        made.register_to_config(_name_or_path=pipeline.name_or_path)
+        return made if dtype is None else made.to(dtype=as_dtype(dtype))
+
+    @classmethod
+    def extract_init_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> NoReturn:
+        """Refuses diffusers' own loader, which would leave out names, calibration, concepts and the manifest."""
+        raise ValueError(
+            "a GAN's folder is not loaded by diffusers.DiffusionPipeline, which verifies no file and leaves out label names, "
+            "calibration and concepts; use gan_hub.GANPipeline.from_pretrained(folder)."
+        )
+
+    # ------------------------------------------------------------------------------------------- saving
+
+    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # a variant in second place, as ever
+        self,
+        save_directory: str | os.PathLike,
+        safe_serialization: bool | str | None = True,
+        variant: str | None = None,
+        max_shard_size: int | str | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Writes the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
+
+        With `variant` the weights are cast, and join the folder's files where these are this very model's. Otherwise the
+        manifest starts afresh: weights of an earlier model that may lie there are no longer listed, and will not load.
+
+        Args:
+            save_directory: the folder; made where it is missing.
+            safe_serialization: nothing but safetensors is written; False is refused. (A variant in this place, as release
+                0.1 had it, is taken for one.)
+            variant: "fp16" or "bf16"; None for the full precision.
+            max_shard_size: refused; the weights of one network are one file.
+            push_to_hub: uploads the folder afterwards to `repo_id`, by default the folder's name.
+            **kwargs: of `push_to_hub`: repo_id, private, token, commit_message, create_pr.
+
+        Raises:
+            ValueError: where what was written would not load again (weights in float64 or in several dtypes, a class of
+                your own that is not registered, names that do not fit the classes); nothing is then saved.
+        """
+        variant = variant_to_save(safe_serialization, variant)
+        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs} if push_to_hub else {}
+        refuse_options("save_pretrained", {**kwargs, "max_shard_size": max_shard_size}, REFUSED_ON_SAVE)
+        if not os.fspath(save_directory):
+            raise ValueError("save_directory is empty; give the folder to save in, '.' for the one you are in.")
+        folder, classes = Path(save_directory), network_classes()
+        networks = {name: self._bare(name) for name in COMPONENTS}
+        saved_class = self._saved_class()
+        whole = saved_class(**(self.components | networks))  # refuses what was put into this pipeline since
+        own_names = {name: getattr(self, name) for name in ("label_names", "semantic_names")}  # None is no default here
+        parts = ModelParts[GANModel](**(whole.components | own_names))
+        model_folder.save(folder, parts, classes, lambda parts: saved_class._assembled(parts, folder), variant)
+        if push_to_hub:
+            self._upload(folder, upload.pop("repo_id", None) or folder.name, **upload)
+
+    def push_to_hub(  # pyright: ignore[reportIncompatibleMethodOverride]  # a variant in second place, as ever
+        self, repo_id: str, variant: str | None = None, *, safe_serialization: bool = True, **kwargs: Any
+    ) -> str:
+        """Saves the model and uploads it to the Hub.
+
+        Variants of these very weights stay on the Hub and load on, and so do files that no push of a model brings, such as
+        the card; weights of another model go.
+
+        Args:
+            repo_id: the repository, "owner/name"; made where it is missing.
+            variant: "fp16" or "bf16" sends these weights alone; None the full precision.
+            safe_serialization: nothing but safetensors is sent; False is refused.
+            **kwargs: private, token, commit_message, create_pr.
+
+        Returns: the commit's address.
+
+        Raises:
+            ValueError: for what could not be loaded again, which is not uploaded.
+            LoadError: for whatever the Hub refuses.
+        """
+        if not isinstance(repo_id, str) or not repo_id.strip():
+            raise ValueError(f"repo_id is {short_repr(repo_id)}; give the repository to push to, as owner/name.")
+        if kwargs.get("subfolder"):
+            raise ValueError("subfolder= is not supported: a model's files lie at the root of its repository.")
+        kwargs.pop("subfolder", None)
+        variant = variant_to_save(safe_serialization, variant)
+        with tempfile.TemporaryDirectory() as scratch:
+            self.save_pretrained(scratch)  # with a variant, too: what is on the Hub is compared with it
+            if variant is not None:
+                self.save_pretrained(scratch, variant=variant)
+            return self._upload(Path(scratch), repo_id, variant=variant, **kwargs)
+
+    @staticmethod
+    def _saved_class() -> "type[PretrainedPipeline]":
+        """The class that a saved folder names, and that will load it: never a subclass."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _upload(folder: Path, repo_id: str, **kwargs: Any) -> str:
+        from gan_hub.hub.upload import upload
+
+        return upload(folder, repo_id, **kwargs)
+
+    def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
+        """Draws the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
+
+        0 on the kind of machine that saved it, 1 on others (rounding). Raises LoadError above 2, or without the file.
+        """
+
+        def draw(seeds: list[int]) -> np.ndarray:
+            return self(seeds=seeds, output_type="np").images
+
+        return reference.largest_difference(Path(folder or self.name_or_path), draw)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Draws images (`GANPipeline`)."""
+        raise NotImplementedError
+
+    # -------------------------------------------------------------------------- what diffusers has, and this has not
+
+    def enable_model_cpu_offload(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: a GAN fits on one device."""
+        self._refuse_offload("enable_model_cpu_offload")
+
+    def enable_sequential_cpu_offload(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: a GAN fits on one device."""
+        self._refuse_offload("enable_sequential_cpu_offload")
+
+    def enable_group_offload(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: a GAN fits on one device."""
+        self._refuse_offload("enable_group_offload")
+
+    def _refuse_offload(self, method: str) -> NoReturn:
+        raise ValueError(
+            f"{method}() is not supported: an image is one pass through one network, which must lie on one device whole. "
+            'pipe.to("cuda", "float16") halves its memory, and discriminator=None loads without the other network.'
+        )
+
+
+def check_role(name: str, network: object) -> None:
+    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
+    if network is None and name == "discriminator":
+        return
+    inner = unwrapped(network) if isinstance(network, nn.Module) else network
+    if not isinstance(inner, GANModel):
+        raise ValueError(f"{name} is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
+    (other,) = set(COMPONENTS) - {name}
+    opposite = [getattr(pair, other) for pair in ARCHITECTURES.values()]
+    if isinstance(inner, tuple(cls for cls in opposite if cls is not None)):
+        raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
+
+
+def network_classes() -> dict[str, dict[str, type[GANModel]]]:
+    """Component → class name in a file → class, of all architectures that are registered now."""
+    roles = {name: {getattr(pair, name) for pair in ARCHITECTURES.values()} for name in COMPONENTS}
+    return {name: {known: cls for known, cls in CLASSES.items() if cls in role} for name, role in roles.items()}
+
+
+def _class_names(field: str, names: Sequence[str] | None, count: int) -> list[str] | None:
+    """Checked names of classes, by default their numbers; None where there are no classes."""
+    if names is None and count:
+        return [str(index) for index in range(count)]
+    check_class_names(field, names, count)
+    return list(names) if names else None
