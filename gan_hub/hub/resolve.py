@@ -254,7 +254,7 @@ def _download_again(model: HubModel, folder: Path, names: list[str], download: D
 
 
 def _download(repo_id: str, components: Sequence[str], download: VariantDownload) -> Path:
-    beside, needed = fetched_names(components, download.get("variant"))
+    beside, needed = fetched_names(tuple(components), download.get("variant"))
     return _snapshot(repo_id, needed, download, allow_patterns=beside + needed)
 
 

@@ -21,7 +21,7 @@ from gan_hub.model_folder.files import (
     OnHub,
     names_on_hub,
 )
-from gan_hub.model_folder.manifest import Manifest, entry_of
+from gan_hub.model_folder.manifest import Entry, Manifest, entry_of
 from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, to_json
 
 # What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
@@ -159,7 +159,7 @@ class _Repository:
             *(CommitOperationDelete(name, is_folder=False) for name in sorted(deleted)),
         ]
 
-    def _listed(self) -> dict[str, dict] | None:
+    def _listed(self) -> dict[str, Entry] | None:
         """The entries of its manifest, {} if that is damaged; None if this format was never pushed here."""
         if MANIFEST_NAME not in self.names:
             return None
@@ -171,7 +171,7 @@ class _Repository:
             print(f"{self.repo_id}: the manifest.json on the Hub is damaged; {effect}", file=sys.stderr)
             return {}
 
-    def _kept(self, push: _Push, listed: dict[str, dict]) -> dict[str, dict | None]:
+    def _kept(self, push: _Push, listed: dict[str, Entry]) -> dict[str, Entry | None]:
         """Files that stay although they are not sent → their entries for the manifest, None for those without."""
         measured = {name: listed.get(name) for name in SHOWN & self.names if name not in push.names}
         variants: dict[str | None, set[str]] = {}
@@ -187,7 +187,7 @@ class _Repository:
                 kept |= entries or {} if stays else {}
         return kept | (measured if same else {})
 
-    def _entries_if_same(self, names: list[str], push: _Push, listed: dict[str, dict]) -> dict[str, dict] | None:
+    def _entries_if_same(self, names: list[str], push: _Push, listed: dict[str, Entry]) -> dict[str, Entry] | None:
         """The manifest's entries of all weights of one variant; None if they are not the pushed model's."""
         if {name.split("/")[0] for name in names} != push.components:
             return None
@@ -198,7 +198,7 @@ class _Repository:
                 return None
         return entries
 
-    def _entry_if_same(self, name: str, push: _Push, listed: dict | None) -> dict | None:
+    def _entry_if_same(self, name: str, push: _Push, listed: Entry | None) -> Entry | None:
         if listed is not None and listed == push.manifest.files.get(name):
             return listed
         data = read_bytes(self._download(name), MAX_BYTES)
