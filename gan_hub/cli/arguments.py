@@ -134,14 +134,15 @@ def add_command(
     return parser
 
 
-def add_model(parser: Parser) -> None:
+def add_model(parser: Parser, with_force_download: bool = True) -> None:
     """Add MODEL and the options that say which version of it is loaded, for `load_model`."""
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     source = parser.add_argument_group("which version of a model on the Hub")
     source.add_argument("--revision", metavar="NAME", help="a branch, a tag or a commit (main)")
     source.add_argument("--variant", metavar="NAME", help="weights in another precision: fp16 or bf16")
     source.add_argument("--token", help="for a private or gated model, instead of the one of `hf auth login`")
-    source.add_argument("--force-download", action="store_true", help="download again what the cache has")
+    if with_force_download:
+        source.add_argument("--force-download", action="store_true", help="download again what the cache has")
 
 
 def add_device(parser: Parser) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from gan_hub import cli, verify
 from gan_hub.cli.program import COMMANDS
+from gan_hub.model_folder.strict import LoadError
 from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).parents[2]
@@ -57,19 +58,19 @@ def test_a_mistake_in_a_demo_command_is_one_line_and_opens_no_page(arguments, se
     assert len(err.splitlines()) == 1, err
 
 
-def test_verify_passes_a_model_as_the_library_does(run, tiny_model):
-    assert verify.verify_model(tiny_model) == []
-    assert run("verify", tiny_model) == (0, f"{tiny_model}: intact\n", "")
-    assert run("verify", tiny_model, "--variant", "fp16")[0] == 0
+def test_verify_lists_what_was_checked_as_the_library_does(run, tiny_model):
+    for options, variant in (((), None), (("--variant", "fp16"), "fp16")):
+        lines = verify.verify_model(tiny_model, variant=variant)
+        assert run("verify", tiny_model, *options) == (0, "".join(f"{line}\n" for line in lines), "")
+        assert len(lines) > 5
 
 
 def test_verify_names_what_is_damaged_as_the_library_does(run, tiny_model_copy):
     path = tiny_model_copy / "generator" / "diffusion_pytorch_model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
-    faults = verify.verify_model(tiny_model_copy)
-    code, out, err = run("verify", tiny_model_copy)
-    assert faults and (code, out) == (1, "")
-    assert err == "".join(f"gan-hub verify: {fault}\n" for fault in faults)
+    with pytest.raises(LoadError) as caught:
+        verify.verify_model(tiny_model_copy)
+    assert run("verify", tiny_model_copy) == (1, "", f"gan-hub verify: {caught.value}\n")
 
 
 def test_the_page_on_commands_has_a_row_for_each_and_its_functions_and_commands_exist():

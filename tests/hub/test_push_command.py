@@ -1,7 +1,9 @@
 """`gan-hub push`: what the library's upload sends, after the Hub was asked whether it will take it."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.hub import client as act
@@ -65,3 +67,14 @@ def test_the_shell_loads_a_revision_of_a_private_model_with_a_token(hub, client,
     assert (code, err) == (
         1, "gan-hub info: 'me/my-gan@v1' names the revision 'v1', but --revision 'main' is given.\n"
     )  # fmt: skip
+
+
+def test_a_model_of_the_hub_is_scored_under_its_own_name(hub, client, tiny_model, tmp_path):
+    client(act.upload, tiny_model, "me/my-gan")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
+    np.savez(tmp_path / "real.npz", images=pixels)
+    options = ("--extractor", "digits", "--num", 20, "--bootstrap", 0, "--no-cache", "--out", tmp_path / "x.json")
+    code, _, err = client(
+        act.shell, "evaluate", "me/my-gan", "--token", "hf_made_up", "--data", tmp_path / "real.npz", *options
+    )
+    assert (code, err) == (0, "") and json.loads((tmp_path / "x.json").read_text())["subject"] == "my-gan"

@@ -125,7 +125,7 @@ def test_two_pictures_are_too_few_to_speak_of_chance():
 def test_images_that_do_not_repeat_themselves_are_told_of_as_ever():
     found = searched(FAKES, TRAIN, HELD_OUT)
     assert (found.different, found.pictures, found.repeated) == (60, 20, 0)
-    assert "training images, by Euclidean" in found.summary() and "held out, half come nearer" in found._said()
+    assert "training images, by Euclidean" in found.summary() and "held out, half come nearer" in found.summary()
 
 
 def test_the_score_memorised_sees_copies_of_frames_and_the_report_tells_of_near_duplicates(digits):
