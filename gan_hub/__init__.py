@@ -12,6 +12,7 @@ _HOMES = {
     "GANOutput": "gan_hub.pipeline",
     "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
+    "verify_model": "gan_hub.verify",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -110,7 +110,7 @@ FILES: tuple[ModelFile, ...] = (
     ModelFile(SPLIT_NAME, MAX_JSON_BYTES, Unlisted.NORMAL, OnHub.RECORD, True, "metrics"),
     ModelFile(CARD_NAME, MAX_JSON_BYTES, Unlisted.NORMAL, OnHub.EXTRA, True, "hub.cards"),
     *(ModelFile(name, *_EXTRA) for name in ("recipe.yaml", "log.jsonl", "plot.png", "samples.png", "timelapse.webp")),
-    ModelFile("memorised.png", *_EXTRA),
+    *(ModelFile(name, *_EXTRA) for name in ("memorised.png", "arithmetic.json", "arithmetic.png", "score.json")),
 )
 _BY_NAME = {file.name: file for file in FILES}
 

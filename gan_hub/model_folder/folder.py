@@ -69,7 +69,7 @@ Roles = Mapping[str, Mapping[str, type[NetworkT]]]  # component → class name i
 
 @dataclass
 class ModelParts(Generic[NetworkT]):
-    """All that a model's folder holds, by the parameters of GANPipeline."""
+    """All that a model's folder holds: the parameters of GANPipeline, and where they come from."""
 
     generator: NetworkT
     discriminator: NetworkT | None = None
@@ -78,6 +78,7 @@ class ModelParts(Generic[NetworkT]):
     calibration: Calibration | None = None
     segmentations: torch.Tensor | None = None
     concepts: Mapping[str, Concept] = field(default_factory=dict)
+    folder: Path | None = None  # that they were read from
 
     @property
     def networks(self) -> dict[str, NetworkT]:
@@ -130,7 +131,13 @@ def load(
         maps = segmentations.read(folder, manifest, config["resolution"], config["semantic_classes"])
     directions = concepts.read(folder, manifest, generator.latent_sizes)
     return ModelParts(
-        generator, networks["discriminator"], **names, calibration=judge, segmentations=maps, concepts=directions
+        generator,
+        networks["discriminator"],
+        **names,
+        calibration=judge,
+        segmentations=maps,
+        concepts=directions,
+        folder=folder,
     )
 
 

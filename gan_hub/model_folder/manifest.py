@@ -3,6 +3,7 @@
 Safetensors checks a file's structure, not its content: a flipped bit in a weight loads silently. The manifest notices it.
 """
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import TypedDict
 from gan_hub.atomic import write_bytes
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import MANIFEST_NAME, MAX_FILE_BYTES, Unlisted, find
-from gan_hub.model_folder.strict import LoadError, read_bytes, read_json, sha256, write_json
+from gan_hub.model_folder.strict import LoadError, read_bytes, read_json, write_json
 
 
 class Entry(TypedDict):
@@ -93,7 +94,7 @@ class Manifest:
 
     @staticmethod
     def _agrees(entry: Entry, data: bytes) -> bool:
-        return len(data) == entry["size"] and sha256(data) == entry["sha256"]
+        return len(data) == entry["size"] and entry_of(data) == entry
 
     @staticmethod
     def write(folder: Path, names: Iterable[str], others: Mapping[str, Entry] | None = None) -> None:
@@ -112,7 +113,7 @@ class Manifest:
 
 def entry_of(data: bytes) -> Entry:
     """The entry of a file that holds `data`."""
-    return {"sha256": sha256(data), "size": len(data)}
+    return {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
 
 
 def read_file(folder: Path, name: str, manifest: Manifest | None = None, max_bytes: int | None = None) -> bytes:

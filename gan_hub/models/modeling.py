@@ -1,7 +1,6 @@
 """The strict base class of every generator and discriminator: checked configs, checked weights, no silent repairs."""
 
 import contextlib
-import copy
 import functools
 import inspect
 import os
@@ -14,12 +13,13 @@ import numpy as np
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from safetensors.torch import save_file
 from torch import nn
 
 from gan_hub.atomic import move_files, scratch_folder
 from gan_hub.hub.resolve import load_from
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.files import CONFIG_NAME
+from gan_hub.model_folder.files import CONFIG_NAME, weights_name
 from gan_hub.model_folder.manifest import Manifest, read_file
 from gan_hub.model_folder.strict import (
     VARIANT_DTYPES,
@@ -256,20 +256,34 @@ class GANModel(ModelMixin, ConfigMixin):
         """`save_pretrained` without loading the result again, for callers that load it together with other files."""
         if variant is not None and variant not in VARIANT_DTYPES:
             raise ValueError(f"variant {variant!r} is not allowed; choose one of {', '.join(VARIANT_DTYPES)}, or none.")
-        for key, tensor in self.state_dict().items():
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save_config(folder)
+        # One file, whatever its size: diffusers' own save_pretrained would split more than 10 GB.
+        save_file(self._tensors_to_save(variant), folder / weights_name(variant), {"format": "pt"})
+
+    def _tensors_to_save(self, variant: str | None) -> dict[str, torch.Tensor]:
+        """Weights and buffers on the CPU, cast to the variant's dtype, each with memory of its own.
+
+        Raises ValueError for what no file can hold: tensors that are not plain, complex or finite numbers.
+        """
+        tensors, places = {}, set()
+        for name, tensor in self.state_dict().items():
             if not isinstance(tensor, torch.Tensor) or tensor.is_quantized or tensor.is_meta:
                 raise ValueError(
-                    f"{type(self).__name__}: {key!r} is no tensor of plain numbers, as in a network that was quantised or "
+                    f"{type(self).__name__}: {name!r} is no tensor of plain numbers, as in a network that was quantised or "
                     "made without memory; it was not saved."
                 )
             if tensor.is_complex():  # of which a cast would leave a half
                 raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
-        saved = self if variant is None else copy.deepcopy(self).to(VARIANT_DTYPES[variant][1])
-        for name, tensor in saved.state_dict().items():
-            if not torch.isfinite(tensor).all():
+            dtype = VARIANT_DTYPES[variant][1] if variant and tensor.is_floating_point() else tensor.dtype
+            plain_tensor = tensor.detach().to("cpu", dtype).contiguous()
+            if not torch.isfinite(plain_tensor).all():
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
-        # diffusers splits a network of more than 10 GB into files that name each other; ours is one file.
-        ModelMixin.save_pretrained(saved, folder, variant=variant, max_shard_size="1000TB")
+            if plain_tensor.untyped_storage().data_ptr() in places:  # tied weights: a file holds each on its own
+                plain_tensor = plain_tensor.clone()
+            places.add(plain_tensor.untyped_storage().data_ptr())
+            tensors[name] = plain_tensor
+        return tensors
 
 
 def as_dtype(dtype: torch.dtype | str) -> torch.dtype:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Self, cast
 
@@ -22,7 +23,7 @@ from gan_hub.model_folder.concepts import Concept
 from gan_hub.model_folder.files import COMPONENTS
 from gan_hub.model_folder.folder import ModelParts, check_class_names
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
+from gan_hub.models import GANModel
 from gan_hub.models.diffusers_options import (
     REFUSED_ON_LOAD,
     REFUSED_ON_SAVE,
@@ -33,6 +34,7 @@ from gan_hub.models.diffusers_options import (
     variant_to_save,
 )
 from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype, unwrapped
+from gan_hub.pipeline.roles import check_role, network_classes
 
 PARTS = ("label_names", "calibration", "segmentations", "semantic_names", "concepts")  # beside the networks
 
@@ -207,13 +209,10 @@ class PretrainedPipeline(DiffusionPipeline):
             check_role(name, network)
         bare = {name: network and unwrapped(network) for name, network in at_hand.items()}
 
-        def read(folder: Path) -> tuple[Path, ModelParts[GANModel]]:
-            return folder, model_folder.load(folder, network_classes(), variant, arithmetic, bare)
-
-        folder, parts = load_from(
+        parts = load_from(
             source,
             tuple(name for name in COMPONENTS if name not in at_hand),
-            read,
+            partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare),
             whole=True,
             revision=revision,
             token=token,
@@ -222,14 +221,16 @@ class PretrainedPipeline(DiffusionPipeline):
             variant=variant,
             force_download=force_download,
         )
-        pipeline = cls._assembled(parts, folder, **at_hand)
+        pipeline = cls._assembled(parts, **at_hand)
         return pipeline if device is None else pipeline.to(device)
 
     @classmethod
-    def _assembled(cls, parts: ModelParts[GANModel], folder: Path, **at_hand: Any) -> Self:
+    def _assembled(cls, parts: ModelParts[GANModel], **at_hand: Any) -> Self:
         """A pipeline of the parts that a folder holds; raises LoadError where they do not fit each other."""
+        values = vars(parts) | at_hand
+        folder = values.pop("folder")
         try:
-            pipeline = cls(**(vars(parts) | at_hand))
+            pipeline = cls(**values)
         except ValueError as error:
             raise LoadError(f"{folder}: {error}") from error
         pipeline.register_to_config(_name_or_path=str(folder))
@@ -306,7 +307,7 @@ class PretrainedPipeline(DiffusionPipeline):
         whole = saved_class(**(self.components | networks))  # refuses what was put into this pipeline since
         own_names = {name: getattr(self, name) for name in ("label_names", "semantic_names")}  # None is no default here
         parts = ModelParts[GANModel](**(whole.components | own_names))
-        model_folder.save(folder, parts, classes, lambda parts: saved_class._assembled(parts, folder), variant)
+        model_folder.save(folder, parts, classes, saved_class._assembled, variant)
         if push_to_hub:
             self._upload(folder, upload.pop("repo_id", None) or folder.name, **upload)
 
@@ -387,25 +388,6 @@ class PretrainedPipeline(DiffusionPipeline):
             f"{method}() is not supported: an image is one pass through one network, which must lie on one device whole. "
             'pipe.to("cuda", "float16") halves its memory, and discriminator=None loads without the other network.'
         )
-
-
-def check_role(name: str, network: object) -> None:
-    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
-    if network is None and name == "discriminator":
-        return
-    inner = unwrapped(network) if isinstance(network, nn.Module) else network
-    if not isinstance(inner, GANModel):
-        raise ValueError(f"{name} is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
-    (other,) = set(COMPONENTS) - {name}
-    opposite = [getattr(pair, other) for pair in ARCHITECTURES.values()]
-    if isinstance(inner, tuple(cls for cls in opposite if cls is not None)):
-        raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
-
-
-def network_classes() -> dict[str, dict[str, type[GANModel]]]:
-    """Component → class name in a file → class, of all architectures that are registered now."""
-    roles = {name: {getattr(pair, name) for pair in ARCHITECTURES.values()} for name in COMPONENTS}
-    return {name: {known: cls for known, cls in CLASSES.items() if cls in role} for name, role in roles.items()}
 
 
 def _class_names(field: str, names: Sequence[str] | None, count: int) -> list[str] | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from gan_hub import GANPipeline
 from gan_hub.hub.resolve import bundled_models
@@ -96,6 +97,26 @@ SPOILED = {
         "resolution is 28 in the generator, but 32 in the discriminator",
     ),
 }
+
+
+def test_tied_weights_and_other_layouts_in_memory_are_saved(tiny_pipeline, tmp_path):
+    pipe = copy.deepcopy(tiny_pipeline)
+    pipe.generator.norms[0].shift = pipe.generator.norms[0].scale
+    pipe.generator.to(memory_format=torch.channels_last)
+    pipe.discriminator.eval().requires_grad_(False)
+    for variant in (None, "fp16"):
+        pipe.save_pretrained(tmp_path, variant=variant)
+    loaded = GANPipeline.from_pretrained(tmp_path).generator.state_dict()
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in pipe.generator.state_dict().items())
+
+
+def test_a_pruned_network_is_refused_in_a_sentence_in_any_variant(tiny_pipeline, tmp_path):
+    pipe = copy.deepcopy(tiny_pipeline)
+    prune.l1_unstructured(pipe.generator.project, "weight", amount=0.5)
+    for variant in (None, "fp16"):
+        with pytest.raises(ValueError, match="tensor 'project.weight' is missing"):
+            pipe.save_pretrained(tmp_path / "new", variant=variant)
+    assert not (tmp_path / "new").exists()
 
 
 CAST = ("float64", "one layer in half")  # what a variant mends

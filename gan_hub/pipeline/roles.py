@@ -1,0 +1,26 @@
+"""Which networks may be a pipeline's generator and which its discriminator."""
+
+from torch import nn
+
+from gan_hub.model_folder.files import COMPONENTS
+from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
+from gan_hub.models.modeling import unwrapped
+
+
+def check_role(name: str, network: object) -> None:
+    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
+    if network is None and name == "discriminator":
+        return
+    inner = unwrapped(network) if isinstance(network, nn.Module) else network
+    if not isinstance(inner, GANModel):
+        raise ValueError(f"{name} is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
+    (other,) = set(COMPONENTS) - {name}
+    opposite = [getattr(pair, other) for pair in ARCHITECTURES.values()]
+    if isinstance(inner, tuple(cls for cls in opposite if cls is not None)):
+        raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
+
+
+def network_classes() -> dict[str, dict[str, type[GANModel]]]:
+    """Component → class name in a file → class, of all architectures that are registered now."""
+    roles = {name: {getattr(pair, name) for pair in ARCHITECTURES.values()} for name in COMPONENTS}
+    return {name: {known: cls for known, cls in CLASSES.items() if cls in role} for name, role in roles.items()}
