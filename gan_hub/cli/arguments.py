@@ -55,7 +55,9 @@ class Parser(argparse.ArgumentParser):
         """Parse what is known; an unknown option is answered before one that is missing."""
         if self.delegated:
             return argparse.Namespace(**self._defaults, arguments=[*(args or ())]), []
-        args = _join_seeds(sys.argv[1:] if args is None else args)
+        args = [*(sys.argv[1:] if args is None else args)]
+        if self.commands is None:
+            args = _join_seeds(args)
         # After a command's name stand the command's own options, which its parser looks at.
         own = itertools.takewhile(lambda arg: arg != "--" and (self.commands is None or arg.startswith("-")), args)
         for option in (arg.partition("=")[0] for arg in own):

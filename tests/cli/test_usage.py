@@ -257,6 +257,12 @@ def test_the_examples_that_need_no_data_run(run):
         assert (code, err) == (0, "") and out, example
 
 
+@pytest.mark.parametrize("command", ["train", "demo"])
+def test_a_command_that_another_room_parses_gets_every_argument_as_it_was_typed(command):
+    typed = ["recipe.yaml", "--seeds", "1", "2", "--dry-run", "--no-such-flag=3", "--help", "--", "-x"]
+    assert cli.parser().parse_args([command, *typed]).arguments == typed
+
+
 def test_the_version_is_that_of_the_package(run):
     assert run("--version") == (0, f"gan-hub {gan_hub.__version__}\n", "")
 
