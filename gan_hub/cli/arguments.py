@@ -153,8 +153,19 @@ def add_device(parser: Parser) -> None:
 
 
 def source_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of `add_model` that were given, as `from_pretrained` takes them."""
-    return {name: value for name in SOURCE_OPTIONS if (value := getattr(args, name))}
+    """The options of `add_model` that were given, as `from_pretrained` takes them.
+
+    Raises ValueError for one that means nothing for a model that lies here.
+    """
+    from gan_hub.hub.resolve import bundled_models
+
+    options = {name: value for name in SOURCE_OPTIONS if (value := getattr(args, name, None))}
+    is_here = os.path.isdir(os.path.expanduser(args.model)) or args.model.rstrip("/") in bundled_models()
+    for name in ("revision", "force_download"):
+        if name in options and is_here:
+            flag = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{flag} is not allowed with {args.model}, which is no download from the Hub.")
+    return options
 
 
 def load_model(args: argparse.Namespace, with_discriminator: bool = True) -> "GANPipeline":

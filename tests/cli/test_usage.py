@@ -68,6 +68,8 @@ ROOT = Path(__file__).parents[2]
         (["compare", "{model}", "{model}"], 1, "cannot be read (Is a directory)"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["info", "dcgan-mnits"], 1, "nor a Hub id, which is owner/name; did you mean dcgan-mnist?"),
+        (["info", "{model}", "--revision", "v1"], 2, "--revision is not allowed with"),
+        (["sample", "mlp-mnist", "--seeds", "1", "--out", "x.png", "--force-download"], 2, "no download from the Hub"),
         (["info", "{model}", "--variant", "fp64"], 1, "diffusion_pytorch_model.fp64.safetensors: not found"),
         (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--devise", "cpu"], 2, "did you mean --device?"),
         (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--device", "gpu"], 2, "device 'gpu' is not known"),
