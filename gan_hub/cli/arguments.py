@@ -55,7 +55,9 @@ class Parser(argparse.ArgumentParser):
         """Parse what is known; an unknown option is answered before one that is missing."""
         if self.delegated:
             return argparse.Namespace(**self._defaults, arguments=[*(args or ())]), []
-        args = _join_seeds(sys.argv[1:] if args is None else args)
+        args = [*(sys.argv[1:] if args is None else args)]
+        if self.commands is None:
+            args = _join_seeds(args)
         # After a command's name stand the command's own options, which its parser looks at.
         own = itertools.takewhile(lambda arg: arg != "--" and (self.commands is None or arg.startswith("-")), args)
         for option in (arg.partition("=")[0] for arg in own):
@@ -151,8 +153,19 @@ def add_device(parser: Parser) -> None:
 
 
 def source_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of `add_model` that were given, as `from_pretrained` takes them."""
-    return {name: value for name in SOURCE_OPTIONS if (value := getattr(args, name))}
+    """The options of `add_model` that were given, as `from_pretrained` takes them.
+
+    Raises ValueError for one that means nothing for a model that lies here.
+    """
+    from gan_hub.hub.resolve import bundled_models
+
+    options = {name: value for name in SOURCE_OPTIONS if (value := getattr(args, name, None))}
+    is_here = os.path.isdir(os.path.expanduser(args.model)) or args.model.rstrip("/") in bundled_models()
+    for name in ("revision", "force_download"):
+        if name in options and is_here:
+            flag = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{flag} is not allowed with {args.model}, which is no download from the Hub.")
+    return options
 
 
 def load_model(args: argparse.Namespace, with_discriminator: bool = True) -> "GANPipeline":

@@ -19,7 +19,7 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a line for each score that both reports have."""
-    from gan_hub.metrics.report import Report, compare
+    from gan_hub.metrics import Report, compare
 
     first, second = Report.read(args.first), Report.read(args.second)
     rows = compare(first, second, args.force)

@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> None:
     """Score, print the report, and write it where --out and --card say."""
     from gan_hub.hub.cards import scored_card
     from gan_hub.hub.resolve import resolve
+    from gan_hub.metrics import evaluate
     from gan_hub.metrics.distributed import ProcessGroup
-    from gan_hub.metrics.evaluation import evaluate
     from gan_hub.metrics.memorization import COUNT
 
     options: dict[str, Any] = {name: value for name, value in vars(args).items() if name in OPTIONS}

@@ -2,7 +2,7 @@
 
 import argparse
 
-from gan_hub.cli.arguments import Commands, Parser, add_command, add_model
+from gan_hub.cli.arguments import Commands, Parser, add_command, add_model, source_of
 
 EXAMPLES = ["gan-hub verify dcgan-mnist", "gan-hub verify runs/my-gan/export"]
 
@@ -17,4 +17,4 @@ def run(args: argparse.Namespace) -> None:
     """Print a line for each thing that was checked; the first that is wrong is an error."""
     from gan_hub.verify import verify_model
 
-    print("\n".join(verify_model(args.model, variant=args.variant, revision=args.revision, token=args.token)))
+    print("\n".join(verify_model(args.model, **source_of(args))))

@@ -34,10 +34,9 @@ class ModelInfo:
 
     @property
     def score(self) -> tuple[str, float] | None:
-        """(name, value) of the score to compare it by: its Fréchet distance, else its first; None if it has none."""
-        of_images = [(name, value) for name, value in self.scores.items() if "AUC" not in name]
-        distances = [score for score in of_images if score[0].startswith(("FD-", "FID"))]
-        return next(iter(distances + of_images), None)
+        """(name, value) of the score to compare it by: its Fréchet distance, else its first; None where it has none."""
+        own = [(name, value) for name, value in self.scores.items() if "AUC" not in name]
+        return next((each for each in own if each[0].startswith(("FD-", "FID"))), own[0] if own else None)
 
 
 def list_models() -> list[ModelInfo]:

@@ -68,6 +68,8 @@ ROOT = Path(__file__).parents[2]
         (["compare", "{model}", "{model}"], 1, "cannot be read (Is a directory)"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["info", "dcgan-mnits"], 1, "nor a Hub id, which is owner/name; did you mean dcgan-mnist?"),
+        (["info", "{model}", "--revision", "v1"], 2, "--revision is not allowed with"),
+        (["sample", "mlp-mnist", "--seeds", "1", "--out", "x.png", "--force-download"], 2, "no download from the Hub"),
         (["info", "{model}", "--variant", "fp64"], 1, "diffusion_pytorch_model.fp64.safetensors: not found"),
         (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--devise", "cpu"], 2, "did you mean --device?"),
         (["sample", "{model}", "--seeds", "1", "--out", "x.png", "--device", "gpu"], 2, "device 'gpu' is not known"),
@@ -255,6 +257,12 @@ def test_the_examples_that_need_no_data_run(run):
                     "interpolate dcgan-mnist --seeds 1,5,9 --label 7 --out walk.webp", "concepts dcgan-mnist"):  # fmt: skip
         code, out, err = run(*shlex.split(example))
         assert (code, err) == (0, "") and out, example
+
+
+@pytest.mark.parametrize("command", ["train", "demo"])
+def test_a_command_that_another_room_parses_gets_every_argument_as_it_was_typed(command):
+    typed = ["recipe.yaml", "--seeds", "1", "2", "--dry-run", "--no-such-flag=3", "--help", "--", "-x"]
+    assert cli.parser().parse_args([command, *typed]).arguments == typed
 
 
 def test_the_version_is_that_of_the_package(run):
