@@ -1,12 +1,17 @@
-"""Old import paths of public names: each still works, with a DeprecationWarning that says the new one."""
+"""Old import paths and arguments of public names: each still works, with a DeprecationWarning that says the new one."""
 
+import functools
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any, ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 # Module of 0.1.0 → its module of today.
 MODULES = {
@@ -65,3 +70,23 @@ def install() -> None:
     """Lets `import` find the old paths; once."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())
+
+
+def renamed_arguments(**names: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """A decorator: old keywords, such as `at_risk="nearest_training_images"`, go to the arguments of the new names."""
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Result:
+            for old in names.keys() & kwargs.keys():
+                new = names[old]
+                if new in kwargs:
+                    raise TypeError(f"{function.__name__}() takes {new}= or its old name {old}=, not both.")
+                message = f"{old}= of {function.__name__}() is {new}= now; the old name will go in 1.0."
+                warnings.warn(message, DeprecationWarning, stacklevel=2)
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    return decorate

@@ -101,16 +101,16 @@ def run(args: argparse.Namespace) -> None:
     subject = load_model(args) if source_of(args) else args.model
     settings: dict[str, Any] = {
         "keep": not args.no_cache,
-        "together": True,
+        "distributed": True,
         "progress": True,
-        "at_risk": COUNT if args.card else 0,
+        "nearest_training_images": COUNT if args.card else 0,
     }
     try:
-        report = evaluate(subject, args.data, **settings, **options, **_as_trained(args))
+        report = evaluate(subject, args.data, **settings, **options)
     except KeyboardInterrupt:
         kept = "nothing was written." if args.no_cache else "features measured so far are kept; run it again to go on."
         raise KeyboardInterrupt(kept) from None
-    if not ProcessGroup(together=True).first:
+    if not ProcessGroup(distributed=True).is_main_process:
         return
     report = replace(report, subject=Path(args.model).name)
     print(f"{args.model} against {args.data}\n{_table(report)}")
@@ -142,14 +142,11 @@ def _table(report: "Report") -> str:
     """A report for a terminal: a line a score, then what it was measured with."""
     from gan_hub.hub.cards import format_provenance
 
-    rows = report.scores | report.scales
+    rows = report.scores | report.reference_scores
     width = max(map(len, rows))
     intervals = {name: "  ({:.4g} to {:.4g})".format(*ends) for name, ends in report.intervals.items()}
     lines = [f"{name:{width}}  {value:.4g}{intervals.get(name, '')}" for name, value in rows.items()]
     return "\n".join([*lines, format_provenance(report.provenance)])
-
-
-# ------------------------------------------------------------------------------ what the run behind a model put aside
 
 
 def _recipe(folder: Path) -> "TrainConfig | None":
@@ -167,32 +164,3 @@ def _is_its(data: str, config: "TrainConfig") -> bool:
     from gan_hub.training.config import public_name
 
     return public_name(data) == config.data
-
-
-def _as_trained(args: argparse.Namespace) -> dict[str, Any]:
-    """The images that the run behind a model held out of data without a test split; {} where the folder does not tell.
-
-    Only then can held-out images be told from training images once the run is over.
-    """
-    from gan_hub.data import NoSuchSplitError, load_images
-    from gan_hub.hub.resolve import bundled_models
-
-    folder = bundled_models().get(args.model) or Path(args.model)
-    config = _recipe(folder)
-    if (
-        config is None
-        or config.takes_maps
-        or not _is_its(args.data, config)
-        or getattr(args, "split", "train") != "train"
-    ):
-        return {}
-    try:
-        load_images(args.data, config.resolution, config.channels, "test", limit=1)
-        return {}
-    except NoSuchSplitError:
-        from gan_hub.training.batches import load_data
-
-    shipped = str(folder) if (folder / "real_samples.json").is_file() else ""
-    notice = config.real_samples_notice or "in the folder"
-    data = load_data(replace(config, data=args.data, real_samples=shipped, real_samples_notice=notice))
-    return {"held_out": data.held_out, "trained": data.train}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gan_hub.hub.cards import load_card, results_of
 from gan_hub.hub.resolve import bundled_models
+from gan_hub.hub.score_names import is_frechet_distance, score_key
 from gan_hub.images import height_width
 from gan_hub.model_folder.files import CARD_NAME, CONFIG_NAME, JUDGE_NAME, SUMMARY_NAME, weights_name
 from gan_hub.model_folder.strict import read_json
@@ -35,8 +36,8 @@ class ModelInfo:
     @property
     def score(self) -> tuple[str, float] | None:
         """(name, value) of the score to compare it by: its Fréchet distance, else its first; None where it has none."""
-        own = [(name, value) for name, value in self.scores.items() if "AUC" not in name]
-        return next((each for each in own if each[0].startswith(("FD-", "FID"))), own[0] if own else None)
+        own = [(name, value) for name, value in self.scores.items() if score_key(name) != "auc"]
+        return next((each for each in own if is_frechet_distance(each[0])), own[0] if own else None)
 
 
 def list_models() -> list[ModelInfo]:

@@ -60,7 +60,7 @@ def write_card_scores(
         ValueError: for a card without scores, or one that would become invalid; nothing is then changed.
         LoadError: for a card that cannot be read.
     """
-    nearest = report.at_risk
+    nearest = report.nearest_training_images
     concepts = GANPipeline.from_pretrained(folder, discriminator=None).concepts
     sections = {
         GOALS_SECTION: goals.strip(),
@@ -68,7 +68,7 @@ def write_card_scores(
         CONCEPTS_SECTION: concepts_section(concepts.values()),
         MISUSE_SECTION: not_for.strip() or NOT_FOR,
     }
-    scores = CardScores(report.scores, report.provenance, report.intervals, report.scales, command)
+    scores = CardScores(report.scores, report.provenance, report.intervals, report.reference_scores, command)
     filled = {heading: text for heading, text in sections.items() if text}
     update_card(folder, scores, str(report.provenance["data"]), filled)
     return lint(folder)

@@ -1,59 +1,73 @@
-"""The processes that measure one score together: who does which part, and how the parts come together exactly."""
+"""Several processes that measure one score together: which chunks each one does, and how the results are gathered."""
 
 import os
 from datetime import timedelta
+from typing import cast
 
 import torch
 
-PATIENCE = timedelta(hours=2)  # for a process that has more of its parts to measure than the others
+from gan_hub._moved import renamed_arguments
+
+TIMEOUT = timedelta(hours=2)  # how long the others wait for a process that has more chunks to measure
 
 
 class ProcessGroup:
-    """This process alone, or, with `together`, all that `accelerate launch` or torchrun started.
+    """This process alone, or all that `accelerate launch` or torchrun started.
 
-    Work is cut into numbered parts that do not depend on how many processes there are, and results are brought together
-    in the order of the parts: on equal devices the number that comes out is the same for any number of processes, bit for
-    bit.
+    Work is cut into numbered chunks that do not depend on the number of processes, and results are concatenated in the
+    order of the chunks: on equal devices the result is the same, bit for bit, for any number of processes.
+
+    Attributes:
+        rank, size: number of this process, from 0, and how many there are.
+        device: where this process works, if nothing else is asked for.
     """
 
-    def __init__(self, together: bool = False):
+    @renamed_arguments(together="distributed")
+    def __init__(self, distributed: bool = False):
+        """With `distributed`, joins the processes that a launcher started; where there is none, this one is alone."""
         self.rank, self.size, self.device = 0, 1, torch.device("cpu")
-        if together and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            from accelerate import PartialState  # seconds of import that one process alone does not pay
+        if distributed and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from accelerate import PartialState  # seconds of import that a single process does not pay
 
-            asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-            state = PartialState(cpu=asked or not torch.accelerator.is_available(), timeout=PATIENCE)
-            self.rank, self.size, self.device = state.process_index, state.num_processes, state.device
+            use_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+            state = PartialState(cpu=use_cpu or not torch.accelerator.is_available(), timeout=TIMEOUT)
+            self.rank, self.size = state.process_index, state.num_processes
+            self.device = state.device or self.device
 
     @property
-    def first(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this is the process that prints and writes."""
         return self.rank == 0
 
-    def place(self, device: str | torch.device | None) -> str | torch.device | None:
-        """`device` for this process: of several that are to use the same kind, each has its own."""
-        shared = device is None or torch.device(device).type == self.device.type
-        return self.device if self.size > 1 and shared else device
+    first = is_main_process  # its old name
 
-    def mine(self, parts: int) -> range:
-        """The numbers of this process's parts."""
-        return range(self.rank, parts, self.size)
+    def local_device(self, device: str | torch.device | None) -> str | torch.device | None:
+        """The device of this process; where several share a kind of device, each has its own of that kind."""
+        if self.size > 1 and (device is None or torch.device(device).type == self.device.type):
+            return self.device
+        return device
 
-    def gathered(self, mine: dict[int, torch.Tensor], sizes: list[int]) -> torch.Tensor:
-        """All parts in order, on every process: part i has sizes[i] rows, and `mine` holds those of this process.
+    def shard(self, chunks: int) -> range:
+        """The numbers of this process's chunks, of `chunks` in all."""
+        return range(self.rank, chunks, self.size)
 
-        On the way parts are padded to the largest one, since processes exchange tensors of equal shapes only.
+    def gather(self, own: dict[int, torch.Tensor], sizes: list[int]) -> torch.Tensor:
+        """All chunks in order, on every process.
+
+        Chunk i has sizes[i] rows, and `own` holds this process's chunks by number. For the exchange they are padded to the
+        largest one, since processes exchange tensors of equal shapes only.
         """
         if self.size == 1:
-            return torch.cat([mine[part] for part in range(len(sizes))])
+            return torch.cat([own[chunk] for chunk in range(len(sizes))])
         from accelerate.utils import gather, gather_object
 
-        # A process that has no part (there are fewer parts than processes) does not know what a row looks like.
-        own = (tuple(mine[self.rank].shape[1:]), mine[self.rank].dtype) if mine else None
-        shape, dtype = next(known for known in gather_object([own]) if known is not None)
+        # A process without a chunk (there are fewer chunks than processes) does not know what a row looks like.
+        row = (tuple(own[self.rank].shape[1:]), own[self.rank].dtype) if own else None
+        shape, dtype = next(known for known in gather_object([row]) if known is not None)
         rounds = -(-len(sizes) // self.size)
         padded = torch.zeros(rounds, max(sizes), *shape, dtype=dtype)
-        for part, rows in mine.items():
-            padded[part // self.size, : len(rows)] = rows
-        everyone = gather(padded.to(self.device)).cpu().unflatten(0, (self.size, rounds))
-        return torch.cat([everyone[part % self.size, part // self.size, :size] for part, size in enumerate(sizes)])
+        for chunk, rows in own.items():
+            padded[chunk // self.size, : len(rows)] = rows
+        gathered = gather(padded.to(self.device))
+        per_process = cast(torch.Tensor, gathered).cpu().unflatten(0, (self.size, rounds))
+        return torch.cat([per_process[i % self.size, i // self.size, :size] for i, size in enumerate(sizes)])

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: images, real or generated, as features; measured in parts, kept, taken up again.
+"""Features of real and generated images: extracted in chunks, cached on disk, resumable, shared among processes.
 
 Shapes: N images, H, W, C channels; F features, K classes of the extractor.
 """
@@ -27,84 +27,98 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.model_folder.strict import LoadError, read_bytes, sha256
 from gan_hub.pipeline import GANPipeline
 
-PART = 500  # images that are measured, kept and shared out together,
-PART_BYTES = 64_000_000  # or fewer, where they are large
-MAX_PART_BYTES = 1_000_000_000
-VERSION = 1  # of what measuring means: raised when a change of it would change a feature
+CHUNK = 500  # images that are extracted, cached and given to a process together,
+CHUNK_BYTES = 64_000_000  # or fewer, where they are large
+MAX_CHUNK_BYTES = 1_000_000_000
+VERSION = 1  # of the extraction: raised when a change of the code would change a feature
 
 
 class Features(NamedTuple):
-    """What the metrics see of one side, on the CPU."""
+    """Features of one side of a comparison, real or generated, on the CPU."""
 
     features: torch.Tensor  # (N, F) float32
     logits: torch.Tensor | None  # (N, K) float32
-    labels: torch.Tensor | None  # (N,) int64: the true class, or the one that was asked for
+    labels: torch.Tensor | None  # (N,) int64: the true class, or the class a model was asked for
 
     @property
     def classes(self) -> torch.Tensor | None:
-        """The class that the extractor recognises in each image, int64 (N,)."""
+        """The class that the extractor recognizes in each image, int64 (N,); None without a classifier."""
         return None if self.logits is None else self.logits.argmax(1)
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Images that can be had in any part: uint8 (n, H, W, C) of the rows start … stop, and what tells them from others."""
+    """Images that are read, or drawn, a range of rows at a time.
+
+    Attributes:
+        count: N.
+        read: (start, stop) → uint8 (stop − start, H, W, C).
+        shape: height, width, channels.
+        labels, label_names: the class of each image (N,) and the classes' names, where there are classes.
+        identity: what the cache knows these images by: checksums and seeds.
+    """
 
     count: int
-    rows: Callable[[int, int], np.ndarray]
-    shape: tuple[int, int, int]  # height, width, channels
+    read: Callable[[int, int], np.ndarray]
+    shape: tuple[int, int, int]
     labels: np.ndarray | None
     label_names: list[str] | None
     identity: dict[str, object]
 
     @property
-    def part(self) -> int:
-        """Images of a part: it depends on their size alone, as parts that are kept are found again by it."""
-        return min(PART, max(1, PART_BYTES // math.prod(self.shape)))
+    def chunk_size(self) -> int:
+        """Images of a chunk. It depends on their size alone, since cached chunks are found again by it."""
+        return min(CHUNK, max(1, CHUNK_BYTES // math.prod(self.shape)))
 
     @classmethod
     def of_set(cls, images: ImageSet) -> "ImageSource":
         """The images of a data set, in their order."""
 
-        def rows(start: int, stop: int) -> np.ndarray:
+        def read(start: int, stop: int) -> np.ndarray:
             return np.asarray(images.images[start:stop])
 
-        shape, identity = tuple(images.images.shape[1:]), {"images": images.fingerprint()}
-        return cls(len(images), rows, shape, images.labels, images.label_names, identity)
+        _, height, width, channels = images.images.shape
+        identity: dict[str, object] = {"images": images.fingerprint()}
+        return cls(len(images), read, (height, width, channels), images.labels, images.label_names, identity)
 
     @classmethod
     def of_model(
         cls, pipe: GANPipeline, count: int, seed: int, batch_size: int | None = None, maps: np.ndarray | None = None
     ) -> "ImageSource":
-        """The images that `pipe` makes of the seeds seed, seed + 1, …: those that anybody gets who asks for these seeds.
+        """The images that a model makes of the seeds `seed`, `seed` + 1 and so on.
 
-        A conditional model takes each class from the latent itself, as it does for everybody who names none. `maps`
-        (M, H, W) are the maps that a model which draws from maps takes in turn.
+        Args:
+            pipe: the model. A conditional one takes each image's class from its seed, as for users who name none.
+            count: N.
+            seed: of the first image.
+            batch_size: images drawn at a time.
+            maps: (M, H, W), of a model that draws from maps of classes, which takes them in turn.
+
+        Returns:
+            A source of the images that everyone gets for these seeds.
         """
 
-        def told(start: int, stop: int) -> dict:
-            chosen = {} if maps is None else {"segmentation": maps[np.arange(start, stop) % len(maps)]}
-            return {"seeds": range(seed + start, seed + stop), "batch_size": batch_size, **chosen}
-
-        def rows(start: int, stop: int) -> np.ndarray:
-            return pipe(**told(start, stop), output_type="np").images
+        def read(start: int, stop: int) -> np.ndarray:
+            segmentation = None if maps is None else maps[np.arange(start, stop) % len(maps)]
+            seeds = range(seed + start, seed + stop)
+            images = pipe(seeds=seeds, segmentation=segmentation, batch_size=batch_size, output_type="np").images
+            return np.asarray(images)
 
         labels = None
         if pipe.label_names is not None:
-            labels = pipe.labels_of(pipe.sample_latents(range(seed, seed + count))).numpy()
-        identity = {"weights": weights_sha256(pipe), "seed": seed, "batch_size": batch_size}
+            classes = pipe.labels_of(pipe.sample_latents(range(seed, seed + count)))
+            labels = None if classes is None else classes.numpy()
+        identity: dict[str, object] = {"weights": weights_sha256(pipe), "seed": seed, "batch_size": batch_size}
         if maps is not None:
             identity["maps"] = sha256(np.ascontiguousarray(maps).tobytes())
         identity |= {"device": pipe.device.type, "dtype": str(pipe.unwrapped_generator.dtype)}
-        shape = (
-            *height_width(pipe.unwrapped_generator.config["resolution"]),
-            pipe.unwrapped_generator.config["channels"],
-        )
-        return cls(count, rows, shape, labels, pipe.label_names, identity)
+        config = pipe.unwrapped_generator.config
+        height, width = height_width(config["resolution"])
+        return cls(count, read, (height, width, config["channels"]), labels, pipe.label_names, identity)
 
 
 def weights_sha256(pipe: GANPipeline) -> str:
-    """sha256 (hex) of the generator's class, configuration and every tensor, whatever file it came from."""
+    """sha256 (hex) of the generator's class, configuration and tensors, whatever file they came from."""
     generator = pipe.unwrapped_generator
     digest = hashlib.sha256(type(generator).__name__.encode())
     digest.update(json.dumps(dict(generator.config), sort_keys=True, default=str).encode())
@@ -115,82 +129,88 @@ def weights_sha256(pipe: GANPipeline) -> str:
 
 
 def extract_features(
-    pictures: ImageSource,
+    images: ImageSource,
     extractor: Extractor,
-    team: ProcessGroup | None = None,
+    group: ProcessGroup | None = None,
     keep: bool = False,
-    progress: Callable[[int], None] = lambda images: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Features:
-    """The features of all pictures, the same for any number of processes and after any interruption.
+    """The features of all images, the same for any number of processes and after any interruption.
 
-    With `keep` every part is written to the disk as soon as it is measured, and read from there the next time.
-    `progress` is told how many images are done, as they are.
+    Args:
+        images: to be measured.
+        extractor: what they are measured by.
+        group: the processes that share the work; by default this one alone.
+        keep: whether every chunk is written to the disk as soon as it is measured, and read from there the next time.
+        progress: called with the number of images that have been done since its last call.
+
+    Returns:
+        Features, logits and labels of all N images, on every process.
     """
-    team = team or ProcessGroup()
-    shelf = FeatureCache(pictures, extractor) if keep else None
-    parts = [(start, min(start + pictures.part, pictures.count)) for start in range(0, pictures.count, pictures.part)]
-    sizes = [stop - start for start, stop in parts]
+    group = group or ProcessGroup()
+    cache = FeatureCache(images, extractor) if keep else None
+    starts = range(0, images.count, images.chunk_size)
+    sizes = [min(images.chunk_size, images.count - start) for start in starts]
     features, logits = {}, {}
-    for number, (start, stop) in enumerate(parts):
-        if number not in team.mine(len(sizes)):
-            continue
-        found = shelf.read(number, stop - start) if shelf else None
-        if found is None:
-            found = _outputs(pictures.rows(start, stop), extractor)
-            if shelf:
-                shelf.write(number, found)
-        features[number] = found["features"]
-        if "logits" in found:
-            logits[number] = found["logits"]
-        progress(stop - start)
-    labels = None if pictures.labels is None else torch.from_numpy(np.asarray(pictures.labels, dtype=np.int64))
+    for number in group.shard(len(sizes)):
+        start, stop = starts[number], starts[number] + sizes[number]
+        outputs = cache.get(number, sizes[number]) if cache else None
+        if outputs is None:
+            outputs = _outputs(images.read(start, stop), extractor)
+            if cache:
+                cache.put(number, outputs)
+        features[number] = outputs["features"]
+        if "logits" in outputs:
+            logits[number] = outputs["logits"]
+        progress(sizes[number])
+    labels = None if images.labels is None else torch.from_numpy(np.asarray(images.labels, dtype=np.int64))
     has_logits = extractor.num_classes is not None
-    return Features(team.gathered(features, sizes), team.gathered(logits, sizes) if has_logits else None, labels)
+    return Features(group.gather(features, sizes), group.gather(logits, sizes) if has_logits else None, labels)
 
 
 def _outputs(images: np.ndarray, extractor: Extractor) -> dict[str, torch.Tensor]:
-    """Features, and logits where there are any, of uint8 images; no more of them at a time are floats than must be."""
+    """Features, and logits where there is a classifier, of uint8 images; a block of them at a time is float."""
     block = extractor.network.block
     blocks = [extractor.outputs(from_uint8(images[start : start + block])) for start in range(0, len(images), block)]
-    found = {"features": torch.cat([outputs.features for outputs in blocks])}
+    outputs = {"features": torch.cat([each.features for each in blocks])}
     if extractor.num_classes is not None:
-        found["logits"] = torch.cat([outputs.logits for outputs in blocks])
-    return found
+        outputs["logits"] = torch.cat([each.logits for each in blocks if each.logits is not None])
+    return outputs
 
 
 class FeatureCache:
-    """Measured parts on the disk: <cache>/features/<what they are of>/<number>-<sha256>.safetensors.
+    """Chunks of features on the disk: <cache>/features/<key>/<number>-<sha256>.safetensors.
 
-    The name of a file tells its content's checksum: a part that was cut off or changed is measured anew. All of it may
-    be deleted at any time.
+    The file name holds the content's checksum: a chunk that was cut off or changed is measured again. All of it may be
+    deleted at any time.
     """
 
-    def __init__(self, pictures: ImageSource, extractor: Extractor):
-        question = {
-            "version": [VERSION, gan_hub.__version__, torch.__version__], "part": pictures.part, "shape": pictures.shape,
+    def __init__(self, images: ImageSource, extractor: Extractor):
+        """The chunks of these images, on this machine, by this extractor; the folder is made by the first `put`."""
+        key = {
+            "version": [VERSION, gan_hub.__version__, torch.__version__], "part": images.chunk_size, "shape": images.shape,
             "extractor": [extractor.name, extractor.sha256, extractor.resize, extractor.device.type],
-            "count": pictures.count, "pictures": pictures.identity,
+            "count": images.count, "pictures": images.identity,
         }  # fmt: skip
-        self.folder = (
-            cache_root("features") / hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:24]
-        )
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        self.folder = cache_root("features") / digest[:24]
 
-    def read(self, number: int, rows: int) -> dict[str, torch.Tensor] | None:
-        """The part, or None where it is not there whole."""
+    def get(self, number: int, rows: int) -> dict[str, torch.Tensor] | None:
+        """The chunk, by the name of each tensor; None where it is not there whole."""
         for path in self.folder.glob(f"{number:06d}-*.safetensors"):
             try:
-                data = read_bytes(path, MAX_PART_BYTES)
+                data = read_bytes(path, MAX_CHUNK_BYTES)
                 if path.stem.split("-")[1] != sha256(data)[:16]:
                     continue
-                found = parse_safetensors(data)
+                tensors = parse_safetensors(data)
             except (LoadError, SafetensorError):
                 continue
-            if "features" in found and len(found["features"]) == rows:
-                return found
+            if "features" in tensors and len(tensors["features"]) == rows:
+                return tensors
         return None
 
-    def write(self, number: int, tensors: dict[str, torch.Tensor]) -> None:
-        """Puts a part on the shelf, whole or not at all. A full disk is no reason to lose a score: it is left out then."""
+    def put(self, number: int, tensors: dict[str, torch.Tensor]) -> None:
+        """Writes a chunk, whole or not at all; where the disk is full it is left out, since scores do not need it."""
         data = as_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()})
         path = self.folder / f"{number:06d}-{sha256(data)[:16]}.safetensors"
         with contextlib.suppress(OSError):

@@ -1,153 +1,199 @@
-"""A report: scores, how sure they are, and what they were measured with; unlike reports do not compare."""
+"""Reports: scores with intervals and provenance, as JSON; and their comparison, refused where provenance differs."""
 
+import itertools
 import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError, read_json, write_json
 
-SURE = 1.96  # standard errors to either side of a score: an interval of 95 %
+Z_95 = 1.96  # standard errors on either side of a score: an interval of 95 %
 
 
 class Estimate(NamedTuple):
-    """A score, its standard error over samples (None where it was not asked for, or has none), and what it can be at all."""
+    """A score with its standard error and its range.
+
+    Attributes:
+        value: the score.
+        error: its standard error over samples; None where it was not asked for, or there is none.
+        lowest, highest: the range of possible values, to which intervals are clipped.
+    """
 
     value: float
     error: float | None = None
-    least: float = -math.inf
-    most: float = math.inf
+    lowest: float = -math.inf
+    highest: float = math.inf
 
 
 @dataclass(frozen=True)
 class Report:
-    """Scores by name, their 95 % intervals (low, high) and their provenance: the number means nothing without it.
+    """Scores with what they were measured with, without which a number means nothing.
 
-    `subject` is what was scored; `scales` holds the same measures of things that everybody can picture. `at_risk`, where
-    it was asked for, is for the model's card, and no part of the file.
+    Attributes:
+        scores: by name, such as "FD-digits".
+        provenance: extractor, data, numbers of images, checksums, seed, version.
+        intervals: name → (low, high) of 95 %, over the scored images.
+        reference_scores: the same measures of held-out real images and of noise, for scale.
+        subject: name of what was scored.
+        nearest_training_images: the scored images nearest to a training image, where they were asked for. They are for the
+            model's card, and not part of the file.
+
+    Example:
+        >>> from gan_hub.metrics import Report, compare
+        >>> ours = Report({"FD-digits": 3.5}, {"extractor": "digits"}, {"FD-digits": (3.2, 3.8)}, subject="ours")
+        >>> theirs = Report({"FD-digits": 5.0}, {"extractor": "digits"}, {"FD-digits": (4.6, 5.4)}, subject="theirs")
+        >>> ours.write("ours.json")
+        >>> compare(Report.read("ours.json"), theirs)[0].overlap
+        False
     """
 
     scores: dict[str, float]
     provenance: dict[str, object]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    scales: dict[str, float] = field(default_factory=dict)
+    reference_scores: dict[str, float] = field(default_factory=dict)
     subject: str = ""
-    at_risk: NearestTrainingImages | None = field(default=None, compare=False, repr=False)
+    nearest_training_images: NearestTrainingImages | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """`reference_scores` by its name of release 0.1."""
+        return self.reference_scores
+
+    @property
+    def at_risk(self) -> NearestTrainingImages | None:
+        """`nearest_training_images` by its name of release 0.1."""
+        return self.nearest_training_images
 
     @classmethod
     def of(
         cls,
         estimates: dict[str, Estimate],
-        provenance: dict,
-        scales: dict,
+        provenance: dict[str, object],
+        reference_scores: dict[str, float],
         subject: str,
-        at_risk: NearestTrainingImages | None = None,
+        nearest_training_images: NearestTrainingImages | None = None,
     ) -> "Report":
-        """The report of estimates by name."""
+        """The report of some estimates.
+
+        Args:
+            estimates: by the names of the scores.
+            provenance, reference_scores, subject, nearest_training_images: see the class.
+
+        Returns:
+            Scores, and intervals of those that have a standard error.
+        """
         intervals = {
-            name: (max(value - SURE * error, least), min(value + SURE * error, most))
-            for name, (value, error, least, most) in estimates.items()
+            name: (max(value - Z_95 * error, lowest), min(value + Z_95 * error, highest))
+            for name, (value, error, lowest, highest) in estimates.items()
             if error is not None and math.isfinite(error)
         }
         scores = {name: each.value for name, each in estimates.items()}
-        return cls(scores, provenance, intervals, scales, subject, at_risk)
+        return cls(scores, provenance, intervals, reference_scores, subject, nearest_training_images)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """What `write` writes, as plain objects."""
         intervals = {name: list(ends) for name, ends in self.intervals.items()}
         return {
             "subject": self.subject,
             "scores": dict(self.scores),
             "intervals": intervals,
-            "scales": dict(self.scales),
+            "scales": dict(self.reference_scores),
             "provenance": dict(self.provenance),
         }
 
     def write(self, path: str | os.PathLike) -> None:
-        """The report as JSON; a file that is there is replaced by a whole one or not at all.
+        """Writes the report as JSON; an older file is replaced by a whole one or not at all.
 
         Raises ValueError for a score that is NaN or Inf.
         """
-        wrong = [name for name, value in self.scores.items() if not math.isfinite(value)]
-        if wrong:
-            raise ValueError(
-                f"{path}: score {short_repr(wrong[0])} is {self.scores[wrong[0]]}; a report has finite numbers."
-            )
+        for name, value in self.scores.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{path}: score {short_repr(name)} is {value}; a report has finite numbers.")
         write_json(Path(path), self.to_dict())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Report":
-        """Raises LoadError naming the file and the field."""
+        """The report in a file; raises LoadError naming the file and the field."""
         path = Path(path)
-        content = read_json(path)
+        return cls.from_dict(read_json(path), path)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any], path: Path) -> "Report":
+        """The inverse of `to_dict`; `path` is where the content comes from. Raises LoadError naming it and the field."""
         for name in ("scores", "provenance"):
             if not isinstance(content.get(name), dict):
                 raise LoadError(f"{path}: {name} is {short_repr(content.get(name))}; a report has an object there.")
-        intervals, scales = content.get("intervals", {}), content.get("scales", {})
-        pairs = isinstance(intervals, dict) and all(
-            isinstance(ends, list) and len(ends) == 2 for ends in intervals.values()
-        )
-        numbers = (
-            [*content["scores"].values(), *(end for ends in intervals.values() for end in ends)] if pairs else [None]
-        )
-        numbers += list(scales.values()) if isinstance(scales, dict) else [None]
-        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        intervals, references = content.get("intervals", {}), content.get("scales", {})
+        is_valid = isinstance(intervals, dict) and isinstance(references, dict)
+        is_valid = is_valid and all(isinstance(ends, list) and len(ends) == 2 for ends in intervals.values())
+        numbers = []
+        if is_valid:
+            numbers = [*content["scores"].values(), *references.values(), *itertools.chain(*intervals.values())]
+        if not is_valid or not all(type(each) in (int, float) and math.isfinite(each) for each in numbers):
             raise LoadError(f"{path}: a score, an interval or a scale is not a number.")
         ends = {name: (low, high) for name, (low, high) in intervals.items()}
-        return cls(content["scores"], content["provenance"], ends, scales, str(content.get("subject", path.stem)))
+        return cls(content["scores"], content["provenance"], ends, references, str(content.get("subject", path.stem)))
 
 
-class Compared(NamedTuple):
+class ScoreComparison(NamedTuple):
     """One score in two reports."""
 
     name: str
     first: float
     second: float
-    overlap: bool | None  # of the two intervals; None where one has none
+    overlap: bool | None  # of the two intervals; None where a report has none
 
 
-TOLD = ("near_duplicates", "skipped")  # for readers alone: what was measured is told by numbers and checksums
-OF_MODELS = ("seed", "dtype")  # which images that no model of ours made do not have
-NAMES = {"data": "real_sha256"}  # what something is called, and the checksum of what it is
+NOT_COMPARED = ("near_duplicates", "skipped")  # words for readers; numbers and checksums say what was measured
+ONLY_OF_MODELS = ("seed", "dtype")  # provenance keys that images of a folder do not have
+CHECKSUM_OF = {"data": "real_sha256"}  # display name → checksum that decides equality
 
 
 def differences(first: Report, second: Report) -> dict[str, tuple[object, object]]:
     """Keys of the provenance in which two reports differ, with both values (None: not stated).
 
-    Data under another name, but of the same checksum, are the same data; what only models have is not held against
-    images that came without one.
+    Data of another name, but of the same checksum, are the same data. What only models have (seed, dtype) is no difference
+    to images that came without a model.
     """
-    names = [name for name in dict.fromkeys([*first.provenance, *second.provenance]) if name not in TOLD]
+    names = [name for name in dict.fromkeys([*first.provenance, *second.provenance]) if name not in NOT_COMPARED]
     both = {name: (first.provenance.get(name), second.provenance.get(name)) for name in names}
-    apart = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
-    for name in [name for name in apart if name in OF_MODELS and None in apart[name]]:
-        del apart[name]
-    for name, checksum in NAMES.items():
-        if name in apart and checksum not in apart and both.get(checksum, (None,))[0] is not None:
-            del apart[name]
-    return apart
+    unequal = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+    for name in [name for name in unequal if name in ONLY_OF_MODELS and None in unequal[name]]:
+        del unequal[name]
+    for name, checksum in CHECKSUM_OF.items():
+        if name in unequal and checksum not in unequal and both.get(checksum, (None,))[0] is not None:
+            del unequal[name]
+    return unequal
 
 
-def compare(first: Report, second: Report, force: bool = False) -> list[Compared]:
+def compare(first: Report, second: Report, force: bool = False) -> list[ScoreComparison]:
     """The scores that two reports have in common.
 
-    Raises ValueError where their provenance differs, showing how, unless `force`; and where no score is in both.
+    Args:
+        first, second: reports of `evaluate`.
+        force: whether reports that were not measured alike are compared all the same.
+
+    Returns:
+        A row for each score that is in both, in the order of the first.
+
+    Raises:
+        ValueError: their provenance differs, which the message shows, or no score is in both.
     """
-    apart = differences(first, second)
-    if apart and not force:
-        said = "; ".join(
-            f"{name} {short_repr(ours)} against {short_repr(theirs)}" for name, (ours, theirs) in apart.items()
-        )
-        raise ValueError(f"these reports were not measured alike: {said}. With force they are compared all the same.")
+    unequal = differences(first, second)
+    if unequal and not force:
+        pairs = "; ".join(f"{name} {short_repr(a)} against {short_repr(b)}" for name, (a, b) in unequal.items())
+        raise ValueError(f"these reports were not measured alike: {pairs}. With force they are compared all the same.")
     names = [name for name in first.scores if name in second.scores]
     if not names:
-        ours, theirs = (", ".join(report.scores) or "none at all" for report in (first, second))
-        raise ValueError(f"no score is in both reports: {ours} against {theirs}.")
+        a, b = (", ".join(report.scores) or "none at all" for report in (first, second))
+        raise ValueError(f"no score is in both reports: {a} against {b}.")
     rows = []
     for name in names:
-        ends = [report.intervals.get(name) for report in (first, second)]
-        overlap = None if None in ends else ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
-        rows.append(Compared(name, first.scores[name], second.scores[name], overlap))
+        a, b = first.intervals.get(name), second.intervals.get(name)
+        overlap = None if a is None or b is None else a[0] <= b[1] and b[0] <= a[1]
+        rows.append(ScoreComparison(name, first.scores[name], second.scores[name], overlap))
     return rows

@@ -11,15 +11,14 @@ import torch
 from safetensors import SafetensorError
 
 from gan_hub.atomic import replace_folder
+from gan_hub.hub.score_names import is_frechet_distance
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder.strict import LoadError, write_json
 from gan_hub.pipeline import GANPipeline
-from gan_hub.training.checkpoint_schema import ReportState
 from gan_hub.training.checkpoints import check_tensors
 
 BEST_NAME, SCORE_NAME = "best", "score.json"
 PREFIX = "best_"  # of the tensor files that a checkpoint has of the best weights
-FRECHET = ("FD-", "FID")
 
 Weights = dict[str, dict[str, torch.Tensor]]  # player → its state, of the averaged generator and of the discriminator
 
@@ -50,7 +49,7 @@ class BestSoFar:
         self.best: Best | None = None
         if past.get("best"):
             known = past["best"]
-            report = Report(**{key: known["report"][key] for key in ReportState.__annotations__})
+            report = Report.from_dict(known["report"], folder)
             self.best = Best(known["images"], known["name"], known["score"], report, weights)
 
     @property
@@ -68,7 +67,8 @@ class BestSoFar:
         if name is None or not math.isfinite(report.scores[name]):
             return False
         self.scored = images
-        report = Report(**json.loads(json.dumps(report.to_dict())))  # as it will come back from a checkpoint
+        # As it will come back from a checkpoint.
+        report = Report.from_dict(json.loads(json.dumps(report.to_dict())), self.folder)
         known = self.best
         if known and known.report.provenance == report.provenance and report.scores[name] >= known.score:
             return False
@@ -125,4 +125,4 @@ def check_best(path: Path, tensors: Weights, state: dict, networks: dict[str, to
 
 def frechet_name(scores: dict[str, float]) -> str | None:
     """The name of the first Fréchet distance among the scores, of which lower is better."""
-    return next((name for name in scores if name.startswith(FRECHET)), None)
+    return next((name for name in scores if is_frechet_distance(name)), None)

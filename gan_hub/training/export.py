@@ -22,6 +22,7 @@ from gan_hub.hub.cards import (
 )
 from gan_hub.hub.lint import lint
 from gan_hub.hub.nearest_images import NearestTrainingImages
+from gan_hub.hub.score_names import score_key
 from gan_hub.images import from_uint8, height_width
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
@@ -204,7 +205,7 @@ def again(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
     config = run.config
     if config.data not in NAMED_DATASETS or run.data.left_out or pipeline.calibration is None:
         return ""
-    recognised = any(name.startswith("label accuracy") for name in report.scores)
+    recognised = any(score_key(name) == "accuracy" for name in report.scores)
     options = {
         "data": config.data,
         "extractor": config.extractor,

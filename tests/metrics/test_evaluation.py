@@ -42,7 +42,7 @@ def digits() -> Extractor:
 @pytest.fixture
 def small_parts(monkeypatch):
     """Parts of few images, so that a small set has several."""
-    monkeypatch.setattr(feature_cache, "PART", 16)
+    monkeypatch.setattr(feature_cache, "CHUNK", 16)
 
 
 # --------------------------------------------------------------------------------------------------- what is scored
@@ -55,8 +55,8 @@ def test_a_trained_model_scores_far_better_than_a_random_one(reals, tiny_pipelin
     assert trained.scores["label accuracy (digits)"] > 0.9
     low, high = trained.intervals["FD-digits"]
     assert low < trained.scores["FD-digits"] < high < random.scores["FD-digits"]
-    noise = trained.scales["FD-digits of uniform noise"]
-    assert noise > trained.scores["FD-digits"] and random.scales["FD-digits of uniform noise"] == noise
+    noise = trained.reference_scores["FD-digits of uniform noise"]
+    assert noise > trained.scores["FD-digits"] and random.reference_scores["FD-digits of uniform noise"] == noise
 
 
 def test_every_score_can_be_asked_for_and_bears_the_extractors_name(reals, digits):
@@ -191,15 +191,19 @@ def test_no_number_is_called_fid_but_inceptions(reals, tiny_pipeline):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_the_number_does_not_depend_on_how_many_images_a_model_makes_at_a_time(reals, digits, batch_size):
-    usual = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, scales=False).scores["FD-digits"]
-    found = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, scales=False, batch_size=batch_size)
+    usual = evaluate("dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, reference_scores=False).scores[
+        "FD-digits"
+    ]
+    found = evaluate(
+        "dcgan-mnist", reals, ("fd",), digits, 40, replicates=0, reference_scores=False, batch_size=batch_size
+    )
     assert found.scores["FD-digits"] == pytest.approx(usual, rel=1e-6)
 
 
 def test_an_interrupted_evaluation_goes_on_where_it_was_and_gives_the_same_number(
     reals, tiny_pipeline, digits, small_parts
 ):
-    asked = {"extractor": digits, "num_images": 50, "seed": 77, "replicates": 0, "scales": False}
+    asked = {"extractor": digits, "num_images": 50, "seed": 77, "replicates": 0, "reference_scores": False}
     expected = evaluate(tiny_pipeline, reals, ("fd", "kid"), **asked)
     measured, whole = [], digits.outputs
 
@@ -321,7 +325,7 @@ def test_numbers_are_numbers_whatever_library_made_them(reals, tiny_pipeline, di
     assert Report.read(tmp_path / "report.json").provenance["generated_images"] == 6
 
 
-@pytest.mark.parametrize("name", ["num_images", "num_real", "batch_size", "replicates", "at_risk"])
+@pytest.mark.parametrize("name", ["num_images", "num_real", "batch_size", "replicates", "nearest_training_images"])
 @pytest.mark.parametrize("value", [True, 2.0, "2", -1, np.float32(2), torch.tensor([1, 2]), [2]])
 def test_what_is_no_whole_number_is_refused_by_its_name(reals, tiny_pipeline, digits, name, value):
     with pytest.raises(ValueError, match=f"{name}=.* is not allowed; it is a whole number from"):
@@ -359,11 +363,11 @@ def test_one_scored_image_is_no_report_without_scores(reals, digits):
 
 def test_a_test_split_of_one_image_is_no_floor_and_costs_no_score(reals, digits):
     found = evaluate(reals.take(np.arange(40)), reals, ("fd",), digits, held_out=reals.take(np.arange(1)), replicates=0)
-    assert "FD-digits" in found.scores and list(found.scales) == ["FD-digits of uniform noise"]
+    assert "FD-digits" in found.scores and list(found.reference_scores) == ["FD-digits of uniform noise"]
 
 
 def test_a_score_that_is_no_number_makes_no_report(reals, digits, monkeypatch):
-    broken = replace(SCORES["fd"], measure=lambda e: {"FD-digits": Estimate(float("nan"))})
+    broken = replace(SCORES["fd"], measure=lambda e: {"fd": Estimate(float("nan"))})
     monkeypatch.setitem(SCORES, "fd", broken)
     with pytest.raises(ArithmeticError, match="FD-digits is nan for these images: no report is made of it"):
         evaluate(reals, reals, ("fd",), digits)
@@ -393,6 +397,18 @@ def test_the_pictures_of_a_run_are_never_scored_as_images(reals, digits, tmp_pat
     (run / "export" / "model_index.json").write_text('{"_class_name": "GANPipeline"}')
     with pytest.raises(ValueError, match="the folder of a run; give the model in it"):
         evaluate(run, reals, ("fd",), digits)
+
+
+def test_arguments_and_attributes_of_the_last_release_keep_working(reals, tiny_pipeline, digits):
+    usual = evaluate(tiny_pipeline, reals, ("fd",), digits, 20, held_out=reals, nearest_training_images=2)
+    with pytest.warns(DeprecationWarning, match=r"at_risk= of evaluate\(\) is nearest_training_images= now"):
+        old = evaluate(tiny_pipeline, reals, ("fd",), digits, 20, held_out=reals, at_risk=2, together=False)
+    assert old == usual and old.at_risk.seeds == usual.nearest_training_images.seeds
+    assert old.scales == usual.reference_scores != {}
+    with pytest.warns(DeprecationWarning):
+        assert evaluate(tiny_pipeline, reals, ("fd",), digits, 20, scales=False).reference_scores == {}
+    with pytest.raises(TypeError, match="takes reference_scores= or its old name scales=, not both"):
+        evaluate(tiny_pipeline, reals, ("fd",), digits, 20, scales=False, reference_scores=True)
 
 
 def test_no_score_depends_on_the_default_dtype_of_torch(reals, tiny_pipeline, digits):

@@ -36,7 +36,7 @@ def check(found, trained: int) -> None:
 
 
 def test_copies_are_found_in_features_and_in_pixels(digits):
-    e = Evaluation(digits, TRAIN, ImageSource.of_set(ImageSet(FAKES)), held_out_set=HELD_OUT, seed=1000)
+    e = Evaluation(digits, TRAIN, ImageSource.of_set(ImageSet(FAKES)), held_out_images=HELD_OUT, seed=1000)
     check(nearest_copies(e), 60)
     check(nearest_copies_in_pixels(ImageSource.of_set(ImageSet(FAKES)), TRAIN, HELD_OUT, 1000), 60)
 
@@ -44,10 +44,15 @@ def test_copies_are_found_in_features_and_in_pixels(digits):
 def test_what_was_held_out_of_the_real_images_is_no_original_of_a_copy(digits):
     """Both sets lie in the real images: without telling them apart, the held-out ones would be copies themselves."""
     everything = ImageSet(np.concatenate([HELD_OUT.images, TRAIN.images]))
-    e = Evaluation(digits, everything, ImageSource.of_set(ImageSet(FAKES)), held_out_set=HELD_OUT, seed=1000)
+    e = Evaluation(digits, everything, ImageSource.of_set(ImageSet(FAKES)), held_out_images=HELD_OUT, seed=1000)
     assert nearest_copies(e).trained == 80 and nearest_copies(e).repeated == 20
     e = Evaluation(
-        digits, everything, ImageSource.of_set(ImageSet(FAKES)), held_out_set=HELD_OUT, seed=1000, trained_set=TRAIN
+        digits,
+        everything,
+        ImageSource.of_set(ImageSet(FAKES)),
+        held_out_images=HELD_OUT,
+        seed=1000,
+        trained_images=TRAIN,
     )
     check(nearest_copies(e), 60)
     assert nearest_copies(e).threshold > 0 and nearest_copies(e).repeated == 0
@@ -55,9 +60,13 @@ def test_what_was_held_out_of_the_real_images_is_no_original_of_a_copy(digits):
 
 def test_a_report_has_them_where_they_are_asked_for(digits):
     given = {"extractor": digits, "metrics": ["fd"], "held_out": HELD_OUT, "replicates": 0}
-    report = evaluate(ImageSet(FAKES), TRAIN, **given, at_risk=5)
-    assert sorted(report.at_risk.seeds[:2]) == [7, 30] and len(report.at_risk.seeds) == 5
-    assert evaluate(ImageSet(FAKES), TRAIN, **given).at_risk is None and "at_risk" not in report.to_dict()
+    report = evaluate(ImageSet(FAKES), TRAIN, **given, nearest_training_images=5)
+    assert (
+        sorted(report.nearest_training_images.seeds[:2]) == [7, 30] and len(report.nearest_training_images.seeds) == 5
+    )
+    assert (
+        evaluate(ImageSet(FAKES), TRAIN, **given).nearest_training_images is None and "at_risk" not in report.to_dict()
+    )
 
 
 # --------------------------------------------------------------------------------- duplicates in the data (frames of a film)
@@ -131,7 +140,7 @@ def test_images_that_do_not_repeat_themselves_are_told_of_as_ever():
 def test_the_score_memorised_sees_copies_of_frames_and_the_report_tells_of_near_duplicates(digits):
     pictures = drawings(5, 0)
     train, held_out = hold_out(ImageSet(frames(pictures, 40, 1)), 40, 0)
-    given = {"extractor": digits, "metrics": ["memorised"], "replicates": 0, "scales": False}
+    given = {"extractor": digits, "metrics": ["memorised"], "replicates": 0, "reference_scores": False}
     found = evaluate(ImageSet(frames(pictures, 10, 2)), train, held_out=held_out, **given)
     assert found.scores["memorised-digits"] == 1
     assert found.provenance["near_duplicates"] == (

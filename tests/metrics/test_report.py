@@ -33,7 +33,7 @@ def test_scores_of_an_older_release_are_a_report_too(tmp_path):
     old = {"scores": {"FD-digits": 0.35}, "provenance": PROVENANCE, "scales": {"of noise": 528.3}}
     (tmp_path / "scores.json").write_text(json.dumps(old))
     assert Report.read(tmp_path / "scores.json") == Report(
-        {"FD-digits": 0.35}, PROVENANCE, scales={"of noise": 528.3}, subject="scores"
+        {"FD-digits": 0.35}, PROVENANCE, reference_scores={"of noise": 528.3}, subject="scores"
     )
 
 

@@ -7,7 +7,7 @@ from gan_hub.metrics import feature_cache
 from gan_hub.metrics.distributed import ProcessGroup
 
 if __name__ == "__main__":
-    feature_cache.PART = 9  # 45 images are five parts: one process has three of them, the other two
+    feature_cache.CHUNK = 9  # 45 images are five parts: one process has three of them, the other two
     code = cli.main(sys.argv[1:])
-    print(f"{ProcessGroup(together=True).size} process(es)", file=sys.stderr)
+    print(f"{ProcessGroup(distributed=True).size} process(es)", file=sys.stderr)
     sys.exit(code)
