@@ -33,7 +33,7 @@ EXAMPLES = [
     'gan-hub concepts my-gan --name "sefa 1=long ears" --drop "sefa 2,sefa 3"',
 ]
 PICTURE_SEEDS, PICTURE_STRENGTHS = range(4), [step / 2 for step in range(-4, 5)]
-MAX_SEEDS = 4096  # whose latents and images are all compared
+MAX_COMPARED_SEEDS = 4096  # their latents lie in memory at once
 
 
 def add(commands: "Commands[Parser]") -> None:
@@ -53,11 +53,14 @@ def add(commands: "Commands[Parser]") -> None:
     )
     find.add_argument("--count", type=whole_number(1, 16), default=4, help="concepts that pca and sefa find each (4)")
     find.add_argument(
-        "--seeds", type=seed_list(30, MAX_SEEDS), default="0-1999", help="that concepts are found with (0-1999)"
+        "--seeds",
+        type=seed_list(30, MAX_COMPARED_SEEDS),
+        default="0-1999",
+        help="that concepts are found with (0-1999)",
     )
     find.add_argument(
         "--held-out",
-        type=seed_list(1, MAX_SEEDS),
+        type=seed_list(1, MAX_COMPARED_SEEDS),
         default="10000-10255",
         help="that effects are measured with (10000-10255)",
     )
