@@ -47,7 +47,7 @@ NAMES = {
         "PICTURE_NAME": "gan_hub.model_folder.files:REAL_SAMPLES_PICTURE",
         "TABLE_NAME": "gan_hub.model_folder.files:REAL_SAMPLES_TABLE",
     },
-    "gan_hub.hub.places": {"bundled": "bundled_models", "read_from": "load_from"},
+    "gan_hub.hub.places": {"ZOO": "BUNDLED_MODELS_DIR", "bundled": "bundled_models", "read_from": "load_from"},
     "gan_hub.models.abilities": {
         "Autoencoding": "AutoencoderDiscriminator",
         "Factorable": "HasLatentProjection",

@@ -1,6 +1,8 @@
-"""How values from outside are written in messages."""
+"""How values from outside are written in messages, and which known name a mistyped one probably means."""
 
+import difflib
 import reprlib
+from collections.abc import Iterable
 
 _ABRIDGED = reprlib.Repr()
 _ABRIDGED.maxlevel, _ABRIDGED.maxother, _ABRIDGED.maxstring, _ABRIDGED.maxlong = 3, 200, 200, 200
@@ -14,3 +16,9 @@ def short_repr(value: object, limit: int = 60) -> str:
     except ValueError:  # an int of more digits than Python spells
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def did_you_mean(wrong: str, names: Iterable[str]) -> str:
+    """The end of a sentence that refuses a name, "; did you mean NAME?", or "" where no known name is like it."""
+    matches = difflib.get_close_matches(wrong, list(names), 1)
+    return f"; did you mean {matches[0]}?" if matches else ""

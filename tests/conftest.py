@@ -10,7 +10,7 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="gan_hub-tests-")
 os.environ["GAN_HUB_CACHE"] = os.path.join(os.environ["HF_HOME"], "decoded")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks gain nothing from a second thread
-for name in ("HF_ENDPOINT", "HF_TOKEN", "GAN_HUB_NAMESPACE", "GAN_HUB_DATA"):
+for name in ("HF_ENDPOINT", "HF_TOKEN", "GAN_HUB_DATA"):
     os.environ.pop(name, None)
 
 from pathlib import Path  # noqa: E402

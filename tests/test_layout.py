@@ -30,6 +30,7 @@ LEVELS = {
     "data": 3,
     "models": 4,
     "pipeline": 5,
+    "sampling": 6,
     "metrics": 6,
     "verify": 6,
     "concepts_discovery": 7,

@@ -591,12 +591,12 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
     asked, tiny_model, tiny_rgb_model, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resolve, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", tmp_path / "zoo")
     with pytest.raises(
-        LoadError, match=r"gan-hub/shapes: not in the cache, and the Hub cannot be reached. Bundled: none"
+        LoadError, match=r"'shapes': neither a folder, nor a bundled model \(none at hand\), nor a Hub id"
     ):
         GANPipeline.from_pretrained("shapes")
-    assert asked == ["gan-hub/shapes"]
+    assert asked == []
 
     (tmp_path / "zoo").mkdir()
     (tmp_path / "zoo" / "shapes").symlink_to(tiny_model)
@@ -605,21 +605,30 @@ def test_a_name_is_a_local_folder_then_a_bundled_model_then_a_hub_id(
 
     (tmp_path / "shapes").symlink_to(tiny_rgb_model)
     assert GANPipeline.from_pretrained("shapes").generator.config["channels"] == 3
-    assert len(asked) == 1
+    assert asked == []
 
     with pytest.raises(LoadError, match="someone/their-gan: not in the cache.* Bundled: shapes"):
         GANPipeline.from_pretrained("someone/their-gan")
-    assert asked == ["gan-hub/shapes", "someone/their-gan"]
+    assert asked == ["someone/their-gan"]
 
 
-def test_the_namespace_of_short_names_can_be_changed(asked, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["dcgan-mnits", "shapes", "shapes@v1", "gpt2", "mlp-mnist@main", "gan-hub", "x.gan"])
+def test_a_name_without_a_slash_never_reaches_the_hub(name, asked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resolve, "ZOO", tmp_path)
-    monkeypatch.setenv("GAN_HUB_NAMESPACE", "our-lab")
-    for name in ("shapes", "me/my-gan"):
-        with pytest.raises(LoadError):
-            GANPipeline.from_pretrained(name)
-    assert asked == ["our-lab/shapes", "me/my-gan"]
+    for load in (GANPipeline.from_pretrained, lambda name: DCGANGenerator.from_pretrained(name, subfolder="generator")):
+        with pytest.raises(
+            LoadError, match=f"'{name}': neither a folder, nor a bundled model .*, nor a Hub id, which is"
+        ):
+            load(name)
+    assert asked == []
+
+
+def test_a_misspelt_bundled_name_is_answered_with_the_nearest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoadError, match=r"owner/name; did you mean dcgan-mnist\?$"):
+        GANPipeline.from_pretrained("dcgan-mnits")
+    with pytest.raises(LoadError, match=r"owner/name\.$"):
+        GANPipeline.from_pretrained("qqqqqq")
 
 
 @pytest.mark.parametrize(
@@ -650,7 +659,7 @@ def test_a_name_that_cannot_be_one_is_refused_without_asking_the_hub_or_at_least
     with pytest.raises(LoadError) as caught:
         GANPipeline.from_pretrained(name)
     assert len(str(caught.value)) < 3000
-    assert asked == [] or "/" not in name
+    assert asked == []
 
 
 def test_a_folder_that_is_no_model_is_not_looked_for_on_the_hub(asked, tmp_path, monkeypatch):
@@ -669,7 +678,7 @@ def test_offline_a_model_that_is_not_at_hand_is_refused_at_once():
 
 def test_a_network_alone_resolves_names_like_the_pipeline(tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(resolve, "ZOO", tiny_model.parent)
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", tiny_model.parent)
     generator = DCGANGenerator.from_pretrained("tiny-gan", subfolder="generator")
     assert generator.config["num_classes"] == 3
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_hub import cli, latents, seeds
+from gan_hub import latents, seeds
+from gan_hub.cli.arguments import seed_list
 from gan_hub.demo import inputs
 from gan_hub.seeds import MAX_SEED, WrongCountError, parse_seeds
 
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 )
 def test_seeds_are_told_apart_by_commas_and_blanks_and_never_glued(text, expected):
     assert parse_seeds(text) == expected == inputs.seeds(text)
-    assert cli.seeds(1)(text) == expected
+    assert seed_list(1)(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What people write for a model of the Hub: its id, the address of one of its pages, hf://, an id with a revision."""
+"""Parse what people write for a model of the Hub: its id, the address of one of its pages, hf://, an id@revision."""
 
 import re
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 
 HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co", urlsplit(constants.ENDPOINT).netloc}
-OTHERS = {  # first part of an address → what it is of, and what to give instead
+OTHER_REPOSITORIES = {  # first part of an address → what it names, and what to give instead
     "datasets": ("a data set", "the id of a model"),
     "spaces": ("a Space", "the id of the model that it shows"),
     "buckets": ("a bucket", "the id of a model"),
@@ -22,16 +22,18 @@ PART = r"[\w.-]{1,96}"
 
 
 class HubModel(NamedTuple):
-    repo_id: str  # "owner/name", or a name alone
+    """A model repository on the Hub, at a branch, a tag or a commit; None is its main branch."""
+
+    repo_id: str  # "owner/name"
     revision: str | None
 
 
 def parse(text: str) -> HubModel | None:
-    """The model that `text` means, None where it means none of the Hub.
+    """The model that `text` means, or None if it is neither a Hub id nor an address.
 
-    Understood are `owner/name`, `owner/name@revision`, a name alone, `hf://owner/name@revision`, and the address of any
-    page of a model, https://huggingface.co/owner/name/tree/revision or shorter. Raises LoadError, in one sentence, for
-    the address of anything else.
+    Understood are `owner/name`, `owner/name@revision`, `hf://owner/name@revision`, and the address of any page of a
+    model, https://huggingface.co/owner/name/tree/revision or shorter. A name without a slash is no Hub id. Raises
+    LoadError, in one sentence, for the address of anything else.
     """
     if text.startswith("git@hf.co:"):
         text = text.replace("git@hf.co:", "https://hf.co/", 1)
@@ -40,17 +42,17 @@ def parse(text: str) -> HubModel | None:
         scheme, rest = "https", text
     if not scheme:
         name, at, revision = text.removesuffix("/").partition("@")
-        _refuse_others(text, name.split("/"))
+        _refuse_other_repositories(text, name.split("/"))
         return _model(name, revision) if bool(at) == bool(revision) else None
     if scheme.lower() == "hf":
-        return _of_address(text, rest)
+        return _parse_path(text, rest)
     address = urlsplit(f"https://{rest}")
     if scheme.lower() not in ("http", "https") or address.netloc.lower() not in HOSTS:
         raise LoadError(
             f"{short_repr(text, 200)}: an address that is not the Hub's; download it and give the folder, or give a Hub id "
             "(owner/name)."
         )
-    return _of_address(text, address.path)
+    return _parse_path(text, address.path)
 
 
 def is_address(text: str) -> bool:
@@ -58,9 +60,9 @@ def is_address(text: str) -> bool:
     return "://" in text or text.split("/")[0].lower() in HOSTS
 
 
-def _of_address(text: str, path: str) -> HubModel:
+def _parse_path(text: str, path: str) -> HubModel:
     parts = [unquote(part) for part in path.split("/") if part]
-    _refuse_others(text, parts)
+    _refuse_other_repositories(text, parts)
     parts = parts[1:] if parts[:1] == ["models"] else parts
     name, _, revision = "/".join(parts[:2]).partition("@")
     if len(parts) > 3 and parts[2] in ("tree", "blob", "resolve", "raw", "commit", "commits"):
@@ -71,13 +73,13 @@ def _of_address(text: str, path: str) -> HubModel:
     return model
 
 
-def _refuse_others(text: str, parts: list[str]) -> None:
-    if len(parts) > 1 and parts[0] in OTHERS:
-        kind, instead = OTHERS[parts[0]]
+def _refuse_other_repositories(text: str, parts: list[str]) -> None:
+    if len(parts) > 1 and parts[0] in OTHER_REPOSITORIES:
+        kind, instead = OTHER_REPOSITORIES[parts[0]]
         raise LoadError(f"{short_repr(text, 200)}: {kind} of the Hub, not a model; give {instead} (owner/name).")
 
 
 def _model(name: str, revision: str) -> HubModel | None:
-    if not re.fullmatch(f"{PART}(/{PART})?", name) or not re.fullmatch(r"[\w./-]{0,200}", revision):
+    if not re.fullmatch(f"{PART}/{PART}", name) or not re.fullmatch(r"[\w./-]{0,200}", revision):
         return None
     return HubModel(name.removesuffix(".git"), revision or None)

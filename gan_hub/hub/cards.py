@@ -1,33 +1,30 @@
-"""Model cards: written from what a run measured, refused while a field is empty; what is measured anew replaces the old.
+"""Model cards: render one from the facts of a run, replace its scores by new ones, refuse one with gaps.
 
-What a card must have before it is published, lint.py says.
+lint.py says what a card must have before it is published.
 """
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from PIL import Image
 from yaml import YAMLError
 
 from gan_hub.atomic import write_text
-from gan_hub.images import grid, save_png
 from gan_hub.messages import short_repr
+from gan_hub.model_folder.concepts import Concept
 from gan_hub.model_folder.files import CARD_NAME, SCORES_NAME
 from gan_hub.model_folder.strict import read_bytes, write_json
 
 MAX_CARD_BYTES = 1_000_000
-MEMORISED_NAME = "memorised.png"
+MEMORIZED_NAME = "memorised.png"
 PLACEHOLDERS = re.compile(r"\[More Information Needed\]|TODO|FIXME|\{[a-z_]+\}")
-UNDESCRIBED = "Nobody has described these samples yet; look at the grid above."
-CHANCE = 0.05  # what is less likely than that is called more than chance
+UNDESCRIBED = "These samples were not described yet; look at the grid above."
 NOT_FOR = (
     "Not for showing, imitating or identifying real people, nor for deceiving anybody about what is real; not as evidence "
     "of anything; not for medical, forensic or other decisions about people; not as training or test data of a system, such "
-    "as one that reads writing, whose mistakes could harm somebody. Its images are made up, and a label says what was asked "
+    "as one that reads writing, whose mistakes could do harm. Its images are made up, and a label says what was asked "
     "for, not what is seen."
 )
 
@@ -90,25 +87,27 @@ def format_number(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again."""
+class CardScores:
+    """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again.
+
+    `scales` are the same distances of images that anyone can picture, such as held-out real images and noise.
+    """
 
     scores: dict[str, float]
     provenance: dict[str, object]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    scales: dict[str, float] = field(default_factory=dict)  # the same distances of things everybody can picture
+    scales: dict[str, float] = field(default_factory=dict)
     command: str = ""
 
     def section(self) -> str:
         """The text under "Scores"."""
         rows = [
-            f"| **{name}** | **{format_number(value)}** | {self._between(name)} |"
+            f"| **{name}** | **{format_number(value)}** | {self._interval(name)} |"
             for name, value in self.scores.items()
         ]
         rows += [f"| {name} | {format_number(value)} | |" for name, value in self.scales.items()]
-        said = format_provenance(self.provenance)
         text = "\n".join(["| measure | value | 95 % interval |", "|---|---|---|", *rows])
-        text += f"\n\nMeasured with: {said}."
+        text += f"\n\nMeasured with: {format_provenance(self.provenance)}."
         if "FID" not in self.scores:
             text += " A Fréchet distance compares with others of the same extractor only; it is no FID."
         if self.intervals:
@@ -118,11 +117,11 @@ class Scored:
             )
         return text + (f" Again, with one command:\n\n```\n{self.command}\n```" if self.command else "")
 
-    def _between(self, name: str) -> str:
+    def _interval(self, name: str) -> str:
         return " to ".join(map(format_number, self.intervals.get(name, ())))
 
     def results(self, dataset_name: str, dataset_type: str) -> list[EvalResult]:
-        """The same for the card's metadata (`model-index`)."""
+        """The scores as the card's metadata (`model-index`), rounded as in the table."""
         return [
             EvalResult(
                 task_type="unconditional-image-generation",
@@ -130,123 +129,24 @@ class Scored:
                 dataset_name=dataset_name,
                 metric_type=re.sub(r"[^\w-]+", "-", name.lower()).strip("-"),
                 metric_name=name,
-                metric_value=float(format_number(value)),  # as in the table
+                metric_value=float(format_number(value)),
             )
             for name, value in self.scores.items()
         ]
 
-    def to_dict(self) -> dict:
-        intervals = {name: list(ends) for name, ends in self.intervals.items()}
-        told = {"command": self.command} if self.command else {}
-        return {
+    def to_dict(self) -> dict[str, object]:
+        """The content of scores.json."""
+        content: dict[str, object] = {
             "scores": self.scores,
-            "intervals": intervals,
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "scales": self.scales,
             "provenance": self.provenance,
-        } | told
+        }
+        return content | {"command": self.command} if self.command else content
 
 
-@dataclass(frozen=True)
-class AtRisk:
-    """The generated images of a model that come nearest to a training image, and how near unseen real images come."""
-
-    features: str  # what distances are measured in
-    seeds: list[int]  # of those images, the nearest first
-    distances: list[float]
-    typical: float  # the median distance of held-out real images to the nearest training image
-    threshold: float  # nearer come only `nearer` of the held-out images
-    nearer: int  # held-out images, of each picture one, at the threshold or below it
-    copied: int  # searched images there
-    searched: int
-    first_seed: int
-    trained: int  # training images
-    held_out: int
-    pairs: list[Image.Image]  # each generated image, then its nearest training image
-    pictures: int | None = None  # that the held-out images show, near duplicates being one; None: as many as images
-    repeated: int = 0  # held-out images whose picture is also trained on
-    different: int | None = None  # pictures that the training images show, about; None: as many as images
-    witnesses: float | None = None  # independent distances that the held-out pictures are worth; None: one each
-
-    def write(self, folder: Path, short_repr: bool) -> str:
-        """The text under "Memorisation", and beside the card its picture where the training images may be `shown`.
-
-        Where they may not, there is no picture, and none of earlier is left.
-        """
-        if not short_repr:
-            (folder / MEMORISED_NAME).unlink(missing_ok=True)
-            return f"{self._said()} The training images may not be shown; these are the distances:\n\n{self._table()}"
-        save_png(grid(self.pairs, columns=8, scale=2 if self.pairs[0].width < 64 else 1), folder / MEMORISED_NAME)
-        text = f"{self._said()}\n\n![Generated images, each with its nearest training image]({MEMORISED_NAME})\n\n"
-        pairs = ", ".join(f"{seed} ({format_number(distance)})" for seed, distance in zip(self.seeds, self.distances))
-        return f"{text}*Four pairs a row, the nearest first: left generated, right trained on. Seeds (distances): {pairs}.*"
-
-    def _said(self) -> str:
-        """All of it in words."""
-        last, near = self.first_seed + self.searched - 1, self.nearer / self._pictures
-        expected = self.nearer / (self._witnesses + 1) * self.searched
-        verdict = f"That is {'more' if self._chance(self.copied) < CHANCE else 'no more'} than chance explains."
-        if self._chance(self.searched) >= CHANCE:
-            verdict = "So few different pictures were held out that chance could explain any number: look at the pairs."
-        return (
-            f"Of {self.searched:,} generated images (seeds {self.first_seed} to {last}), these {len(self.seeds)} come nearest to "
-            f"one of the {self.trained:,} training images{self._of_pictures()}, by Euclidean distance in {self.features}. For "
-            f"scale: of {self.held_out:,} real images that were held out{self._of_repetitions()}, half come nearer than "
-            f"{format_number(self.typical)}, and {100 * near:.2g} % as near as {format_number(self.threshold)} or nearer. So do "
-            f"{self.copied} of the generated ones; of a model that copies nothing, {expected:.3g} would be expected. {verdict}"
-        )
-
-    @property
-    def _pictures(self) -> int:
-        return self.held_out if self.pictures is None else self.pictures
-
-    @property
-    def _witnesses(self) -> float:
-        return self._pictures if self.witnesses is None else self.witnesses
-
-    def _chance(self, copied: int) -> float:
-        """How likely so many copies, or more, are of a generator that draws new pictures: a beta-binomial tail.
-
-        The share of new pictures that lie below the r-th smallest of n independent distances of such is Beta(r, n + 1 − r).
-        """
-        a, b, searched = self.nearer, max(self._witnesses + 1 - self.nearer, 1e-9), self.searched
-
-        def log_beta(x: float, y: float) -> float:
-            return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
-
-        return sum(
-            math.exp(
-                log_beta(a + count, b + searched - count)
-                - log_beta(a, b)
-                - log_beta(count + 1, searched - count + 1)
-                - math.log(searched + 1)
-            )
-            for count in range(copied, searched + 1)
-        )
-
-    def _of_pictures(self) -> str:
-        """How many pictures the training images show, where they repeat themselves."""
-        if self.different is None or self.different >= self.trained:
-            return ""
-        return f" (about {self.different:,} different pictures: near duplicates are one)"
-
-    def _of_repetitions(self) -> str:
-        """How the held-out images are counted, where they repeat each other or the training images."""
-        told = []
-        if self._pictures < self.held_out:
-            told.append(f"{self._pictures:,} different pictures, each counted once")
-        if self.repeated:
-            told.append(f"{self.repeated:,} show one that is also trained on, and are held against the others alone")
-        return f" ({'; '.join(told)})" if told else ""
-
-    def _table(self, columns: int = 4) -> str:
-        cells = [f"{seed} | {format_number(distance)}" for seed, distance in zip(self.seeds, self.distances)]
-        rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
-        head = ["| " + " | ".join(["seed | distance"] * columns) + " |", "|" + "---|" * (2 * columns)]
-        return "\n".join(head + ["| " + " | ".join(row + [" | "] * (columns - len(row))) + " |" for row in rows])
-
-
-def concepts_section(concepts: Iterable) -> str:
-    """The text under "Concepts", a row for each concept of a pipeline ; "" where there is none."""
+def concepts_section(concepts: Iterable[Concept]) -> str:
+    """The text under "Concepts", a row for each concept of a pipeline; "" if there is none."""
     rows = []
     for concept in concepts:
         effect = f"{concept.effect.describe()} ({concept.effect.seeds})" if concept.effect else "not measured"
@@ -261,21 +161,21 @@ def concepts_section(concepts: Iterable) -> str:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card says. Texts are Markdown; `scores` are name → value as measured, `provenance` how."""
+    """Everything that a card says; texts are Markdown."""
 
     name: str
     architecture: str
     license: str
     dataset_name: str
-    dataset_id: str | None  # on the Hub, for the front matter
+    dataset_id: str | None  # on the Hub, for the metadata; None if the data are not public
     summary: str
     samples: str
     caption: str
     example_label: str | None
     seen: str
-    scored: "Scored"
+    scored: CardScores
     judge: str
-    memorisation: str
+    memorization: str
     training: str
     recipe: str
     data: str
@@ -283,16 +183,16 @@ class CardFacts:
     goals: str = ""
     concepts: str = ""
 
-    def sections(self, judges: bool) -> dict[str, str]:
-        """Heading → text, in the order of SECTIONS; `judges` is whether the model has a discriminator."""
+    def sections(self, has_judge: bool) -> dict[str, str]:
+        """Heading → text, in the order of SECTIONS; a model with a discriminator has a judge."""
         example_label = f', labels="{self.example_label}"' if self.example_label else ""
         texts = {
-            USE_SECTION: USE.format(name=self.name, example_label=example_label, judging=JUDGING if judges else ""),
+            USE_SECTION: USE.format(name=self.name, example_label=example_label, judging=JUDGING if has_judge else ""),
             SEEN_SECTION: self.seen,
             SCORES_SECTION: self.scored.section(),
             GOALS_SECTION: self.goals,
             JUDGE_SECTION: self.judge,
-            COPIES_SECTION: self.memorisation,
+            COPIES_SECTION: self.memorization,
             CONCEPTS_SECTION: self.concepts,
             TRAINING_SECTION: TRAINING.format(training=self.training, recipe=self.recipe),
             DATA_SECTION: self.data,
@@ -304,14 +204,20 @@ class CardFacts:
 JUDGING = " `pipe.judge(images, labels)` says how real the discriminator takes them to be."
 
 
-def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
-    """Writes README.md with its Hub metadata; raises ValueError naming the first field that is empty or unfilled.
+def write_card(folder: Path, facts: CardFacts, has_judge: bool = True) -> Path:
+    """Write README.md with its Hub metadata.
 
-    `judges` is whether the model has a discriminator, and so something to judge with.
+    Args:
+        folder: the model's folder.
+        facts: what the card says.
+        has_judge: whether the model has a discriminator to judge images with.
+
+    Returns:
+        The path of the card. ValueError names the first field that is empty or unfilled; nothing is then written.
     """
     head = {name: getattr(facts, name) for name in ("name", "summary", "samples", "caption")}
     text = HEAD.format(front_matter=_front_matter(facts).to_yaml(), **head)
-    text += "".join(f"\n## {name}\n\n{content.strip()}\n" for name, content in facts.sections(judges).items())
+    text += "".join(f"\n## {name}\n\n{content.strip()}\n" for name, content in facts.sections(has_judge).items())
     check_card(text)
     path = folder / CARD_NAME
     write_text(path, text)
@@ -319,18 +225,18 @@ def write_card(folder: Path, facts: CardFacts, judges: bool = True) -> Path:
 
 
 def check_card(text: str) -> None:
-    """What no card may lack, however it came to be: parsable metadata, the fields the Hub shows, no gap, no placeholder.
+    """Check what every card must have: metadata that the Hub shows, no empty section, no placeholder.
 
-    Raises ValueError naming the first one.
+    Raises ValueError naming the first fault.
     """
     data = ModelCard(text).data.to_dict()
     for key in ("license", "library_name", "pipeline_tag", "model-index"):
         if not data.get(key):
             raise ValueError(f"card: {key!r} is missing from its metadata.")
     body = text.split("---", 2)[2]
-    found = PLACEHOLDERS.search(re.sub(r"```.*?```", "", body, flags=re.DOTALL))
-    if found:
-        raise ValueError(f"card: unfilled placeholder {found.group()!r}.")
+    placeholder = PLACEHOLDERS.search(re.sub(r"```.*?```", "", body, flags=re.DOTALL))
+    if placeholder:
+        raise ValueError(f"card: unfilled placeholder {placeholder.group()!r}.")
     for heading, content in sections(text).items():
         if not content:
             raise ValueError(f"card: the section {heading!r} is empty.")
@@ -339,20 +245,23 @@ def check_card(text: str) -> None:
 def sections(text: str) -> dict[str, str]:
     """Heading → text of a card's sections, in their order."""
     body = text.split("---", 2)[2]
-    found = re.findall(r"^## (.+)\n+((?:(?!^## ).*\n?)*)", body, flags=re.MULTILINE)
-    return {heading: content.strip() for heading, content in found}
+    pairs = re.findall(r"^## (.+)\n+((?:(?!^## ).*\n?)*)", body, flags=re.MULTILINE)
+    return {heading: content.strip() for heading, content in pairs}
 
 
-def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] | None = None) -> None:
-    """Writes scores.json and the card of a model folder anew with other scores, against `data`.
+def update_card(folder: Path, scored: CardScores, data: str, others: dict[str, str] | None = None) -> None:
+    """Replace the scores in scores.json and in the card of a model folder; the rest of the card stays.
 
-    `others`, heading → text, are sections that are replaced, or put where they belong; all else of the card stays.
-    Raises ValueError, and changes nothing, where the card has no metadata or no section "Scores".
+    Args:
+        folder: the model's folder. ValueError says why its card cannot take scores; nothing is then changed.
+        scored: the new scores.
+        data: the name of the data set that they were measured against.
+        others: heading → text of sections that are replaced as well, or put where they belong.
     """
     path, card = folder / CARD_NAME, scored_card(folder)
-    old = card.data.eval_results
-    same = old[0].dataset_name == data
-    card.data.eval_results = scored.results(data, old[0].dataset_type if same else data)
+    old = results_of(card)[0]
+    dataset_type = old.dataset_type if old.dataset_name == data else data
+    metadata_of(card).eval_results = scored.results(data, dataset_type)
     body = card.text
     for heading, content in ((others or {}) | {SCORES_SECTION: scored.section()}).items():
         body = _with_section(body, heading, content.strip())
@@ -363,30 +272,46 @@ def update_card(folder: Path, scored: Scored, data: str, others: dict[str, str] 
 
 
 def scored_card(folder: Path) -> ModelCard:
-    """The card of a model folder, whose scores `update_card` can replace; raises ValueError, LoadError where it cannot."""
+    """The card of a model folder whose scores `update_card` can replace; raises ValueError or LoadError if it cannot."""
     path = folder / CARD_NAME
     try:
-        card = ModelCard(read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
+        card = load_card(path)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: it is no text in UTF-8.") from error
     except (YAMLError, TypeError) as error:
         raise ValueError(f"{path}: its metadata cannot be read ({short_repr(str(error))}).") from error
-    if not card.data.eval_results or SCORES_SECTION not in sections(card.content):
+    if not results_of(card) or SCORES_SECTION not in sections(card.content):
         raise ValueError(f"{path}: no scores in it that could be replaced.")
     return card
 
 
+def load_card(path: Path) -> ModelCard:
+    """Read a card; raises LoadError for a file that cannot be read, and what its parsers raise for other text."""
+    return ModelCard(read_bytes(path, MAX_CARD_BYTES).decode("utf-8"))
+
+
+def metadata_of(card: ModelCard) -> ModelCardData:
+    """The metadata of a card, in the type that a ModelCard has."""
+    assert isinstance(card.data, ModelCardData)
+    return card.data
+
+
+def results_of(card: ModelCard) -> list[EvalResult]:
+    """The scores in the metadata of a card."""
+    return metadata_of(card).eval_results or []
+
+
 def _with_section(body: str, heading: str, content: str) -> str:
-    """A card's body with a section of that content: in the place of the one it has, else where SECTIONS has it."""
+    """A card's body with this section, in place of the old one or, if place is none, where SECTIONS has it."""
     section = f"## {heading}\n\n{content}\n\n"
-    there = re.compile(rf"^## {re.escape(heading)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    place = re.compile(rf"^## {re.escape(heading)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     order = list(SECTIONS)
-    if not there.search(body):
+    if not place.search(body):
         following = "|".join(map(re.escape, order[order.index(heading) + 1 :]))
-        there = re.compile(rf"(?=^## (?:{following})$)" if following else r"\Z", re.MULTILINE)
-        body = body if there.search(body) and following else body.rstrip() + "\n\n"
-        there = there if following and there.search(body) else re.compile(r"\Z")
-    return there.sub(lambda _: section, body, count=1).rstrip() + "\n"
+        place = re.compile(rf"(?=^## (?:{following})$)" if following else r"\Z", re.MULTILINE)
+        body = body if place.search(body) and following else body.rstrip() + "\n\n"
+        place = place if following and place.search(body) else re.compile(r"\Z")
+    return place.sub(lambda _: section, body, count=1).rstrip() + "\n"
 
 
 def _front_matter(facts: CardFacts) -> ModelCardData:

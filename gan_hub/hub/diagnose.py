@@ -1,4 +1,4 @@
-"""What a file, a folder or a repository is that is no model of this library, and what to give in its place."""
+"""Say what a file, a folder or a repository is if it is no model of this library, and what to give instead."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -20,13 +20,13 @@ GRAPHS = {
     ".pb": "a TensorFlow graph",
     ".tflite": "a TensorFlow graph",
 }
-# Endings by which a name is the name of a file, whether or not it is there.
+# A name with one of these endings means a file, whether or not it is there.
 ENDINGS = (*PICKLE_SUFFIXES, *ARCHIVES, *PICTURES, *GRAPHS, ".safetensors", ".json", ".yaml", ".yml", ".npz", ".npy")
-MOST_NAMES = 2000  # of a folder, that are looked at
+MAX_NAMES = 2000  # of files in a folder that are looked at
 
 
 def describe_file(path: Path) -> str:
-    """What a file is: "a picture; …", to follow its name and a colon."""
+    """Describe a file, as in "a picture; …", to follow its name and a colon."""
     if not path.is_file():  # a FIFO, say, whose writer never comes
         return f"neither a folder nor a regular file; a model is {WANTED}"
     suffix, start = path.suffix.lower(), _start_of(path)
@@ -47,14 +47,14 @@ def describe_file(path: Path) -> str:
 
 
 def describe_folder(folder: Path, names: Collection[str] | None = None) -> str | None:
-    """What a folder is that is no model, to follow its name and a colon; None for a model, damaged or not.
+    """Describe a folder that is no model, to follow its name and a colon; None for a model, damaged or not.
 
-    `names` are the files of the repository that it was downloaded from, where it was; only some of them were.
+    `names` are all files of the repository that the folder was downloaded from in part.
     """
     if _is_model(folder):
         return None
     local = names is None
-    names = list(islice(_names(folder), MOST_NAMES)) if local else list(names)
+    names = list(islice(_names(folder), MAX_NAMES)) if local else list(names)
     index, config = (_content(folder / name) for name in (INDEX_NAME, CONFIG_NAME))
     if (INDEX_NAME in names and index is None) or (config or {}).get("_class_name") == "GANPipeline":
         return None  # damaged, but a model
@@ -63,7 +63,7 @@ def describe_folder(folder: Path, names: Collection[str] | None = None) -> str |
     if not any(not name.startswith(".") for name in names):
         return f"not a model {'folder, but an empty one' if local else 'but an empty repository'}; a model is {WANTED}"
     if local:
-        nearby = _own(folder, names)
+        nearby = _nearby_model(folder, names)
         if nearby is not None:
             return nearby
     pickles = [name for name in names if name.endswith(PICKLE_SUFFIXES)]
@@ -73,11 +73,11 @@ def describe_folder(folder: Path, names: Collection[str] | None = None) -> str |
         return f"{kind} {_plain(pickles[0])}, a pickle, which can run code; it is never loaded"
     if kind is not None:
         return f"{kind}; a model here is {WANTED}"
-    return f"not a model folder (no {INDEX_NAME} in it{_most(names)})"
+    return f"not a model folder (no {INDEX_NAME} in it{_contents(names)})"
 
 
-def _own(folder: Path, names: list[str]) -> str | None:
-    """Folders that this library makes, and that are taken for the model beside or inside them."""
+def _nearby_model(folder: Path, names: list[str]) -> str | None:
+    """Point from a folder of this library, such as a run's, to the model beside or inside it."""
     if folder.name in COMPONENTS and _is_model(folder.parent):
         return f"one network of a model; give the model's folder, {folder.parent}"
     if "state.json" in names and "manifest.json" in names:
@@ -96,7 +96,7 @@ def _own(folder: Path, names: list[str]) -> str | None:
 
 
 def _kind(config: dict | None) -> str | None:
-    """Whose config.json it is."""
+    """The kind of model that a config.json belongs to, if it is known."""
     if config is None:
         return None
     if config.get("model_type") or config.get("architectures"):
@@ -110,12 +110,12 @@ def _kind(config: dict | None) -> str | None:
 
 
 def _plain(name: str) -> str:
-    """A file's name as it is, quoted and cut where it could break a message."""
+    """A file's name as it is; quoted and cut if it could break a message."""
     return name if name.isprintable() and len(name) <= 100 else short_repr(name)
 
 
-def _most(names: list[str]) -> str:
-    """What most files of a folder are, where that tells something."""
+def _contents(names: list[str]) -> str:
+    """The kind of most files of a folder, if it has a name."""
     for title, endings in {"pictures": PICTURES, "safetensors files": (".safetensors",), "archives": ARCHIVES}.items():
         if sum(name.lower().endswith(endings) for name in names) >= max(1, len(names) / 2):
             return f", but {title}"
@@ -135,7 +135,7 @@ def _content(path: Path) -> dict | None:
 
 
 def _names(folder: Path, depth: int = 3) -> Iterator[str]:
-    """The files of a folder and its folders, relative, with /; none where it may not be listed."""
+    """The files of a folder and its folders, relative, with /; none if it may not be listed."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a card must have before its model is published: `lint(folder)` lists, in sentences, what is missing or not so."""
+"""Check a card before its model is published: `lint(folder)` lists what is missing or contradicts other files."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from gan_hub.hub.cards import (
     COPIES_SECTION,
     JUDGE_SECTION,
     MAX_CARD_BYTES,
-    MEMORISED_NAME,
+    MEMORIZED_NAME,
     SCORES_NAME,
     SCORES_SECTION,
     SECTIONS,
@@ -19,16 +19,18 @@ from gan_hub.hub.cards import (
     check_card,
     format_number,
     format_provenance,
+    results_of,
     sections,
 )
+from gan_hub.hub.nearest_images import COUNT_IN_SUMMARY
 from gan_hub.model_folder.strict import LoadError, read_bytes, read_json
 
-# Without these a score means nothing.
+# Keys of the provenance without which a score means nothing.
 PROVENANCE = (
     "extractor", "extractor_sha256", "size", "resize", "data", "real_images", "real_split", "real_sha256",
     "generated_images", "seed", "dtype", "gan_hub",
 )  # fmt: skip
-# What the section on training answers: question → how an answer looks.
+# Questions that the section on training answers → how an answer looks.
 ANSWERS = {
     "how many images were seen": r"\d[\d,.]* thousand images",
     "the seed": r"seed \d+",
@@ -41,43 +43,45 @@ MACHINE_PATH = re.compile(r"(?<![\w./:~<-])(?:~|/[A-Za-z][\w.-]*)/[\w./-]+")
 
 
 def lint(folder: Path) -> list[str]:
-    """What is wrong with the card of a model folder, a sentence each; empty where it may be published.
+    """List what is wrong with the card of a model folder, a sentence each; none if it may be published.
 
-    Everything is held against the other files of the folder, nothing is run: `examples` gives what can be.
+    The card is compared with the other files of the folder. Nothing is run; `examples` gives the code that can be.
     """
     try:
         text = read_bytes(folder / CARD_NAME, MAX_CARD_BYTES).decode("utf-8")
         check_card(text)
     except ValueError as error:  # LoadError, and bytes that are no text, among them
         return [str(error)]
-    found = sections(text)
+    by_heading = sections(text)
     missing = [
-        f"section {heading!r} is missing." for heading, needed in SECTIONS.items() if needed and heading not in found
+        f"section {heading!r} is missing."
+        for heading, needed in SECTIONS.items()
+        if needed and heading not in by_heading
     ]
     return [
         *missing,
         *_gaps(text),
-        *_wrong_scores(folder, text, found.get(SCORES_SECTION, "")),
-        *_wrong_judge(folder, found.get(JUDGE_SECTION, "")),
-        *_wrong_copies(folder, found.get(COPIES_SECTION, "")),
-        *_wrong_training(found.get(TRAINING_SECTION, "")),
+        *_wrong_scores(folder, text, by_heading.get(SCORES_SECTION, "")),
+        *_wrong_judge(folder, by_heading.get(JUDGE_SECTION, "")),
+        *_wrong_copies(folder, by_heading.get(COPIES_SECTION, "")),
+        *_wrong_training(by_heading.get(TRAINING_SECTION, "")),
         *_wrong_examples(folder, text),
     ]
 
 
 def examples(text: str) -> list[tuple[str, str]]:
-    """(language, code) of every block of code in a card; the language of a command line is ""."""
+    """(language, code) of every code block in a card; the language of a command line is ""."""
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def table(section: str) -> dict[str, float]:
-    """Name → value of the scores (in bold) of the section "Scores"."""
+    """Name → value of the scores, which are in bold, in the section "Scores"."""
     rows = re.findall(r"^\| \*\*(.+?)\*\* \| \*\*(\S+?)\*\* \|", section, flags=re.MULTILINE)
     return {name: float(value) for name, value in rows}
 
 
 def _gaps(text: str) -> list[str]:
-    """Words that stand in for others, pictures and paths that nobody else has."""
+    """Placeholder sentences, and paths that exist on one machine only."""
     wrong = (
         [f"it says {UNDESCRIBED!r}: look at the samples, and say in the recipe what is seen."]
         if UNDESCRIBED in text
@@ -89,7 +93,7 @@ def _gaps(text: str) -> list[str]:
 
 
 def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
-    """The table against the metadata, scores.json and their provenance."""
+    """Compare the table with the metadata, with scores.json and with its provenance."""
     if not (folder / SCORES_NAME).is_file():
         return [
             "it has no scores of its images: train with an extractor, or write them with `gan-hub evaluate --card`."
@@ -97,16 +101,16 @@ def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
     try:
         measured = read_json(folder / SCORES_NAME)
         scores, provenance = dict(measured["scores"]), dict(measured["provenance"])
-        said = {name: float(format_number(value)) for name, value in scores.items()}
+        rounded = {name: float(format_number(value)) for name, value in scores.items()}
     except (LoadError, KeyError, TypeError, ValueError) as error:
         return [f"{SCORES_NAME} has no scores with provenance ({error})."]
-    results = {result.metric_name: result.metric_value for result in ModelCard(text).data.eval_results or []}
-    shown = table(section)
-    wrong = [] if shown else ["there is no table of scores."]
-    for other, values in ((f"{SCORES_NAME}", said), ("the metadata", results)):
-        for name in sorted(shown.keys() | values.keys()):
-            if shown.get(name) != values.get(name):
-                wrong.append(f"{name} is {shown.get(name)} in the table and {values.get(name)} in {other}.")
+    results = {str(result.metric_name): result.metric_value for result in results_of(ModelCard(text))}
+    in_table = table(section)
+    wrong = [] if in_table else ["there is no table of scores."]
+    for other, values in ((SCORES_NAME, rounded), ("the metadata", results)):
+        for name in sorted(in_table.keys() | values.keys()):
+            if in_table.get(name) != values.get(name):
+                wrong.append(f"{name} is {in_table.get(name)} in the table and {values.get(name)} in {other}.")
     wrong += [f"scores without provenance: {key!r} is not stated." for key in PROVENANCE if provenance.get(key) is None]
     if format_provenance(provenance) not in section:
         wrong.append(f"the provenance in {SCORES_NAME} is not what stands below the table.")
@@ -114,29 +118,29 @@ def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
 
 
 def _wrong_judge(folder: Path, section: str) -> list[str]:
-    """AUC and calibration as in judge.json, and a judge that can be fooled."""
+    """Compare AUC and calibration with judge.json; a judge that is never fooled is a fault of the generator."""
     if not (folder / "judge.json").is_file():
         return [] if not (folder / "discriminator").is_dir() else ["its discriminator has no judge.json."]
     judge = read_json(folder / "judge.json")
     wrong = []
-    for what, said in (
+    for quantity, text in (
         ("AUC", f"**{judge['auc']:.3f}**"),
         ("calibration error", f"{100 * judge['error']:.1f} percentage points"),
     ):
-        if said not in section:
-            wrong.append(f"the judge's {what} ({said.strip('*')}) is not in {JUDGE_SECTION!r}.")
+        if text not in section:
+            wrong.append(f"the judge's {quantity} ({text.strip('*')}) is not in {JUDGE_SECTION!r}.")
     if f"{judge['auc']:.3f}" == "1.000":
         wrong.append("the judge's AUC is 1.000: it cannot be fooled, so the generator is weak.")
     return wrong
 
 
 def _wrong_copies(folder: Path, section: str) -> list[str]:
-    """Sixteen images at risk, in the picture or in the table; and no picture that the section does not show."""
-    pictured = f"({MEMORISED_NAME})" in section
-    wrong = [] if pictured == (folder / MEMORISED_NAME).is_file() else [
-        f"{MEMORISED_NAME} is {'missing' if pictured else 'there, but not in the card'}."
+    """The section shows the sixteen nearest images in a picture or a table, and the folder has no other picture."""
+    pictured = f"({MEMORIZED_NAME})" in section
+    wrong = [] if pictured == (folder / MEMORIZED_NAME).is_file() else [
+        f"{MEMORIZED_NAME} is {'missing' if pictured else 'there, but not in the card'}."
     ]  # fmt: skip
-    counted = re.search(r"these (\d+) come nearest", section)
+    counted = COUNT_IN_SUMMARY.search(section)
     if not counted or int(counted[1]) < 16:
         wrong.append("the sixteen samples most at risk are not told of.")
     return wrong
@@ -147,17 +151,17 @@ def _wrong_training(section: str) -> list[str]:
 
 
 def _wrong_examples(folder: Path, text: str) -> list[str]:
-    """Pictures and files that are linked or named, and blocks of code: Python that parses, commands of this project."""
+    """Linked and named files exist, Python parses, and other code is commands of this project."""
     wrong = []
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(
         r"`([\w-]+\.(?:yaml|jsonl|png|json))`", text
     ):
         if not (folder / target).is_file():
             wrong.append(f"{target} is not in the folder.")
-    found = examples(text)
-    if not any(language == "python" for language, _ in found):
+    blocks = examples(text)
+    if not any(language == "python" for language, _ in blocks):
         wrong.append("there is no example in Python.")
-    for language, code in found:
+    for language, code in blocks:
         if language == "python":
             try:
                 compile(code, CARD_NAME, "exec")

@@ -1,10 +1,10 @@
-"""Where a model lies: local folder → bundled zoo (model_cards/<name>/) → Hub repository."""
+"""Find the folder of a model: a local folder, a bundled model (model_cards/NAME) or a repository on the Hub."""
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
@@ -20,54 +20,86 @@ from huggingface_hub.utils import httpx
 
 from gan_hub.hub import diagnose
 from gan_hub.hub.addresses import HubModel, is_address, parse
-from gan_hub.hub.patience import is_timeout, patience
-from gan_hub.messages import short_repr
+from gan_hub.hub.timeouts import hub_timeout, is_timeout
+from gan_hub.messages import did_you_mean, short_repr
 from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, MANIFEST_NAME, MAX_FILE_BYTES, fetched_names
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.model_folder.strict import LoadError, read_bytes
 
-ZOO = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
-NAMESPACE_VARIABLE, NAMESPACE = "GAN_HUB_NAMESPACE", "gan-hub"
+BUNDLED_MODELS_DIR = Path(__file__).resolve().parents[2] / "model_cards"  # there in a source checkout only
 MAX_BYTES = MAX_FILE_BYTES
 
 Model = TypeVar("Model")
 
 
+class Download(TypedDict, total=False):
+    """How files are fetched from the Hub, as `snapshot_download` takes it."""
+
+    revision: str | None
+    token: str | bool | None
+    cache_dir: str | os.PathLike[str] | None
+    local_files_only: bool
+    force_download: bool
+
+
+class VariantDownload(Download, total=False):
+    """The same for a model, whose weights may be there in several precisions."""
+
+    variant: str | None
+
+
 def bundled_models() -> dict[str, Path]:
-    """The zoo at hand: name → folder, sorted; empty where the package was installed without its checkout."""
-    return {folder.name: folder for folder in sorted(ZOO.glob("*")) if (folder / INDEX_NAME).is_file()}
+    """Name → folder of each bundled model, sorted; empty where the package was installed without its checkout."""
+    folders = sorted(BUNDLED_MODELS_DIR.glob("*"))
+    return {folder.name: folder for folder in folders if (folder / INDEX_NAME).is_file()}
 
 
-def resolve(source: str | os.PathLike, components: tuple[str, ...], **download) -> Path:
-    """The folder of the model `source`: a folder, a bundled name, or a Hub id ("owner/name").
+def resolve(source: str | os.PathLike[str], components: Sequence[str], **download: Unpack[VariantDownload]) -> Path:
+    """The folder of a model, downloaded if it lies on the Hub.
 
-    Understood as a Hub id are also `owner/name@revision`, `hf://owner/name` and the address of a model's page, as pasted
-    from a browser; ~ is expanded in a path, and blanks around a text are dropped. From the Hub only the listed component
-    folders and the small files at the root are fetched. `download` is variant, and what goes to `snapshot_download`:
-    revision, token, cache_dir, local_files_only, force_download. A Hub that is silent is waited for some 30 seconds.
-    Raises LoadError, in one sentence, for what cannot be found, and for things that are no model.
+    Args:
+        source: a folder, the name of a bundled model, or a Hub id, which has a slash ("owner/name"). Also understood are
+            `owner/name@revision`, `hf://owner/name` and the address of a model's page. ~ is expanded in a path, and
+            blanks around a text are dropped.
+        components: the networks to fetch from the Hub; besides them only the small files at the root are fetched.
+        download: variant of the weights, and revision, token, cache_dir, local_files_only, force_download.
+
+    Returns:
+        The folder. A silent Hub is waited for about 30 seconds.
+
+    Raises:
+        LoadError: in one sentence, for what cannot be found and for what is not a model.
     """
-    return _fetched(source, components, **download)[0]
+    return _fetch(source, components, **download)[0]
 
 
 def load_from(
-    source: str | os.PathLike,
-    components: tuple[str, ...],
+    source: str | os.PathLike[str],
+    components: Sequence[str],
     read: Callable[[Path], Model],
     whole: bool = False,
-    **download,
+    **download: Unpack[VariantDownload],
 ) -> Model:
-    """`read(folder)` of the model `source`, which is found as by `resolve`.
+    """Read a model from the folder that `resolve` finds; damaged files of a download are fetched once more.
 
-    Where files of a download turn out to be damaged, these are downloaded once more, which is told on stderr, and read
-    again. A LoadError of `read` says in the end what `source` is instead, if it is no model (`whole`: no pipeline), or
-    where undamaged files are to be had.
+    Args:
+        source: the model, as for `resolve`.
+        components: the networks to fetch, as for `resolve`.
+        read: the function that reads the folder.
+        whole: whether `read` reads a whole pipeline; an error then says what the folder is instead.
+        download: as for `resolve`.
+
+    Returns:
+        What `read` returns. A second download is reported on stderr.
+
+    Raises:
+        LoadError: from `read`, with where undamaged files are to be had.
     """
-    folder, model = _fetched(source, components, **download)
+    folder, model = _fetch(source, components, **download)
     try:
         return read(folder)
     except LoadError as error:
-        names = [file.path for file in _files_on_hub(model, folder, **download)] if model else None
+        names = [file.path for file in _files_on_hub(model, folder, download)] if model else None
         instead = diagnose.describe_folder(folder, names) if whole else None
         if instead is not None:
             raise LoadError(f"{model.repo_id if model else folder}: {instead}.") from error
@@ -75,8 +107,8 @@ def load_from(
         if not damaged:
             raise
         if model is None:
-            raise LoadError(f"{error}{_of_the_zoo(folder)}") from error
-    if not download.get("force_download") and not _download_again(model, folder, damaged, **download):
+            raise LoadError(f"{error}{_how_to_restore(folder)}") from error
+    if not download.get("force_download") and not _download_again(model, folder, damaged, download):
         raise LoadError(
             f"{folder / damaged[0]}: damaged in the cache; with a connection, force_download=True downloads it again."
         )
@@ -86,39 +118,42 @@ def load_from(
         raise LoadError(f"{error} It was downloaded anew: {model.repo_id} itself is damaged on the Hub.") from error
 
 
-def download_file(repo_id: str, name: str, **download) -> Path:
-    """One file of a Hub repository; nothing else of it is fetched. `download` and errors as in `resolve`.
+def download_file(repo_id: str, name: str, **download: Unpack[Download]) -> Path:
+    """Download one file of a Hub repository, and nothing else of it.
 
-    Where the cache holds it in another size than the Hub, it is downloaded once more.
+    A cached file whose size differs from that on the Hub is downloaded once more. `download` and errors as in `resolve`.
     """
-    folder = _snapshot(repo_id, [name], **download, allow_patterns=[name])
+    folder = _snapshot(repo_id, [name], download, allow_patterns=[name])
     path, model = folder / name, HubModel(repo_id, None)
     if not os.path.isfile(path):
         raise LoadError(f"{repo_id}: no {name} in it.")
-    sizes = {file.path: file.size for file in _files_on_hub(model, folder, **download)}
+    sizes = {file.path: file.size for file in _files_on_hub(model, folder, download)}
     if path.stat().st_size != sizes.get(name, path.stat().st_size):
-        _download_again(model, folder, [name], **download)
+        _download_again(model, folder, [name], download)
     return path
 
 
-# ----------------------------------------------------------------------------------------------- what was given
+# ------------------------------------------------------------------------------------------- what a name means
 
 
-def _fetched(source: str | os.PathLike, components: tuple[str, ...], **download) -> tuple[Path, HubModel | None]:
-    """(the folder at hand, the model of the Hub that it was downloaded from, if any)."""
-    found = _locate(source)
-    if isinstance(found, Path):
-        return found, None
-    revision = download.pop("revision", None) or found.revision
-    if found.revision not in (None, revision):
+def _fetch(
+    source: str | os.PathLike[str], components: Sequence[str], **download: Unpack[VariantDownload]
+) -> tuple[Path, HubModel | None]:
+    """(the folder, the model of the Hub that it was downloaded from, or None)."""
+    place = _locate(source)
+    if isinstance(place, Path):
+        return place, None
+    revision = download.get("revision") or place.revision
+    if place.revision not in (None, revision):
         raise LoadError(
-            f"{short_repr(source, 200)} names the revision {found.revision!r}, but revision={revision!r} is given."
+            f"{short_repr(source, 200)} names the revision {place.revision!r}, but revision={revision!r} is given."
         )
-    return _download(found.repo_id, components, **download, revision=revision), found
+    download["revision"] = revision
+    return _download(place.repo_id, components, download), place
 
 
-def _locate(source: str | os.PathLike) -> Path | HubModel:
-    """The folder, here or in the zoo, or the repository on the Hub that `source` means."""
+def _locate(source: str | os.PathLike[str]) -> Path | HubModel:
+    """The folder, local or bundled, or the repository on the Hub that `source` means."""
     if not isinstance(source, (str, os.PathLike)):
         raise LoadError(f"a model is given as a folder, a bundled name or a Hub id, not as {type(source).__name__}.")
     text = os.fsdecode(source)
@@ -131,22 +166,23 @@ def _locate(source: str | os.PathLike) -> Path | HubModel:
         raise LoadError(
             f"{folder}: {diagnose.describe_folder(folder) or 'not a model folder (its files cannot be read)'}."
         )
-    if (
-        isinstance(source, str) and name.rstrip("/") in bundled_models()
-    ):  # shells complete the names of folders with a slash
-        return bundled_models()[name.rstrip("/")]
+    bundled = bundled_models().get(name.rstrip("/"))  # shells complete the names of folders with a slash
+    if isinstance(source, str) and bundled is not None:
+        return bundled
     if name and os.path.lexists(folder):
         raise LoadError(f"{folder}: {diagnose.describe_file(folder)}.")
     if isinstance(source, os.PathLike) or _is_path(name):
-        raise _no_such(os.path.expanduser(name))
+        raise _no_such_path(os.path.expanduser(name))
     model = parse(name)
-    if model is None and "/" in name:
-        raise _no_such(os.path.expanduser(name))
-    if model is None:
-        raise LoadError(f"{short_repr(text)}: neither a folder, nor a bundled model ({_names()}), nor a Hub id.")
-    if "/" not in model.repo_id:
-        return model._replace(repo_id=f"{os.environ.get(NAMESPACE_VARIABLE, NAMESPACE)}/{model.repo_id}")
-    return model
+    if model is not None:
+        return model
+    if "/" in name:
+        raise _no_such_path(os.path.expanduser(name))
+    meant = did_you_mean(name[:100], bundled_models()) or "."
+    raise LoadError(
+        f"{short_repr(text)}: neither a folder, nor a bundled model ({_bundled_names()}), nor a Hub id, which is "
+        f"owner/name{meant}"
+    )
 
 
 def _is_path(name: str) -> bool:
@@ -156,14 +192,14 @@ def _is_path(name: str) -> bool:
     return looks_so and not is_address(name)
 
 
-def _no_such(path: str) -> LoadError:
+def _no_such_path(path: str) -> LoadError:
     kind = "file" if path.lower().endswith(diagnose.ENDINGS) else "folder"
     return LoadError(
         f"{short_repr(path, 300)}: not a model folder (there is no such {kind} here; a Hub id is owner/name)."
     )
 
 
-def _names() -> str:
+def _bundled_names() -> str:
     return ", ".join(bundled_models()) or "none at hand"
 
 
@@ -171,7 +207,7 @@ def _names() -> str:
 
 
 def _damaged(folder: Path) -> list[str]:
-    """The files of a folder that are not what its manifest says, or that alone where it cannot be read."""
+    """The files that differ from the manifest of their folder, or the manifest alone where it cannot be read."""
     try:
         manifest = Manifest(folder)
     except LoadError:
@@ -187,19 +223,28 @@ def _damaged(folder: Path) -> list[str]:
     return [name for name in manifest.files if (folder / name).is_file() and not is_whole(name)]
 
 
-def _of_the_zoo(folder: Path) -> str:
-    return f" For a bundled model that is `git checkout -- model_cards/{folder.name}`." if folder.parent == ZOO else ""
+def _how_to_restore(folder: Path) -> str:
+    """What brings a damaged bundled model back; "" for any other."""
+    if folder.parent != BUNDLED_MODELS_DIR:
+        return ""
+    return f" For a bundled model that is `git checkout -- model_cards/{folder.name}`."
 
 
-def _download_again(model: HubModel, folder: Path, names: list[str], **download) -> bool:
-    """Fetches files of the snapshot `folder` anew, and its manifest; whether that could be done."""
+def _download_again(model: HubModel, folder: Path, names: list[str], download: Download) -> bool:
+    """Fetch files of the snapshot `folder` and its manifest again; whether that could be done."""
     if download.get("local_files_only"):
         return False
     print(f"{model.repo_id}: {', '.join(names)} is damaged in the cache; downloading it again.", file=sys.stderr)
-    place = {"revision": folder.name, **{key: download.get(key) for key in ("token", "cache_dir")}}
     try:
-        with patience(model.repo_id):
-            snapshot_download(model.repo_id, **place, allow_patterns=[*names, MANIFEST_NAME], force_download=True)
+        with hub_timeout(model.repo_id):
+            snapshot_download(
+                model.repo_id,
+                revision=folder.name,
+                token=download.get("token"),
+                cache_dir=_cache_dir(download),
+                allow_patterns=[*names, MANIFEST_NAME],
+                force_download=True,
+            )
     except (ValueError, OSError, httpx.HTTPError):
         return False
     return True
@@ -208,55 +253,72 @@ def _download_again(model: HubModel, folder: Path, names: list[str], **download)
 # ------------------------------------------------------------------------------------------------ the Hub
 
 
-def _download(repo_id: str, components: tuple[str, ...], variant: str | None = None, **download) -> Path:
-    beside, needed = fetched_names(components, variant)
-    return _snapshot(repo_id, needed, **download, allow_patterns=beside + needed)
+def _download(repo_id: str, components: Sequence[str], download: VariantDownload) -> Path:
+    beside, needed = fetched_names(tuple(components), download.get("variant"))
+    return _snapshot(repo_id, needed, download, allow_patterns=beside + needed)
 
 
-def _files_on_hub(model: HubModel, folder: Path, cache_dir: str | os.PathLike | None = None, **_) -> list[RepoFile]:
-    """All files of the repository, of whose snapshot `folder` has some; none where the cache does not tell."""
+def _files_on_hub(model: HubModel, folder: Path, download: Download) -> list[RepoFile]:
+    """All files of the repository of a downloaded snapshot; none where the cache does not know them."""
     try:
-        return get_cached_repo_tree(model.repo_id, revision=folder.name, cache_dir=cache_dir)
+        return get_cached_repo_tree(model.repo_id, revision=folder.name, cache_dir=_cache_dir(download))
     except CachedRepoTreeNotFoundError:
         return []
 
 
-def _snapshot(repo_id: str, needed: list[str], **download) -> Path:
+def _snapshot(repo_id: str, needed: list[str], download: Download, allow_patterns: list[str]) -> Path:
     """The folder of a download; every way in which the Hub can fail becomes a LoadError of one sentence."""
-    fresh = download.get("force_download")
+    fresh = download.get("force_download", False)
     if fresh and download.get("local_files_only"):
         raise LoadError(f"{repo_id}: either force_download=True or local_files_only=True, not both.")
+
+    def fetch(local_files_only: bool) -> str:
+        return snapshot_download(
+            repo_id,
+            revision=download.get("revision"),
+            token=download.get("token"),
+            cache_dir=_cache_dir(download),
+            local_files_only=local_files_only,
+            force_download=fresh,
+            allow_patterns=allow_patterns,
+        )
+
     try:
-        with patience(repo_id):
+        with hub_timeout(repo_id):
             if fresh:  # else snapshot_download would be content with its cache, where the Hub cannot be reached
                 HfApi(token=download.get("token")).model_info(repo_id, revision=download.get("revision"))
-            folder = snapshot_download(repo_id, **download)
+            return Path(fetch(download.get("local_files_only", False)))
     except GatedRepoError as error:
         raise LoadError(f"{repo_id}: a gated repository; accept its terms on the Hub and log in.") from error
     except RevisionNotFoundError as error:
         raise LoadError(f"{repo_id}: no revision {download.get('revision')!r} on the Hub.") from error
     except RepositoryNotFoundError as error:
-        raise LoadError(f"{repo_id}: not on the Hub (or private); bundled models: {_names()}.") from error
+        raise LoadError(f"{repo_id}: not on the Hub (or private); bundled models: {_bundled_names()}.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         why = "does not answer" if is_timeout(error) else "cannot be reached"
         missing = "not downloaded anew: the Hub" if fresh else "not in the cache, and the Hub"
-        raise LoadError(f"{repo_id}: {missing} {why}. Bundled: {_names()}.") from error
+        raise LoadError(f"{repo_id}: {missing} {why}. Bundled: {_bundled_names()}.") from error
     except (ValueError, OSError, httpx.HTTPError) as error:  # ValueError: an odd name, or an answer that is no JSON
-        folder = None if fresh else _cached(repo_id, needed, **download)
+        folder = None if fresh else _cached(fetch, needed)
         if folder is None:
             why = "the Hub does not answer" if is_timeout(error) else short_repr(str(error), 200)
             raise LoadError(f"{repo_id}: download failed ({why}).") from error
-    return Path(folder)
+        return folder
 
 
-def _cached(repo_id: str, needed: list[str], **download) -> str | None:
-    """The snapshot of an earlier download, where all `needed` files are in it.
+def _cached(fetch: Callable[[bool], str], needed: list[str]) -> Path | None:
+    """The snapshot of an earlier download, if all `needed` files are in it.
 
     snapshot_download itself falls back to the cache when the Hub cannot be reached or answers with an error, but not
     when it hangs up or a captive portal answers in its place.
     """
     try:
-        folder = snapshot_download(repo_id, **download | {"local_files_only": True})
+        folder = Path(fetch(True))
     except (ValueError, OSError):
         return None
-    return folder if all(os.path.isfile(os.path.join(folder, name)) for name in needed) else None
+    return folder if all(os.path.isfile(folder / name) for name in needed) else None
+
+
+def _cache_dir(download: Download) -> str | None:
+    cache_dir = download.get("cache_dir")
+    return None if cache_dir is None else os.fspath(cache_dir)

@@ -1,4 +1,4 @@
-"""Uploading a finished model folder to the Hub: what it brings is replaced there, and no more goes than must."""
+"""Upload a model folder to the Hub: its files replace older ones there, and only a model's own old files are deleted."""
 
 import sys
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import httpx
 
-from gan_hub.hub.patience import is_timeout, patience
 from gan_hub.hub.resolve import MAX_BYTES, download_file
+from gan_hub.hub.timeouts import hub_timeout, is_timeout
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import (
     CARD_NAME,
@@ -21,12 +21,12 @@ from gan_hub.model_folder.files import (
     OnHub,
     names_on_hub,
 )
-from gan_hub.model_folder.manifest import Manifest, entry_of
+from gan_hub.model_folder.manifest import Entry, Manifest, entry_of
 from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, to_json
 
 # What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
 PARTS, SHOWN = names_on_hub(OnHub.PART), names_on_hub(OnHub.RECORD)
-TRIES = 3  # where others push to the same repository meanwhile
+MAX_ATTEMPTS = 3  # while others push to the same repository
 
 
 def upload(
@@ -39,36 +39,51 @@ def upload(
     commit_message: str | None = None,
     create_pr: bool = False,
 ) -> str:
-    """Creates the model repository `repo_id` where it is missing, uploads `folder`, returns the commit's address.
+    """Upload a model folder, creating its repository if needed.
 
-    Given a `variant`, only its weights are sent; the folder's others tell whether those on the Hub are this model's.
-    What an older push left there, and this one does not bring, goes; variants of the very same weights stay, with their
-    reference, scores and real samples, and are listed by the new manifest. Files of others stay, whatever is pushed, and
-    all of them where no manifest says that it was this format that was pushed before.
+    Old files of a model that this push does not bring are deleted, except variants of the very same weights: these stay
+    with their reference, scores and real samples, and the new manifest lists them. Files that are no part of a model
+    stay, and so does everything in a repository without a manifest of this format.
 
-    The folder is checked against its own manifest first, and may hold no pickle: what could not be loaded again is not
-    published. Raises LoadError, in one sentence, for that and for whatever the Hub refuses; nothing is then changed.
+    Args:
+        folder: the model's folder; it is checked against its own manifest first, and may hold no pickle.
+        repo_id: OWNER/NAME on the Hub.
+        variant: send only the weights of this precision; the folder's others tell whether those on the Hub are this
+            model's.
+        private: whether a new repository is private; None is the Hub's default.
+        token: a token that may write there; None is the one of `hf auth login`.
+        commit_message: of the commit, "Upload model" by default.
+        create_pr: open a pull request instead of changing the main branch.
+
+    Returns:
+        The commit's address.
+
+    Raises:
+        LoadError: in one sentence, for a folder that could not be loaded again and for whatever the Hub refuses; nothing
+            is then changed.
     """
-    push = _Push.of(folder, variant)
+    push = _Push.from_folder(folder, variant)
     api = HfApi(token=token)
     try:
-        with patience("api/repos/create"):
+        with hub_timeout("api/repos/create"):
             repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        for _ in range(TRIES):
-            there = _Repository.look(api, repo_id)
+        for _ in range(MAX_ATTEMPTS):
+            repository = _Repository.fetch(api, repo_id)
             try:
                 commit = api.create_commit(
                     repo_id,
-                    there.operations(push),
+                    repository.operations(push),
                     commit_message=commit_message or "Upload model",
                     create_pr=create_pr,
-                    parent_commit=there.commit,  # the Hub refuses, if it is not the newest any more
+                    parent_commit=repository.commit,  # the Hub refuses, if it is not the newest any more
                 )
                 return commit.commit_url
             except HfHubHTTPError as error:
                 if error.response.status_code != 412:
                     raise
-        raise LoadError(f"{repo_id}: others push to it, {TRIES} times in a row; nothing was changed, so push again.")
+        raise LoadError(
+            f"{repo_id}: others push to it, {MAX_ATTEMPTS} times in a row; nothing was changed, so push again."
+        )
     except (HfHubHTTPError, HFValidationError, OSError, httpx.HTTPError) as error:
         why = "the Hub does not answer" if is_timeout(error) else short_repr(str(error), 200)
         raise LoadError(f"{repo_id}: upload failed ({why}).") from error
@@ -76,14 +91,14 @@ def upload(
 
 @dataclass(frozen=True)
 class _Push:
-    """What is sent of a folder (relative names, with /), and the folder's manifest."""
+    """A model folder, its manifest, and the names of the files that are sent, relative with /."""
 
     folder: Path
     manifest: Manifest
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, folder: Path, variant: str | None) -> "_Push":
+    def from_folder(cls, folder: Path, variant: str | None) -> "_Push":
         manifest = Manifest(folder)
         for name in manifest.files:
             manifest.verify(name, read_bytes(folder / name, MAX_BYTES))
@@ -94,11 +109,12 @@ class _Push:
         return cls(folder, manifest, tuple(name for name in names if _is_sent(name, manifest, variant)))
 
     def weights(self, component: str) -> list[str]:
-        """All weight files of a network, sent or not."""
+        """The names of all weight files of a network, sent or not."""
         return [name for name in self.manifest.files if name.startswith(f"{component}/") and WEIGHTS.fullmatch(name)]
 
     @property
     def components(self) -> set[str]:
+        """The networks of the model."""
         return {match[1] for match in map(WEIGHTS.fullmatch, self.manifest.files) if match}
 
 
@@ -114,7 +130,7 @@ def _is_sent(name: str, manifest: Manifest, variant: str | None) -> bool:
 
 @dataclass(frozen=True)
 class _Repository:
-    """A repository as it lies on the Hub at one commit."""
+    """A repository on the Hub at one commit."""
 
     repo_id: str
     token: str | bool | None
@@ -122,41 +138,42 @@ class _Repository:
     names: frozenset[str]
 
     @classmethod
-    def look(cls, api: HfApi, repo_id: str) -> "_Repository":
-        with patience(repo_id):
-            known = api.model_info(repo_id)
-        return cls(repo_id, api.token, known.sha, frozenset(file.rfilename for file in known.siblings or []))
+    def fetch(cls, api: HfApi, repo_id: str) -> "_Repository":
+        """Ask the Hub for the newest commit and its files."""
+        with hub_timeout(repo_id):
+            info = api.model_info(repo_id)
+        return cls(repo_id, api.token, info.sha, frozenset(file.rfilename for file in info.siblings or []))
 
     def operations(self, push: _Push) -> list[CommitOperationAdd | CommitOperationDelete]:
-        """What makes the repository hold what is pushed, and of what it holds now all that must not go."""
+        """The changes of a commit that adds what is pushed and deletes what an older push left behind."""
         listed = self._listed()
         kept = {} if listed is None else self._kept(push, listed)
         entries = kept | {name: push.manifest.files[name] for name in push.names if name in push.manifest.files}
         manifest = to_json({"files": dict(sorted((name, entry) for name, entry in entries.items() if entry))})
         left_behind = {name for name in self.names if name in PARTS | SHOWN or WEIGHTS.fullmatch(name)}
         left_behind |= self.names & (listed or {}).keys() - {CARD_NAME, MANIFEST_NAME}
-        gone = set() if listed is None else left_behind - kept.keys() - {*push.names}
+        deleted = set() if listed is None else left_behind - kept.keys() - {*push.names}
         return [
             *(CommitOperationAdd(name, push.folder / name) for name in push.names),
             CommitOperationAdd(MANIFEST_NAME, manifest.encode()),
-            *(CommitOperationDelete(name, is_folder=False) for name in sorted(gone)),
+            *(CommitOperationDelete(name, is_folder=False) for name in sorted(deleted)),
         ]
 
-    def _listed(self) -> dict[str, dict] | None:
-        """The entries of its manifest, none where that is damaged; None where this format was never pushed here."""
+    def _listed(self) -> dict[str, Entry] | None:
+        """The entries of its manifest, {} if that is damaged; None if this format was never pushed here."""
         if MANIFEST_NAME not in self.names:
             return None
         path = self._download(MANIFEST_NAME)
         try:
             return Manifest(path.parent).files
         except LoadError:
-            told = "weights there that are this very model's are kept and listed anew, all others go."
-            print(f"{self.repo_id}: the manifest.json on the Hub is damaged; {told}", file=sys.stderr)
+            effect = "weights there that are this very model's are kept and listed anew, all others go."
+            print(f"{self.repo_id}: the manifest.json on the Hub is damaged; {effect}", file=sys.stderr)
             return {}
 
-    def _kept(self, push: _Push, listed: dict[str, dict]) -> dict[str, dict | None]:
-        """Files that stay, although they are not sent → their entries for the manifest, None for those without."""
-        shown_there = {name: listed.get(name) for name in SHOWN & self.names if name not in push.names}
+    def _kept(self, push: _Push, listed: dict[str, Entry]) -> dict[str, Entry | None]:
+        """Files that stay although they are not sent → their entries for the manifest, None for those without."""
+        measured = {name: listed.get(name) for name in SHOWN & self.names if name not in push.names}
         variants: dict[str | None, set[str]] = {}
         for match in map(WEIGHTS.fullmatch, self.names):
             if match:
@@ -164,14 +181,14 @@ class _Repository:
         kept, same = {}, bool(variants)
         for names in variants.values():
             stays = not names <= {*push.names}
-            if stays or shown_there:
+            if stays or measured:
                 entries = self._entries_if_same(sorted(names), push, listed)
                 same &= entries is not None
                 kept |= entries or {} if stays else {}
-        return kept | (shown_there if same else {})
+        return kept | (measured if same else {})
 
-    def _entries_if_same(self, names: list[str], push: _Push, listed: dict[str, dict]) -> dict[str, dict] | None:
-        """The manifest's entries of all networks' weights in one variant; None if they are not those of what is pushed."""
+    def _entries_if_same(self, names: list[str], push: _Push, listed: dict[str, Entry]) -> dict[str, Entry] | None:
+        """The manifest's entries of all weights of one variant; None if they are not the pushed model's."""
         if {name.split("/")[0] for name in names} != push.components:
             return None
         entries = {}
@@ -181,7 +198,7 @@ class _Repository:
                 return None
         return entries
 
-    def _entry_if_same(self, name: str, push: _Push, listed: dict | None) -> dict | None:
+    def _entry_if_same(self, name: str, push: _Push, listed: Entry | None) -> Entry | None:
         if listed is not None and listed == push.manifest.files.get(name):
             return listed
         data = read_bytes(self._download(name), MAX_BYTES)
@@ -192,27 +209,27 @@ class _Repository:
                 "this model's; delete it there, or push all weights of the model. Nothing was changed."
             )
         own = (read_bytes(push.folder / each, MAX_BYTES) for each in push.weights(name.split("/")[0]))
-        return entry if any(_are_the_same(_tensors(name, data), _tensors(name, each)) for each in own) else None
+        return entry if any(_are_same_weights(_tensors(name, data), _tensors(name, each)) for each in own) else None
 
     def _download(self, name: str) -> Path:
-        """A file as it is there: what the cache holds might be damaged, and decides here what is deleted."""
+        """A file, fresh from the Hub: a damaged one in the cache must not decide what is deleted."""
         return download_file(self.repo_id, name, revision=self.commit, token=self.token, force_download=True)
 
 
 def _tensors(name: str, data: bytes) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file; none where it is damaged."""
+    """The tensors of a safetensors file; none if it is damaged."""
     try:
         return parse_tensors(Path(name), data)
     except LoadError:
         return {}
 
 
-def _are_the_same(theirs: dict[str, torch.Tensor], ours: dict[str, torch.Tensor]) -> bool:
-    """Whether the weights are the same, up to a cast of float32 to what the others are in."""
-    return bool(ours) and theirs.keys() == ours.keys() and all(_is_the_same(theirs[name], ours[name]) for name in ours)
+def _are_same_weights(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    """Whether the weights are equal, up to a cast of float32 to the dtype of the other side."""
+    return bool(right) and left.keys() == right.keys() and all(_is_equal(left[name], right[name]) for name in right)
 
 
-def _is_the_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+def _is_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.dtype == torch.float32:
         one = one.to(other.dtype)
     elif other.dtype == torch.float32:

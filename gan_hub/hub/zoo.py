@@ -1,10 +1,9 @@
-"""The bundled zoo: what its models are called, what they were trained on, how large and how good they are."""
+"""The bundled models: names, data sets, sizes and scores, read from their folders without any weights."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import ModelCard
-
+from gan_hub.hub.cards import load_card, results_of
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.hub.score_names import is_frechet_distance, score_key
 from gan_hub.images import height_width
@@ -14,7 +13,14 @@ from gan_hub.model_folder.strict import read_json
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One line of `list_models()`."""
+    """One bundled model, a line of `list_models()`.
+
+    Example:
+        >>> from gan_hub import list_models
+        >>> model = next(model for model in list_models() if model.name == "dcgan-mnist")
+        >>> model.architecture, model.dataset, model.resolution
+        ('DCGAN', 'mnist', 28)
+    """
 
     name: str
     dataset: str
@@ -35,26 +41,26 @@ class ModelInfo:
 
 
 def list_models() -> list[ModelInfo]:
-    """The bundled models with data set, size and scores as their cards state them; reads no weights.
+    """List the bundled models with data set, size and scores as their cards state them; no weights are read.
 
-    From small to large images, those of one data set together, the best of them first.
+    They come from small to large images, those of one data set together, the best of them first.
     """
-    return sorted((describe(name, folder) for name, folder in bundled_models().items()), key=_place)
+    return sorted((describe(name, folder) for name, folder in bundled_models().items()), key=sort_key)
 
 
 def describe(name: str, folder: Path) -> ModelInfo:
-    """One model folder, from its configs and, where it has one, the metadata of its card."""
+    """Describe one model folder by its configs and, if it has one, the metadata of its card."""
     summary = read_json(folder / SUMMARY_NAME)
     network = read_json(folder / "generator" / CONFIG_NAME)
     card, judge = folder / CARD_NAME, folder / JUDGE_NAME
-    results = (ModelCard.load(card).data.eval_results if card.is_file() else None) or []
+    results = results_of(load_card(card)) if card.is_file() else []
     return ModelInfo(
         name=name,
         dataset=results[0].dataset_name if results else "unknown",
         resolution=summary["resolution"],
         label_names=summary["label_names"],
         megabytes=round((folder / "generator" / weights_name(None)).stat().st_size / 1e6, 2),
-        scores={result.metric_name: result.metric_value for result in results},
+        scores={str(result.metric_name): result.metric_value for result in results},
         architecture=str(network.get("_class_name", "unknown")).removesuffix("Generator"),
         channels=summary["channels"],
         from_maps="semantic_names" in summary,
@@ -62,8 +68,8 @@ def describe(name: str, folder: Path) -> ModelInfo:
     )
 
 
-def _place(model: ModelInfo) -> tuple:
-    """What the list is sorted by. A score says more of the same data only, and is the better the smaller."""
+def sort_key(model: ModelInfo) -> tuple[int, int, str, str, float, str]:
+    """The order of the list; a score compares within one data set only, and a smaller one is better."""
     height, width = height_width(model.resolution)
     score_name, value = model.score or ("~", 0.0)  # ~ is behind every letter
     return height * width, model.channels, model.dataset, score_name, value, model.name

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_hub.data import ImageSet
-from gan_hub.hub.cards import AtRisk
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.images import from_uint8, to_pil
 from gan_hub.metrics.feature_cache import CHUNK, ImageSource
 from gan_hub.metrics.neighbours import Memorization, memorization, most_at_risk
@@ -18,7 +18,7 @@ COUNT = 16  # images that a card shows
 PIXELS = 32  # a side, to which larger images are averaged before their pixels are compared
 
 
-def nearest_copies(evaluation: Evaluation, count: int = COUNT) -> AtRisk:
+def nearest_copies(evaluation: Evaluation, count: int = COUNT) -> NearestTrainingImages:
     """The `count` scored images nearest to a training image, in the extractor's features; needs held-out images."""
     reals, held_out = evaluation.real_images, required(evaluation.held_out_images, HELD_OUT)
     trained = reals if evaluation.trained_images is None else reals.take(evaluation.trained_rows.numpy())
@@ -30,7 +30,7 @@ def nearest_copies(evaluation: Evaluation, count: int = COUNT) -> AtRisk:
 
 def nearest_copies_in_pixels(
     pictures: ImageSource, train: ImageSet, held_out: ImageSet, seed: int, count: int = COUNT
-) -> AtRisk:
+) -> NearestTrainingImages:
     """The same without an extractor, by pixels, which see shifts and shades more than content.
 
     Args:
@@ -51,12 +51,12 @@ def nearest_copies_in_pixels(
 
 def _at_risk(
     copies: Memorization, pictures: ImageSource, trained: ImageSet, held_out: int, seed: int, features: str, count: int
-) -> AtRisk:
+) -> NearestTrainingImages:
     """What a card shows of the `count` nearest images; `features` says in words what distances are measured in."""
     rows = most_at_risk(copies, count).tolist()
     originals = trained.images[copies.nearest[rows].numpy()]
     pairs = [(pictures.read(row, row + 1)[0], original) for row, original in zip(rows, originals, strict=True)]
-    return AtRisk(
+    return NearestTrainingImages(
         features=features,
         seeds=[seed + row for row in rows],
         distances=copies.distances[rows].tolist(),

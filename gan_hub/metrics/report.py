@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_hub.hub.cards import AtRisk
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError, read_json, write_json
 
@@ -56,7 +56,7 @@ class Report:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     reference_scores: dict[str, float] = field(default_factory=dict)
     subject: str = ""
-    nearest_training_images: AtRisk | None = field(default=None, compare=False, repr=False)
+    nearest_training_images: NearestTrainingImages | None = field(default=None, compare=False, repr=False)
 
     @property
     def scales(self) -> dict[str, float]:
@@ -64,7 +64,7 @@ class Report:
         return self.reference_scores
 
     @property
-    def at_risk(self) -> AtRisk | None:
+    def at_risk(self) -> NearestTrainingImages | None:
         """`nearest_training_images` by its name of release 0.1."""
         return self.nearest_training_images
 
@@ -75,7 +75,7 @@ class Report:
         provenance: dict[str, object],
         reference_scores: dict[str, float],
         subject: str,
-        nearest_training_images: AtRisk | None = None,
+        nearest_training_images: NearestTrainingImages | None = None,
     ) -> "Report":
         """The report of some estimates.
 

@@ -16,8 +16,9 @@ from gan_hub.data import ImageSet, NoSuchSplitError, load_images, load_pairs
 from gan_hub.data.split_file import SPLIT_NAME, DataSplit
 from gan_hub.messages import short_repr
 from gan_hub.metrics.features import BUNDLED, Extractor
+from gan_hub.model_folder.files import INDEX_NAME
 from gan_hub.models.mixins import SegmentationConditional
-from gan_hub.pipeline import INDEX_NAME, GANPipeline
+from gan_hub.pipeline import GANPipeline
 
 Resolution = int | Sequence[int]  # pixels of a square, or (height, width)
 Subject = GANPipeline | ImageSet | str | os.PathLike  # what can be scored: a model or images, or where they lie

@@ -17,12 +17,12 @@ from gan_hub.hub.cards import (
     NOT_FOR,
     SCORES_NAME,
     UNDESCRIBED,
-    AtRisk,
     CardFacts,
-    Scored,
+    CardScores,
     write_card,
 )
 from gan_hub.hub.lint import lint
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.hub.score_names import score_key
 from gan_hub.images import from_uint8, height_width
 from gan_hub.losses import moment_matching_generator
@@ -80,7 +80,9 @@ def export(run: RunSnapshot, folder: Path) -> None:
         tqdm.write(f"before it is published: {sentence}")
 
 
-def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: AtRisk) -> None:
+def _write(
+    fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: NearestTrainingImages
+) -> None:
     """Writes all files of an export, the card last."""
     config, shipped = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
@@ -97,10 +99,10 @@ def _write(fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report 
     facts = card_facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
     if report is not None:
         write_json(fresh / SCORES_NAME, facts.scored.to_dict())
-    write_card(fresh, facts, judges=pipeline.discriminator is not None)
+    write_card(fresh, facts, has_judge=pipeline.discriminator is not None)
 
 
-def nearest_copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> AtRisk:
+def nearest_copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | None) -> NearestTrainingImages:
     """The generated images that are nearest to a training image.
 
     Args:
@@ -111,8 +113,8 @@ def nearest_copies(run: RunSnapshot, pipeline: GANPipeline, report: Report | Non
     Returns:
         the images, with the training image nearest to each.
     """
-    if report is not None and report.at_risk is not None:
-        return report.at_risk
+    if report is not None and report.nearest_training_images is not None:
+        return report.nearest_training_images
     train, held_out, count = run.data.train, run.data.held_out, min(run.config.evaluate_images, SEARCHED_IMAGES)
     images = ImageSource.of_model(pipeline, count, final_seed(run.config), SCORED_TOGETHER, train.maps)
     return nearest_copies_in_pixels(images, train, held_out, final_seed(run.config))
@@ -159,7 +161,7 @@ def card_facts(
         run: the run at the moment of the export.
         pipeline: the model that is exported.
         report: its scores; None where nothing was scored.
-        memorization: the section on the images nearest to training images, as `AtRisk.write` returns it.
+        memorization: the section on the images nearest to training images, as `NearestTrainingImages.write` returns it.
         repeated: the number of held-out images that are near duplicates of training images.
 
     Returns:
@@ -190,7 +192,7 @@ def card_facts(
         seen=config.seen or UNDESCRIBED,
         scored=_scored(run, pipeline, report, own, measured),
         judge=_judge(calibration, pipeline, repeated),
-        memorisation=memorization,
+        memorization=memorization,
         training=_training(run),
         recipe=recipe_of(config),
         data=_data(config, dataset, run.data.notice) + "\n\n" + _limits(calibration),
@@ -208,12 +210,12 @@ def _limits(calibration: Calibration | None) -> str:
 
 def _scored(
     run: RunSnapshot, pipeline: GANPipeline, report: Report | None, own: dict[str, float], measured: dict[str, Any]
-) -> Scored:
+) -> CardScores:
     """The numbers of the card, with the command that measures them again."""
     if report is None:
-        return Scored(own, measured)
+        return CardScores(own, measured)
     command = evaluate_command(run, pipeline, report)
-    return Scored(report.scores | own, report.provenance, report.intervals, report.scales, command)
+    return CardScores(report.scores | own, report.provenance, report.intervals, report.reference_scores, command)
 
 
 def evaluate_command(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:

@@ -87,3 +87,16 @@ def told_by(function: Callable, *args, **kwargs) -> str:
     with contextlib.redirect_stderr(io.StringIO()) as told:
         function(*args, **kwargs)
     return told.getvalue()
+
+
+def shell(*arguments: object) -> tuple[int, str, str]:
+    """Runs `gan-hub` → (exit code, standard output, standard error)."""
+    from gan_hub import cli
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = cli.main([*map(str, arguments)])
+        except SystemExit as left:
+            code = left.code
+    return code, out.getvalue(), err.getvalue()

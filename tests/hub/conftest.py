@@ -35,7 +35,14 @@ def running_hub(tmp_path_factory):
 def hub(running_hub) -> FakeHub:
     """The fake Hub, empty and in good health."""
     hub, _ = running_hub
-    hub.repos.clear(), hub.requests.clear(), hub.tokens.clear(), hub.fail(None)
+    (
+        hub.repos.clear(),
+        hub.requests.clear(),
+        hub.tokens.clear(),
+        hub.messages.clear(),
+        hub.pull_requests.clear(),
+        hub.fail(None),
+    )
     hub.before_commit = None
     yield hub
     hub.fail(None)

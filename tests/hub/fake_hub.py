@@ -36,6 +36,8 @@ class FakeHub:
         self.repos: dict[str, Repo] = {}
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
+        self.messages: list[str] = []  # of the commits
+        self.pull_requests: list[str] = []  # requests that opened one
         self.before_commit: Callable[[], object] | None = None  # what others do at the last moment
         self._fault, self._times, self._where = None, 0, ""
         self._released = threading.Event()  # ends the silence of those who got none
@@ -78,6 +80,8 @@ class FakeHub:
         line = f"{handler.command} {path}"
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         self.requests.append(line)
+        if "create_pr=1" in handler.path:
+            self.pull_requests.append(line)
         self.tokens.add(handler.headers.get("Authorization"))
         fault = None
         if self._fault and self._times > 0 and self._where in line:
@@ -158,6 +162,7 @@ class FakeHub:
             for entry in map(json.loads, body.splitlines()):
                 if entry["key"] == "header":
                     parent = entry["value"].get("parentCommit")
+                    self.messages.append(entry["value"]["summary"])
                 if entry["key"] == "file":
                     changes[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
                 elif entry["key"] == "deletedFile":

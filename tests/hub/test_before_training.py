@@ -66,7 +66,7 @@ def test_a_push_that_will_be_let_in_passes_and_creates_nothing(repo_id, who, hub
 
 
 def test_a_login_and_the_hub_itself_are_asked_for_before_training(hub, client):
-    assert "nobody is logged in to the Hub" in client(act.check, "me/gan", None)
+    assert "you are not logged in to the Hub" in client(act.check, "me/gan", None)
     for fault, where, said in (
         ("401", "whoami", "it does not take this token"),
         ("403", "auth-check", "this token may not write there"),

@@ -12,28 +12,28 @@ from PIL import Image
 from gan_hub import cli
 from gan_hub.hub.cards import (
     COPIES_SECTION,
-    MEMORISED_NAME,
+    MEMORIZED_NAME,
     MISUSE_SECTION,
     NOT_FOR,
     SCORES_SECTION,
     SECTIONS,
     UNDESCRIBED,
-    AtRisk,
     CardFacts,
-    Scored,
+    CardScores,
     concepts_section,
     sections,
     update_card,
     write_card,
 )
 from gan_hub.hub.lint import PROVENANCE, examples, lint
+from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.model_folder.concepts import Concept, Effect
 from gan_hub.training.config import TrainConfig, read_recipe
 
 ROOT = Path(__file__).parents[2]
 
-AT_RISK = AtRisk(
+AT_RISK = NearestTrainingImages(
     features="the features of digits",
     seeds=list(range(100, 116)),
     distances=[0.5 + 0.1 * place for place in range(16)],
@@ -47,7 +47,7 @@ AT_RISK = AtRisk(
     held_out=2000,
     pairs=[Image.new("L", (28, 28), shade) for shade in range(32)],
 )
-SCORED = Scored(
+SCORED = CardScores(
     {"FD-digits": 0.37531, "KID-digits": 0.0066083, "modes of 10 (digits)": 10},
     dict.fromkeys(PROVENANCE, "as ever"),
     {"FD-digits": (0.3, 0.4)},
@@ -59,12 +59,12 @@ TRAINING = (
 )
 
 
-def facts(memorisation: str, **changes) -> CardFacts:
+def facts(memorization: str, **changes) -> CardFacts:
     told = {
         "name": "tiny-gan", "architecture": "dcgan", "license": "apache-2.0", "dataset_name": "mnist",
         "dataset_id": "ylecun/mnist", "summary": "A DCGAN that draws shapes.", "samples": "samples.png",
         "caption": "Seeds 0, 1, 2.", "example_label": "star", "seen": "Stars with six points.", "scored": SCORED,
-        "judge": "Its AUC is **0.700**, off by 5.0 percentage points.", "memorisation": memorisation, "training": TRAINING,
+        "judge": "Its AUC is **0.700**, off by 5.0 percentage points.", "memorization": memorization, "training": TRAINING,
         "recipe": "recipe.yaml", "data": "Trained on mnist.",
     }  # fmt: skip
     return CardFacts(**told | changes)
@@ -77,7 +77,7 @@ def folder(tiny_model_copy) -> Path:
     for name in ("plot.png", "recipe.yaml", "log.jsonl"):
         (tiny_model_copy / name).write_text("as it came")
     (tiny_model_copy / "scores.json").write_text(json.dumps(SCORED.to_dict()))
-    write_card(tiny_model_copy, facts(AT_RISK.write(tiny_model_copy, shown=True)))
+    write_card(tiny_model_copy, facts(AT_RISK.write(tiny_model_copy, show_images=True)))
     return tiny_model_copy
 
 
@@ -150,43 +150,45 @@ def test_the_lint_wants_a_judge_that_can_be_fooled_and_a_provenance_for_every_nu
 
 
 def test_training_images_that_may_not_be_shown_are_in_no_picture(folder):
-    assert (folder / MEMORISED_NAME).is_file()
-    text = AT_RISK.write(folder, shown=False)
-    assert not (folder / MEMORISED_NAME).exists() and MEMORISED_NAME not in text
+    assert (folder / MEMORIZED_NAME).is_file()
+    text = AT_RISK.write(folder, show_images=False)
+    assert not (folder / MEMORIZED_NAME).exists() and MEMORIZED_NAME not in text
     assert "| 100 | 0.500 | 101 | 0.600 | 102 | 0.700 | 103 | 0.800 |" in text and text.count("\n| 1") == 4
     write_card(folder, facts(text))
     assert lint(folder) == []
-    with Image.open(shutil.copy(folder / "samples.png", folder / MEMORISED_NAME)) as left_over:
+    with Image.open(shutil.copy(folder / "samples.png", folder / MEMORIZED_NAME)) as left_over:
         left_over.load()
-    assert lint(folder) == [f"{MEMORISED_NAME} is there, but not in the card."]
+    assert lint(folder) == [f"{MEMORIZED_NAME} is there, but not in the card."]
 
 
 def test_more_copies_than_chance_explains_are_called_so():
-    said = AT_RISK._said()
+    said = AT_RISK.summary()
     # 2 of 2,000 held-out images are at the threshold: 1 of 1,000 generated ones may be, and twice √(1 + 1²/2) more.
     assert "So do 3 of the generated ones" in said and "1 would be expected" in said and "no more than chance" in said
-    more = AtRisk(**vars(AT_RISK) | {"copied": 4})._said()
+    more = NearestTrainingImages(**vars(AT_RISK) | {"copied": 4}).summary()
     assert "That is more than chance explains" in more
 
 
 def test_duplicates_among_the_real_images_are_told_in_the_card_and_count_once():
-    repeating = AtRisk(
+    repeating = NearestTrainingImages(
         **vars(AT_RISK) | {"pictures": 40, "repeated": 1900, "different": 45, "witnesses": 21.8, "nearer": 1}
     )
-    said = repeating._said()
+    said = repeating.summary()
     assert "60,000 training images (about 45 different pictures: near duplicates are one)" in said
     assert (
         "held out (40 different pictures, each counted once; 1,900 show one that is also trained on, and are held against the "
         "others alone), half come nearer" in said
     )
     assert "2.5 % as near as" in said and "43.9 would be expected" in said and "no more than chance" in said
-    assert "That is more than chance" in AtRisk(**vars(repeating) | {"copied": 150})._said()
-    single = AtRisk(**vars(repeating) | {"pictures": 1, "different": 1, "witnesses": 0.0, "copied": 1000})
-    assert "chance could explain any number" in single._said()
+    assert "That is more than chance" in NearestTrainingImages(**vars(repeating) | {"copied": 150}).summary()
+    single = NearestTrainingImages(
+        **vars(repeating) | {"pictures": 1, "different": 1, "witnesses": 0.0, "copied": 1000}
+    )
+    assert "chance could explain any number" in single.summary()
 
 
 def test_other_scores_take_the_place_of_the_old_and_a_section_comes_where_it_belongs(folder):
-    path, other = folder / "README.md", Scored({"FD-digits": 0.5}, SCORED.provenance)
+    path, other = folder / "README.md", CardScores({"FD-digits": 0.5}, SCORED.provenance)
     before = sections(path.read_text())
     update_card(folder, other, "mnist", {"Goals": "Below 1: **reached**.", MISUSE_SECTION: "Not for **this**."})
     after = sections(path.read_text())

@@ -48,7 +48,7 @@ def crlf(path: Path) -> None:
 def windows(monkeypatch, tmp_path) -> Path:
     """Models, recipes and expected numbers of this repository, checked out with core.autocrlf=true."""
     clone = cloned(ROOT, tmp_path, ".gitattributes", "model_cards", "recipes", "tests/golden")
-    monkeypatch.setattr(resolve, "ZOO", clone / "model_cards")
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", clone / "model_cards")
     return clone
 
 
@@ -77,7 +77,7 @@ def test_without_the_attributes_the_message_names_the_line_endings_and_the_cure(
         f"{folder / 'generator' / 'config.json'}: {LINE_ENDINGS}. After `git config core.autocrlf false`, delete the file "
         "and let `git checkout -- .` bring it back."
     )
-    monkeypatch.setattr(resolve, "ZOO", clone)
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", clone)
     with pytest.raises(LoadError, match=f"For a bundled model that is `git checkout -- model_cards/{tiny_model.name}`"):
         GANPipeline.from_pretrained(tiny_model.name)
     git(clone, "config", "core.autocrlf", "false")  # the cure
@@ -122,6 +122,6 @@ def test_a_damaged_bundled_model_says_what_brings_it_back(tiny_model_copy, monke
     with pytest.raises(LoadError, match=said) as caught:
         GANPipeline.from_pretrained(tiny_model_copy)
     assert "or save the model anew if the change is your own." in str(caught.value)
-    monkeypatch.setattr(resolve, "ZOO", tiny_model_copy.parent)
+    monkeypatch.setattr(resolve, "BUNDLED_MODELS_DIR", tiny_model_copy.parent)
     with pytest.raises(LoadError, match=r"`git checkout -- model_cards/tiny-gan`\."):
         GANPipeline.from_pretrained("tiny-gan")

@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import get_session
 
 from gan_hub import GANPipeline
-from gan_hub.hub.patience import SILENCE, patience
+from gan_hub.hub.timeouts import READ_TIMEOUT, hub_timeout
 from gan_hub.model_folder.strict import LoadError
 from tests.hub import client as act
 
@@ -251,7 +251,7 @@ def test_a_port_that_accepts_and_is_silent_ends_in_a_sentence(tmp_path):
 def test_the_bound_leaves_other_questions_and_the_client_as_they_were():
     client = get_session()
     before = {name: list(hooks) for name, hooks in client.event_hooks.items()}
-    with patience("me/my-gan"):
+    with hub_timeout("me/my-gan"):
         asked = client.event_hooks["request"][-1]
         for path, limited in {
             "/api/models/me/my-gan": True,
@@ -260,7 +260,7 @@ def test_the_bound_leaves_other_questions_and_the_client_as_they_were():
         }.items():
             request = client.build_request("GET", f"http://localhost{path}", timeout=None)
             asked(request)
-            assert (request.extensions["timeout"]["read"] == SILENCE) is limited
+            assert (request.extensions["timeout"]["read"] == READ_TIMEOUT) is limited
     assert client.event_hooks == before
 
 

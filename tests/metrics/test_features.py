@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from gan_hub.data import NAMED_DATASETS
-from gan_hub.hub.resolve import ZOO
+from gan_hub.hub.resolve import BUNDLED_MODELS_DIR
 from gan_hub.images import from_uint8
 from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, WEIGHTS, Extractor, load_extractor
@@ -17,8 +17,8 @@ from gan_hub.metrics.features import BUNDLED, EXTRACTORS, WEIGHTS, Extractor, lo
 
 def real_samples(model: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The real images that a bundled model ships, and their labels."""
-    facts = json.loads((ZOO / model / "real_samples.json").read_text())
-    sheet = np.asarray(Image.open(ZOO / model / "real_samples.png"))
+    facts = json.loads((BUNDLED_MODELS_DIR / model / "real_samples.json").read_text())
+    sheet = np.asarray(Image.open(BUNDLED_MODELS_DIR / model / "real_samples.png"))
     tile, columns = facts["tile"], facts["columns"]
     tiles = sheet.reshape(-1, tile, columns, tile).swapaxes(1, 2).reshape(-1, tile, tile, 1)[: facts["count"]]
     return from_uint8(tiles), torch.tensor(facts["labels"])

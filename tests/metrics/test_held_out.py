@@ -12,7 +12,8 @@ from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import to_uint8
 from gan_hub.metrics import Report, evaluate
 from gan_hub.metrics.features import Extractor
-from gan_hub.model_folder.strict import MANIFEST_NAME, LoadError, read_json
+from gan_hub.model_folder.files import MANIFEST_NAME
+from gan_hub.model_folder.strict import LoadError, read_json
 from tests.metrics.test_features import real_samples
 
 RECORDED = [name for name, folder in bundled_models().items() if (folder / SPLIT_NAME).is_file()]

@@ -92,7 +92,7 @@ def test_duplicates_do_not_blind_the_check_200_frames_of_5_pictures_that_are_dra
     train, held_out = hold_out(ImageSet(frames(pictures, 40, 1)), 40, 0)
     found = searched(frames(pictures, 40, 2), train, held_out)
     assert (found.different, found.pictures, found.repeated) == (5, 5, 40) and found.copied == 200
-    said = found._said()
+    said = found.summary()
     assert "160 training images (about 5 different pictures: near duplicates are one)" in said
     assert (
         "40 real images that were held out (5 different pictures, each counted once; 40 show one that is also" in said
@@ -103,7 +103,7 @@ def test_duplicates_do_not_blind_the_check_200_frames_of_5_pictures_that_are_dra
 def test_new_pictures_are_no_copies_though_the_data_are_frames_of_few():
     train, held_out = hold_out(ImageSet(frames(drawings(5, 0), 40, 1)), 40, 0)
     found = searched(frames(drawings(200, 7), 1, 2), train, held_out)
-    assert found.copied < 180 and "no more than chance explains" in found._said()
+    assert found.copied < 180 and "no more than chance explains" in found.summary()
 
 
 def test_a_data_set_given_twice_is_searched_as_if_it_were_given_once():
@@ -127,14 +127,14 @@ def test_a_test_split_that_contains_training_images_still_has_a_threshold():
 def test_two_pictures_are_too_few_to_speak_of_chance():
     pictures = drawings(2, 0)
     train, held_out = hold_out(ImageSet(frames(pictures, 40, 1)), 24, 0)
-    said = searched(frames(pictures, 10, 2), train, held_out)._said()
+    said = searched(frames(pictures, 10, 2), train, held_out).summary()
     assert "So few different pictures were held out that chance could explain any number: look at the pairs." in said
 
 
 def test_images_that_do_not_repeat_themselves_are_told_of_as_ever():
     found = searched(FAKES, TRAIN, HELD_OUT)
     assert (found.different, found.pictures, found.repeated) == (60, 20, 0)
-    assert "training images, by Euclidean" in found._said() and "held out, half come nearer" in found._said()
+    assert "training images, by Euclidean" in found.summary() and "held out, half come nearer" in found.summary()
 
 
 def test_the_score_memorised_sees_copies_of_frames_and_the_report_tells_of_near_duplicates(digits):
