@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 
 # huggingface_hub reads these when it is imported, so they come before everything that may import it.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -23,6 +24,38 @@ from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator  # noqa: E40
 from gan_hub.pipeline import Calibration, GANPipeline  # noqa: E402
 
 LABEL_NAMES = ("circle", "square", "star")
+
+# Tests that make one claim many times over, or for minutes: how many of their cases run by default. The others are marked
+# as slow: `make test-all` and CI run them, too.
+BULK = {
+    "tests/hub/test_resolve.py::test_a_hub_that_hangs_is_waited_for_a_bounded_time": 1,
+    "tests/metrics/test_evaluation.py::test_numbers_are_numbers_whatever_library_made_them": 1,
+    "tests/model_folder/test_strict.py::test_every_mutated_file_is_refused_by_name_or_loads_bit_identical": 0,
+    "tests/models/test_export.py::test_a_compiled_network_is_one_graph_with_the_same_numbers": 4,
+    "tests/models/test_export.py::test_an_onnx_file_computes_the_same_numbers_for_any_batch": 4,
+    "tests/test_console.py::test_commands_print_in_any_locale": 2,
+    "tests/test_ring.py::test_the_recommended_game_hits_all_modes_with_every_seed": 0,
+    "tests/test_torch_defaults.py::test_every_architecture_gives_the_same_numbers_whatever_the_defaults_of_torch": 8,
+    "tests/test_wrapped_networks.py::test_a_wrapped_network_keeps_its_kind": 4,
+    "tests/test_wrapped_networks.py::test_scores_and_directions_see_the_network_inside": 2,
+    "tests/training/test_disk.py::test_a_disk_full_at_any_size_leaves_the_last_checkpoint_whole": 6,
+    "tests/training/test_exact.py::test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit": 2,
+    "tests/training/test_initial.py::test_another_network_is_refused_in_one_sentence": 1,
+    "tests/training/test_launching.py::test_accumulated_gradients_are_refused_where_the_launcher_is_asked_for_them": 0,
+    "tests/training/test_moments.py::test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit": 1,
+    "tests/training/test_run_files.py::test_a_resume_that_meets_a_full_disk_loses_no_line": 1,
+    "tests/training/test_run_lock.py::test_two_runs_of_one_name_do_not_mix_the_second_is_told_by_whom": 1,
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items):
+    cases = Counter()
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        cases[name] += 1
+        if name in BULK and cases[name] > BULK[name]:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish():
