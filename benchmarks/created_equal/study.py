@@ -39,7 +39,7 @@ class Match:
         self.players = TrainState(config, self.data.classes, self.accelerator)
         self.batches = Batches(self.data.train, config, self.players.latent_size, self.accelerator)
         # The same Adam in one kernel: a fifth of these large networks' time.
-        for descent in self.players.descents.values():
+        for descent in self.players.optimizers.values():
             betas = (config.beta1, config.beta2)
             descent.optimizer = torch.optim.Adam(descent.parameters, betas=betas, fused=True)
 

@@ -232,7 +232,7 @@ class Batches:
         known = self.data.labels if self.config.conditional else self.data.maps
         return None if known is None else torch.from_numpy(known[indices].astype(np.int64)).to(self.device)
 
-    def view(self, turn: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
+    def augment_pipe(self, turn: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
         """What the discriminator is shown in one player's turn of a step, with ADA's p where the run has it."""
         config = self.config
         return AugmentPipe(

@@ -266,9 +266,9 @@ class Run:
             fakes = self.pipeline()(num_images=64, seed=0, output_type="pt").images
             state["memorised"] = self.memorising(fakes)
         if self.config.augment == "ada":
-            state["augment/p"] = self.players.controls.augment_p
+            state["augment/p"] = self.players.adaptive.augment_p
         if self.config.loss == "began":
-            state["began/k"] = self.players.controls.balance
+            state["began/k"] = self.players.adaptive.balance
         self.latest |= state
         alarms = [] if self.config.alarms == "off" else self.monitors.observe(images, values | measured | state)
         for sentence in alarms:

@@ -24,9 +24,9 @@ from gan_hub.training.export import finish
 from gan_hub.training.resume import changes, refuse_other, remedy_of_new_run
 from gan_hub.training.run import Run
 from gan_hub.training.run_lock import held
+from gan_hub.training.steps import train_step
 from gan_hub.training.stopping import StoppedError, StopSignal, lasting_console
 from gan_hub.training.train_state import TrainState
-from gan_hub.training.turns import train_step
 
 SHARDING = {
     "DeepSpeed": "ACCELERATE_USE_DEEPSPEED",

@@ -92,7 +92,7 @@ def poison(monkeypatch):
 
         def ruined(self, loss):
             norm = step(self, loss)
-            if len(found) == at and self is getattr(found[-1], f"{player}_descent"):
+            if len(found) == at and self is getattr(found[-1], f"{player}_optimizer"):
                 with torch.no_grad():
                     self.parameters[0].view(-1)[0] = NAN
             return norm
@@ -152,7 +152,7 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
 
     def spoilt(run, folder, step):
         average, network = run.players.ema.model, run.players.unwrapped_generator
-        optimizer = run.players.discriminator_descent.optimizer
+        optimizer = run.players.discriminator_optimizer.optimizer
         if step >= 12:
             place = {
                 "average": lambda: average.project.weight,
