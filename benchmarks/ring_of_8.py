@@ -113,13 +113,13 @@ class ToyPlayers:
         torch.manual_seed(config.seed)
         self.generator, self.discriminator = Toy(LATENT, inputs, width), Toy(inputs, 1, width)
         self.unwrapped_generator, self.unwrapped_discriminator = self.generator, self.discriminator
-        self.generator_optimizer = self._descent(self.generator, config.learning_rate_generator, config)
-        self.discriminator_optimizer = self._descent(self.discriminator, config.learning_rate_discriminator, config)
+        self.generator_optimizer = self._optimizer(self.generator, config.learning_rate_generator, config)
+        self.discriminator_optimizer = self._optimizer(self.discriminator, config.learning_rate_discriminator, config)
         self.adaptive = AdaptiveState()
         self.config = config
 
     @staticmethod
-    def _descent(network: nn.Module, rate: float, config: TrainConfig) -> ScaledOptimizer:
+    def _optimizer(network: nn.Module, rate: float, config: TrainConfig) -> ScaledOptimizer:
         # fused: the same numbers' worth of Adam in a quarter of the calls, which is what toys spend their time on
         return ScaledOptimizer(torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2), fused=True))
 

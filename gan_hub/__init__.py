@@ -12,6 +12,8 @@ _HOMES = {
     "GANOutput": "gan_hub.pipeline",
     "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
+    "TrainConfig": "gan_hub.training.config",
+    "train": "gan_hub.training.trainer",
 }
 
 __all__ = ["__version__", *_HOMES]

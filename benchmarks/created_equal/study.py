@@ -39,9 +39,9 @@ class Match:
         self.players = TrainState(config, self.data.classes, self.accelerator)
         self.batches = Batches(self.data.train, config, self.players.latent_size, self.accelerator)
         # The same Adam in one kernel: a fifth of these large networks' time.
-        for descent in self.players.optimizers.values():
+        for optimizer in self.players.optimizers.values():
             betas = (config.beta1, config.beta2)
-            descent.optimizer = torch.optim.Adam(descent.parameters, betas=betas, fused=True)
+            optimizer.optimizer = torch.optim.Adam(optimizer.parameters, betas=betas, fused=True)
 
     def step(self, step: int) -> None:
         """One turn of both players."""

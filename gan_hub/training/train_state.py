@@ -55,7 +55,7 @@ class ScaledOptimizer:
     after it; a step whose gradient overflows is skipped, and the scale halved.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, device: str = "cpu", scaled: bool = False):
+    def __init__(self, optimizer: torch.optim.Optimizer, device: str = "cpu", scaled: bool = False) -> None:
         self.optimizer = optimizer
         self.scaler = torch.amp.GradScaler(device, enabled=scaled)
 
@@ -107,7 +107,7 @@ class TrainState:
     discriminator: torch.nn.Module | None
     discriminator_optimizer: ScaledOptimizer | None
 
-    def __init__(self, config: TrainConfig, num_classes: int, accelerator: Accelerator):
+    def __init__(self, config: TrainConfig, num_classes: int, accelerator: Accelerator) -> None:
         torch.manual_seed(config.seed)
         generator, discriminator = build_networks(config, num_classes)
         self.config, self.accelerator, self.adaptive = config, accelerator, AdaptiveState()

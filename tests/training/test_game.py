@@ -32,8 +32,8 @@ def game(new_game):
     return partial(new_game, Recorded)
 
 
-def adam_steps(descent) -> int:
-    (count,) = {int(state["step"]) for state in descent.optimizer.state.values()}
+def adam_steps(optimizer) -> int:
+    (count,) = {int(state["step"]) for state in optimizer.optimizer.state.values()}
     return count
 
 
@@ -100,6 +100,19 @@ def test_begans_balance_moves_and_stays_between_0_and_1(game):
         trainer.train_step(players, config, batches, step)
         values.append(players.adaptive.balance)
     assert len(set(values)) > 1 and all(0 <= value <= 1 for value in values)
+
+
+def test_the_average_of_a_run_with_a_long_half_life_follows_its_first_steps(game):
+    state, batches, config = game(ema_halflife_kimg=500.0)
+    start = torch.cat([parameter.detach().flatten().clone() for parameter in state.generator.parameters()])
+    for step in range(12):
+        trainer.train_step(state, config, batches, step)
+        state.ema.update(state.unwrapped_generator, config.batch_size, (step + 1) * config.batch_size)
+    now, average = (
+        torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+        for network in (state.generator, state.averaged_generator)
+    )
+    assert (average - now).norm() < 0.3 * (start - now).norm()
 
 
 def test_the_path_length_penalty_is_due_at_its_own_interval(game):

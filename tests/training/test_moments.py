@@ -199,16 +199,16 @@ def test_two_processes_compare_all_images_with_all_as_one_does(small_options, tm
 def test_an_update_with_momentum_by_hand(game):
     players, batches, config = game(PERCEPTRONS | MOMENTUM | {"optimizer_generator": "adam"})
     assert isinstance(players.generator_optimizer.optimizer, torch.optim.Adam)
-    descent, weight = players.discriminator_optimizer, next(players.unwrapped_discriminator.parameters())
+    optimizer, weight = players.discriminator_optimizer, next(players.unwrapped_discriminator.parameters())
     speed = torch.zeros_like(weight)
     for step in range(3):
         before = weight.detach().clone()
-        descent.zero_grad()
-        descent.step((weight * (step + 1)).sum())
+        optimizer.zero_grad()
+        optimizer.step((weight * (step + 1)).sum())
         speed = 0.8 * speed + (step + 1)
         torch.testing.assert_close(weight.detach(), before - 0.05 * speed)
     players.set_lr_factor(0.5)
-    assert descent.optimizer.param_groups[0]["lr"] == 0.025
+    assert optimizer.optimizer.param_groups[0]["lr"] == 0.025
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The monitors on made-up numbers, from both sides of every threshold; on toys they are tested in tests/test_ring.py."""
 
 import ast
+import doctest
 import json
 import re
 from pathlib import Path
@@ -276,6 +277,11 @@ def test_the_monitors_import_nothing_but_the_standard_library():
     found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert found == {"copy", "math", "collections.abc", "typing"}
+
+
+def test_the_example_of_the_document_runs():
+    result = doctest.testfile(str(ROOT / "docs" / "monitors.md"), module_relative=False)
+    assert result.attempted >= 4 and result.failed == 0
 
 
 def test_every_alarm_stands_in_the_document():

@@ -16,7 +16,6 @@ from gan_hub.training import trainer
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.monitors import Monitors
-from gan_hub.training.run import Run
 from gan_hub.training.run_files import read_log
 from gan_hub.training.stopping import StoppedError
 from gan_hub.training.train_state import TENSOR_FILES, ScaledOptimizer, TrainState
@@ -148,11 +147,11 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
 ):
     options = small_options | {"log_kimg": 100.0, "sample_kimg": 100.0, "alarms": "off", "trackers": "none"}
     config = TrainConfig(**options | {"generator": {"latent_size": 8, "base_channels": 4}, "keep_checkpoints": 1})
-    save = Run.save
+    save = trainer.Trainer.save
 
     def spoilt(run, folder, step):
-        average, network = run.players.ema.model, run.players.unwrapped_generator
-        optimizer = run.players.discriminator_optimizer.optimizer
+        average, network = run.state.ema.model, run.state.unwrapped_generator
+        optimizer = run.state.discriminator_optimizer.optimizer
         if step >= 12:
             place = {
                 "average": lambda: average.project.weight,
@@ -161,13 +160,13 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
                 "moment": lambda: next(iter(optimizer.state.values()))["exp_avg_sq"],
             }
             if where == "measure":
-                run.diversity = lambda network: NAN
+                run.main.diagnostics.diversity = lambda network: NAN
             else:
                 with torch.no_grad():
                     place[where]().view(-1)[0] = NAN
         save(run, folder, step)
 
-    monkeypatch.setattr(Run, "save", spoilt)
+    monkeypatch.setattr(trainer.Trainer, "save", spoilt)
     with pytest.raises(ValueError, match=rf"^{named} is NaN after step 12: no checkpoint has it, the last one is from"):
         trainer.train(config)
     monkeypatch.undo()

@@ -275,13 +275,13 @@ def test_accuracies_are_shares_of_right_verdicts():
 # ------------------------------------------------------------------------------------------ loss scalers
 
 
-def scaled_descent(value: float) -> tuple[torch.nn.Parameter, ScaledOptimizer]:
+def scaled_optimizer(value: float) -> tuple[torch.nn.Parameter, ScaledOptimizer]:
     parameter = torch.nn.Parameter(torch.tensor([value]))
     return parameter, ScaledOptimizer(torch.optim.SGD([parameter], 0.5), scaled=True)
 
 
 def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights():
-    (one, first), (two, second) = scaled_descent(2.0), scaled_descent(2.0)
+    (one, first), (two, second) = scaled_optimizer(2.0), scaled_optimizer(2.0)
     before = first.scaler.get_scale()
     first.zero_grad()
     norm = first.step((one * torch.tensor(float("inf"))).sum())
@@ -295,8 +295,8 @@ def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights()
 def test_a_scaler_keeps_gradients_that_would_vanish_in_fp16():
     def learn(scaled: bool) -> float:
         weight = torch.nn.Parameter(torch.zeros(1))
-        descent = ScaledOptimizer(torch.optim.SGD([weight], 1.0), scaled=scaled)
-        descent.zero_grad()
-        return descent.step((weight.half() * 1e-4).float().sum() * 1e-4).item()  # the gradient 1e-8 is 0 in float16
+        optimizer = ScaledOptimizer(torch.optim.SGD([weight], 1.0), scaled=scaled)
+        optimizer.zero_grad()
+        return optimizer.step((weight.half() * 1e-4).float().sum() * 1e-4).item()  # the gradient 1e-8 is 0 in float16
 
     assert learn(False) == 0.0 and learn(True) == pytest.approx(1e-8, rel=0.05)
