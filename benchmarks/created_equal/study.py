@@ -81,7 +81,7 @@ def play_out(config: TrainConfig) -> tuple[GANModel, dict]:
         if (last or step % WATCH_STEPS == 0) and not match.finite():
             raise Diverged(f"weights became NaN or Inf at {(step + 1) * config.batch_size / 1000:.1f} kimg")
         if (step + 1) % config.every(config.checkpoint_kimg) == 0 and not last:
-            state = players.state() | {"spent": elapsed()}
+            state = players.numbers() | {"spent": elapsed()}
             try:
                 save_checkpoint(checkpoints, step + 1, players.tensors(), state, keep=1)
             except NotFiniteError as error:

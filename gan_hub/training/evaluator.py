@@ -73,7 +73,8 @@ class Evaluator(Callback):
     def __init__(self, config: TrainConfig, data: Data, state: TrainState, scorer: Scorer | None, past: dict) -> None:
         self.config, self.data, self.state, self.scorer = config, data, state, scorer
         watched = past.get("watched", {})
-        self.overdue: bool = watched.get("score_due", False)  # a signal came while a score was measured
+        # A signal came while a score was measured; without an extractor, the run goes on without it.
+        self.overdue: bool = scorer is not None and watched.get("score_due", False)
         folder = config.run_folder / BEST_NAME
         self.best = BestSoFar(folder, watched.get("best", {}), past.get("best_weights", {}))
 

@@ -312,13 +312,13 @@ class TrainState:
             contents[f"optimizer_{name}"] = optimizer_tensors(optimizer.optimizer)
         return contents
 
-    def state(self) -> dict[str, dict]:
+    def numbers(self) -> dict[str, dict]:
         """What a checkpoint holds as numbers: the adaptive state, and both loss scalers (empty without fp16)."""
         scalers = {f"scaler_{name}": optimizer.scaler.state_dict() for name, optimizer in self.optimizers.items()}
         return {"controls": asdict(self.adaptive)} | scalers
 
     def load(self, path: Path, tensors: Tensors, numbers: dict) -> None:
-        """Take over a checkpoint: the inverse of `tensors` and `state`. Everything is checked before anything is changed.
+        """Take over a checkpoint: the inverse of `tensors` and `numbers`. Everything is checked before anything is changed.
 
         Args:
             path: folder of the checkpoint, for messages.

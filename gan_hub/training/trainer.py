@@ -326,7 +326,7 @@ class Trainer:
                 "watched": watched,
             }
             passed = main.callbacks.state_dict()
-            state |= ({"callbacks": passed} if passed else {}) | self.state.state()
+            state |= ({"callbacks": passed} if passed else {}) | self.state.numbers()
             tensors = self.state.tensors() | main.evaluator.best.tensors()
             main.logger.records.keep()
             self.context.checkpoint = save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)

@@ -227,6 +227,22 @@ def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_opti
     assert [line["images"] for line in lines if "score/FD-digits" in line] == [160, 240]
 
 
+def test_a_score_that_a_signal_cut_short_is_given_up_where_the_run_goes_on_without_scores(small_options, monkeypatch):
+    config = TrainConfig(**small_options | {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 300})
+    with monkeypatch.context() as patch:
+        features = SmallClassifier.features
+        patch.setattr(
+            SmallClassifier, "features", lambda *given: os.kill(os.getpid(), signal.SIGTERM) or features(*given)
+        )
+        with pytest.raises(StoppedError):
+            trainer.train(config)
+    monkeypatch.setattr(trainer, "finish", lambda run: run.config.run_folder)
+    trainer.train(TrainConfig(**vars(config) | {"extractor": "none"}), resume=True)
+    assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))
+    newest = list_checkpoints(config.run_folder / "checkpoints")[-1]
+    assert newest.name == "step-000000024"
+
+
 def test_copies_are_looked_for_at_every_sample_whenever_the_monitors_look(small_options, monkeypatch):
     told, observe = [], Monitors.observe
     monkeypatch.setattr(Monitors, "observe", lambda *given: told.append(given[1:]) or observe(*given))
