@@ -26,9 +26,9 @@ from gan_hub.training.config import TrainConfig
 from gan_hub.training.diagnostics import hardware
 from gan_hub.training.flops import flops_per_image
 from gan_hub.training.recipes import read_recipe
+from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 from gan_hub.training.trainer import make_accelerator
-from gan_hub.training.turns import train_step
 
 PRECISIONS = {
     "bf16": {"precision": "bf16"},

@@ -107,19 +107,19 @@ class Toy(Perceptron):
 
 
 class ToyPlayers:
-    """As `training.players.Players`, for two toys on one thread."""
+    """As `gan_hub.training.train_state.TrainState`, for two toys on one thread."""
 
     def __init__(self, config: TrainConfig, inputs: int = 2, width: int = WIDTH):
         torch.manual_seed(config.seed)
         self.generator, self.discriminator = Toy(LATENT, inputs, width), Toy(inputs, 1, width)
         self.unwrapped_generator, self.unwrapped_discriminator = self.generator, self.discriminator
-        self.generator_descent = self._descent(self.generator, config.learning_rate_generator, config)
-        self.discriminator_descent = self._descent(self.discriminator, config.learning_rate_discriminator, config)
-        self.controls = AdaptiveState()
+        self.generator_optimizer = self._optimizer(self.generator, config.learning_rate_generator, config)
+        self.discriminator_optimizer = self._optimizer(self.discriminator, config.learning_rate_discriminator, config)
+        self.adaptive = AdaptiveState()
         self.config = config
 
     @staticmethod
-    def _descent(network: nn.Module, rate: float, config: TrainConfig) -> ScaledOptimizer:
+    def _optimizer(network: nn.Module, rate: float, config: TrainConfig) -> ScaledOptimizer:
         # fused: the same numbers' worth of Adam in a quarter of the calls, which is what toys spend their time on
         return ScaledOptimizer(torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2), fused=True))
 
@@ -134,8 +134,8 @@ class ToyPlayers:
         return value.item()
 
     def set_lr_factor(self, factor: float) -> None:
-        self.generator_descent.set_learning_rate(self.config.learning_rate_generator * factor)
-        self.discriminator_descent.set_learning_rate(self.config.learning_rate_discriminator * factor)
+        self.generator_optimizer.set_learning_rate(self.config.learning_rate_generator * factor)
+        self.discriminator_optimizer.set_learning_rate(self.config.learning_rate_discriminator * factor)
 
 
 # ----------------------------------------------------------------------------------------------------- the game
@@ -182,8 +182,8 @@ def play(
         players.set_lr_factor(config.learning_rate_factor(images_seen))
         for _ in range(config.discriminator_steps):
             reals, fakes = ring(config.batch_size, chance), players.fakes(noise())
-            penalise = step % config.penalty_interval == 0
-            metrics = discriminator_step(players, config, reals, fakes, None, view, penalise)
+            penalize = step % config.penalty_interval == 0
+            metrics = discriminator_step(players, config, reals, fakes, None, view, penalize)
         metrics |= generator_step(players, config, reals, players.generator(noise()), None, view)
         ema.update(players.generator, config.batch_size, images_seen)
         watch.record(step + 1, metrics)

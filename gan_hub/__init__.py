@@ -33,6 +33,9 @@ if TYPE_CHECKING:  # for editors and type checkers
         register_architecture,
     )
     from gan_hub.pipeline import GANOutput, GANPipeline
+    from gan_hub.training.config import TrainConfig
+    from gan_hub.training.trainer import train
+    from gan_hub.verify import verify_model
 
 __version__ = "0.2.0.dev0"
 _moved.install()
@@ -62,9 +65,12 @@ __all__ = [
     "StyleGAN2Generator",
     "StyleGANDiscriminator",
     "StyleGANGenerator",
+    "TrainConfig",
     "__version__",
     "list_models",
     "register_architecture",
+    "train",
+    "verify_model",
 ]
 # Public name → the module that has it: networks and their registry, but for these.
 _HOMES = {name: "gan_hub.models" for name in __all__ if name != "__version__"} | {
@@ -73,6 +79,8 @@ _HOMES = {name: "gan_hub.models" for name in __all__ if name != "__version__"} |
     "LoadError": "gan_hub.model_folder.strict",
     "list_models": "gan_hub.hub.zoo",
     "verify_model": "gan_hub.verify",
+    "TrainConfig": "gan_hub.training.config",
+    "train": "gan_hub.training.trainer",
 }
 
 

@@ -65,6 +65,20 @@ def test_during_the_warm_up_the_half_life_is_a_share_of_the_images_seen():
     assert ema.decay(10_000, 100_000) == pytest.approx(0.25)
 
 
+def test_the_default_warm_up_is_a_twentieth_of_the_images_seen():
+    ema = EMA(network(), halflife_kimg=10)
+    assert ema.decay(50, 0) == 0.0
+    assert ema.decay(50, 1000) == pytest.approx(0.5) and ema.decay(500, 10_000) == pytest.approx(0.5)
+    assert ema.decay(10_000, 199_000) < 0.499 and ema.decay(10_000, 201_000) == pytest.approx(0.5)
+
+
+def test_by_default_nothing_of_the_random_start_is_left_after_a_few_batches_whatever_the_half_life():
+    ema, live = EMA(network(0.0), halflife_kimg=500), network(1.0)
+    for seen in range(64, 641, 64):
+        ema.update(live, 64, seen)
+    assert (ema.model[0].weight > 0.99).all()
+
+
 def test_two_updates_of_one_batch_equal_one_of_two_batches_for_a_network_that_stands_still():
     one, two, live = EMA(network(0.0), 1), EMA(network(0.0), 1), network(1.0)
     two.update(live, 64, LATE), two.update(live, 64, LATE), one.update(live, 128, LATE)

@@ -39,9 +39,9 @@ class Match:
         self.players = TrainState(config, self.data.classes, self.accelerator)
         self.batches = Batches(self.data.train, config, self.players.latent_size, self.accelerator)
         # The same Adam in one kernel: a fifth of these large networks' time.
-        for descent in self.players.descents.values():
+        for optimizer in self.players.optimizers.values():
             betas = (config.beta1, config.beta2)
-            descent.optimizer = torch.optim.Adam(descent.parameters, betas=betas, fused=True)
+            optimizer.optimizer = torch.optim.Adam(optimizer.parameters, betas=betas, fused=True)
 
     def step(self, step: int) -> None:
         """One turn of both players."""
@@ -81,7 +81,7 @@ def play_out(config: TrainConfig) -> tuple[GANModel, dict]:
         if (last or step % WATCH_STEPS == 0) and not match.finite():
             raise Diverged(f"weights became NaN or Inf at {(step + 1) * config.batch_size / 1000:.1f} kimg")
         if (step + 1) % config.every(config.checkpoint_kimg) == 0 and not last:
-            state = players.state() | {"spent": elapsed()}
+            state = players.numbers() | {"spent": elapsed()}
             try:
                 save_checkpoint(checkpoints, step + 1, players.tensors(), state, keep=1)
             except NotFiniteError as error:

@@ -55,8 +55,8 @@ class PretrainedPipeline(DiffusionPipeline):
 
     def __init__(
         self,
-        generator: GANModel,
-        discriminator: GANModel | None = None,
+        generator: GANModel | nn.Module,
+        discriminator: GANModel | nn.Module | None = None,
         label_names: Sequence[str] | None = None,
         calibration: Calibration | None = None,
         segmentations: torch.Tensor | np.ndarray | None = None,

@@ -1,11 +1,12 @@
-"""What a step sees: images, labels and noise as a function of (seed, step) alone.
+"""Images, labels and noise of each step, as a function of (seed, step) alone.
 
-No generator runs on between steps, so a resumed run draws what the unbroken one drew, and every process draws the whole
-global batch and keeps its share: the union over processes is what one process would see, whatever their number.
+No random generator lives on between steps, so a resumed run draws what the unbroken one drew. Every process draws the whole
+global batch and keeps its share: together they see what one process would, whatever their number.
 """
 
 import functools
 from dataclasses import dataclass, replace
+from typing import Protocol, TypedDict
 
 import numpy as np
 import torch
@@ -23,24 +24,42 @@ from gan_hub.training.sections import FIELDS
 
 REAL_SAMPLES = 256  # shipped with a model, for the game
 
-# One independent stream of randomness a purpose; the numbers are part of what makes a run repeatable.
+# One independent stream of random numbers for each purpose. The values decide what is drawn: they must not change.
 ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR, VIEW_DISCRIMINATOR, VIEW_GENERATOR, FLIP = range(7)
 MIXING_DISCRIMINATOR, MIXING_GENERATOR, LAYERS = 7, 8, 9
 
 
 def generator_for(seed: int, stream: int, step: int) -> torch.Generator:
-    """A CPU generator for one purpose at one step; neighbouring seeds and steps share nothing."""
+    """A random generator on the CPU for one purpose at one step; neighbouring seeds and steps share nothing.
+
+    Args:
+        seed: of the run.
+        stream: one of the numbers above.
+        step: of the run, or another count from 0, such as the epoch.
+
+    Returns:
+        A generator at its beginning.
+    """
     return torch.Generator().manual_seed(_hashed(seed, stream, step))
 
 
 def _hashed(*numbers: int) -> int:
+    """63 bits that depend on every number and its place."""
     (state,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     return int(state >> 1)
 
 
+class PipelineNames(TypedDict):
+    """What a pipeline of a run has besides its networks: arguments of `GANPipeline`."""
+
+    label_names: list[str] | None
+    semantic_names: list[str] | None
+    segmentations: torch.Tensor | np.ndarray | None
+
+
 @dataclass(frozen=True)
 class Data:
-    """The images of a run: what the players see, what they never see, and of the latter what may be shipped."""
+    """The images of a run: to train on, held out, and of the latter those that are shipped with the model."""
 
     train: ImageSet
     held_out: ImageSet
@@ -51,8 +70,8 @@ class Data:
     has_test_split: bool = False  # `held_out` is the data's own test split, not a part of its train split
 
     @property
-    def names(self) -> dict[str, object]:
-        """What a pipeline of this run knows besides its players: the classes' names; of maps also examples, held-out ones."""
+    def names(self) -> PipelineNames:
+        """What a pipeline of this run has besides its networks: names of classes, and example maps."""
         return {
             "label_names": self.train.label_names,
             "semantic_names": self.train.map_names,
@@ -61,14 +80,14 @@ class Data:
 
     @property
     def classes(self) -> int:
-        """How many there are: of the images, or of the maps' pixels."""
+        """The number of classes: of the images, or of the pixels of their maps."""
         return len(self.train.label_names or self.train.map_names or ())
 
     def headline(self) -> str:
-        """What a run and its preview say of the images first; a file that both splits leave out is told once."""
-        told = {kind: set(names) for kind, names in self.train.skipped.items()}
+        """The images in one sentence, for a run and its dry run; a file that both splits leave out is named once."""
+        named = {kind: set(names) for kind, names in self.train.skipped.items()}
         skipped = {
-            kind: [name for name in names if name not in told.get(kind, ())]
+            kind: [name for name in names if name not in named.get(kind, ())]
             for kind, names in self.held_out.skipped.items()
         }
         left_out = replace(self.held_out, skipped={kind: names for kind, names in skipped.items() if names}).left_out
@@ -92,7 +111,7 @@ class Data:
 
 
 def load_data(config: TrainConfig) -> Data:
-    """Training images without the ones to be shipped; held out: the test split, or a part put aside."""
+    """The images of a run. Held out is the test split, or else a part of the others; shipped images are not trained on."""
     train, shipped, notice = _load(config, config.data, "train"), None, config.real_samples_notice.strip()
     whole = len(train)
     if config.real_samples:
@@ -123,19 +142,19 @@ def example_maps(config: TrainConfig, held_out: ImageSet) -> torch.Tensor | np.n
     """The maps (M, H, W) that go into the model's folder: the first held-out ones, or those of `shipped_maps`' model."""
     if not config.shipped_maps:
         return None if held_out.maps is None else held_out.maps[: config.example_maps]
-    folder, classes = published_folder(config.shipped_maps), len(held_out.map_names)
+    folder, classes = published_folder(config.shipped_maps), len(held_out.map_names or ())
     return segmentations.read(folder, Manifest(folder), config.resolution, classes)
 
 
-def _same_classes(ours: list[str] | None, theirs: list[str] | None) -> bool:
-    """Equal names, or equally many where one side has numbers only (arrays know no names)."""
-    if ours == theirs or ours is None or theirs is None:
-        return ours == theirs
-    return len(ours) == len(theirs) and [str(index) for index in range(len(ours))] in (ours, theirs)
+def _same_classes(names: list[str] | None, others: list[str] | None) -> bool:
+    """Equal names, or equally many where one side has numbers only, as arrays do."""
+    if names == others or names is None or others is None:
+        return names == others
+    return len(names) == len(others) and [str(index) for index in range(len(names))] in (names, others)
 
 
 def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
-    """`load_images` with labels exactly where the run is conditional; `load_pairs` where the players take maps."""
+    """`load_images`, with labels if and only if the run is conditional; `load_pairs` where the networks take maps."""
     if config.takes_maps:
         return load_pairs(source, config.resolution, config.channels, split, strict=config.strict_data)
     images = load_images(source, config.resolution, config.channels, split, strict=config.strict_data)
@@ -154,14 +173,16 @@ def _load(config: TrainConfig, source: str, split: str) -> ImageSet:
 
 
 def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tuple[ImageSet, str]:
-    """The images to ship, and their own notice: a published model's, or 256 drawn from a data source's test (else train)
-    split, which has none.
+    """The images to ship and their notice: a published model's, or 256 of a data source's test split, else train split.
+
+    The latter have no notice: "".
     """
     folder, size, channels = published_folder(config.real_samples), config.resolution, config.channels
     height, width = height_width(size)
     if (folder / REAL_SAMPLES_TABLE).is_file():
         classes = len(label_names) if label_names else None
         published = real_samples.read(folder, Manifest.if_any(folder), size, channels, classes)
+        assert published is not None  # its table is there
         labels = None if published.labels is None else np.array(published.labels, dtype=np.int64)
         pixels = np.stack([np.asarray(image).reshape(height, width, channels) for image in published.images])
         return ImageSet(pixels, labels, label_names), published.notice
@@ -173,13 +194,33 @@ def load_real_samples(config: TrainConfig, label_names: list[str] | None) -> tup
     return source.take(order[:REAL_SAMPLES].sort().values.numpy()), ""
 
 
+class Processes(Protocol):
+    """What batches need of an accelerator."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        ...
+
+    @property
+    def num_processes(self) -> int:
+        """The number of processes of the run."""
+        ...
+
+    @property
+    def process_index(self) -> int:
+        """The number of this process, from 0."""
+        ...
+
+
 class Batches:
     """The global batches of a run, of which this process gets rows rank · n … (rank + 1) · n.
 
-    A turn is one update of the player in question: with k discriminator steps, it has k turns for each of the generator.
+    A turn is one update of one player, counted from 0: with k discriminator steps, it has k turns for each of the
+    generator's.
     """
 
-    def __init__(self, data: ImageSet, config: TrainConfig, latent_size: int, accelerator):
+    def __init__(self, data: ImageSet, config: TrainConfig, latent_size: int, accelerator: Processes) -> None:
         self.data, self.config, self.latent_size = data, config, latent_size
         self.batch_size, self.seed = config.batch_size, config.seed
         self.device = accelerator.device
@@ -189,45 +230,46 @@ class Batches:
         self.process = accelerator.process_index
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
-        # Indices whose classes are those that fakes are told: as often as the data have them, or each equally often.
-        self._told_of = self._order_of_epoch(0) if config.balance_classes else np.arange(len(data))
+        # Images whose labels fakes get: each class as often as in the data, or equally often.
+        self._label_sources = self._order_of_epoch(0) if config.balance_classes else np.arange(len(data))
 
     def _order_of_epoch(self, epoch: int) -> np.ndarray:
         """Indices (N,) of the images in the order in which an epoch shows them."""
         if self.config.balance_classes:
             rng = np.random.default_rng(_hashed(self.seed, ORDER, epoch))
+            assert self.data.labels is not None  # of a conditional run
             return balanced_order(self.data.labels, rng)
         return torch.randperm(len(self.data), generator=generator_for(self.seed, ORDER, epoch)).numpy()
 
     def reals(self, turn: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Images (n, C, H, W) in [-1, 1] and what is told of them; each image once an epoch, in a new order.
+        """Images (n, C, H, W) in [-1, 1] and their labels; each image once an epoch, in a new order.
 
         With `balance_classes`, each class as often as any other instead.
         """
         positions = np.arange(turn * self.batch_size, (turn + 1) * self.batch_size)[self.rows]
         indices = np.array([self._order(int(p) // len(self.data))[p % len(self.data)] for p in positions])
-        labels, images = self._told(indices), from_uint8(self.data.images[indices])
+        labels, images = self._labels_of(indices), from_uint8(self.data.images[indices])
         if self.config.flip:
             u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, turn))
             images = flip_horizontally(images, u[self.rows])
-            if self.config.takes_maps:
+            if self.config.takes_maps and labels is not None:
                 labels = flip_horizontally(labels[:, None], u[self.rows].to(self.device))[:, 0]
         return images.to(self.device, self.dtype).contiguous(memory_format=self.layout), labels
 
     def seed_layers(self, step: int) -> None:
-        """Sets torch's global generators, of which layers draw themselves (dropout, StyleGAN's random noise), for a step.
+        """Seed torch's global generators for a step: dropout and StyleGAN's random noise draw from them.
 
         They differ between processes, as the images there do.
         """
         torch.manual_seed(_hashed(self.seed, LAYERS, step, self.process))
 
     def noise(self, turn: int, stream: int) -> torch.Tensor:
-        """z (n, Z) ~ N(0, 1) of one player's turn."""
+        """Latents z (n, Z) ~ N(0, 1) of one player's turn."""
         z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, turn))
         return z[self.rows].to(self.device, self.dtype)
 
     def mixing(self, turn: int, stream: int) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Second latents (n, Z) and the shares (n,) of rows that stay with the first, of mixing regularisation."""
+        """Mixing regularisation: second latents (n, Z), and the shares (n,) in [0, 1] of rows that stay with the first."""
         if self.config.mixing == 0:
             return None
         generator = generator_for(self.seed, stream, turn)
@@ -237,22 +279,32 @@ class Batches:
         return second.to(self.device, self.dtype), share.to(self.device, self.dtype)
 
     def labels(self, turn: int) -> torch.Tensor | None:
-        """What both players are told in the generator's turn, drawn as often as the reals show it."""
+        """The labels of the generator's turn, drawn with the frequencies of the reals."""
         generator = generator_for(self.seed, LABELS_GENERATOR, turn)
         drawn = torch.randint(len(self.data), (self.batch_size,), generator=generator).numpy()[self.rows]
-        told = self._told(self._told_of[drawn])
-        if self.config.takes_maps and self.config.flip:
+        labels = self._labels_of(self._label_sources[drawn])
+        if labels is not None and self.config.takes_maps and self.config.flip:
             u = torch.rand(self.batch_size, 1, generator=generator)[self.rows]
-            told = flip_horizontally(told[:, None], u.to(self.device))[:, 0]
-        return told
+            labels = flip_horizontally(labels[:, None], u.to(self.device))[:, 0]
+        return labels
 
-    def _told(self, indices: np.ndarray) -> torch.Tensor | None:
-        """What both players are told of these images: classes (n,), maps of classes (n, H, W), or nothing."""
+    def _labels_of(self, indices: np.ndarray) -> torch.Tensor | None:
+        """The labels of these images: classes (n,), maps of classes (n, H, W), or None."""
         known = self.data.labels if self.config.conditional else self.data.maps
         return None if known is None else torch.from_numpy(known[indices].astype(np.int64)).to(self.device)
 
-    def view(self, turn: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
-        """What the discriminator is shown in one player's turn of a step, with ADA's p where the run has it."""
+    def augment_pipe(self, turn: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
+        """The augmentation and instance noise of the discriminator's inputs in one player's turn.
+
+        Args:
+            turn: of the player.
+            stream: VIEW_DISCRIMINATOR or VIEW_GENERATOR.
+            step: of the run, for the noise that fades.
+            ada_p: ADA's probability, which other augmentations ignore.
+
+        Returns:
+            A pipe that draws its own random numbers.
+        """
         config = self.config
         return AugmentPipe(
             generator_for(self.seed, stream, turn),

@@ -1,9 +1,9 @@
-"""The best weights of a run by its score, kept in its folder, and how long no better score has come."""
+"""The best weights of a run by its scores, in its folder and its checkpoints, and how long no score was better."""
 
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +35,14 @@ class Best:
 
 
 class BestSoFar:
-    """The best of a run and its waiting for a better one; only the main process has one.
+    """The best weights of a run, and how long it has waited for better ones; only the main process has one.
 
-    A checkpoint holds the best weights as well: a run that goes on from it knows exactly what the unbroken one knew
-    there, and what was better only after it is forgotten, to be found again. The folder is a copy for people, a model
-    like any other, written anew at a resume.
+    A checkpoint holds the best weights as well, so a run that goes on from it knows what the unbroken one knew there; what
+    was better only later is forgotten, and found again. The folder is a copy for people, a model like any other, and is
+    written anew at a resume.
     """
 
-    def __init__(self, folder: Path, past: dict, weights: Weights):
+    def __init__(self, folder: Path, past: dict, weights: Weights) -> None:
         """`past` is an earlier `state`, `weights` what its checkpoint holds of `tensors`; both empty at the start."""
         self.folder = folder
         self.scored: int = past.get("scored", 0)  # images seen at the newest score
@@ -58,10 +58,18 @@ class BestSoFar:
         return 0 if self.best is None else self.scored - self.best.images
 
     def consider(self, images: int, report: Report, weights: Callable[[], Weights]) -> bool:
-        """Whether the report's first Fréchet score is the lowest so far; its weights are then the best.
+        """Keep the weights if the report's first Fréchet distance is the lowest so far.
 
-        Scores that were measured otherwise than the best (another extractor, more images) do not compare: the first of
-        them is the new best.
+        Scores that were measured in another way than the best (another extractor, more images) do not compare: the first
+        of them is the new best.
+
+        Args:
+            images: seen so far.
+            report: the scores; without a finite Fréchet distance nothing is kept.
+            weights: returns the weights that were scored.
+
+        Returns:
+            Whether they are the new best.
         """
         name = frechet_name(report.scores)
         if name is None or not math.isfinite(report.scores[name]):
@@ -88,9 +96,9 @@ class BestSoFar:
         return {} if self.best is None else {PREFIX + name: state for name, state in self.best.weights.items()}
 
     def write(self, pipeline: Callable[[Weights], GANPipeline]) -> None:
-        """The folder as the best is now: weights that load like any model's, with their score; gone where there is none.
+        """Replace the folder by the best model of now and its score; remove it where there is none.
 
-        Raises OSError, in a sentence, for a disk that does not take it.
+        Raises OSError for a disk that does not take it.
         """
         fresh, best = self.folder.with_name(f".{self.folder.name}-unfinished"), self.best
         shutil.rmtree(fresh, ignore_errors=True)
@@ -109,18 +117,28 @@ class BestSoFar:
             ) from error
 
 
-def check_best(path: Path, tensors: Weights, state: dict, networks: dict[str, torch.nn.Module]) -> None:
-    """Raises LoadError unless the checkpoint in folder `path` has the best weights exactly where its state speaks of them."""
+def check_best(path: Path, tensors: Weights, state: dict, networks: Mapping[str, torch.nn.Module]) -> None:
+    """Check that a checkpoint has the tensors of the best weights if, and only if, its state mentions some.
+
+    Args:
+        path: folder of the checkpoint, for messages.
+        tensors: file → its tensors.
+        state: its state.json.
+        networks: player → a network of the shape that the weights must have.
+
+    Raises:
+        LoadError: names the file.
+    """
     there = {name: content for name, content in tensors.items() if name.startswith(PREFIX)}
     expected = networks if state["watched"]["best"]["best"] else {}
     for name in sorted({PREFIX + name for name in expected} ^ there.keys()):
         raise LoadError(f"{path}/{name}.safetensors: {'not expected' if name in there else 'missing'}.")
     for name, network in ((name, networks[name]) for name in expected):
-        ours = {
+        like = {
             key: tensor.float() if tensor.is_floating_point() else tensor
             for key, tensor in network.state_dict().items()
         }
-        check_tensors(path / f"{PREFIX}{name}.safetensors", there[PREFIX + name], ours)
+        check_tensors(path / f"{PREFIX}{name}.safetensors", there[PREFIX + name], like)
 
 
 def frechet_name(scores: dict[str, float]) -> str | None:

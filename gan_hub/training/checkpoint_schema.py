@@ -91,6 +91,7 @@ class State(TypedDict):
     scaler_generator: dict[str, float]
     scaler_discriminator: NotRequired[dict[str, float]]  # of a game of two
     hardware: NotRequired[str]  # younger than the rest
+    callbacks: NotRequired[dict[str, dict[str, object]]]  # states of those that were passed to `train`
 
 
 def check_state(path: Path, state: dict) -> TrainConfig:

@@ -1,22 +1,29 @@
-"""What the flight recorder measures beside the losses: diversity, weight change, memorising, memory, hardware.
+"""What a run measures beside the losses: diversity, weight change, memorization, memory, hardware; and its alarms.
 
 Shapes: n images, C, H, W; images are float in [-1, 1]. All of it is done on the main process only, without a graph.
 """
 
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from gan_hub.data import ImageSet
 from gan_hub.images import from_uint8
 from gan_hub.metrics.near_duplicates import different_pictures, evenly, to_other_pictures
+from gan_hub.training.batches import Data
+from gan_hub.training.callbacks import Callback, TrainContext
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.monitors import STOPPED_BY_ALARM, AlarmError, Monitors
+from gan_hub.training.train_state import TrainState
 
-PAIRS = 64  # whose mean difference is the diversity
+PAIRS = 64  # of images; their mean difference is the diversity
 CHUNK_NUMBERS = 20_000_000  # of training pixels that are compared at a time
-MEMORISABLE = 10_000  # more training images than this are not searched for copies
+MAX_MEMORIZATION_IMAGES = 10_000  # more training images than this are not searched for copies
 
 
 @torch.no_grad()
@@ -26,36 +33,36 @@ def pair_distance(first: torch.Tensor, second: torch.Tensor) -> float:
 
 
 class DiversityProbe:
-    """How far apart two images of a class are, the generator's against the data's: 1 is as diverse as the data.
+    """Diversity: how far apart two images of a class are, the generator's against the data's; 1 is as diverse as the data.
 
-    Always the same latents, two for each pair, both with the pair's label: a generator that draws one image a class has
-    diversity 0, though its classes differ. Of maps there is one for each image, and each of a pair has its own.
+    The latents are always the same, two for each pair, both with the pair's label: a generator that draws one image a class
+    has diversity 0, though its classes differ. Maps belong to one image each, so both of a pair have their own.
     """
 
-    def __init__(self, data: ImageSet, latent_size: int, seed: int = 0):
+    def __init__(self, data: ImageSet, latent_size: int, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         first, second = _pairs(data.labels, len(data), rng)
         self.reals = pair_distance(from_uint8(data.images[first]), from_uint8(data.images[second]))
-        told = data.maps if data.labels is None else data.labels
+        labels = data.maps if data.labels is None else data.labels
         self.labels = [
-            None if told is None else torch.from_numpy(told[half].astype(np.int64)) for half in (first, second)
+            None if labels is None else torch.from_numpy(labels[half].astype(np.int64)) for half in (first, second)
         ]
         generator = torch.Generator().manual_seed(seed)
         self.z = torch.randn(2, len(first), latent_size, generator=generator, dtype=torch.float32)
 
     @torch.no_grad()
     def __call__(self, generator: torch.nn.Module) -> float:
-        """The ratio for a generator in the state it is in; it is left in the mode (train or eval) it was in."""
+        """The ratio for a generator, which keeps its weights, statistics and mode (train or eval)."""
         like, training = next(generator.parameters()), generator.training
-        labels = [None if told is None else told.to(like.device) for told in self.labels]
+        labels = [None if half is None else half.to(like.device) for half in self.labels]
         generator.eval()
-        first, second = (generator(z.to(like.device, like.dtype), told) for z, told in zip(self.z, labels))
+        first, second = (generator(z.to(like.device, like.dtype), half) for z, half in zip(self.z, labels, strict=True))
         generator.train(training)
         return pair_distance(first, second) / max(self.reals, 1e-12)
 
 
 def _pairs(labels: np.ndarray | None, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of PAIRS images and of as many others, with the same labels where there are any."""
+    """Indices of PAIRS images and of as many others with the same labels, if the data has labels."""
     first = rng.integers(0, count, PAIRS)
     if labels is None:
         return first, (first + rng.integers(1, max(2, count), PAIRS)) % count
@@ -63,9 +70,9 @@ def _pairs(labels: np.ndarray | None, count: int, rng: np.random.Generator) -> t
 
 
 class WeightChange:
-    """‖w − w₀‖ / ‖w₀‖ of a network's weights since it was asked last: 0 is a player that does not move."""
+    """‖w − w₀‖ / ‖w₀‖ of a network's weights since the last call: 0 is a player that does not move."""
 
-    def __init__(self, network: torch.nn.Module):
+    def __init__(self, network: torch.nn.Module) -> None:
         self.network, self.before = network, self._copy(network)
 
     @staticmethod
@@ -73,38 +80,40 @@ class WeightChange:
         return [parameter.detach().clone() for parameter in network.parameters()]
 
     def __call__(self) -> float:
+        """The relative change since the last call."""
         now, before = self._copy(self.network), self.before
         self.before = now
-        moved = torch.nn.utils.get_total_norm([a - b for a, b in zip(now, before)])
+        moved = torch.nn.utils.get_total_norm([a - b for a, b in zip(now, before, strict=True)])
         return (moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12)).item()
 
 
 class MemorizationProbe:
-    """How near fakes come to the nearest training image, against how near unseen reals come: 1 is a healthy 1, 0 a copy.
+    """How near fakes come to the nearest training image, relative to how near unseen reals come: 1 is healthy, 0 a copy.
 
     A smooth generator of noisy images comes nearer than a real does, by √½ at most (the mean image against two noisy
-    ones); what falls below ½ is drawn from memory. A held-out image that shows a picture of the training set (another frame
-    of a film) is held against the others there: how near a new picture comes is the measure, and not how near a new frame.
-    Only for data sets of up to MEMORISABLE images.
+    ones); a value below ½ means copies. A held-out image that shows a picture of the training set (another frame of a film)
+    is compared with the other pictures there: the measure is how near a new picture comes, not how near a new frame.
+    Only for data sets of up to MAX_MEMORIZATION_IMAGES images.
     """
 
-    def __init__(self, train: ImageSet, held_out: ImageSet, count: int = PAIRS):
+    def __init__(self, train: ImageSet, held_out: ImageSet, count: int = PAIRS) -> None:
         self.train = train
-        looked_at = held_out.take(evenly(len(held_out), count).numpy())
-        distances = self._distances(from_uint8(looked_at.images))
+        unseen = held_out.take(evenly(len(held_out), count).numpy())
+        distances = self._distances(from_uint8(np.asarray(unseen.images)))
         apart = to_other_pictures(distances)
         self.reals = apart.median().item()
-        self.held_out, self.repeated = len(looked_at), int((distances.amin(1) < apart).sum())
-        some = self._distances(from_uint8(train.take(evenly(len(train), count).numpy()).images))
-        self.different = different_pictures([some], len(train))
+        self.held_out, self.repeated = len(unseen), int((distances.amin(1) < apart).sum())
+        some = train.take(evenly(len(train), count).numpy())
+        self.different = different_pictures([self._distances(from_uint8(np.asarray(some.images)))], len(train))
 
     @classmethod
     def possible(cls, train: ImageSet) -> bool:
-        return len(train) <= MEMORISABLE
+        """Whether a data set is small enough to be searched for copies."""
+        return len(train) <= MAX_MEMORIZATION_IMAGES
 
     @property
-    def told(self) -> str:
-        """What a run should know of near duplicates in its data, and of what is measured then; "" where there are none."""
+    def warning(self) -> str:
+        """A sentence on near duplicates in the data, and what is measured then; "" where there are none."""
         if not self.repeated and self.different == len(self.train):
             return ""
         return (
@@ -114,23 +123,24 @@ class MemorizationProbe:
         )
 
     def _distances(self, images: torch.Tensor) -> torch.Tensor:
-        """Of images (n, C, H, W) to all N training images, float32 (n, N)."""
+        """The distances of images (n, C, H, W) to all N training images, float32 (n, N)."""
         flat = images.float().flatten(1)
         rows = max(1, CHUNK_NUMBERS // flat.shape[1])
         parts = [self.train.images[start : start + rows] for start in range(0, len(self.train), rows)]
         return torch.cat([torch.cdist(flat, from_uint8(part).flatten(1)) for part in parts], 1)
 
     def __call__(self, fakes: torch.Tensor) -> float:
+        """The ratio for fakes (n, C, H, W)."""
         nearest = self._distances(fakes.cpu()).amin(1)
         return nearest.median().item() / max(self.reals, 1e-12)
 
 
 def peak_memory_gb(device: torch.device) -> float:
-    """The most memory this process had: of the GPU's where there is one, else of the machine's."""
+    """The peak memory of this process in GB, on its GPU or else on the machine; NaN on Windows."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     if sys.platform == "win32":
-        return float("nan")  # its system does not tell in a way the standard library knows
+        return float("nan")  # no function of the standard library knows it
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
@@ -138,10 +148,62 @@ def peak_memory_gb(device: torch.device) -> float:
 
 
 def hardware(device: torch.device) -> str:
-    """The device's name as its maker gives it, as far as the system tells."""
+    """The device's name as its maker gives it, or the machine's kind."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     return f"{model} ({torch.get_num_threads()} thread(s))"
+
+
+class Diagnostics(Callback):
+    """Adds what is measured to the numbers of each look, and shows them to the monitors.
+
+    `alarm` is called with the images seen and the sentence of an alarm. `past` is the monitors' state in a checkpoint.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        state: TrainState,
+        data: Data,
+        alarm: Callable[[int, str], None],
+        past: dict | None = None,
+    ) -> None:
+        self.config, self.state, self.alarm = config, state, alarm
+        self.monitors = Monitors(config.batch_size, alone=state.discriminator is None)
+        if past is not None:
+            self.monitors.load(past)
+        self.diversity = DiversityProbe(data.train, state.latent_size)
+        self.changes = {f"change/{name}": WeightChange(network) for name, network in state.networks.items()}
+        possible = MemorizationProbe.possible(data.train)
+        self.memorization = MemorizationProbe(data.train, data.held_out) if possible else None
+
+    def on_train_begin(self, run: TrainContext) -> None:
+        """Say what near duplicates in the data mean for the search for copies."""
+        if self.memorization is not None and self.memorization.warning:
+            tqdm.write(self.memorization.warning)
+
+    def on_look(self, run: TrainContext) -> None:
+        """Measure, and raise the alarms; with alarms=stop the first one ends the run."""
+        measured = {name: change() for name, change in self.changes.items()}
+        measured["diversity"] = self.diversity(self.state.unwrapped_generator)
+        if self.memorization is not None and run.sample_due:
+            fakes = run.pipeline(num_images=64, seed=0, output_type="pt").images
+            assert isinstance(fakes, torch.Tensor)
+            measured["memorised"] = self.memorization(fakes)
+        if self.config.augment == "ada":
+            measured["augment/p"] = self.state.adaptive.augment_p
+        if self.config.loss == "began":
+            measured["began/k"] = self.state.adaptive.balance
+        run.metrics |= measured
+        alarms = [] if self.config.alarms == "off" else self.monitors.observe(run.images, run.metrics)
+        for sentence in alarms:
+            self.alarm(run.images, sentence)
+        if alarms and self.config.alarms == "stop":
+            run.alarm = AlarmError(STOPPED_BY_ALARM.format(alarms[-1]))
+
+    def state_dict(self) -> dict:
+        """What a checkpoint holds."""
+        return {"monitors": self.monitors.state()}

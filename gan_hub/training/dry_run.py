@@ -12,9 +12,9 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.flops import kinds_of_steps
+from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 from gan_hub.training.trainer import CPU, EMULATED, emulates_bf16, make_accelerator
-from gan_hub.training.turns import train_step
 
 MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 

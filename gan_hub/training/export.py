@@ -36,28 +36,15 @@ from gan_hub.model_folder.strict import write_json
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.best_checkpoint import Best
 from gan_hub.training.config import TrainConfig, public_name, recipe_of
+from gan_hub.training.evaluator import SCORED_TOGETHER, final_seed
 from gan_hub.training.flops import describe_cost, flops_per_image
 from gan_hub.training.recipes import PUBLISHED
-from gan_hub.training.run import SCORED_TOGETHER, Run, RunSnapshot, final_seed
-from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid, save_whole
-from gan_hub.training.run_lock import one_export_at_a_time
+from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
+from gan_hub.training.snapshot import RunSnapshot
 
 EXPORT_NAME, RECIPE_NAME = "export", "recipe.yaml"
 MAX_CARD_SCORES = 10  # of the curve, in the card
 SEARCHED_IMAGES = 1000  # generated images that are compared with the training images where no score drew any
-
-
-def finish(run: Run) -> Path:
-    """Ends a run on all processes: the main one scores, calibrates and exports; returns the folder of the model."""
-    run.bar.close()
-    folder = run.config.run_folder
-    if run.accelerator.is_main_process:
-        with one_export_at_a_time(folder):
-            export(run.standing(), folder / EXPORT_NAME)
-        save_whole(lambda scratch: shutil.copyfile(folder / EXPORT_NAME / PLOT_NAME, scratch), folder / PLOT_NAME)
-    run.accelerator.wait_for_everyone()
-    run.accelerator.end_training()
-    return folder / EXPORT_NAME
 
 
 def export(run: RunSnapshot, folder: Path) -> None:

@@ -22,11 +22,12 @@ from gan_hub.training.checkpoints import (
     read_state,
 )
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.evaluator import Scorer
 from gan_hub.training.export import EXPORT_NAME, RECIPE_NAME, export
 from gan_hub.training.recipes import read_recipe
-from gan_hub.training.run import CONFIG_NAME, RunSnapshot, Scorer
-from gan_hub.training.run_files import RunLog, Timelapse
+from gan_hub.training.run_files import CONFIG_NAME, RunLog, Timelapse
 from gan_hub.training.run_lock import one_export_at_a_time
+from gan_hub.training.snapshot import RunSnapshot
 from gan_hub.training.train_state import build_networks
 
 Content = TypeVar("Content")

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 from gan_hub.data import ImageSet
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
-from gan_hub.training.turns import train_step
 
 COUNTED_BATCH = 8  # images of a counted step: enough for minibatch stddev and other statistics of a batch
 GPU_FLOPS = 10e12  # a second, assumed for a consumer GPU on networks that keep it busy: a fraction of its data sheet's

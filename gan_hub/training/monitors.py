@@ -1,8 +1,8 @@
-"""What goes wrong in a game of two, noticed while it is played: an alarm says the cause, the evidence and the remedy.
+"""Alarms of a run: mode collapse, imbalance, divergence, memorization; each says the cause, the evidence and the remedy.
 
 All thresholds are shares, ratios or numbers of steps, so that they mean the same for every loss and every data set. They
-are set so that healthy runs stay silent from the first step on; docs/monitors.md has them in a table, with what was
-broken on purpose to prove each one.
+are set so that healthy runs raise none from the first step on; docs/monitors.md has them in a table, with the broken run
+that proves each one.
 """
 
 import copy
@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-LOOK_STEPS = 50  # what the run tells is averaged over so many steps at least: one look
+LOOK_STEPS = 50  # a look is the mean of what is observed over at least so many steps
 KEPT = 20  # looks that are remembered
 CLEARED = 10  # looks without the symptom after which an alarm may be raised anew
 REMINDED = 200  # looks after which an alarm that never cleared is raised again
-START = 6  # looks whose largest value is the usual one of a magnitude, until the run has shown more
+START = 6  # looks at the start whose largest value is the usual value of a magnitude
 
 Look = dict[str, float]  # name → mean over the look's steps; of `change/…`, the sum
 
@@ -23,21 +23,28 @@ POOR = 0.4  # diversity below which it misses most of the data, if it stays ther
 FOOLED = 0.25  # share of pairs in the right order below which the generator has won
 CERTAIN = 0.99  # and above which the discriminator has, if its lead still grows
 STILL = 1e-7  # relative change of weights: less than float32 rounds to, so there was no update
-LEAP = 5.0  # relative change of weights in a look that leaves nothing of what was learnt; healthy starts reach 1.4
+LEAP = 5.0  # relative change of weights in a look beyond which nothing learnt is left; healthy starts reach 1.4
 VANISHED = 1e-3  # of the generator's usual gradient
 DIVERGED = 100.0  # times the usual value
 EXPLODED = 300.0  # times the value of the first look, while nothing is usual yet
-COPIES = 0.5  # of the distance that unseen pictures have to the nearest training image
+COPIES = 0.5  # times the distance of unseen pictures to the nearest training image
+
+
+STOPPED_BY_ALARM = "stopped by an alarm: {} What was saved is kept; alarms=warn goes on."
+
+
+class AlarmError(ValueError):
+    """A monitor's alarm in a run with alarms=stop."""
 
 
 class Monitors:
     """Watches the numbers of one run and raises alarms; `batch_size` images are a step.
 
-    Without `batch_size` each call of `observe` counts as one look of LOOK_STEPS steps. `alone` is a generator without
-    an opponent, for whom some remedies are others.
+    Without `batch_size` each call of `observe` counts as one look of LOOK_STEPS steps. `alone`: the generator has no
+    discriminator, which changes some remedies.
     """
 
-    def __init__(self, batch_size: int | None = None, alone: bool = False):
+    def __init__(self, batch_size: int | None = None, alone: bool = False) -> None:
         self.batch_size, self.alone = batch_size, alone
         self.images_seen, self.count = 0, 0  # of the run, and its looks so far
         self.pending: dict[str, list[float]] = {}  # name → [sum of value · steps, steps] of the look being made
@@ -50,10 +57,11 @@ class Monitors:
         self.absent: dict[str, int] = {}  # alarm that was raised → looks in a row without its symptom
 
     def observe(self, images_seen: int, values: dict[str, float]) -> list[str]:
-        """New alarms, a sentence each, after `images_seen` images of the run (see docs/monitors.md for the names).
+        """New alarms, a sentence each, after `images_seen` images of the run.
 
-        To be called every LOOK_STEPS steps or more often, with means over the steps since the last call. Any name may
-        be missing, and others are ignored; so are values that are not finite, which the run itself stops at.
+        To be called every LOOK_STEPS steps or more often, with means over the steps since the last call, by the names of
+        docs/monitors.md. Any name may be missing. Other names are ignored, and so are NaN and Inf, at which the run itself
+        stops.
         """
         steps = LOOK_STEPS
         if self.batch_size is not None:
@@ -85,12 +93,16 @@ class Monitors:
         # Before this look becomes part of what is usual.
         symptoms = {name: alarm.symptom(self) for name, alarm in ALARMS.items()}
         self._learn(look)
-        hidden = {other for name, found in symptoms.items() if found for other in ALARMS[name].explains}
-        return [self._sentence(name, found) for name, found in symptoms.items() if self._new(name, found, hidden)]
+        hidden = {other for name, evidence in symptoms.items() if evidence for other in ALARMS[name].explains}
+        return [
+            self._sentence(name, evidence)
+            for name, evidence in symptoms.items()
+            if self._is_new(name, evidence, hidden) and evidence
+        ]
 
-    def _new(self, name: str, found: str | None, hidden: set[str]) -> bool:
-        """Whether the symptom of an alarm is news; keeps the books on it."""
-        if not found:
+    def _is_new(self, name: str, evidence: str | None, hidden: set[str]) -> bool:
+        """Whether an alarm is to be raised; remembers when it was, and since when its symptom is absent."""
+        if not evidence:
             if name in self.raised:
                 self.absent[name] = self.absent.get(name, 0) + 1
                 if self.absent[name] >= CLEARED:
@@ -107,7 +119,7 @@ class Monitors:
         return f"{name}: {evidence}; {self.alone and alarm.alone or alarm.remedy}."
 
     def _learn(self, look: Look) -> None:
-        """The usual value of each magnitude: the largest of the first looks, then a slow average of logarithms."""
+        """Update the usual value of each magnitude: the largest of the first looks, then a slow average of logarithms."""
         for name in MAGNITUDES:
             value = abs(look.get(name, 0.0))
             if value == 0:
@@ -120,12 +132,12 @@ class Monitors:
                 self.usual[name] = usual * (value / usual) ** (math.log(2) / 100)  # half-life 100 looks
 
     def last(self, name: str, looks: int) -> list[float]:
-        """The values of the last so many looks, the newest last; none where there are fewer or a look lacks it."""
+        """The values of the last `looks` looks, the newest last; none where there are fewer or one lacks the name."""
         values = [look[name] for look in self.looks[-looks:] if name in look]
         return values if len(values) == looks else []
 
     def state(self) -> dict:
-        """All that is remembered, for a checkpoint, as JSON can hold it."""
+        """Everything remembered, for a checkpoint, as JSON can hold it."""
         return {name: copy.deepcopy(getattr(self, name)) for name in STATE}
 
     def load(self, state: dict) -> None:
@@ -140,7 +152,7 @@ class Monitors:
 STATE = (
     "images_seen", "count", "pending", "pending_steps", "looks", "first", "usual", "memorised", "raised", "absent",
 )  # fmt: skip
-# What must not grow without end. The generator's loss may: Wasserstein's is a logit, whose zero drifts freely.
+# What must not grow without end. The generator's loss may: with Wasserstein it is a logit, which can drift freely.
 MAGNITUDES = ("loss/discriminator", "lead", "gradient/discriminator", "gradient/generator")
 WATCHED = {
     "loss/discriminator", "logit/real", "logit/fake", "accuracy/pairs", "gradient/discriminator",
@@ -231,15 +243,15 @@ def _diverging(seen: Monitors) -> str | None:
     for name in MAGNITUDES:
         values, usual = [abs(value) for value in seen.last(name, 3)], known.get(name, 0.0)
         if values and usual > 0 and min(values) > factor * usual:
-            shown = {"lead": "logit/real − logit/fake"}.get(name, name)
+            label = {"lead": "logit/real − logit/fake"}.get(name, name)
             return (
-                f"{shown} has grown to {values[-1]:.3g} where {usual:.3g} was usual and has been more than {factor:.0f} times "
+                f"{label} has grown to {values[-1]:.3g} where {usual:.3g} was usual and has been more than {factor:.0f} times "
                 f"that for {3 * LOOK_STEPS} steps"
             )
     return None
 
 
-def _memorising(seen: Monitors) -> str | None:
+def _memorizing(seen: Monitors) -> str | None:
     if len(seen.memorised) < 2 or max(seen.memorised) >= COPIES:
         return None
     return (
@@ -253,7 +265,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _played(seen: Monitors) -> str:
-    """Both players' newest losses and gradients, as far as they are known, to stand inside a sentence."""
+    """The newest losses and gradients of both players that are known, as part of a sentence."""
     names = ("loss/discriminator", "gradient/discriminator", "gradient/generator")
     return "".join(f", {name} {seen.looks[-1][name]:.3g}" for name in names if name in seen.looks[-1])
 
@@ -267,10 +279,12 @@ def _verdict(seen: Monitors) -> str:
 
 
 class Alarm(NamedTuple):
+    """One cause: how its symptom shows, and what to do."""
+
     symptom: Callable[[Monitors], str | None]
     remedy: str
-    explains: tuple[str, ...] = ()  # alarms that are only a consequence, and stay silent beside this one
-    alone: str = ""  # the remedy where there is no discriminator, if it is another
+    explains: tuple[str, ...] = ()  # alarms that are consequences of this one, and not raised beside it
+    alone: str = ""  # the remedy where there is no discriminator, if it differs
 
 
 # cause → how it shows, and what to do in words of the recipe
@@ -323,7 +337,7 @@ ALARMS: dict[str, Alarm] = {
         alone="go back to a checkpoint from before, raise batch_size, or lower learning_rate_generator",
     ),
     "memorising": Alarm(
-        _memorising,
+        _memorizing,
         "stop earlier (total_kimg), use more different pictures, or augment: ada or diffaugment, and flip where mirroring is "
         "harmless",
         alone="stop earlier (total_kimg), use more different pictures, and flip where mirroring is harmless",

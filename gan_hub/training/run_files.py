@@ -1,4 +1,4 @@
-"""What a run writes down for people: a JSONL log, a plot, sample grids, a time-lapse."""
+"""The files of a run that people read: JSONL log, plot, sample grids, time-lapse; and its lines on a console."""
 
 import contextlib
 import json
@@ -15,7 +15,8 @@ from gan_hub.images import grid, height_width, save_animation
 from gan_hub.model_folder.segmentations import colorize
 from gan_hub.pipeline import GANPipeline
 
-LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME = "log.jsonl", "plot.png", "samples.png", "timelapse.webp"
+CONFIG_NAME, LOG_NAME, PLOT_NAME = "config.yaml", "log.jsonl", "plot.png"
+SAMPLES_NAME, TIMELAPSE_NAME = "samples.png", "timelapse.webp"
 SAMPLES_FOLDER, TIMELAPSE_FOLDER = "samples", "timelapse"
 PLOTS = {  # title → the columns drawn in it
     "losses": ("loss/discriminator", "loss/generator"),
@@ -27,46 +28,49 @@ PLOTS = {  # title → the columns drawn in it
 
 
 class RunLog:
-    """The log of one run up to a moment of its clock; only the main process has one."""
+    """log.jsonl of a run that has seen `images_seen` images: later lines are not read. The main process has one."""
 
-    def __init__(self, folder: Path, images_seen: int):
+    def __init__(self, folder: Path, images_seen: int) -> None:
         self.path = folder / LOG_NAME
         self.lines = [line for line in read_log(self.path) if line["images"] <= images_seen] if images_seen else []
 
     def begin(self) -> None:
-        """Makes the file what `lines` are: a resumed run writes the ones after its checkpoint again."""
+        """Write the file anew from `lines`: a resumed run makes those after its checkpoint again."""
         self.copy_to(self.path)
 
     def copy_to(self, path: Path) -> None:
-        """Writes the lines to a file, whole or not at all."""
+        """Write the lines to a file, whole or not at all."""
         write_text(path, "".join(json.dumps(line) + "\n" for line in self.lines))
 
     def write(self, images_seen: int, values: dict[str, float]) -> None:
+        """Add a line of numbers, to six digits."""
         self._append({"images": images_seen} | {name: float(f"{value:.6g}") for name, value in values.items()})
 
     def alarm(self, images_seen: int, sentence: str) -> None:
-        """What a monitor said, among the numbers it said it about."""
+        """Add the sentence of an alarm."""
         self._append({"images": images_seen, "alarm": sentence})
 
     def note(self, images_seen: int, sentence: str) -> None:
-        """What the run decided by itself, once."""
+        """Add what the run has decided by itself, unless the log has it already."""
         if sentence not in self.notes:
             self._append({"images": images_seen, "note": sentence})
 
     @property
     def notes(self) -> list[str]:
+        """The sentences of `note` so far."""
         return [line["note"] for line in self.lines if "note" in line]
 
     def points(self, name: str) -> list[tuple[float, float]]:
-        """A column against time: (kimg, value) of each line that has it."""
+        """A column over time: (kimg, value) of each line that has it."""
         return [(line["images"] / 1000, line[name]) for line in self.lines if name in line]
 
     @property
     def alarms(self) -> list[str]:
+        """The sentences of `alarm` so far."""
         return [line["alarm"] for line in self.lines if "alarm" in line]
 
     def keep(self) -> None:
-        """Waits until every line is on the disk, as the checkpoint is that goes on from it."""
+        """Wait until every line is on the disk, before the checkpoint that goes on from it."""
         fsync(self.path)
 
     def _append(self, line: dict) -> None:
@@ -75,8 +79,8 @@ class RunLog:
             file.write(json.dumps(line) + "\n")
 
     def plot(self, path: Path) -> None:
-        """Losses, logits, accuracy, gradients, diversity and scores against images seen, as a picture."""
-        from matplotlib.figure import Figure  # a second of import that only a training run pays
+        """Draw losses, logits, accuracy, gradients, diversity and scores over the images seen."""
+        from matplotlib.figure import Figure  # its import takes a second, and only runs draw plots
 
         scores = sorted({name for line in self.lines for name in line if name.startswith("score/")})
         plots = PLOTS | {name.removeprefix("score/"): (name,) for name in scores}
@@ -86,77 +90,82 @@ class RunLog:
         panels = figure.subplots(rows, columns, squeeze=False).flatten()
         for empty in panels[len(plots) :]:
             empty.set_axis_off()
-        for axes, (title, names) in zip(panels, plots.items()):
+        for axes, (title, names) in zip(panels[: len(plots)], plots.items(), strict=True):
             axes.set(title=title, xlabel="kimg")
             axes.grid(alpha=0.3)
+            values: list[float] = []
             for name in names:
                 points = self.points(name)
                 if points:
-                    axes.plot(*zip(*points), label=name, linewidth=1)
+                    values = [value for _, value in points]
+                    axes.plot([kimg for kimg, _ in points], values, label=name, linewidth=1)
             if len(axes.lines) > 1:
                 axes.legend(fontsize=7)
-            elif (
-                axes.lines and points and 0 < 10 * min(value for _, value in points) < max(value for _, value in points)
-            ):
+            elif values and 0 < 10 * min(values) < max(values):
                 axes.set_yscale("log")
         save_whole(lambda scratch: figure.savefig(scratch, dpi=110), path)
 
 
 class ConsoleLines:
-    """The progress of a run on a console that is no terminal: a line for each of the log, and one where it was long silent."""
+    """The progress of a run on a console that is no terminal: each line of the log, and one after 30 seconds without any.
+
+    `images` is where this stint begins, `total_images` the run's length; `clock` returns seconds.
+    """
 
     SILENCE = 30.0  # seconds
 
-    def __init__(self, total_images: int, images: int, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, total_images: int, images: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.total, self.first, self.images, self.clock = total_images, images, images, clock
-        self.began = self.told = clock()
+        self.began = self.written = clock()
         self.paused: float | None = None  # since when
 
     def step(self, images: int) -> None:
-        """Heard after each step: a line, if the last one is long ago."""
+        """After each step: a line, if the last one is long ago."""
         self.images = images
         self.remind()
 
     def write(self, images: int, words: str) -> None:
-        self.images, self.told = images, self.clock()
+        """Print a line now."""
+        self.images, self.written = images, self.clock()
         parts = f"{images / 1000:9.1f} kimg", words, self._left()
         print("  ".join(part for part in parts if part), flush=True)
 
     def remind(self, words: str = "") -> None:
-        """A line, if the last one is long ago."""
-        if self.clock() - self.told >= self.SILENCE:
+        """Print a line, if the last one is long ago."""
+        if self.clock() - self.written >= self.SILENCE:
             self.write(self.images, words)
 
     def pause(self) -> None:
-        """From now on until `go_on`, time is not that of steps."""
+        """Until `go_on`, time does not count as that of steps."""
         self.paused = self.clock()
 
     def go_on(self) -> None:
+        """Count time as that of steps again."""
         if self.paused is not None:
             self.began, self.paused = self.began + self.clock() - self.paused, None
 
     def _left(self) -> str:
-        """The time to the end at the pace of this stint's steps."""
+        """The time that is left at the pace of this stint's steps."""
         spent, made = (self.paused or self.clock()) - self.began, self.images - self.first
         return f"ETA {(self.total - self.images) * spent / made / 60:.0f} min" if made > 0 else ""
 
 
 class Timelapse:
-    """The same latents at set points of a run, close together at the start: images being born, as timelapse.webp.
+    """The same latents at set points of a run, close together at the start, as an animation: timelapse.webp.
 
-    Frames are PNGs in timelapse/, named by the images seen; those after `images_seen` are none of this run.
+    Frames are PNGs in timelapse/, named by the images seen; those of more than `images_seen` belong to another run.
     """
 
     ROWS, COLUMNS = 4, 8
 
-    def __init__(self, folder: Path, frames: int, total_steps: int, batch_size: int, images_seen: int):
+    def __init__(self, folder: Path, frames: int, total_steps: int, batch_size: int, images_seen: int) -> None:
         self.folder, self.batch_size = folder / TIMELAPSE_FOLDER, batch_size
         last = max(1, frames - 1)
         self.steps = {round(total_steps * (frame / last) ** 2) for frame in range(frames)}
         self.known = [path for path in self._files() if int(path.stem) <= images_seen] if images_seen else []
 
     def begin(self) -> None:
-        """Takes away the frames of another run, and those that a resumed run makes again."""
+        """Remove the frames of another run, and those that a resumed run makes again."""
         if not self.known:
             shutil.rmtree(self.folder, ignore_errors=True)
         for path in set(self._files()) - set(self.known):
@@ -171,23 +180,25 @@ class Timelapse:
         return [path for path in self.known if path.is_file()]
 
     def due(self, step: int) -> bool:
+        """Whether a frame is taken after this step."""
         return step in self.steps
 
     def end(self, step: int) -> None:
-        """The run ends after this step, which is the last frame's."""
+        """Make this step the last one, with a frame, since the run ends early."""
         self.steps = {earlier for earlier in self.steps if earlier < step} | {step} if self.steps else set()
 
     def add(self, step: int, pipeline: GANPipeline) -> None:
+        """Take a frame."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS, with_maps=False)  # which stay the same from start to end
+        sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS, with_maps=False)  # maps stay the same
         path = self.folder / f"{step * self.batch_size:012d}.png"
         save_whole(sheet.save, path)
         self.known = sorted({*self.known, path})
 
     def write(self, path: Path) -> bool:
-        """The frames as one animation, the last one held; False where there is none to write.
+        """Write the frames as one animation that holds the last one; False where there are none.
 
-        A damaged frame, or one of another size than the last, is passed over with a word.
+        A damaged frame, or one of another size than the last, is left out, which a note says.
         """
         opened = {frame.name: _opened(frame) for frame in self.frames()}
         sizes = [(image.size, image.mode) for image in opened.values() if image is not None]
@@ -201,7 +212,7 @@ class Timelapse:
 
 
 def _opened(path: Path) -> Image.Image | None:
-    """A picture in memory; None where it is damaged."""
+    """An image file in memory; None where it is damaged."""
     try:
         with Image.open(path) as image:
             return image.copy()
@@ -210,9 +221,9 @@ def _opened(path: Path) -> Image.Image | None:
 
 
 def save_whole(save: Callable[[Path], object], path: Path) -> None:
-    """Calls `save` with a scratch name; `path` is then the whole picture, or what it was.
+    """Call `save` with a scratch name and move the result to `path`, which is always a whole picture.
 
-    Windows replaces no file that a viewer has open: that is said, and no reason for a run to end.
+    Windows replaces no file that a viewer has open: a note says so, and the run goes on.
     """
     try:
         with atomic_file(path) as scratch:
@@ -222,7 +233,7 @@ def save_whole(save: Callable[[Path], object], path: Path) -> None:
 
 
 def read_log(path: Path) -> list[dict]:
-    """The lines of a log that are records; others are passed over with a word, but for a last one that was cut off."""
+    """The valid lines of a log. Others are left out, which a note says, except for a last line that was cut off."""
     texts = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     lines = [_record(text) for text in texts]
     odd = [number for number, line in enumerate(lines[:-1], start=1) if line is None]
@@ -232,7 +243,7 @@ def read_log(path: Path) -> list[dict]:
 
 
 def _record(text: str) -> dict | None:
-    """A line of a log: the images seen, and numbers by name or a sentence; None where it is anything else."""
+    """One line of a log: the images seen, and numbers by name or a sentence; None where it is anything else."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
@@ -245,9 +256,17 @@ def _record(text: str) -> dict | None:
 
 
 def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_maps: bool = True) -> Image.Image:
-    """Always the same latents (seeds 0, 1, …); with classes, one column a class; with maps, each left of its image.
+    """Draw a grid of always the same latents: seeds 0, 1, …; with classes, one column a class.
 
-    Without the maps of a model that draws from them, half as many columns show the same images.
+    Args:
+        pipeline: what to draw with.
+        rows: of the grid.
+        columns: of the grid, where there are no classes.
+        with_maps: of a model that draws from maps, show each map left of its image; without them there are half as many
+            columns, with the same images.
+
+    Returns:
+        One picture; images below 64 pixels are enlarged twofold.
     """
     names = pipeline.label_names
     if names is not None:
@@ -255,14 +274,12 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_ma
     labels = None if names is None else [index % columns for index in range(rows * columns)]
     pictures_each = 1 if pipeline.segmentations is None else 2
     out = pipeline(seeds=range(rows * columns // pictures_each), labels=labels)
+    assert isinstance(out.images, list)  # of PIL images, the default
     pictures = out.images
     if out.segmentations is not None and not with_maps:
         columns //= pictures_each
     elif out.segmentations is not None:
-        maps = (picture.convert(out.images[0].mode) for picture in colorize(out.segmentations))
-        pictures = [picture for pair in zip(maps, out.images) for picture in pair]
-    return grid(
-        pictures,
-        columns,
-        scale=2 if max(height_width(pipeline.unwrapped_generator.config["resolution"])) < 64 else 1,
-    )
+        maps = (picture.convert(pictures[0].mode) for picture in colorize(out.segmentations))
+        pictures = [picture for pair in zip(maps, out.images, strict=True) for picture in pair]
+    side = max(height_width(pipeline.unwrapped_generator.config["resolution"]))
+    return grid(pictures, columns, scale=2 if side < 64 else 1)

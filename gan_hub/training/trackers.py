@@ -1,20 +1,22 @@
-"""The trackers of a run (TensorBoard, Weights & Biases, …), by accelerate: what each is asked for, told and shown."""
+"""The trackers of a run (TensorBoard, Weights & Biases, …), through accelerate: checked, started, written to."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import LoggerType, ProjectConfiguration
-from PIL import Image
 
 from gan_hub.images import normalize_pil
 from gan_hub.messages import short_repr
 from gan_hub.training import strict_yaml
+from gan_hub.training.callbacks import Callback, TrainContext
 from gan_hub.training.config import TrainConfig
 
-# Where a tracker keeps what it writes, of those that do not take the run's folder from accelerate. A person's own setting stays.
+# Where a tracker keeps what it writes, of those that do not take the run's folder from accelerate. Variables that are set
+# already stay.
 FOLDERS = {
     "wandb": {"WANDB_DIR": ""},
     "trackio": {"TRACKIO_DIR": "trackio"},
@@ -25,7 +27,7 @@ FOLDERS = {
 
 
 def check(config: TrainConfig) -> None:
-    """Raises ValueError for a tracker that is not there, or that nobody is logged in to, as far as it tells; asks no server."""
+    """Raises ValueError for a tracker that is not installed, or has no login, as far as its library knows; asks no server."""
     own = LOGGER_TYPE_TO_CLASS.keys() - {str(kind) for kind in LoggerType}  # registered with accelerate by a program
     available = {str(tracker) for tracker in get_available_trackers()} | own
     for name in config.tracker_names:
@@ -37,11 +39,11 @@ def check(config: TrainConfig) -> None:
         login = LOGINS.get(name)
         missing = login and login()
         if missing:
-            raise ValueError(f"trackers={config.trackers!r}: nobody is logged in to {name}; {missing}.")
+            raise ValueError(f"trackers={config.trackers!r}: there is no login for {name}; {missing}.")
 
 
 def _wandb() -> str | None:
-    import wandb
+    import wandb  # pyright: ignore[reportMissingImports]  # only where it is installed
 
     if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun") or wandb.api.api_key:
         return None
@@ -49,7 +51,7 @@ def _wandb() -> str | None:
 
 
 def _comet_ml() -> str | None:
-    import comet_ml
+    import comet_ml  # pyright: ignore[reportMissingImports]  # only where it is installed
 
     if os.environ.get("COMET_START_MODE") or comet_ml.get_config("comet.api_key"):
         return None
@@ -60,17 +62,24 @@ LOGINS: dict[str, Callable[[], str | None]] = {"wandb": _wandb, "comet_ml": _com
 
 
 def folders(config: TrainConfig) -> ProjectConfiguration:
-    """Accelerate's own folders. What a tracker makes by itself goes into the run's, too."""
+    """The folders of accelerate; environment variables direct the other trackers into the run's folder, too."""
     for name in config.tracker_names:
         for variable, folder in FOLDERS.get(name, {}).items():
             os.environ.setdefault(variable, str((config.run_folder / folder).resolve()))
-    return ProjectConfiguration(project_dir=config.run_folder, logging_dir=config.run_folder / "tensorboard")
+    folder = config.run_folder
+    return ProjectConfiguration(folder, folder / "tensorboard")  # pyright: ignore[reportArgumentType]  # any path
 
 
 def start(accelerator: Accelerator, config: TrainConfig, images_seen: int) -> None:
-    """Begins a record of the run with each tracker, under the run's name, with its configuration.
+    """Begin a record of the run with each tracker, under the run's name, with its configuration.
 
-    Raises ValueError where one of them cannot be begun.
+    Args:
+        accelerator: has the trackers.
+        config: of the run.
+        images_seen: where the run begins; TensorBoard drops what it has from after that.
+
+    Raises:
+        ValueError: one of them cannot be started.
     """
     arguments = {
         "tensorboard": {"purge_step": images_seen},
@@ -86,7 +95,7 @@ def start(accelerator: Accelerator, config: TrainConfig, images_seen: int) -> No
 
 
 def flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
-    """The options as trackers take them: one level, a network's arguments as generator/latent_size, the rest as text."""
+    """The options as trackers take them: one level, the networks' arguments as generator/latent_size, lists as text."""
     values = {}
     for name, value in vars(config).items():
         nested = value and isinstance(value, dict)
@@ -97,13 +106,43 @@ def flat(config: TrainConfig) -> dict[str, str | int | float | bool]:
     }
 
 
-def log_grid(accelerator: Accelerator, sheet: Image.Image, images_seen: int) -> None:
-    """Shows a sample grid to each tracker that takes pictures."""
-    sheet = normalize_pil(sheet, 3)
-    pixels = np.asarray(sheet)
-    # ClearML and Aim take one picture a name, all others a list; TensorBoard is told how it lies.
-    taken = {"aim": sheet, "clearml": pixels}
-    for tracker in accelerator.trackers:
-        if hasattr(tracker, "log_images"):
-            layout = {"dataformats": "NHWC"} if tracker.name == "tensorboard" else {}
-            tracker.log_images({"samples": taken.get(tracker.name, pixels[None])}, step=images_seen, **layout)
+class TrackerLogger(Callback):
+    """Shows each tracker every line of the log and, if it takes pictures, the sample grids."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.accelerator = accelerator
+
+    def on_score(self, run: TrainContext) -> None:
+        """The scores, by the names they have in the log."""
+        self.on_log(run)
+
+    def on_log(self, run: TrainContext) -> None:
+        """The line of the log, at the images seen."""
+        self.accelerator.log(run.metrics, step=run.images)
+
+    def on_sample(self, run: TrainContext) -> None:
+        """The grid."""
+        assert run.samples is not None
+        sheet = normalize_pil(run.samples, 3)
+        pixels = np.asarray(sheet)
+        # ClearML and Aim take one picture a name, all others a list; TensorBoard has to know the order of its axes.
+        pictures = {"aim": sheet, "clearml": pixels}
+        for tracker in self.accelerator.trackers:
+            if hasattr(tracker, "log_images"):
+                layout = {"dataformats": "NHWC"} if tracker.name == "tensorboard" else {}
+                tracker.log_images({"samples": pictures.get(tracker.name, pixels[None])}, step=run.images, **layout)
+
+
+@contextlib.contextmanager
+def closed_on_failure(accelerator: Accelerator) -> Iterator[None]:
+    """A run that fails inside closes its trackers, so that the next one of this process does not write into its records."""
+    try:
+        yield
+    except BaseException:
+        for tracker in accelerator.trackers:
+            with contextlib.suppress(Exception):  # theirs; the run's own error matters more
+                if tracker.name == "wandb":
+                    tracker.tracker.finish(exit_code=1)
+                else:
+                    tracker.finish()
+        raise

@@ -1,8 +1,9 @@
-"""The two networks, their descents and the averaged generator of one run, and their way into a checkpoint and back."""
+"""Networks, optimizers and averaged generator of a run, and how they go into a checkpoint and back."""
 
 import contextlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -22,16 +23,21 @@ from gan_hub.training.checkpoints import (
     optimizer_tensors,
 )
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.processes import reduce
+
+Images = torch.Tensor | list[torch.Tensor]  # (n, C, H, W), or one such tensor a scale
+Weights = dict[str, dict[str, torch.Tensor]]  # player → its state dict
 
 TENSOR_FILES = ("generator", "discriminator", "ema", "optimizer_generator", "optimizer_discriminator")
 ADA_INTERVAL = 4  # steps between adjustments of p (Karras et al. 2020a, section 3.1)
-SMALLEST_SCALE = 2.0**-10  # of an fp16 loss: so many halvings in a row mean that the gradient itself is not finite
+SMALLEST_SCALE = 2.0**-10  # of an fp16 loss: below it, the gradient itself is not finite
 
 
 def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GANModel | None]:
-    """The generator and the discriminator of a config, if it has one, with fresh weights from the global generator.
+    """The generator and, unless it has none, the discriminator of a config, with fresh weights.
 
-    `num_classes` of the data: of its labels, or of its maps where the architecture is drawn from maps.
+    The weights are drawn from torch's global generator. `num_classes` counts the data's labels, or the classes of its
+    maps where the architecture takes maps.
     """
     pair = ARCHITECTURES[config.architecture]
     classes = {"num_classes": num_classes}
@@ -43,25 +49,27 @@ def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GAN
 
 
 class ScaledOptimizer:
-    """One network's optimizer with a loss scaler of its own, so that one player's overflow is not the other's.
+    """One network's optimizer with its own loss scaler, so that an overflow of one player leaves the other alone.
 
     `scaled` (fp16): small gradients would round to 0, so the loss is multiplied before backward and the gradient divided
-    after it; a step whose gradient overflows is left out and the scale halved.
+    after it; a step whose gradient overflows is skipped, and the scale halved.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, device: str = "cpu", scaled: bool = False):
+    def __init__(self, optimizer: torch.optim.Optimizer, device: str = "cpu", scaled: bool = False) -> None:
         self.optimizer = optimizer
         self.scaler = torch.amp.GradScaler(device, enabled=scaled)
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
+        """Everything that it updates."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def zero_grad(self) -> None:
+        """Drop the gradients of the last step."""
         self.optimizer.zero_grad(set_to_none=True)
 
     def step(self, loss: torch.Tensor) -> torch.Tensor:
-        """Backward and one update; returns the norm of the gradient, of all processes' images, before the update."""
+        """Backward and one update; returns the norm of the gradient over all processes' images."""
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
@@ -70,10 +78,12 @@ class ScaledOptimizer:
         return norm.detach()
 
     def set_learning_rate(self, rate: float) -> None:
+        """Use this rate from the next step on."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     def load(self, optimizer: dict[str, torch.Tensor], scaler: dict) -> None:
+        """Take over `optimizer_tensors` and the scaler's state of a checkpoint."""
         load_optimizer(self.optimizer, optimizer)
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(scaler)
@@ -81,7 +91,7 @@ class ScaledOptimizer:
 
 @dataclass
 class AdaptiveState:
-    """Numbers that the game itself moves while it is played, the same on every process."""
+    """Adaptive training state, the same on every process: ADA's p, BEGAN's k, the mean path length."""
 
     augment_p: float = 0.0  # ADA: probability of each augmentation
     balance: float = 0.0  # BEGAN: k, the weight of fakes in the discriminator's loss
@@ -89,26 +99,29 @@ class AdaptiveState:
 
 
 class TrainState:
-    """Generator and discriminator as `accelerator.prepare` wraps them, each with its descent; plus the average.
+    """Generator and discriminator as `accelerator.prepare` wraps them, an optimizer for each, and the average.
 
-    Where the generator's loss needs no opponent, `discriminator` and all that belongs to it is None.
+    Where the generator's loss needs no opponent, `discriminator` and `discriminator_optimizer` are None.
     """
 
-    def __init__(self, config: TrainConfig, num_classes: int, accelerator: Accelerator):
+    discriminator: torch.nn.Module | None
+    discriminator_optimizer: ScaledOptimizer | None
+
+    def __init__(self, config: TrainConfig, num_classes: int, accelerator: Accelerator) -> None:
         torch.manual_seed(config.seed)
         generator, discriminator = build_networks(config, num_classes)
-        self.config, self.accelerator, self.controls = config, accelerator, AdaptiveState()
+        self.config, self.accelerator, self.adaptive = config, accelerator, AdaptiveState()
         if config.precision == "fp64":
             generator.double()
         # Before `prepare`, which patches `forward` with autocast: the average is sampled as it will be published.
         self.ema = EMA(generator.to(accelerator.device), config.ema_halflife_kimg)
-        self.generator, self.generator_descent = self._enter("generator", generator)
-        self.discriminator = self.discriminator_descent = None
+        self.generator, self.generator_optimizer = self._prepare("generator", generator)
+        self.discriminator = self.discriminator_optimizer = None
         if discriminator is not None:
-            self.discriminator, self.discriminator_descent = self._enter("discriminator", discriminator)
+            self.discriminator, self.discriminator_optimizer = self._prepare("discriminator", discriminator)
 
-    def _enter(self, name: str, network: GANModel) -> tuple[torch.nn.Module, ScaledOptimizer]:
-        """A player as it takes part, and its descent."""
+    def _prepare(self, name: str, network: GANModel) -> tuple[torch.nn.Module, ScaledOptimizer]:
+        """The network in its precision, memory format and wrapping, and an optimizer for it."""
         config = self.config
         if config.precision == "fp64":
             network.double()
@@ -122,194 +135,218 @@ class TrainState:
             optimizer = torch.optim.SGD(network.parameters(), rate, config.momentum)
         else:
             optimizer = torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2))
-        # It stays unprepared: accelerate's optimizers share one loss scaler, and there is no loader whose pace they keep.
+        # Not prepared by accelerate, whose optimizers share one loss scaler.
         return prepared, ScaledOptimizer(optimizer, self.accelerator.device.type, scaled=config.precision == "fp16")
 
     @property
     def unwrapped_generator(self) -> GANModel:
-        """The network itself, to save and to average: never for a loss, where unwrapping would skip the reduction."""
+        """The network without its wrapping, to save and average. A loss needs `generator`, which reduces gradients."""
         return self.accelerator.unwrap_model(self.generator)
 
     @property
     def unwrapped_discriminator(self) -> GANModel | None:
+        """The same of the discriminator, where there is one."""
         return None if self.discriminator is None else self.accelerator.unwrap_model(self.discriminator)
 
     @property
     def networks(self) -> dict[str, GANModel]:
-        """Each player that takes part, as the network itself."""
+        """Player → its network without the wrapping, of the players that there are."""
         both = {"generator": self.unwrapped_generator, "discriminator": self.unwrapped_discriminator}
         return {name: network for name, network in both.items() if network is not None}
 
     @property
-    def descents(self) -> dict[str, ScaledOptimizer]:
-        """The same players' descents."""
-        return {name: getattr(self, f"{name}_descent") for name in self.networks}
+    def optimizers(self) -> dict[str, ScaledOptimizer]:
+        """Player → its optimizer, of the same players."""
+        return {name: getattr(self, f"{name}_optimizer") for name in self.networks}
+
+    @property
+    def averaged_generator(self) -> GANModel:
+        """The running average of the generator's weights: what is sampled, scored and published."""
+        return cast(GANModel, self.ema.model)  # EMA copies any module
 
     @property
     def latent_size(self) -> int:
-        return self.ema.model.config["latent_size"]
+        """Numbers in a z."""
+        return self.averaged_generator.config["latent_size"]
 
     def fakes(
         self,
         z: torch.Tensor,
         mixing: tuple[torch.Tensor, torch.Tensor] | None,
         labels: torch.Tensor | None,
-        graph: bool,
-        stretch: bool = False,
-    ) -> tuple[torch.Tensor | list[torch.Tensor], torch.Tensor | None]:
-        """G(z): images (n, C, H, W), of a multi-scale generator a list of them; and the latents of a path length.
+        with_grad: bool,
+        path_length: bool = False,
+    ) -> tuple[Images, torch.Tensor | None]:
+        """Draw G(z), and the latents that a path length penalty differentiates by.
 
-        With `graph` for the generator's own step; with `stretch` as well, for a path length penalty on it: the latents
-        are then w (n, L, W) where the generator has one, else z, and the images can be differentiated twice.
+        Args:
+            z: latents (n, Z).
+            mixing: second latents (n, Z) and shares (n,) in [0, 1] of rows that stay with the first, or None.
+            labels: classes (n,), maps (n, H, W), or None.
+            with_grad: for the generator's own step; otherwise nothing of the graph is kept.
+            path_length: with `with_grad`, for a path length penalty: the images can then be differentiated twice.
+
+        Returns:
+            Images (n, C, H, W) in [-1, 1], of a multi-scale generator a list of them; and with `path_length`
+            w (n, L, W) where the generator has one, else z, otherwise None.
         """
-        stretch = stretch and graph
-        asked = {} if mixing is None else {"mixing": mixing}
-        if isinstance(self.ema.model, MultiScale):
-            asked["scales"] = True
-        in_w = stretch and isinstance(self.ema.model, StyleBased)
+        path_length = path_length and with_grad
+        options: dict[str, object] = {} if mixing is None else {"mixing": mixing}
+        if isinstance(self.averaged_generator, MultiScale):
+            options["scales"] = True
+        in_w = path_length and isinstance(self.averaged_generator, StyleBased)
         if in_w:
-            asked["with_ws"] = True
-        with torch.set_grad_enabled(graph), self.eager_for_double_backward(stretch):
-            made = self.generator(z.requires_grad_(stretch), labels, force_fp32=stretch, **asked)
-        return made if in_w else (made, z if stretch else None)
+            options["with_ws"] = True
+        with torch.set_grad_enabled(with_grad), self.eager_for_double_backward(path_length):
+            images = self.generator(z.requires_grad_(path_length), labels, force_fp32=path_length, **options)
+        return images if in_w else (images, z if path_length else None)
 
-    def match_resolution(self, reals: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
-        """Reals (n, C, H, W) in the form that the fakes have now: as coarse as a growing network's, at every scale."""
+    def match_resolution(self, reals: torch.Tensor) -> Images:
+        """Reals (n, C, H, W) like the fakes of now: as coarse as a growing network's, or a list of all scales."""
         network = self.unwrapped_discriminator
         if isinstance(network, MultiScale):
             return network.pyramid(reals)
         return network.downsample_to_level(reals) if isinstance(network, ProgressiveGrowing) else reals
 
     def eager_for_double_backward(self, needed: bool) -> contextlib.AbstractContextManager:
-        """Inside, where `needed`, compiled networks run eagerly: what torch.compile made has no second derivative."""
+        """Inside, where `needed`, compiled networks run eagerly: torch.compile's code has no second derivative."""
         return torch.compiler.set_stance("force_eager") if needed and self.config.compile else contextlib.nullcontext()
 
     def gather_batch(self, share: torch.Tensor) -> torch.Tensor:
-        """The global batch that this process has a share (n, ...) of; only its own share carries a gradient."""
-        parts = list(self.accelerator.gather(share.detach()).split(len(share)))
+        """The batch of all processes, of which this one has `share` (n, …), the only part with a gradient."""
+        gathered = self.accelerator.gather(share.detach())
+        assert isinstance(gathered, torch.Tensor)
+        parts = list(gathered.split(len(share)))
         parts[self.accelerator.process_index] = share
         return torch.cat(parts)
 
     def mean(self, value: torch.Tensor) -> float:
-        """A scalar's mean over the processes; the processor waits for it."""
-        return self.accelerator.reduce(value.detach(), "mean").item()
+        """The mean of a scalar over the processes; waits for the device."""
+        return reduce(self.accelerator, value.detach(), "mean").item()
 
-    def adjust(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
-        """Moves ADA's p and BEGAN's balance, where the run has them, after the discriminator's step.
+    def update_adaptive(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
+        """Move ADA's p and BEGAN's k, where the run has them, after the discriminator's step.
 
         BEGAN's k moves by the errors of that step's fakes, where the paper has those of the generator's.
         """
-        config, controls = self.config, self.controls
+        config, adaptive = self.config, self.adaptive
         if config.augment == "ada" and step % ADA_INTERVAL == 0:
             # E[sign D(x)] of this step's reals: an even chance of each sign is accuracy ½
             sign = 2 * self.mean(metrics["accuracy/real"]) - 1
             images = ADA_INTERVAL * config.batch_size
-            controls.augment_p = adjusted_p(controls.augment_p, sign, images, config.ada_target, config.ada_kimg)
+            adaptive.augment_p = adjusted_p(adaptive.augment_p, sign, images, config.ada_target, config.ada_kimg)
         if config.loss == "began":
             real, fake = self.mean(metrics["logit/real"]), self.mean(metrics["logit/fake"])
-            controls.balance = began_balance(controls.balance, real, fake, config.began_gamma, config.began_rate)
+            adaptive.balance = began_balance(adaptive.balance, real, fake, config.began_gamma, config.began_rate)
 
     def set_lr_factor(self, factor: float) -> None:
-        """Both learning rates at `factor` of their configured values: a function of the clock, nothing to resume."""
-        for name, descent in self.descents.items():
-            descent.set_learning_rate(getattr(self.config, f"learning_rate_{name}") * factor)
+        """Set both learning rates to `factor` times the configured ones; it follows from the clock, so no checkpoint has it."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.set_learning_rate(getattr(self.config, f"learning_rate_{name}") * factor)
 
     def grow(self, images_seen: int) -> None:
-        """Sets growing networks to their level at a time: a function of the clock as well."""
+        """Set growing networks to their level after so many images, which no checkpoint needs either."""
         if self.config.grow_kimg > 0:
-            for network in (*self.networks.values(), self.ema.model):
+            for network in (*self.networks.values(), self.averaged_generator):
+                assert isinstance(network, ProgressiveGrowing)  # the config allows grow_kimg to these only
                 network.set_level(self.config.level(images_seen))
 
     def start_from(self, source: str, which: str) -> None:
-        """Gives the generator and its average, or "both" players, the weights of a published model, to go on from there.
+        """Take over the weights of a published model: of "both" players, or of the "generator"; the average gets them, too.
 
-        Raises ValueError where a network of it is missing or is another than ours.
+        Raises ValueError where that model lacks a network, or has one of another class or config.
         """
         model = GANPipeline.from_pretrained(source)
-        for name, ours in self.networks.items():
+        for name, network in self.networks.items():
             if which not in ("both", name):
                 continue
-            theirs = getattr(model, name)
-            if theirs is None:
+            published = getattr(model, name)
+            if published is None:
                 raise ValueError(f"initial={source!r} is not allowed; that model has no {name}.")
-            there, here = ({"class": type(network).__name__} | dict(network.config) for network in (theirs, ours))
+            there, here = ({"class": type(each).__name__} | dict(each.config) for each in (published, network))
             for key in here:
                 if there.get(key) != here[key] and not key.startswith("_"):
                     raise ValueError(
                         f"initial={source!r} is not allowed; the {key} of its {name} is {there.get(key)!r}, this run's "
                         f"is {here[key]!r}."
                     )
-            ours.load_state_dict(theirs.state_dict())
+            network.load_state_dict(published.state_dict())
         self.ema.model.load_state_dict(model.generator.state_dict())
 
-    def published(self, weights: dict[str, dict[str, torch.Tensor]] | None = None) -> tuple[GANModel, GANModel | None]:
-        """The averaged generator and the discriminator as float32 networks of their own, on the CPU, in eval mode.
+    def published(self, weights: Weights | None = None) -> tuple[GANModel, GANModel | None]:
+        """Copies of the averaged generator and of the discriminator, float32 on the CPU, in eval mode.
 
-        Those of now, or with the `weights` that an earlier `published_weights` gave.
+        They have the weights of now, or `weights`, which an earlier `published_weights` returned.
         """
         copies = {}
-        for name, network in (self.networks | {"generator": self.ema.model}).items():
+        for name, network in (self.networks | {"generator": self.averaged_generator}).items():
             copies[name] = type(network).from_config(network.config)
             copies[name].load_state_dict(network.state_dict() if weights is None else weights[name])
             copies[name].eval()
         return copies["generator"], copies.get("discriminator")
 
-    def published_weights(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Player → the state of what `published` gives now: tensors of their own."""
-        both = zip(("generator", "discriminator"), self.published())
+    def published_weights(self) -> Weights:
+        """The weights of `published`, as tensors of their own."""
+        both = zip(("generator", "discriminator"), self.published(), strict=True)
         return {name: network.state_dict() for name, network in both if network is not None}
 
     def weight_norms(self) -> dict[str, torch.Tensor]:
-        """‖weights‖ of both networks: one number each that NaN or Inf in any weight spoils."""
+        """‖weights‖ of each network: NaN or Inf in any weight makes it NaN or Inf."""
         return {
             f"weights/{name}": torch.nn.utils.get_total_norm([p.detach() for p in network.parameters()])
             for name, network in self.networks.items()
         }
 
     def exhausted_scaler(self) -> str | None:
-        """The player whose fp16 loss scale has been halved to nothing, for its gradient is never finite; else None."""
-        for name, descent in self.descents.items():
-            if descent.scaler.is_enabled() and descent.scaler.get_scale() < SMALLEST_SCALE:
+        """The player whose fp16 loss scale was halved to nothing because its gradient is never finite, or None."""
+        for name, optimizer in self.optimizers.items():
+            if optimizer.scaler.is_enabled() and optimizer.scaler.get_scale() < SMALLEST_SCALE:
                 return name
         return None
 
     def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Everything a checkpoint must hold as tensors, by file (of TENSOR_FILES, those of the players that are there)."""
+        """What a checkpoint holds as tensors: file of TENSOR_FILES → its tensors, of the players that there are."""
         contents = {name: network.state_dict() for name, network in self.networks.items()}
         contents["ema"] = self.ema.model.state_dict()
-        for name, descent in self.descents.items():
-            contents[f"optimizer_{name}"] = optimizer_tensors(descent.optimizer)
+        for name, optimizer in self.optimizers.items():
+            contents[f"optimizer_{name}"] = optimizer_tensors(optimizer.optimizer)
         return contents
 
-    def state(self) -> dict[str, dict]:
-        """Everything a checkpoint must hold as numbers: the controls, and both loss scalers (empty but under fp16)."""
-        scalers = {f"scaler_{name}": descent.scaler.state_dict() for name, descent in self.descents.items()}
-        return {"controls": asdict(self.controls)} | scalers
+    def numbers(self) -> dict[str, dict]:
+        """What a checkpoint holds as numbers: the adaptive state, and both loss scalers (empty without fp16)."""
+        scalers = {f"scaler_{name}": optimizer.scaler.state_dict() for name, optimizer in self.optimizers.items()}
+        return {"controls": asdict(self.adaptive)} | scalers
 
-    def load(self, path: Path, tensors: Tensors, state: dict) -> None:
-        """The inverse of `tensors` and `state`, of the checkpoint in folder `path`.
+    def load(self, path: Path, tensors: Tensors, numbers: dict) -> None:
+        """Take over a checkpoint: the inverse of `tensors` and `numbers`. Everything is checked before anything is changed.
 
-        Raises LoadError naming the file where the checkpoint is of another network; all of it is looked at before.
+        Args:
+            path: folder of the checkpoint, for messages.
+            tensors: file → its tensors.
+            numbers: the checkpoint's state.json.
+
+        Raises:
+            LoadError: the checkpoint is of another network; names the file.
         """
-        missing = asdict(self.controls).keys() - state["controls"].keys()
+        missing = asdict(self.adaptive).keys() - numbers["controls"].keys()
         if missing:
             raise LoadError(f"{path}: the checkpoint's controls lack {sorted(missing)[0]!r}.")
-        ours = {name: network.state_dict() for name, network in self.networks.items()}
-        ours["ema"] = self.ema.model.state_dict()
-        for name, descent in self.descents.items():
+        expected = {name: network.state_dict() for name, network in self.networks.items()}
+        expected["ema"] = self.ema.model.state_dict()
+        for name, optimizer in self.optimizers.items():
             file = f"optimizer_{name}"
-            ours[file] = expected_of_optimizer(descent.optimizer, tensors[file])
-            if f"scaler_{name}" not in state:
+            expected[file] = expected_of_optimizer(optimizer.optimizer, tensors[file])
+            if f"scaler_{name}" not in numbers:
                 raise LoadError(f"{path}: 'scaler_{name}' is missing from its state.")
-        for file, content in ours.items():
+        for file, content in expected.items():
             check_tensors(path / f"{file}.safetensors", tensors[file], content)
         try:
             for name, network in self.networks.items():
                 network.load_state_dict(tensors[name])
             self.ema.model.load_state_dict(tensors["ema"])
-            for name, descent in self.descents.items():
-                descent.load(tensors[f"optimizer_{name}"], state[f"scaler_{name}"])
-            self.controls = AdaptiveState(**state["controls"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load(tensors[f"optimizer_{name}"], numbers[f"scaler_{name}"])
+            self.adaptive = AdaptiveState(**numbers["controls"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise LoadError(
                 f"{path}: the checkpoint does not fit this configuration: {' '.join(str(error).split())}"

@@ -1,75 +1,89 @@
-"""The run: accelerator, data, players, steps, export; `train` reads from top to bottom."""
+"""The run: accelerator, data, networks, steps, export; `train` reads from top to bottom."""
 
 import contextlib
-import errno
-import itertools
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-import psutil
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, gather_object
 
+from gan_hub.losses import began_convergence
+from gan_hub.pipeline import GANPipeline
 from gan_hub.training import trackers
-from gan_hub.training.batches import Batches, load_data
-from gan_hub.training.best_checkpoint import PREFIX, check_best
-from gan_hub.training.checkpoint_schema import check_state
-from gan_hub.training.checkpoints import CHECKPOINTS_NAME, Tensors, list_checkpoints, load_newest
-from gan_hub.training.config import FREE_OPTIONS, TrainConfig
-from gan_hub.training.export import finish
-from gan_hub.training.resume import changes, refuse_other, remedy_of_new_run
-from gan_hub.training.run import Run
-from gan_hub.training.run_lock import held
-from gan_hub.training.stopping import StoppedError, StopSignal, lasting_console
-from gan_hub.training.train_state import TrainState
-from gan_hub.training.turns import train_step
-
-SHARDING = {
-    "DeepSpeed": "ACCELERATE_USE_DEEPSPEED",
-    "FSDP": "ACCELERATE_USE_FSDP",
-    "Megatron-LM": "ACCELERATE_USE_MEGATRON_LM",
-}
-LAUNCHERS = {
-    "accelerate", "accelerate.exe", "accelerate-launch", "accelerate-launch.exe", "launch.py", "accelerate_cli.py",
-    "accelerate.commands.launch", "accelerate.commands.accelerate_cli",
-}  # fmt: skip
-CPU = getattr(torch.cpu, "get_capabilities", dict)()  # "architecture", "avx512_bf16", …; older torch does not tell
-EMULATED = (
-    "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, many times slower than fp32; "
-    "choose --precision fp32 here."
+from gan_hub.training.accelerator import (
+    CPU,
+    EMULATED,
+    emulates_bf16,
+    make_accelerator,
+    only_training_of_this_process,
 )
-FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS)  # what a disk says that takes no more
-ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
+from gan_hub.training.batches import Batches, Data, load_data
+from gan_hub.training.callbacks import Callback, CallbackList, TrainContext, check_callbacks
+from gan_hub.training.checkpoints import CHECKPOINTS_NAME, list_checkpoints, save_checkpoint
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.diagnostics import Diagnostics, hardware, peak_memory_gb
+from gan_hub.training.evaluator import EarlyStopping, Evaluator, InterruptibleExtractor, Scorer
+from gan_hub.training.export import EXPORT_NAME, export
+from gan_hub.training.logger import Logger
+from gan_hub.training.metric_means import MetricMeans
+from gan_hub.training.monitors import STOPPED_BY_ALARM, AlarmError
+from gan_hub.training.processes import on_any
+from gan_hub.training.run_files import PLOT_NAME, sample_grid, save_whole
+from gan_hub.training.run_lock import held, one_export_at_a_time
+from gan_hub.training.snapshot import RunSnapshot
+from gan_hub.training.starting import check_agreement, load_state, make_folder
+from gan_hub.training.steps import train_step
+from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, lasting_console
+from gan_hub.training.train_state import TrainState
+
+LOOK_STEPS = 50  # at most so many steps between two looks at the metrics
 
 
-def train(config: TrainConfig, resume: bool = False) -> Path:
-    """Trains, and returns the Hub-ready folder runs/<name>/export.
+def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:
+    """Train a GAN: from a script, a notebook or a thread, one training at a time in a process.
 
-    `resume` goes on from the newest valid checkpoint, on a CPU bit for bit where the configuration is the same; what of
-    it may change is said, and where there is no checkpoint yet it starts anew. Raises ValueError or LoadError, in one
-    sentence, for what cannot be done, OSError for a disk that does not take a checkpoint, and Stopped after a signal,
-    its state saved. Meanwhile no other run can use the folder.
+    Args:
+        config: everything that the run is.
+        resume: go on from the newest valid checkpoint of the run's folder, on a CPU bit for bit where the configuration is
+            the same; differences are printed. Without a checkpoint the run starts anew.
+        callbacks: called at set points of the run, after its own logger, monitors and early stopping.
+
+    Returns:
+        The Hub-ready model, runs/<name>/export: a folder for `GANPipeline.from_pretrained`.
+
+    Raises:
+        ValueError: the configuration cannot be trained, or the run became NaN; LoadError for a damaged checkpoint.
+        OSError: the disk does not take a checkpoint.
+        StoppedError: a signal (only in the main thread), after the state was saved.
+
+    Example:
+        >>> from gan_hub.training import TrainConfig, train
+        >>> config = TrainConfig(name="digits", data="mnist", total_kimg=100)
+        >>> folder = train(config)  # doctest: +SKIP
     """
-    if (
-        torch.get_default_dtype() != torch.float32
-    ):  # the networks and all noise would be of it, and no such model is saved
-        raise ValueError(f"torch's default dtype is {torch.get_default_dtype()}; a run needs float32 (see precision=).")
-    _make_folder(config)
-    accelerator = make_accelerator(config)
-    with (
-        lasting_console(),
-        StopSignal(accelerator) as stop,
-        _in_a_sentence(config, accelerator.num_processes),
-        held(config.run_folder, accelerator),
-    ):
-        return _train(config, resume, accelerator, stop)
+    check_callbacks(callbacks)
+    dtype = torch.get_default_dtype()
+    if dtype != torch.float32:  # networks and noise would have it, and no such model can be saved
+        raise ValueError(f"torch's default dtype is {dtype}; a run needs float32 (see precision=).")
+    make_folder(config)
+    with only_training_of_this_process():
+        accelerator = make_accelerator(config)
+        with (
+            lasting_console(),
+            StopSignal(accelerator) as stop,
+            failures_explained(config, accelerator.num_processes),
+            held(config.run_folder, accelerator),
+            trackers.closed_on_failure(accelerator),
+        ):
+            return _train(config, resume, accelerator, stop, callbacks)
 
 
-def _train(config: TrainConfig, resume: bool, accelerator: Accelerator, stop: StopSignal) -> Path:
+def _train(
+    config: TrainConfig, resume: bool, accelerator: Accelerator, stop: StopSignal, callbacks: Sequence[Callback]
+) -> Path:
     """The run from its data to its export, while its folder is held."""
     checkpoints = config.run_folder / CHECKPOINTS_NAME
     if not resume and list_checkpoints(checkpoints):
@@ -79,200 +93,279 @@ def _train(config: TrainConfig, resume: bool, accelerator: Accelerator, stop: St
     if resume and not list_checkpoints(checkpoints):
         accelerator.print(f"nothing to resume in {checkpoints}: starting anew.")
         resume = False
-    with accelerator.main_process_first():  # what is decoded and kept on the disk is then there for the others
+    with accelerator.main_process_first():  # the others then find the decoded images on the disk
         data = load_data(config)
-    players = TrainState(config, data.classes, accelerator)
-    batches = Batches(data.train, config, players.latent_size, accelerator)
-    past = _resume(players, checkpoints, config, data.fingerprint()) if resume else {}
+    state = TrainState(config, data.classes, accelerator)
+    batches = Batches(data.train, config, state.latent_size, accelerator)
+    past = load_state(state, checkpoints, config, data.fingerprint()) if resume else {}
     if config.initial and not resume:
-        players.start_from(config.initial, config.initial_players)
+        state.start_from(config.initial, config.initial_players)
     start = past.get("step", 0)
-    _agree(accelerator, start, data.fingerprint())
-    players.grow(start * config.batch_size)
-    run = Run(config, accelerator, players, data, start, past, stop)
-    with stop.plays():
-        for step in range(start, run.last_step):
-            images_seen = (step + 1) * config.batch_size
-            players.set_lr_factor(config.learning_rate_factor(images_seen))
-            players.grow(images_seen)
-            metrics = train_step(players, config, batches, step)
-            run.check(step + 1, metrics)
-            players.ema.update(players.unwrapped_generator, config.batch_size, images_seen)
+    check_agreement(accelerator, start, data.fingerprint())
+    state.grow(start * config.batch_size)
+    trainer = Trainer(config, accelerator, state, data, start, past, stop, callbacks)
+    with contextlib.closing(trainer):
+        trainer.begin()
+        with stop.plays():
+            for step in range(start, trainer.last_step):
+                images_seen = (step + 1) * config.batch_size
+                state.set_lr_factor(config.learning_rate_factor(images_seen))
+                state.grow(images_seen)
+                metrics = train_step(state, config, batches, step)
+                trainer.check(step + 1, metrics)
+                state.ema.update(state.unwrapped_generator, config.batch_size, images_seen)
 
-            run.record(step + 1, metrics)
-            stopping = stop.requested()
-            if stopping or run.due(step + 1, config.checkpoint_kimg):
-                run.save(checkpoints, step + 1)
-            if stopping:
-                raise StoppedError(f"stopped at {images_seen / 1000:.1f} kimg; its state is saved, --resume goes on.")
-            if step + 1 == run.last_step:  # earlier than it was at the start, when patience has ended
-                break
-    return finish(run)
-
-
-def _agree(accelerator: Accelerator, start: int, fingerprint: str) -> None:
-    """Raises ValueError where the processes, on machines without a common disk, found other checkpoints or images."""
-    found = gather_object([(start, fingerprint)]) if accelerator.num_processes > 1 else []
-    if len(set(map(tuple, found))) > 1:
-        raise ValueError(
-            f"the processes found different checkpoints or images (first steps {sorted({step for step, _ in found})}); "
-            "output and data must lie on a disk that all machines share."
-        )
+                trainer.record(step + 1, metrics)
+                stopping = stop.requested()
+                if stopping or trainer.due(step + 1, config.checkpoint_kimg):
+                    trainer.save(checkpoints, step + 1)
+                if stopping:
+                    kimg = images_seen / 1000
+                    raise StoppedError(f"stopped at {kimg:.1f} kimg; its state is saved, --resume goes on.")
+                if step + 1 == trainer.last_step:  # earlier than it was at the start, where the run ends early
+                    break
+        return finish(trainer)
 
 
-def _make_folder(config: TrainConfig) -> None:
-    """The run's folder, tried before anything is computed; raises ValueError where nothing can be written there."""
-    try:
-        config.run_folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=config.run_folder):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f"output={config.output!r}: {config.run_folder} cannot be written ({error.strerror})."
-        ) from error
+class MainProcess:
+    """What only the main process of a run has: logger, scores, diagnostics, and the callbacks that were passed."""
 
-
-def make_accelerator(config: TrainConfig) -> Accelerator:
-    """Devices, processes and precision; raises ValueError for what would silently train something else."""
-    _refuse_what_a_gan_cannot_use()
-    trackers.check(config)
-    cpu = _is_cpu(config.device)
-    if cpu:
-        os.environ["ACCELERATE_USE_CPU"] = "true"  # without it, torchrun's processes would each train alone on a CPU
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
-    accelerator = Accelerator(
-        cpu=cpu,
-        mixed_precision=ACCELERATE_PRECISION[config.precision],
-        log_with=config.tracker_names or None,
-        project_config=trackers.folders(config),
-        kwargs_handlers=[
-            # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024);
-            # what is saved and averaged is rank 0's. A network that can grow has colour layers for every level.
-            DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=config.can_grow),
-            # The others wait while the first one scores and exports.
-            InitProcessGroupKwargs(timeout=timedelta(hours=2)),
-        ],
-    )
-    if config.precision == "fp16" and accelerator.device.type != "cuda":
-        raise ValueError(f"precision='fp16' needs a CUDA GPU, but this run is on {accelerator.device}; choose bf16.")
-    if config.batch_size % accelerator.num_processes:
-        raise ValueError(
-            f"batch_size={config.batch_size} is not divisible by the {accelerator.num_processes} processes of this run."
-        )
-    return accelerator
-
-
-def _is_cpu(device: str) -> bool:
-    """Whether a run is on the CPU; raises ValueError where the device it asks for is not there."""
-    here = [torch.accelerator.current_accelerator().type] if torch.accelerator.is_available() else []
-    if device in ("auto", "cpu"):
-        return device == "cpu" or not here
-    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-    if device not in here or forced:
-        built = ", built without CUDA," if device == "cuda" and not torch.backends.cuda.is_built() else ""
-        why = "ACCELERATE_USE_CPU is set" if device in here else f"torch {torch.__version__}{built} finds none"
-        raise ValueError(f"device={device!r}: {why}; here are auto, cpu{''.join(f', {name}' for name in here)}.")
-    return False
-
-
-def emulates_bf16(cpu: Mapping[str, object]) -> bool:
-    """Whether a CPU of these capabilities, as torch names them, computes bf16 by other arithmetic; only known of x86."""
-    return cpu.get("architecture") == "x86_64" and not (cpu.get("avx512_bf16") or cpu.get("amx_bf16"))
-
-
-def _refuse_what_a_gan_cannot_use() -> None:
-    """Raises ValueError for settings of an accelerate config that two players cannot follow, or not exactly."""
-
-    def set_to(name: str, *off: str) -> bool:
-        return os.environ.get(name, "").lower() not in ("", "false", "0", *off)
-
-    if set_to("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1") or any(map(_asks_to_accumulate, _ancestors())):
-        raise ValueError("gradient accumulation is not exact with two players; choose a smaller batch_size instead.")
-    for name, switch in SHARDING.items():
-        if set_to(switch):
-            raise ValueError(
-                f"{name} shards one network with one optimizer, and a gradient penalty needs second derivatives; a GAN's "
-                "two players fit on one GPU each: use recipes/accelerate/many-gpus.yaml."
+    def __init__(self, trainer: "Trainer", start: int, past: dict, callbacks: Sequence[Callback]) -> None:
+        config, state, data = trainer.config, trainer.state, trainer.data
+        self.logger = Logger(config, start * config.batch_size, past.get("changes", []))
+        self.evaluator = Evaluator(config, data, state, trainer.scorer, past)
+        monitors = past.get("watched", {}).get("monitors")
+        self.diagnostics = Diagnostics(config, state, data, self.logger.alarm, monitors)
+        own = [trackers.TrackerLogger(trainer.accelerator), self.logger, self.evaluator, self.diagnostics]
+        patience = [EarlyStopping(self.evaluator, config.patience_kimg)] if config.patience_kimg > 0 else []
+        self.callbacks = CallbackList([*own, *patience], callbacks)
+        for name in self.callbacks.load_state_dict(past.get("callbacks", {})):
+            print(
+                f"note: the checkpoint has the state of the callback {name}, which this run does not have.", flush=True
             )
-    if set_to("ACCELERATE_DYNAMO_BACKEND", "no"):
-        raise ValueError("accelerate's dynamo_backend would compile penalties as well, which fails; use compile=true.")
 
 
-def _ancestors() -> Iterator[list[str]]:
-    """The words of the commands that this process was started by, as far as they may be looked at."""
-    with contextlib.suppress(psutil.Error, OSError):
-        for process in psutil.Process().parents():
-            yield process.cmdline()
+class Trainer:
+    """One run while it goes on: what is due after a step, and everything that a checkpoint must hold.
 
-
-def _asks_to_accumulate(command: list[str]) -> bool:
-    """Whether a launcher's command asks for gradient accumulation, which accelerate passes on to DeepSpeed alone."""
-    names = [Path(word).name for word in command]
-    place = next((place for place, name in enumerate(names) if name in LAUNCHERS), len(names))
-    if any(name.endswith(".py") for name in names[:place]):  # another program, one of whose arguments is called so
-        return False
-    own = list(itertools.takewhile(lambda word: not word.endswith(".py"), command[place + 1 :]))  # not the script's
-    for word, following in zip(own, [*own[1:], ""]):
-        flag, _, value = word.partition("=")
-        if flag.replace("-", "_") == "__gradient_accumulation_steps":
-            return (value or following) != "1"
-    return False
-
-
-@contextlib.contextmanager
-def _in_a_sentence(config: TrainConfig, processes: int) -> Iterator[None]:
-    """Says what to do where the disk takes no more, or where the backend speaks of connections that another one closed."""
-    try:
-        yield
-    except OSError as error:
-        ours = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(config.run_folder)
-        if error.errno not in FULL and not (ours and isinstance(error, PermissionError)):
-            raise
-        raise OSError(
-            f"{config.run_folder}: cannot be written ({error.strerror}). What was saved is kept: make room, or the folder "
-            "writable, and go on with --resume."
-        ) from error
-    except RuntimeError as error:
-        lost = ("Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "Timed out waiting", "gloo")
-        if processes == 1 or not any(word in str(error) for word in lost):
-            raise
-        raise ConnectionError(
-            "another process of this run ended, so that this one cannot go on. What was saved is kept; start all processes "
-            "again with --resume."
-        ) from error
-
-
-def _resume(players: TrainState, checkpoints: Path, config: TrainConfig, fingerprint: str) -> dict:
-    """The state of the newest valid checkpoint of the same data, after loading the players from it.
-
-    Its step is counted in this run's batches, and `changes` says what of the configuration has changed.
+    `start` is the number of steps done; `past` the checkpoint's state, or empty.
     """
-    accelerator, there = players.accelerator, {}
 
-    def check(path: Path, state: dict) -> None:
-        there[path] = check_state(path, state)
-        refuse_other(path, state, there[path], config)
-        if state["data"] != fingerprint:
-            raise ValueError(
-                f"{path} was trained on other images than data={config.data!r} holds now. {remedy_of_new_run(config)}"
-            )
-
-    def take(path: Path, tensors: Tensors, state: dict) -> None:
-        check_best(path, tensors, state, players.networks)
-        players.load(path, tensors, state)
-
-    path, tensors, state, refused = load_newest(checkpoints, tuple(players.tensors()), check, take)
-    for reason in refused:
-        accelerator.print(f"passed over a checkpoint: {reason}")
-    if state["processes"] != accelerator.num_processes:
-        accelerator.print(
-            f"note: {state['processes']} process(es) then, {accelerator.num_processes} now; not bit-equal."
+    def __init__(
+        self, config: TrainConfig, accelerator: Accelerator, state: TrainState, data: Data, start: int, past: dict,
+        stop: StopSignal, callbacks: Sequence[Callback],
+    ) -> None:  # fmt: skip
+        self.config, self.accelerator, self.state, self.data = config, accelerator, state, data
+        self.elapsed_before, self.began, self.began_cpu = past.get("elapsed", {}), time.monotonic(), time.process_time()
+        self.fingerprint, self.hardware = data.fingerprint(), hardware(accelerator.device)
+        self.scorer: Scorer | None = None
+        if config.extractor != "none":
+            weights = config.extractor_weights or None
+            extractor = InterruptibleExtractor(config.extractor, weights, stop, self._while_scoring)
+            self.scorer = Scorer(config, data, extractor.to(accelerator.device))
+        self.last_step = config.total_steps  # or earlier, where the run ends early
+        self.means = MetricMeans(past.get("watched", {}))
+        self.has_callbacks = bool(callbacks)
+        images = start * config.batch_size
+        self.context = TrainContext(
+            config, config.run_folder, self.pipeline, step=start, last_step=self.last_step, images=images
         )
-    images = state["step"] * there[path].batch_size
-    accelerator.print(f"resumed from {path} ({images / 1000:.1f} kimg)")
-    changed = changes(there[path], config)
-    if changed:
-        accelerator.print(f"changed since: {', '.join(changed.values())}")
-    moved = [said for name, said in changed.items() if name not in FREE_OPTIONS]
-    best = {name.removeprefix(PREFIX): content for name, content in tensors.items() if name.startswith(PREFIX)}
-    return state | {"step": images // config.batch_size, "best_weights": best, "changes": moved}
+        trackers.start(accelerator, config, images)
+        self.main = MainProcess(self, start, past, callbacks) if accelerator.is_main_process else None
+        self.line_time, self.line_images = self.began, images  # of the last log line
+
+    def begin(self) -> None:
+        """Before the first step: split.json, the callbacks, the headline, and a score that a signal gave up."""
+        if self.main is not None:
+            self.data.split(self.config).write(self.config.run_folder)
+        self._call("on_train_begin")
+        self.accelerator.print(self.headline())
+        if self.main is not None and self.main.evaluator.overdue:
+            self._score()
+        self._end_where_asked()
+
+    def headline(self) -> str:
+        """What a newcomer can check at a glance: processes, device, precision, sizes, data."""
+        sizes = [
+            f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
+            for name, network in self.state.networks.items()
+        ]
+        return (
+            f"{self.accelerator.num_processes} process(es) on {self.accelerator.device}, {self.config.precision}; "
+            f"{', '.join(sizes)} parameters{'' if len(sizes) > 1 else ', no discriminator'}\n"
+            f"{self.data.headline()}"
+        )
+
+    def pipeline(self) -> GANPipeline:
+        """The averaged generator, as it would be published."""
+        return GANPipeline(self.state.averaged_generator, None, **self.data.names)
+
+    def due(self, step: int, kimg: float) -> bool:
+        """Whether something done every `kimg` is done after this step; always after the last."""
+        return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.last_step)
+
+    def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
+        """Raises ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
+
+        fp16 gradients overflow now and then, and the scaler skips that update; only an exhausted scale is an error.
+        """
+        watched = ("loss/", "weights/") if self.config.precision == "fp16" else ("loss/", "gradient/", "weights/")
+        values = {name: value for name, value in metrics.items() if name.startswith(watched)}
+        if torch.isfinite(torch.stack([value.double() for value in values.values()])).all():
+            exhausted = self.state.exhausted_scaler()
+            if exhausted is None:
+                return
+            problem = f"gradient/{exhausted} never fits into fp16"
+        else:
+            problem = next(f"{name} became {value}" for name, value in values.items() if not torch.isfinite(value))
+        raise ValueError(
+            f"{problem} at {step * self.config.batch_size / 1000:.1f} kimg; no checkpoint or average has it, the last "
+            "checkpoint is from before. Lower the learning rates, raise r1_gamma, or use precision fp32."
+        )
+
+    def record(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
+        """Do what is due after a step: score, look, log, sample."""
+        config, context = self.config, self.context
+        self.means.add(metrics)
+        context.step, context.images, context.tensors = step, step * config.batch_size, metrics
+        self._call("on_step_end")
+        scored = self.scorer is not None and self.due(step, config.evaluate_kimg)
+        if scored and self.main is not None:
+            self._score()
+        if scored or self.has_callbacks:
+            self._end_where_asked()  # before the rest, since more is due after the last step
+        logged, context.sample_due = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
+        if logged or context.sample_due or step % LOOK_STEPS == 0:
+            self._look()
+        if self.main is None:
+            return
+        if logged:
+            self._log()
+        if context.sample_due:
+            self._sample()
+        self.main.logger.add_frame(context)
+
+    def _call(self, event: str) -> None:
+        """Call one event of every callback, on the main process."""
+        if self.main is not None:
+            self.main.callbacks.call(event, self.context)
+
+    def _end_where_asked(self) -> None:
+        """Make this the last step, on all processes together, where a callback has asked for it."""
+        context = self.context
+        if context.step >= self.config.total_steps or not on_any(self.accelerator, context.stop_reason is not None):
+            return
+        self.last_step = context.last_step = context.step
+        if self.main is not None:
+            self.main.logger.end_early(context)
+
+    def _look(self) -> None:
+        """Take the means since the last look over all processes, and measure; an alarm may end the run on all of them."""
+        self.context.metrics = self.means.reduce(self.accelerator)
+        self._call("on_look")
+        if self.main is not None:
+            self.means.learn(self.context.metrics)
+        if self.config.alarms == "stop" and on_any(self.accelerator, self.context.alarm is not None):
+            raise self.context.alarm or AlarmError(STOPPED_BY_ALARM.format("see the main process."))
+
+    def _log(self) -> None:
+        """Write a line of the log."""
+        context, now = self.context, time.monotonic()
+        values = self.means.next_line()
+        if self.config.loss == "began":
+            real, fake = values["logit/real"], values["logit/fake"]
+            values["began/convergence"] = began_convergence(real, fake, self.config.began_gamma)
+        values["img/s"] = (context.images - self.line_images) / max(1e-9, now - self.line_time)
+        values["memory/GB"] = peak_memory_gb(self.accelerator.device)
+        self.line_time, self.line_images, context.metrics = now, context.images, values
+        self._call("on_log")
+
+    def _sample(self) -> None:
+        """Draw the grid."""
+        self.context.samples = sample_grid(self.context.pipeline)
+        self._call("on_sample")
+
+    def _score(self) -> None:
+        """Score the average of now."""
+        assert self.main is not None
+        context, began = self.context, time.monotonic()
+        self.main.logger.pause()
+        report = self.main.evaluator.score(context.pipeline)
+        if report is None:
+            return
+        self.main.logger.go_on()
+        context.report = report
+        context.metrics = {f"score/{name}": value for name, value in report.scores.items()}
+        self._call("on_score")
+        self.line_time += time.monotonic() - began  # img/s is the training's
+
+    def _while_scoring(self) -> None:
+        """Called between two blocks of images of a score, which may take minutes."""
+        if self.main is not None:
+            self.main.logger.remind("measuring a score")
+
+    def elapsed(self) -> dict[str, float]:
+        """Seconds of the whole run, earlier stints included: wall clock, and CPU time of this process."""
+        return {
+            "seconds": round(self.elapsed_before.get("seconds", 0) + time.monotonic() - self.began, 1),
+            "cpu_seconds": round(self.elapsed_before.get("cpu_seconds", 0) + time.process_time() - self.began_cpu, 1),
+        }
+
+    def save(self, folder: Path, step: int) -> None:
+        """Write a checkpoint of everything that the rest of the run depends on."""
+        if self.means.sums:
+            self.context.sample_due = False
+            self._look()  # nothing is left on the device only
+        main = self.main
+        if main is not None:
+            watched = main.diagnostics.state_dict() | self.means.state() | main.evaluator.state_dict()
+            state = {
+                "config": asdict(self.config),
+                "data": self.fingerprint,
+                "processes": self.accelerator.num_processes,
+                "elapsed": self.elapsed(),
+                "hardware": self.hardware,
+                "watched": watched,
+            }
+            passed = main.callbacks.state_dict()
+            state |= ({"callbacks": passed} if passed else {}) | self.state.numbers()
+            tensors = self.state.tensors() | main.evaluator.best.tensors()
+            main.logger.records.keep()
+            self.context.checkpoint = save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)
+            self._call("on_checkpoint")
+        self.accelerator.wait_for_everyone()
+
+    def snapshot(self) -> RunSnapshot:
+        """The run as it is now, for its export; on the main process."""
+        assert self.main is not None
+        best = self.main.evaluator.best.best
+        weights = best.weights if best and self.config.publish == "best" else None
+        return RunSnapshot(
+            self.config, self.data, self.last_step * self.config.batch_size, self.state.published(weights), best,
+            self.main.logger.records, self.main.logger.timelapse, self.elapsed(), self.accelerator.num_processes,
+            self.hardware, self.accelerator.device, self.scorer,
+        )  # fmt: skip
+
+    def end(self, folder: Path) -> None:
+        """Tell the callbacks that the model lies in `folder`."""
+        self.context.export = folder
+        self._call("on_train_end")
+
+    def close(self) -> None:
+        """Take the progress bar away."""
+        if self.main is not None:
+            self.main.logger.close()
+
+
+def finish(trainer: Trainer) -> Path:
+    """End a run on all processes: the first one scores, calibrates and exports; returns the model's folder."""
+    folder = trainer.config.run_folder
+    if trainer.main is not None:
+        trainer.close()
+        with one_export_at_a_time(folder):
+            export(trainer.snapshot(), folder / EXPORT_NAME)
+        save_whole(lambda scratch: shutil.copyfile(folder / EXPORT_NAME / PLOT_NAME, scratch), folder / PLOT_NAME)
+        trainer.end(folder / EXPORT_NAME)
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
+    return folder / EXPORT_NAME

@@ -77,7 +77,7 @@ def test_the_page_s_networks_are_trained_saved_loaded_and_drawn_from_by_program_
     assert done.returncode == 0, done.stderr
     assert (page_folder / "grid.png").is_file()
 
-    monkeypatch.setenv(models.VARIABLE, str(saved))
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(saved))
     gallery, status, *_ = sample.sample("tiny", "0-3", "own", 1.0)
     assert len(gallery) == 4 and "4 pictures" in status
 

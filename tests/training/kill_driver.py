@@ -18,7 +18,6 @@ from pathlib import Path
 from gan_hub.training import checkpoints, trainer
 from gan_hub.training.checkpoints import list_checkpoints
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.run import Run
 
 
 def start(work) -> int:
@@ -61,7 +60,7 @@ def train(config: TrainConfig, die_at: int | None = None) -> None:
     checkpoints.write_json = counted(checkpoints.write_json)
     checkpoints.save_file = counted(checkpoints.save_file)
     trainer.finish = lambda run: None  # scoring and export come after the last checkpoint
-    Run._sample = lambda self, images: None  # drawing the plot takes longer than the training
+    trainer.Trainer._sample = lambda self: None  # drawing the plot takes longer than the training
     trainer.train(config, resume=True)
 
 

@@ -16,7 +16,7 @@ from accelerate.state import AcceleratorState
 from gan_hub import GANPipeline
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.training import run, trainer
+from gan_hub.training import evaluator, trainer
 from gan_hub.training.best_checkpoint import BestSoFar
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
@@ -69,8 +69,8 @@ def play(config: TrainConfig, scores: list[float], resume=False, kill_at=None, w
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "train_step", counted)
-        patch.setattr(run, "evaluate", scored)
-        patch.setattr(run, "real_moments", lambda *given: None)
+        patch.setattr(evaluator, "evaluate", scored)
+        patch.setattr(evaluator, "real_moments", lambda *given: None)
         if not whole:
             patch.setattr(trainer, "finish", lambda run: run.config.run_folder)
         if kill_at or ends:

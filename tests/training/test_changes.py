@@ -96,7 +96,7 @@ def test_other_learning_rates_are_those_of_the_next_step(config, monkeypatch):
     rates, grow = [], TrainState.grow
 
     def watched(players, images_seen):
-        rates.append([group["lr"] for group in players.generator_descent.optimizer.param_groups])
+        rates.append([group["lr"] for group in players.generator_optimizer.optimizer.param_groups])
         grow(players, images_seen)
 
     monkeypatch.setattr(TrainState, "grow", watched)

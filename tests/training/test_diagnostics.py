@@ -115,13 +115,13 @@ def test_duplicates_do_not_blind_the_monitor_frames_of_5_pictures_drawn_from_mem
 
 def test_duplicates_are_told_at_the_start_with_what_the_monitor_then_can_and_cannot_say():
     train, held_out = hold_out(film(5, 40, 1), 40, 0)
-    assert MemorizationProbe(train, held_out).told == (
+    assert MemorizationProbe(train, held_out).warning == (
         "near duplicates: the 160 training images show about 5 different pictures, and 40 of 40 held-out images looked at show "
         "one of them. Copies are told by the distance between different pictures; a new frame of a picture is not told from a "
         "copy of it."
     )
     train = noisy_bars(200, 0, classes=1)
-    assert MemorizationProbe(train, noisy_bars(60, 1, classes=1)).told == ""
+    assert MemorizationProbe(train, noisy_bars(60, 1, classes=1)).warning == ""
 
 
 def test_a_data_set_given_twice_is_told_and_does_not_blind_the_monitor():
@@ -129,7 +129,7 @@ def test_a_data_set_given_twice_is_told_and_does_not_blind_the_monitor():
     train, held_out = hold_out(ImageSet(np.concatenate([once, once])), 24, 0)
     memorising = MemorizationProbe(train, held_out)
     assert memorising(from_uint8(once[:20])) < 0.1 and memorising(from_uint8(255 - once)) > 0.7
-    assert 50 <= memorising.different <= 65 and "96 training images show about " in memorising.told
+    assert 50 <= memorising.different <= 65 and "96 training images show about " in memorising.warning
 
 
 def test_a_film_sorted_by_picture_is_looked_at_from_beginning_to_end():

@@ -12,7 +12,7 @@ from gan_hub.data import NAMED_DATASETS
 from gan_hub.data.load import NamedDataset
 from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.report import Report
-from gan_hub.training import run, trainer
+from gan_hub.training import evaluator, trainer
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.export import evaluate_command, portable
 
@@ -81,9 +81,9 @@ def test_a_card_has_no_command_where_not_everybody_can_measure_exactly_the_same(
 
 
 def test_the_extractor_is_on_the_runs_device_before_anything_goes_through_it(small_options, monkeypatch):
-    placed, to, real_moments = [], Extractor.to, run.real_moments
+    placed, to, real_moments = [], Extractor.to, evaluator.real_moments
     monkeypatch.setattr(Extractor, "to", lambda self, device: placed.append(device) or to(self, device))
-    monkeypatch.setattr(run, "real_moments", lambda *given: placed.append("measured") or real_moments(*given))
+    monkeypatch.setattr(evaluator, "real_moments", lambda *given: placed.append("measured") or real_moments(*given))
     monkeypatch.setattr(trainer, "finish", lambda run: None)
     trainer.train(TrainConfig(**small_options | SCORED))
     assert placed[:2] == [torch.device("cpu"), "measured"]

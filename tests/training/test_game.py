@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from gan_hub.training import trainer, turns
+from gan_hub.training import steps, trainer
 from gan_hub.training.batches import NOISE_DISCRIMINATOR, NOISE_GENERATOR, Batches
 
 
@@ -32,8 +32,8 @@ def game(new_game):
     return partial(new_game, Recorded)
 
 
-def adam_steps(descent) -> int:
-    (count,) = {int(state["step"]) for state in descent.optimizer.state.values()}
+def adam_steps(optimizer) -> int:
+    (count,) = {int(state["step"]) for state in optimizer.optimizer.state.values()}
     return count
 
 
@@ -42,7 +42,7 @@ def test_the_discriminator_has_exactly_k_updates_with_fresh_images_and_noise_for
     players, batches, config = game(discriminator_steps=k)
     for step in range(4):
         trainer.train_step(players, config, batches, step)
-    assert adam_steps(players.discriminator_descent) == 4 * k and adam_steps(players.generator_descent) == 4
+    assert adam_steps(players.discriminator_optimizer) == 4 * k and adam_steps(players.generator_optimizer) == 4
     assert batches.turns == list(range(4 * k))
     assert [turn for turn, stream in batches.noises if stream == NOISE_DISCRIMINATOR] == list(range(4 * k))
     assert [turn for turn, stream in batches.noises if stream == NOISE_GENERATOR] == list(range(4))
@@ -54,7 +54,7 @@ def test_shared_fakes_are_drawn_once_and_teach_both_players(game):
     for step in range(2):
         metrics = trainer.train_step(players, config, batches, step)
     assert {stream for _, stream in batches.noises} == {NOISE_DISCRIMINATOR} and len(batches.noises) == 2
-    assert adam_steps(players.generator_descent) == adam_steps(players.discriminator_descent) == 2
+    assert adam_steps(players.generator_optimizer) == adam_steps(players.discriminator_optimizer) == 2
     assert not all(torch.equal(a, b) for a, b in zip(before, players.generator.parameters()))
     assert metrics["gradient/generator"] > 0
 
@@ -62,8 +62,8 @@ def test_shared_fakes_are_drawn_once_and_teach_both_players(game):
 def test_a_relativistic_generator_is_shown_the_pairs_of_the_discriminators_step(game, monkeypatch):
     players, batches, config = game(loss="relativistic")
     seen = []
-    real_step = turns.generator_step
-    monkeypatch.setattr(turns, "generator_step", lambda *args: seen.append(args) or real_step(*args))
+    real_step = steps.generator_step
+    monkeypatch.setattr(steps, "generator_step", lambda *args: seen.append(args) or real_step(*args))
     trainer.train_step(players, config, batches, 5)
     _, _, reals, _, labels, _, _ = seen[0]
     expected, classes = batches.reals(5)
@@ -75,8 +75,8 @@ def test_two_learning_rates_fall_together_and_come_back_after_a_resume(game):
     players, _, _ = game(**rates)
     for factor in (1.0, 0.5):
         players.set_lr_factor(factor)
-        assert players.generator_descent.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4 * factor)
-        assert players.discriminator_descent.optimizer.param_groups[0]["lr"] == pytest.approx(4e-4 * factor)
+        assert players.generator_optimizer.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4 * factor)
+        assert players.discriminator_optimizer.optimizer.param_groups[0]["lr"] == pytest.approx(4e-4 * factor)
 
 
 def test_adas_p_climbs_while_the_reals_are_recognised_and_stays_where_it_is_off(game):
@@ -84,8 +84,10 @@ def test_adas_p_climbs_while_the_reals_are_recognised_and_stays_where_it_is_off(
         players, batches, config = game(augment=augment, ada_target=0.0, ada_kimg=1.0, learning_rate_generator=0.0)
         for step in range(12):
             trainer.train_step(players, config, batches, step)
-        assert (players.controls.augment_p > 0) is expected
-        assert batches.view(0, 0, 0, players.controls.augment_p).p == (players.controls.augment_p if expected else 1.0)
+        assert (players.adaptive.augment_p > 0) is expected
+        assert batches.augment_pipe(0, 0, 0, players.adaptive.augment_p).p == (
+            players.adaptive.augment_p if expected else 1.0
+        )
 
 
 def test_begans_balance_moves_and_stays_between_0_and_1(game):
@@ -96,14 +98,27 @@ def test_begans_balance_moves_and_stays_between_0_and_1(game):
     values = []
     for step in range(6):
         trainer.train_step(players, config, batches, step)
-        values.append(players.controls.balance)
+        values.append(players.adaptive.balance)
     assert len(set(values)) > 1 and all(0 <= value <= 1 for value in values)
+
+
+def test_the_average_of_a_run_with_a_long_half_life_follows_its_first_steps(game):
+    state, batches, config = game(ema_halflife_kimg=500.0)
+    start = torch.cat([parameter.detach().flatten().clone() for parameter in state.generator.parameters()])
+    for step in range(12):
+        trainer.train_step(state, config, batches, step)
+        state.ema.update(state.unwrapped_generator, config.batch_size, (step + 1) * config.batch_size)
+    now, average = (
+        torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+        for network in (state.generator, state.averaged_generator)
+    )
+    assert (average - now).norm() < 0.3 * (start - now).norm()
 
 
 def test_the_path_length_penalty_is_due_at_its_own_interval(game):
     players, batches, config = game(path_length_weight=2.0, path_length_interval=3)
     due = ["penalty/path_length" in trainer.train_step(players, config, batches, step) for step in range(6)]
-    assert due == [True, False, False, True, False, False] and players.controls.path_length_mean > 0
+    assert due == [True, False, False, True, False, False] and players.adaptive.path_length_mean > 0
 
 
 def test_the_discriminators_penalty_is_due_at_its_interval(game):

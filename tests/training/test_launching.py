@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_hub.training import trainer
+from gan_hub.training import accelerator, trainer
 
 ROOT = Path(__file__).parents[2]
 ACCELERATE = Path(sys.executable).with_name("accelerate")
@@ -29,10 +29,10 @@ def test_a_device_that_is_there_is_taken_unless_the_launcher_was_told_otherwise(
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
     monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
-    assert [trainer._is_cpu(device) for device in ("auto", "cuda", "cpu")] == [False, False, True]
+    assert [accelerator._is_cpu(device) for device in ("auto", "cuda", "cpu")] == [False, False, True]
     monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
     with pytest.raises(ValueError, match="device='cuda': ACCELERATE_USE_CPU is set; here are auto, cpu, cuda"):
-        trainer._is_cpu("cuda")
+        accelerator._is_cpu("cuda")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_device_that_is_there_is_taken_unless_the_launcher_was_told_otherwise(
     ],
 )
 def test_accumulated_gradients_are_seen_in_the_launchers_command_and_in_no_others(command, asks):
-    assert trainer._asks_to_accumulate(command.split()) == asks
+    assert accelerator._asks_to_accumulate(command.split()) == asks
 
 
 def test_accumulated_gradients_are_refused_where_the_launcher_is_asked_for_them():

@@ -15,8 +15,8 @@ from gan_hub.model_folder import segmentations
 from gan_hub.model_folder.files import SEGMENTATIONS_NAME
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.models.spade import SPADEGenerator
+from gan_hub.training import steps
 from gan_hub.training import trainer as loop
-from gan_hub.training import turns
 from gan_hub.training.batches import MIXING_DISCRIMINATOR, MIXING_GENERATOR, Batches, load_data
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
@@ -79,8 +79,8 @@ def test_a_turn_sets_the_level_of_both_players_and_the_average_and_reaches_no_la
         assert [network.level for network in networks] == [level] * 3
         loop.train_step(players, config, batches, images // 16)
         for network, descent in (
-            (networks[0], players.generator_descent),
-            (networks[1], players.discriminator_descent),
+            (networks[0], players.generator_optimizer),
+            (networks[1], players.discriminator_optimizer),
         ):
             for stage, block in enumerate(network.blocks):
                 for parameter in block.parameters():
@@ -140,7 +140,7 @@ def test_mixed_fakes_are_those_of_the_generator_with_both_latents(game):
     players, batches, _ = game(**STYLEGAN2, mixing=1.0)
     reals, labels = batches.reals(0)
     z, mixing = batches.noise(0, 1), batches.mixing(0, MIXING_GENERATOR)
-    fakes, latents = players.fakes(z, mixing, labels, graph=True)
+    fakes, latents = players.fakes(z, mixing, labels, with_grad=True)
     players.unwrapped_generator.eval()
     assert latents is None and torch.equal(fakes, players.generator(z, labels, mixing=mixing))
     assert not torch.equal(fakes, players.generator(z, labels))
@@ -160,7 +160,7 @@ def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game,
         for step in range(4):
             metrics = loop.train_step(players, config, batches, step)
             assert ("penalty/path_length" in metrics) is (step % 2 == 0)
-        assert players.controls.path_length_mean > 0
+        assert players.adaptive.path_length_mean > 0
     assert seen == [(16, 6, 6)] * 2 + [(16, 8)] * 2  # (N, L, W), then (N, Z)
 
 
@@ -169,8 +169,8 @@ def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game,
 
 def test_a_discriminator_of_many_scales_is_shown_every_scale_of_the_fakes_and_penalised_at_each(game, monkeypatch):
     players, batches, config = game(**MSG_GAN, r2_gamma=1.0, penalty_interval=1)
-    shown, real_step = [], turns.discriminator_step
-    monkeypatch.setattr(turns, "discriminator_step", lambda *args: shown.append(args[2:4]) or real_step(*args))
+    shown, real_step = [], steps.discriminator_step
+    monkeypatch.setattr(steps, "discriminator_step", lambda *args: shown.append(args[2:4]) or real_step(*args))
     metrics = loop.train_step(players, config, batches, 0)
     for images in shown[0]:
         assert [tuple(scale.shape) for scale in images] == [(16, 1, 7, 7), (16, 1, 14, 14), (16, 1, 28, 28)]
@@ -206,9 +206,9 @@ def test_an_image_and_its_map_are_mirrored_together(game, pairs_folder):
 def test_a_generator_of_maps_is_matched_with_the_features_of_the_real_images_of_the_same_maps(game, pairs_folder):
     players, batches, config = game(**SPADE, data=pairs_folder, held_out=12)
     assert config.pairs_matter
-    seen, real_step = [], turns.generator_step
+    seen, real_step = [], steps.generator_step
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(turns, "generator_step", lambda *args: seen.append(args) or real_step(*args))
+        patch.setattr(steps, "generator_step", lambda *args: seen.append(args) or real_step(*args))
         metrics = loop.train_step(players, config, batches, 3)
     expected, maps = batches.reals(3)
     assert torch.equal(seen[0][2], expected) and torch.equal(seen[0][4], maps)

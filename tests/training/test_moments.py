@@ -8,11 +8,10 @@ import torch
 import yaml
 
 from gan_hub.hub.cards import check_card
-from gan_hub.losses import mmd2
+from gan_hub.losses import MATCHING, mmd2
 from gan_hub.models.layers import Perceptron
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training import trainer as loop
-from gan_hub.training import turns
 from gan_hub.training.batches import Batches
 from gan_hub.training.checkpoints import load_checkpoint
 from gan_hub.training.config import TrainConfig
@@ -90,7 +89,7 @@ def test_a_generator_trained_on_the_discrepancy_cannot_be_told_from_held_out_dat
 @pytest.mark.parametrize("conditional", [False, True])
 def test_a_generator_that_plays_alone_comes_nearer_to_the_data(game, conditional):
     players, batches, config = game(ALONE | {"conditional": conditional})
-    assert players.discriminator is None and players.networks.keys() == players.descents.keys() == {"generator"}
+    assert players.discriminator is None and players.networks.keys() == players.optimizers.keys() == {"generator"}
     start = copy.deepcopy(players.unwrapped_generator)
     losses = []
     for step in range(40):
@@ -103,12 +102,13 @@ def test_a_generator_that_plays_alone_comes_nearer_to_the_data(game, conditional
 
 def test_its_fakes_have_the_labels_of_the_reals_that_they_are_compared_with(game, monkeypatch):
     players, batches, config = game(ALONE)
-    seen, step = [], turns.mmd_update
-    monkeypatch.setattr(turns, "mmd_update", lambda *given: seen.append(given) or step(*given))
+    seen, loss = [], MATCHING["mmd"]
+    monkeypatch.setitem(MATCHING, "mmd", lambda *given: seen.append(given) or loss(*given))
     loop.train_step(players, config, batches, 3)
-    _, _, reals, fakes, labels = seen[0]
+    fakes, reals, (of_fakes, of_reals) = seen[0]
     expected, classes = batches.reals(3)
-    assert torch.equal(reals, expected) and torch.equal(labels, classes) and len(fakes) == len(reals)
+    assert torch.equal(reals, expected) and len(fakes) == len(reals)
+    assert torch.equal(of_fakes, classes) and torch.equal(of_reals, classes)
 
 
 def test_a_run_without_a_discriminator_is_exported_scored_and_says_so(small_options):
@@ -199,17 +199,17 @@ def test_two_processes_compare_all_images_with_all_as_one_does(small_options, tm
 
 def test_an_update_with_momentum_by_hand(game):
     players, batches, config = game(PERCEPTRONS | MOMENTUM | {"optimizer_generator": "adam"})
-    assert isinstance(players.generator_descent.optimizer, torch.optim.Adam)
-    descent, weight = players.discriminator_descent, next(players.unwrapped_discriminator.parameters())
+    assert isinstance(players.generator_optimizer.optimizer, torch.optim.Adam)
+    optimizer, weight = players.discriminator_optimizer, next(players.unwrapped_discriminator.parameters())
     speed = torch.zeros_like(weight)
     for step in range(3):
         before = weight.detach().clone()
-        descent.zero_grad()
-        descent.step((weight * (step + 1)).sum())
+        optimizer.zero_grad()
+        optimizer.step((weight * (step + 1)).sum())
         speed = 0.8 * speed + (step + 1)
         torch.testing.assert_close(weight.detach(), before - 0.05 * speed)
     players.set_lr_factor(0.5)
-    assert descent.optimizer.param_groups[0]["lr"] == 0.025
+    assert optimizer.optimizer.param_groups[0]["lr"] == 0.025
 
 
 @pytest.mark.parametrize(

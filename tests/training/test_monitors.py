@@ -1,6 +1,7 @@
 """The monitors on made-up numbers, from both sides of every threshold; on toys they are tested in tests/test_ring.py."""
 
 import ast
+import doctest
 import json
 import re
 from pathlib import Path
@@ -67,6 +68,14 @@ def test_numbers_that_are_missing_unknown_or_not_finite_raise_nothing():
 FIRED, SILENT = True, False
 
 
+def led(leads: list[float], drift: float = 0.0) -> list[dict[str, float]]:
+    """Looks of a discriminator that is always right, by these leads; each look moves both logits by `drift`."""
+    return [
+        {"accuracy/pairs": 1.0, "logit/real": index * drift + lead, "logit/fake": index * drift}
+        for index, lead in enumerate(leads)
+    ]
+
+
 @pytest.mark.parametrize(
     ("cause", "looks", "fires"),
     [
@@ -89,6 +98,15 @@ FIRED, SILENT = True, False
         ("imbalance, discriminator wins", [{"accuracy/pairs": 0.98, "logit/real": x} for x in range(20)], SILENT),
         ("imbalance, discriminator wins", [{"accuracy/pairs": 1.0, "logit/real": x} for x in range(19)], SILENT),
         ("imbalance, discriminator wins", [{"accuracy/pairs": 1.0, "logit/real": 9.0}] * 40, SILENT),  # G keeps up
+        # The lead of the last 250 steps against that of 500 steps earlier: a quarter more, by whatever detours.
+        ("imbalance, discriminator wins", led([9] * 15 + [11.3] * 5), FIRED),
+        ("imbalance, discriminator wins", led([9] * 15 + [11.2] * 5), SILENT),
+        ("imbalance, discriminator wins", led([1] * 5 + [9] * 15), SILENT),  # it grew, but has come to an end
+        ("imbalance, discriminator wins", led([20] * 5 + [9] * 10 + [11.3] * 5), FIRED),
+        ("imbalance, discriminator wins", led([9] * 5 + [5] * 5 + [9] * 10), FIRED),
+        ("imbalance, discriminator wins", led([9] * 19 + [20]), SILENT),  # one look is no growth
+        ("imbalance, discriminator wins", led([9] * 20, drift=3), SILENT),  # both logits drift, the lead does not
+        ("imbalance, discriminator wins", led([-9] * 10 + [-12] * 10), SILENT),
         ("imbalance, generator wins", [{"accuracy/pairs": 0.24}] * 3, FIRED),
         ("imbalance, generator wins", [{"accuracy/pairs": 0.24}] * 2, SILENT),
         ("imbalance, generator wins", [{"accuracy/pairs": 0.26}] * 3, SILENT),
@@ -259,6 +277,11 @@ def test_the_monitors_import_nothing_but_the_standard_library():
     found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert found == {"copy", "math", "collections.abc", "typing"}
+
+
+def test_the_example_of_the_document_runs():
+    result = doctest.testfile(str(ROOT / "docs" / "monitors.md"), module_relative=False)
+    assert result.attempted >= 4 and result.failed == 0
 
 
 def test_every_alarm_stands_in_the_document():

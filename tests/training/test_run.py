@@ -16,7 +16,6 @@ from gan_hub.training import trainer
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.monitors import Monitors
-from gan_hub.training.run import Run
 from gan_hub.training.run_files import read_log
 from gan_hub.training.stopping import StoppedError
 from gan_hub.training.train_state import TENSOR_FILES, ScaledOptimizer, TrainState
@@ -92,7 +91,7 @@ def poison(monkeypatch):
 
         def ruined(self, loss):
             norm = step(self, loss)
-            if len(found) == at and self is getattr(found[-1], f"{player}_descent"):
+            if len(found) == at and self is getattr(found[-1], f"{player}_optimizer"):
                 with torch.no_grad():
                     self.parameters[0].view(-1)[0] = NAN
             return norm
@@ -148,11 +147,11 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
 ):
     options = small_options | {"log_kimg": 100.0, "sample_kimg": 100.0, "alarms": "off", "trackers": "none"}
     config = TrainConfig(**options | {"generator": {"latent_size": 8, "base_channels": 4}, "keep_checkpoints": 1})
-    save = Run.save
+    save = trainer.Trainer.save
 
     def spoilt(run, folder, step):
-        average, network = run.players.ema.model, run.players.unwrapped_generator
-        optimizer = run.players.discriminator_descent.optimizer
+        average, network = run.state.ema.model, run.state.unwrapped_generator
+        optimizer = run.state.discriminator_optimizer.optimizer
         if step >= 12:
             place = {
                 "average": lambda: average.project.weight,
@@ -161,13 +160,13 @@ def test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkp
                 "moment": lambda: next(iter(optimizer.state.values()))["exp_avg_sq"],
             }
             if where == "measure":
-                run.diversity = lambda network: NAN
+                run.main.diagnostics.diversity = lambda network: NAN
             else:
                 with torch.no_grad():
                     place[where]().view(-1)[0] = NAN
         save(run, folder, step)
 
-    monkeypatch.setattr(Run, "save", spoilt)
+    monkeypatch.setattr(trainer.Trainer, "save", spoilt)
     with pytest.raises(ValueError, match=rf"^{named} is NaN after step 12: no checkpoint has it, the last one is from"):
         trainer.train(config)
     monkeypatch.undo()
@@ -226,6 +225,22 @@ def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_opti
     trainer.train(config, resume=True)
     lines = read_log(config.run_folder / "log.jsonl")
     assert [line["images"] for line in lines if "score/FD-digits" in line] == [160, 240]
+
+
+def test_a_score_that_a_signal_cut_short_is_given_up_where_the_run_goes_on_without_scores(small_options, monkeypatch):
+    config = TrainConfig(**small_options | {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 300})
+    with monkeypatch.context() as patch:
+        features = SmallClassifier.features
+        patch.setattr(
+            SmallClassifier, "features", lambda *given: os.kill(os.getpid(), signal.SIGTERM) or features(*given)
+        )
+        with pytest.raises(StoppedError):
+            trainer.train(config)
+    monkeypatch.setattr(trainer, "finish", lambda run: run.config.run_folder)
+    trainer.train(TrainConfig(**vars(config) | {"extractor": "none"}), resume=True)
+    assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))
+    newest = list_checkpoints(config.run_folder / "checkpoints")[-1]
+    assert newest.name == "step-000000024"
 
 
 def test_copies_are_looked_for_at_every_sample_whenever_the_monitors_look(small_options, monkeypatch):

@@ -21,14 +21,14 @@ SHAPE = {"resolution": 28, "channels": 1, "num_classes": 3, "base_channels": 4}
 
 
 def toy_players(generator, discriminator, optimizer=lambda network: torch.optim.Adam(network.parameters(), 1e-3)):
-    """What the steps need of `Players`, on one process."""
+    """What the steps need of a `TrainState`, on one process."""
     return SimpleNamespace(
         generator=generator,
         discriminator=discriminator,
         unwrapped_discriminator=discriminator,
-        generator_descent=ScaledOptimizer(optimizer(generator)),
-        discriminator_descent=ScaledOptimizer(optimizer(discriminator)),
-        controls=AdaptiveState(),
+        generator_optimizer=ScaledOptimizer(optimizer(generator)),
+        discriminator_optimizer=ScaledOptimizer(optimizer(discriminator)),
+        adaptive=AdaptiveState(),
         eager_for_double_backward=lambda needed: contextlib.nullcontext(),
         mean=lambda value: value.item(),
     )
@@ -69,7 +69,7 @@ def same(before: list[torch.Tensor], network) -> bool:
 
 
 def without_updates(players):
-    """The same players, whose descents compute gradients and change nothing."""
+    """The same players, whose optimizers compute gradients and change nothing."""
     return toy_players(
         copy.deepcopy(players.generator),
         copy.deepcopy(players.discriminator),
@@ -77,9 +77,9 @@ def without_updates(players):
     )
 
 
-def discriminator_gradient(players, config, batch, penalise: bool) -> torch.Tensor:
+def discriminator_gradient(players, config, batch, penalize: bool) -> torch.Tensor:
     work = without_updates(players)
-    discriminator_step(work, config, *(tensor.clone() for tensor in batch), view(), penalise)
+    discriminator_step(work, config, *(tensor.clone() for tensor in batch), view(), penalize)
     return gradients(work.discriminator)
 
 
@@ -90,7 +90,7 @@ def generator_turn(players, config, batch, z, seen=None) -> dict:
 
 def test_the_discriminator_step_moves_the_discriminator_only(players, batch):
     generator, discriminator = parameters(players.generator), parameters(players.discriminator)
-    metrics = discriminator_step(players, CONFIG, *batch, view(), penalise=True)
+    metrics = discriminator_step(players, CONFIG, *batch, view(), penalize=True)
     assert same(generator, players.generator) and not same(discriminator, players.discriminator)
     assert all(parameter.grad is None for parameter in players.generator.parameters())
     assert metrics["penalty/r1"] > 0 and not any(value.requires_grad for value in metrics.values())
@@ -113,7 +113,7 @@ def test_a_generator_step_in_between_does_not_leak_into_the_discriminator(player
     expected = expected + torch.nn.functional.softplus(alone(fakes, labels)).mean()
     alone.zero_grad()
     expected.backward()
-    discriminator_step(players, CONFIG, *batch, view(), penalise=False)
+    discriminator_step(players, CONFIG, *batch, view(), penalize=False)
     for ours, theirs in zip(players.discriminator.parameters(), alone.parameters()):
         torch.testing.assert_close(ours.grad, theirs.grad)
 
@@ -241,7 +241,7 @@ def test_the_path_length_penalty_moves_its_running_mean_and_the_generator(player
         z = torch.randn(6, 8).requires_grad_(stretch)
         fakes = work.generator(z, labels)
         metrics = generator_step(work, config, reals, fakes, labels, view(), z if stretch else None)
-        return gradients(work.generator), metrics, work.controls.path_length_mean
+        return gradients(work.generator), metrics, work.adaptive.path_length_mean
 
     plain, metrics, mean = gradient(config, False)
     assert "penalty/path_length" not in metrics and mean == 0.0
@@ -275,13 +275,13 @@ def test_accuracies_are_shares_of_right_verdicts():
 # ------------------------------------------------------------------------------------------ loss scalers
 
 
-def scaled_descent(value: float) -> tuple[torch.nn.Parameter, ScaledOptimizer]:
+def scaled_optimizer(value: float) -> tuple[torch.nn.Parameter, ScaledOptimizer]:
     parameter = torch.nn.Parameter(torch.tensor([value]))
     return parameter, ScaledOptimizer(torch.optim.SGD([parameter], 0.5), scaled=True)
 
 
 def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights():
-    (one, first), (two, second) = scaled_descent(2.0), scaled_descent(2.0)
+    (one, first), (two, second) = scaled_optimizer(2.0), scaled_optimizer(2.0)
     before = first.scaler.get_scale()
     first.zero_grad()
     norm = first.step((one * torch.tensor(float("inf"))).sum())
@@ -295,8 +295,8 @@ def test_one_players_overflow_halves_its_own_scale_only_and_leaves_its_weights()
 def test_a_scaler_keeps_gradients_that_would_vanish_in_fp16():
     def learn(scaled: bool) -> float:
         weight = torch.nn.Parameter(torch.zeros(1))
-        descent = ScaledOptimizer(torch.optim.SGD([weight], 1.0), scaled=scaled)
-        descent.zero_grad()
-        return descent.step((weight.half() * 1e-4).float().sum() * 1e-4).item()  # the gradient 1e-8 is 0 in float16
+        optimizer = ScaledOptimizer(torch.optim.SGD([weight], 1.0), scaled=scaled)
+        optimizer.zero_grad()
+        return optimizer.step((weight.half() * 1e-4).float().sum() * 1e-4).item()  # the gradient 1e-8 is 0 in float16
 
     assert learn(False) == 0.0 and learn(True) == pytest.approx(1e-8, rel=0.05)

@@ -11,7 +11,7 @@ from accelerate import tracking
 from accelerate.tracking import GeneralTracker, register_tracker_class
 from PIL import Image
 
-from gan_hub.training import trackers, trainer
+from gan_hub.training import Callback, trackers, trainer
 from gan_hub.training.config import TrainConfig
 
 
@@ -110,6 +110,17 @@ def test_a_tracker_that_cannot_be_started_ends_the_run_in_a_sentence_before_its_
     assert not (config.run_folder / "log.jsonl").exists()
 
 
+def test_the_trackers_of_a_run_that_fails_are_closed(small_options, registered):
+    class Failing(Callback):
+        def on_log(self, run):
+            raise RuntimeError("a mistake")
+
+    with pytest.raises(RuntimeError, match="a mistake"):
+        trainer.train(TrainConfig(**small_options | {"trackers": "notebook"}), callbacks=[Failing()])
+    (notebook,) = Notebook.opened
+    assert notebook.finished and len(notebook.values) == 1
+
+
 def test_what_trackers_write_lies_in_the_runs_folder(small_config, monkeypatch):
     for variables in trackers.FOLDERS.values():
         for variable in variables:
@@ -135,7 +146,7 @@ def test_nobody_logged_in_is_told_before_training(small_config, monkeypatch, key
     config = replace(small_config, trackers="tensorboard,wandb")
     if refused:
         with pytest.raises(
-            ValueError, match="trackers='tensorboard,wandb': nobody is logged in to wandb; run `wandb login`"
+            ValueError, match="trackers='tensorboard,wandb': there is no login for wandb; run `wandb login`"
         ):
             trackers.check(config)
     else:

@@ -1,0 +1,30 @@
+"""A run at one moment of its clock, as far as a model is made of it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from gan_hub.models import GANModel
+from gan_hub.training.batches import Data
+from gan_hub.training.best_checkpoint import Best
+from gan_hub.training.config import TrainConfig
+from gan_hub.training.evaluator import Scorer
+from gan_hub.training.run_files import RunLog, Timelapse
+
+
+@dataclass
+class RunSnapshot:
+    """Everything that an export needs of a run."""
+
+    config: TrainConfig
+    data: Data
+    images: int  # seen
+    networks: tuple[GANModel, GANModel | None]  # the averaged generator and the discriminator, as they are published
+    best: Best | None
+    records: RunLog
+    timelapse: Timelapse
+    elapsed: dict[str, float]  # seconds of the whole run, wall clock and CPU time
+    processes: int
+    hardware: str
+    device: torch.device  # to measure on
+    scorer: Scorer | None
