@@ -1,6 +1,7 @@
 """Which code this is: the version, and the commit it comes from where that can be known."""
 
 import functools
+import hashlib
 import json
 import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
@@ -15,8 +16,8 @@ PACKAGE = Path(__file__).resolve().parent
 def full_version() -> str:
     """The version with its commit, as in "0.2.0.dev0+g1a2b3c4d5e6f", by which reports and caches know the code that made them.
 
-    The commit is that of the checkout, followed by ".dirty" where its files were changed since, or the one that pip
-    installed from (PEP 610). A release or a wheel has none: there the version alone says which code it is.
+    The commit is that of the checkout, followed by ".dirty" and a hash of the changes where its files were changed since, or
+    the one that pip installed from (PEP 610). A release or a wheel has none: there the version alone says which code it is.
     """
     commit = _commit_of_checkout(PACKAGE.parent) or _commit_of_install()
     return f"{__version__}+g{commit}" if commit else __version__
@@ -28,10 +29,10 @@ def _commit_of_checkout(root: Path) -> str | None:
         return None
     try:
         commit = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", str(PACKAGE))
+        changes = _git(root, "diff", "HEAD", "--", str(PACKAGE))
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}.dirty" if changed else commit
+    return f"{commit}.dirty{hashlib.sha256(changes.encode()).hexdigest()[:6]}" if changes else commit
 
 
 def _git(root: Path, *arguments: str) -> str:

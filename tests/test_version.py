@@ -39,7 +39,13 @@ def test_a_checkout_names_its_commit_and_says_when_its_files_were_changed(checko
     assert version.full_version() == f"{gan_hub.__version__}+g{commit}"
     (checkout / "gan_hub" / "a.py").write_text("x = 2\n")
     version.full_version.cache_clear()
-    assert version.full_version() == f"{gan_hub.__version__}+g{commit}.dirty"
+    first = version.full_version()
+    assert first.startswith(f"{gan_hub.__version__}+g{commit}.dirty")
+    (checkout / "gan_hub" / "a.py").write_text("x = 3\n")
+    version.full_version.cache_clear()
+    assert (
+        version.full_version().startswith(f"{gan_hub.__version__}+g{commit}.dirty") and version.full_version() != first
+    )
 
 
 def test_two_commits_have_two_versions(checkout):
@@ -78,3 +84,21 @@ def test_without_git_the_version_stands_alone(checkout, monkeypatch):
     monkeypatch.setattr(version, "_commit_of_install", lambda: None)
     monkeypatch.setattr(version.subprocess, "run", absent)
     assert version.full_version() == gan_hub.__version__
+
+
+def test_reports_and_kept_features_name_the_commit(monkeypatch, tiny_pipeline, tmp_path):
+    from gan_hub.data import ImageSet
+    from gan_hub.metrics import evaluate, load_extractor
+    from gan_hub.metrics import evaluation as measuring
+    from gan_hub.metrics import feature_cache
+
+    reals, digits = ImageSet(tiny_pipeline(seeds=range(40), output_type="np").images), load_extractor("digits")
+    monkeypatch.setenv("GAN_HUB_CACHE", str(tmp_path))
+    kept = []
+    for commit in ("0.2.0+gaaaaaaaaaaaa", "0.2.0+gbbbbbbbbbbbb", "0.2.0+gbbbbbbbbbbbb"):
+        for module in (measuring, feature_cache):
+            monkeypatch.setattr(module, "full_version", lambda commit=commit: commit)
+        report = evaluate(tiny_pipeline, reals, ("fd",), digits, 20, keep=True)
+        assert report.provenance["gan_hub"] == commit
+        kept.append(sum(path.is_file() for path in tmp_path.rglob("*")))
+    assert 0 < kept[0] < kept[1] == kept[2]  # features of another commit are measured anew

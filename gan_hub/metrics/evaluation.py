@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
-import gan_hub
 from gan_hub._moved import renamed_arguments
 from gan_hub.data import ImageSet
 from gan_hub.devices import find_device
@@ -23,10 +22,11 @@ from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extrac
 from gan_hub.metrics.frechet import Moments, frechet_distance, moments
 from gan_hub.metrics.memorization import nearest_copies
 from gan_hub.metrics.registry import HELD_OUT, SCORES, Evaluation, Scores
-from gan_hub.metrics.report import Estimate, Report
+from gan_hub.metrics.report import SCORES_VERSION, Estimate, Report
 from gan_hub.metrics.sides import Dataset, Resolution, Sides, Subject, load_sides, place, subset
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.seeds import MAX_SEED
+from gan_hub.version import full_version
 
 NUM_IMAGES = 10_000  # of a model, unless another number is asked for
 BATCH_CPU, BATCH_ACCELERATOR = 16, 64  # images that a model draws at a time
@@ -278,7 +278,8 @@ def _provenance(evaluation: Evaluation, data: str, split: str) -> dict[str, obje
         "generated_images": evaluation.scored_images.count,
         "seed": None if pipe is None else evaluation.seed,
         "dtype": None if pipe is None else str(pipe.unwrapped_generator.dtype).removeprefix("torch."),
-        "gan_hub": gan_hub.__version__,
+        "gan_hub": full_version(),
+        "definition": SCORES_VERSION,
         "near_duplicates": evaluation.near_duplicates,
     }
 

@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
-import gan_hub
 from gan_hub.atomic import write_bytes
 from gan_hub.data import ImageSet
 from gan_hub.data.cache import cache_root
@@ -26,6 +25,7 @@ from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.features import Extractor
 from gan_hub.model_folder.strict import LoadError, read_bytes, sha256
 from gan_hub.pipeline import GANPipeline
+from gan_hub.version import full_version
 
 CHUNK = 500  # images that are extracted, cached and given to a process together,
 CHUNK_BYTES = 64_000_000  # or fewer, where they are large
@@ -188,7 +188,7 @@ class FeatureCache:
     def __init__(self, images: ImageSource, extractor: Extractor) -> None:
         """The chunks of these images, on this machine, by this extractor; the folder is made by the first `put`."""
         key = {
-            "version": [VERSION, gan_hub.__version__, torch.__version__], "part": images.chunk_size, "shape": images.shape,
+            "version": [VERSION, full_version(), torch.__version__], "part": images.chunk_size, "shape": images.shape,
             "extractor": [extractor.name, extractor.sha256, extractor.resize, extractor.device.type],
             "count": images.count, "pictures": images.identity,
         }  # fmt: skip

@@ -148,7 +148,9 @@ class ScoreComparison(NamedTuple):
     overlap: bool | None  # of the two intervals; None where a report has none
 
 
-NOT_COMPARED = ("near_duplicates", "skipped")  # words for readers; numbers and checksums say what was measured
+SCORES_VERSION = 1  # of what the scores mean: raised when a change would move a number of the same images
+NOT_COMPARED = ("near_duplicates", "skipped", "gan_hub")  # for readers; numbers and checksums say what was measured
+BEFORE_IT_WAS_STATED = {"definition": 1}  # provenance key → its value in reports that are older than the key
 ONLY_OF_MODELS = ("seed", "dtype")  # provenance keys that images of a folder do not have
 CHECKSUM_OF = {"data": "real_sha256"}  # display name → checksum that decides equality
 
@@ -160,7 +162,8 @@ def differences(first: Report, second: Report) -> dict[str, tuple[object, object
     to images that came without a model.
     """
     names = [name for name in dict.fromkeys([*first.provenance, *second.provenance]) if name not in NOT_COMPARED]
-    both = {name: (first.provenance.get(name), second.provenance.get(name)) for name in names}
+    stated = [BEFORE_IT_WAS_STATED | report.provenance for report in (first, second)]
+    both = {name: (stated[0].get(name), stated[1].get(name)) for name in names}
     unequal = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
     for name in [name for name in unequal if name in ONLY_OF_MODELS and None in unequal[name]]:
         del unequal[name]

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-import gan_hub
 from gan_hub.atomic import replace_folder, write_text
 from gan_hub.data import NAMED_DATASETS, ImageSet
 from gan_hub.hub.cards import (
@@ -41,6 +40,7 @@ from gan_hub.training.flops import describe_cost, flops_per_image
 from gan_hub.training.recipes import PUBLISHED
 from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
 from gan_hub.training.snapshot import RunSnapshot
+from gan_hub.version import full_version
 
 EXPORT_NAME, RECIPE_NAME = "export", "recipe.yaml"
 MAX_CARD_SCORES = 10  # of the curve, in the card
@@ -275,7 +275,7 @@ def _training(run: RunSnapshot) -> str:
         f"{run.images / 1000:,.0f} thousand images in batches of {config.batch_size}, seed "
         f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
         f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.processes} "
-        f"process(es) on {run.hardware}. gan_hub {gan_hub.__version__}, torch {torch.__version__}, "
+        f"process(es) on {run.hardware}. gan_hub {full_version()}, torch {torch.__version__}, "
         f"accelerate {accelerate.__version__}. {watched}{notes}\n\n{_cost(run)}"
         + _course(run)
         + (

@@ -100,3 +100,11 @@ def test_reports_without_any_score_are_refused_in_words():
 def test_reports_without_a_score_in_common_are_refused():
     with pytest.raises(ValueError, match="no score is in both reports: FD-digits against FD-fashion"):
         compare(report(), Report({"FD-fashion": 1.0}, PROVENANCE))
+
+
+def test_reports_of_two_commits_compare_and_those_of_other_definitions_of_the_scores_do_not():
+    old, new = report(gan_hub="0.1.0"), report(gan_hub="0.2.0.dev0+g0123456789ab", definition=1)
+    assert differences(old, new) == {} and compare(old, new)
+    assert differences(old, report(gan_hub="0.3.0", definition=2)) == {"definition": (1, 2)}
+    with pytest.raises(ValueError, match="definition 1 against 2"):
+        compare(new, report(definition=2))
