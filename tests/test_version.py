@@ -88,9 +88,8 @@ def test_without_git_the_version_stands_alone(checkout, monkeypatch):
 
 def test_reports_and_kept_features_name_the_commit(monkeypatch, tiny_pipeline, tmp_path):
     from gan_hub.data import ImageSet
-    from gan_hub.metrics import evaluate, load_extractor
+    from gan_hub.metrics import evaluate, feature_cache, load_extractor
     from gan_hub.metrics import evaluation as measuring
-    from gan_hub.metrics import feature_cache
 
     reals, digits = ImageSet(tiny_pipeline(seeds=range(40), output_type="np").images), load_extractor("digits")
     monkeypatch.setenv("GAN_HUB_CACHE", str(tmp_path))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from gan_hub.demo import app, arithmetic, game, image_files, interpolate, models, sample, sanitize
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.manifest import Manifest
 from tests.conftest import made_concept, make_pipeline
 from tests.demo.conftest import Tab, launched, write_real_samples
 
@@ -194,7 +195,7 @@ def test_a_warning_about_a_link_quotes_the_classes_of_a_model_as_text(offered, m
 
 
 def test_the_notice_of_real_pictures_is_text(hostile, offered_hostile):
-    notice = real_samples.read(hostile, 28, 1, 3).notice
+    notice = real_samples.read(hostile, Manifest.if_any(hostile), 28, 1, 3).notice
     explanation = game.explanation_html(offered_hostile)
     assert Read(explanation).text.endswith(f"The real pictures: {notice}")
 
