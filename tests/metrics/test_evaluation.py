@@ -297,7 +297,10 @@ def test_two_processes_give_the_same_number_as_one(reals, tmp_path):
     ("asked", "said"),
     [
         ({"metrics": ("fda",)}, "metric 'fda' is not allowed; choose from fid, fd, kid"),
-        ({"metrics": ("auc",)}, r"metric 'auc' needs held-out real images \(the data's test split, or held_out=\)"),
+        (
+            {"metrics": ("auc",)},
+            r"metric 'auc' needs held-out real images \(the data's test split; in Python also held_out=\)",
+        ),
         (
             {"metrics": ("accuracy",)},
             "metric 'accuracy' needs classes that are, by name, those the extractor recognises",
