@@ -110,7 +110,7 @@ class BestSoFar:
         except (OSError, SafetensorError) as error:
             raise OSError(
                 f"{self.folder}: the best weights could not be written ({' '.join(str(error).split())}). What was saved "
-                "before is kept: make room, or the folder writable, and go on with --resume."
+                "before is kept: make room, or the folder writable, and go on with resume=True."
             ) from error
 
 
