@@ -87,7 +87,7 @@ def replace_folder(fresh: Path, folder: Path) -> None:
     """Puts `fresh` in the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
     for path in [*fresh.rglob("*"), fresh]:
         fsync(path)
-    old = folder.with_name(f".{folder.name}-old")
+    old = _replaced(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.rename(folder, old)
@@ -103,7 +103,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     Whatever is raised inside, or a kill at any moment, leaves `folder` as it was; what a kill left is cleared next time.
     Only one process may be writing there.
     """
-    fresh = folder.with_name(f".{folder.name}-unfinished")
+    fresh = _unfinished(folder)
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     try:
@@ -111,6 +111,20 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         replace_folder(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder, if it is there, and what a kill of `atomic_folder` left of it."""
+    for path in (folder, _unfinished(folder), _replaced(folder)):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _unfinished(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}-unfinished")
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}-old")
 
 
 def fsync(path: Path) -> None:

@@ -4,7 +4,16 @@ import os
 
 import pytest
 
-from gan_hub.atomic import atomic_file, atomic_folder, clear_scratch, fsync, replace_folder, write_bytes, write_text
+from gan_hub.atomic import (
+    atomic_file,
+    atomic_folder,
+    clear_scratch,
+    fsync,
+    remove_folder,
+    replace_folder,
+    write_bytes,
+    write_text,
+)
 
 
 def present(folder) -> set[str]:
@@ -81,3 +90,11 @@ def test_a_folder_takes_the_place_of_another_whole(tmp_path):
         (tmp_path / name / name).touch()
     replace_folder(tmp_path / "fresh", tmp_path / "model")
     assert present(tmp_path) == {"model"} and present(tmp_path / "model") == {"fresh"}
+
+
+def test_a_folder_goes_with_what_a_kill_left_of_it_and_nothing_else(tmp_path):
+    for name in ("model", ".model-unfinished", ".model-old", "model-old", ".other-unfinished"):
+        (tmp_path / name).mkdir()
+    remove_folder(tmp_path / "model")
+    remove_folder(tmp_path / "model")  # gone already
+    assert present(tmp_path) == {"model-old", ".other-unfinished"}

@@ -20,7 +20,11 @@ def add(commands: "Commands[Parser]") -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the model goes; by default RUN/export")
     parser.add_argument(
-        "--checkpoint", type=whole_number(1, 10**9 - 1), metavar="STEP", help="by default the newest valid one"
+        "--checkpoint",
+        dest="step",
+        type=whole_number(1, 10**9 - 1),
+        metavar="STEP",
+        help="by default the newest valid one",
     )
     parser.add_argument("--data", default="", help="where the run's images lie now, if they were moved")
     parser.add_argument("--no-scores", action="store_true", help="measure no Fréchet distance, which takes the longest")
@@ -30,5 +34,5 @@ def run(args: argparse.Namespace) -> None:
     """Write the model folder and print where."""
     from gan_hub.training.export_checkpoint import export_run
 
-    folder = export_run(args.run_folder, args.out, args.checkpoint, args.data, scores=not args.no_scores)
+    folder = export_run(args.run_folder, args.out, args.step, args.data, scores=not args.no_scores)
     print(f"wrote {folder}")

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from filelock import FileLock
 
-from gan_hub.atomic import replace_folder
+from gan_hub.atomic import atomic_folder, remove_folder
 from gan_hub.data.decode import decode_all
 from gan_hub.data.image_set import chunks
 from gan_hub.data.sources import SplitContents, UndecodedSource
@@ -147,16 +146,14 @@ def _decode_into(
     source: str, entry: _CacheEntry, listing: UndecodedSource, shape: tuple[int, int, int], limit: int | None
 ) -> None:
     """Decodes everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
-    folder = entry.folder
-    for old in [folder, *folder.parent.glob(f"{folder.name}.new-*")]:  # outdated, or left over from a killed process
-        shutil.rmtree(old, ignore_errors=True)
-    _check_disk(source, listing, shape)
+    remove_folder(entry.folder)  # outdated or damaged: its room is needed
     labels: list[int | None] = []
     unusable: list[tuple[str, str]] = []
     about: dict[str, object] = {"state": entry.version, "missing": None, "images": None}
-    with _explain_write_errors(source):
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new-"))
-    try:
+    with contextlib.ExitStack() as stack:  # errors of the source are no errors of writing, hence two of three parts
+        with _explain_write_errors(source):
+            fresh = stack.enter_context(atomic_folder(entry.folder))
+        _check_disk(source, listing, shape)
         try:
             contents = listing.open()
         except NoSuchSplitError as error:
@@ -170,9 +167,7 @@ def _decode_into(
         with _explain_write_errors(source):
             content = {"about": about, "sha256": _sha256_of_json(json.loads(json.dumps(about)))}
             (fresh / "about.json").write_text(json.dumps(content), encoding="utf-8")
-            replace_folder(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+            stack.close()  # puts it in its place
 
 
 def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, int]) -> None:

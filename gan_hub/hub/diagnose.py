@@ -5,11 +5,9 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from safetensors import SafetensorError, safe_open
-
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import COMPONENTS, CONFIG_NAME, INDEX_NAME, PICKLE_SUFFIXES
-from gan_hub.model_folder.strict import LoadError, is_lfs_pointer, read_json
+from gan_hub.model_folder.strict import LoadError, is_lfs_pointer, read_header, read_json
 
 WANTED = "a folder with model_index.json, generator/ and discriminator/"
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -154,7 +152,7 @@ def _start_of(path: Path) -> bytes:
 
 def _tensors(path: Path) -> str:
     try:
-        with safe_open(path, "pt") as file:
-            return f" (of tensors such as {short_repr(next(iter(file.keys())))})"
-    except (SafetensorError, OSError, StopIteration):
+        names, _ = read_header(path)
+    except LoadError:
         return ""
+    return f" (of tensors such as {short_repr(min(names))})" if names else ""

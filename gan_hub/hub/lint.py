@@ -23,6 +23,7 @@ from gan_hub.hub.cards import (
     sections,
 )
 from gan_hub.hub.nearest_images import COUNT_IN_SUMMARY
+from gan_hub.model_folder.files import JUDGE_NAME
 from gan_hub.model_folder.strict import LoadError, read_bytes, read_json
 
 # Keys of the provenance without which a score means nothing.
@@ -119,9 +120,9 @@ def _wrong_scores(folder: Path, text: str, section: str) -> list[str]:
 
 def _wrong_judge(folder: Path, section: str) -> list[str]:
     """Compare AUC and calibration with judge.json; a judge that is never fooled is a fault of the generator."""
-    if not (folder / "judge.json").is_file():
-        return [] if not (folder / "discriminator").is_dir() else ["its discriminator has no judge.json."]
-    judge = read_json(folder / "judge.json")
+    if not (folder / JUDGE_NAME).is_file():
+        return [] if not (folder / "discriminator").is_dir() else [f"its discriminator has no {JUDGE_NAME}."]
+    judge = read_json(folder / JUDGE_NAME)
     wrong = []
     for quantity, text in (
         ("AUC", f"**{judge['auc']:.3f}**"),

@@ -184,7 +184,8 @@ def _prepare(
     progress: bool,
 ) -> Evaluation:
     """What the scores of the registry take, with as many images as are asked for; nothing is measured yet."""
-    reals = subset(sides.reals, counts.num_real, counts.seed, "num_real")
+    # With `seed` alone these would be the very images that `hold_out` draws by it, and their floor would be 0.
+    reals = subset(sides.reals, counts.num_real, [counts.seed, 1], "num_real")
     pipe = sides.pipeline
     if sides.images is not None:
         scored = ImageSource.of_set(subset(sides.images, counts.num_images, counts.seed, "num_images"))

@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as as_safetensors
 
 from gan_hub.atomic import write_bytes
@@ -23,7 +21,7 @@ from gan_hub.data.cache import cache_root
 from gan_hub.images import from_uint8, height_width
 from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.features import Extractor
-from gan_hub.model_folder.strict import LoadError, read_bytes, sha256
+from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, sha256
 from gan_hub.pipeline import GANPipeline
 from gan_hub.version import full_version
 
@@ -202,8 +200,8 @@ class FeatureCache:
                 data = read_bytes(path, MAX_CHUNK_BYTES)
                 if path.stem.split("-")[1] != sha256(data)[:16]:
                     continue
-                tensors = parse_safetensors(data)
-            except (LoadError, SafetensorError):
+                tensors = parse_tensors(path, data)
+            except LoadError:
                 continue
             if "features" in tensors and len(tensors["features"]) == rows:
                 return tensors

@@ -154,7 +154,7 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
     if name in BY_FILE:
         if weights is None:
             raise ValueError(
-                f"extractor {name!r} needs weights: a .safetensors file, or the Hub id of a repository with one."
+                f"extractor {name!r} needs weights=, a .safetensors file or the Hub id of a repository with one."
             )
         path = _weight_file(weights)
         return path, BY_FILE[name](path)

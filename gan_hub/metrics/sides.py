@@ -116,13 +116,13 @@ def place(pipeline: GANPipeline | None, extractor: Extractor, device: str | torc
     extractor.to(device or (pipeline.device if pipeline is not None else "cpu"))
 
 
-def subset(images: ImageSet, count: int | None, seed: int, name: str) -> ImageSet:
+def subset(images: ImageSet, count: int | None, seed: int | Sequence[int], name: str) -> ImageSet:
     """Some of the images, drawn without replacement, in their order.
 
     Args:
         images: N of them.
         count: how many, 1 to N; None for all.
-        seed: that they are drawn by.
+        seed: that they are drawn by; several numbers are one seed.
         name: what the caller calls `count`, for the message.
 
     Returns:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as _load_safetensors
 
 from gan_hub.atomic import write_text
@@ -114,6 +115,19 @@ def parse_tensors(path: Path, data: bytes) -> dict[str, torch.Tensor]:
         raise LoadError(f"{path}: damaged ({short_repr(str(error))}).") from error
 
 
+def read_header(path: Path) -> tuple[set[str], dict[str, str]]:
+    """The tensor names and the metadata of a safetensors file; raises LoadError for any other file."""
+    if path.name.endswith(PICKLE_SUFFIXES):
+        raise LoadError(f"{path}: a pickle, which can run code; only .safetensors files are ever loaded.")
+    if not os.path.isfile(path):
+        raise LoadError(f"{path}: not found, or not a regular file.")
+    try:
+        with safe_open(path, "pt") as file:
+            return set(file.keys()), file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise LoadError(f"{path}: not a safetensors file ({short_repr(str(error))}).") from error
+
+
 # --------------------------------------------------------------------------------------------- weights
 
 
@@ -130,7 +144,7 @@ def weights_path(folder: Path, variant: str | None) -> Path:
     raise LoadError(f"{path}: not found; this folder has {', '.join(weights) or 'no weights'}.")
 
 
-def _read_header(path: Path, data: bytes) -> Mapping[str, dict]:
+def _parse_header(path: Path, data: bytes) -> Mapping[str, dict]:
     """Tensor name → {dtype, shape, data_offsets} of the first bytes of a safetensors file."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > min(MAX_HEADER_BYTES, len(data) - 8):
@@ -207,7 +221,7 @@ def read_weights(
     # Float tensors of at most 4 bytes, integer tensors of 8, plus the header: no honest file is larger.
     elements = sum(t.numel() * (4 if t.is_floating_point() else 8) for t in expected.values())
     data = read_bytes(path, 8 + MAX_HEADER_BYTES + elements)
-    _check_header(path, _read_header(path, data), expected, variant, mixed_dtypes)
+    _check_header(path, _parse_header(path, data), expected, variant, mixed_dtypes)
     if manifest is not None:
         manifest.verify(path.relative_to(manifest.path.parent).as_posix(), data)
     tensors = parse_tensors(path, data)

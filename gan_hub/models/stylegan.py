@@ -338,6 +338,7 @@ class StyleGANDiscriminator(ProgressiveGrowing, GANModel):
             logits = self.score(x)  # (N, 1), with classes (N, K)
             return logits.squeeze(1) if labels is None else logits.gather(1, labels[:, None]).squeeze(1)  # (N,)
 
+    # Copied from ProGANDiscriminator, as one file an architecture has it; a test keeps them equal.
     def read(self, images: torch.Tensor, stage: int) -> torch.Tensor:
         """The features (N, F, H, W) of images (N, C, H, W) of the stage's size."""
         return functional.leaky_relu_(self.from_rgb[stage](images), LEAK)

@@ -11,9 +11,8 @@ import torch
 
 from gan_hub.hub.resolve import download_file
 from gan_hub.messages import short_repr
-from gan_hub.metrics.extractors.network import header
 from gan_hub.metrics.features import BUNDLED
-from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_weights
+from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_header, read_weights
 from gan_hub.style_transfer.feature_networks import (
     FIRES,
     SQUEEZENETS,
@@ -153,7 +152,7 @@ def detect_layout(path: Path) -> Layout:
 
     Raises LoadError where no tensor of the file has a known name.
     """
-    names, _ = header(path)
+    names, _ = read_header(path)
     layout = min(LAYOUTS, key=lambda layout: len(names ^ (layout.names.keys() | layout.head_shapes.keys())))
     if names.isdisjoint(layout.names):
         known = "; ".join(layout.title for layout in LAYOUTS)

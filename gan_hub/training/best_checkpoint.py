@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from gan_hub.atomic import replace_folder
+from gan_hub.atomic import atomic_folder, remove_folder
 from gan_hub.hub.score_names import is_frechet_distance
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder.strict import LoadError, write_json
@@ -100,20 +99,18 @@ class BestSoFar:
 
         Raises OSError for a disk that does not take it.
         """
-        fresh, best = self.folder.with_name(f".{self.folder.name}-unfinished"), self.best
-        shutil.rmtree(fresh, ignore_errors=True)
+        best = self.best
         if best is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_folder(self.folder)
             return
         try:
-            pipeline(best.weights).save_pretrained(fresh)
-            write_json(fresh / SCORE_NAME, {"kimg": best.images / 1000, "name": best.name} | best.report.to_dict())
-            replace_folder(fresh, self.folder)
+            with atomic_folder(self.folder) as fresh:
+                pipeline(best.weights).save_pretrained(fresh)
+                write_json(fresh / SCORE_NAME, {"kimg": best.images / 1000, "name": best.name} | best.report.to_dict())
         except (OSError, SafetensorError) as error:
-            shutil.rmtree(fresh, ignore_errors=True)
             raise OSError(
                 f"{self.folder}: the best weights could not be written ({' '.join(str(error).split())}). What was saved "
-                "before is kept: make room, or the folder writable, and go on with --resume."
+                "before is kept: make room, or the folder writable, and go on with resume=True."
             ) from error
 
 

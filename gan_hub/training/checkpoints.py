@@ -14,13 +14,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save_file
 
 from gan_hub.atomic import fsync
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.manifest import Manifest
-from gan_hub.model_folder.strict import LoadError, parse_json, read_bytes, write_json
+from gan_hub.model_folder.strict import LoadError, parse_json, parse_tensors, read_bytes, write_json
 from gan_hub.training.checkpoint_schema import validate
 
 CHECKPOINTS_NAME, STATE_NAME = "checkpoints", "state.json"
@@ -52,6 +51,8 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
     """
     _refuse_what_is_not_finite(step, tensors, state)
     final, temporary = folder / f"step-{step:09d}", folder / f".unfinished-{step:09d}"
+    # By its own calls instead of `atomic_folder`: a finished checkpoint never lies under another name, not even for the
+    # moment of a swap, in which a kill would hide it, and the tests kill between any two of these calls.
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(folder)
@@ -64,7 +65,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
         size = sum(value.numel() * value.element_size() for content in tensors.values() for value in content.values())
         raise OSError(
             f"{folder}: the checkpoint of {size / 1e6:.2f} MB could not be written ({' '.join(str(error).split())}). What "
-            "was saved before is kept: make room, or the folder writable, and go on with --resume."
+            "was saved before is kept: make room, or the folder writable, and go on with resume=True."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -91,7 +92,7 @@ def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None
 def _not_finite(step: int, what: str, value: torch.Tensor) -> NotFiniteError:
     kind = "NaN" if value.isnan().any() else "Inf"
     return NotFiniteError(
-        f"{what} is {kind} after step {step}: no checkpoint has it, the last one is from before. Go on with --resume and "
+        f"{what} is {kind} after step {step}: no checkpoint has it, the last one is from before. Go on with resume=True and "
         "lower learning rates, or start anew with precision fp32 or a larger r1_gamma."
     )
 
@@ -164,12 +165,7 @@ def read_tensors(path: Path, state: dict, names: tuple[str, ...]) -> Tensors:
                 f"{path / STATE_NAME}: 'tensors' lists {short_repr(name)}, which is no file of a checkpoint."
             )
         file = path / f"{name}.safetensors"
-        try:
-            tensors[name] = parse_safetensors(_verified(manifest, file))
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, LoadError):
-                raise
-            raise LoadError(f"{file}: damaged ({short_repr(str(error))}).") from error
+        tensors[name] = parse_tensors(file, _verified(manifest, file))
         for key in listed.get(name, ()):
             if key not in tensors[name]:
                 raise LoadError(f"{file}: {key!r} is missing from the checkpoint.")

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
     except (ValueError, OSError) as error:
         if debug:
             raise
-        print(f"{prog}: {error}", file=sys.stderr)
+        print(f"{prog}: {error if code == WRONG_USAGE else _in_shell(str(error))}", file=sys.stderr)
         return code
 
 
@@ -83,6 +83,17 @@ def _in_flags(message: str, flags: dict[str, Any]) -> str:
     return re.sub(r"\b(\w+)=", lambda match: f"--{match[1]} " if match[1] in flags else match[0], message)
 
 
+def _in_shell(message: str) -> str:
+    """A message of `train` in the words of the shell: --resume for resume=True, --name for name=."""
+    from gan_hub.training.sections import FIELDS
+
+    names = "|".join(FIELDS)
+    flags = re.sub(
+        rf"(?<![\w/])({names})=(?=([\s,.;:)])?)", lambda match: f"--{match[1]}{'' if match[2] else ' '}", message
+    )
+    return flags.replace("resume=True", "--resume")
+
+
 def _is_first_process() -> bool:
     """Whether this is the first of several processes, by what the launcher says."""
     return os.environ.get("RANK", "0") == "0"
@@ -106,7 +117,7 @@ def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> 
     try:
         folder = train(config, resume)
     except StoppedError as stopped:
-        print(f"{prog}: {stopped}", file=sys.stderr)
+        print(f"{prog}: {_in_shell(str(stopped))}", file=sys.stderr)
         return STOPPED
     if PartialState().is_main_process:
         print(f"done: {folder}")

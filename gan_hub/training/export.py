@@ -1,6 +1,5 @@
 """A finished run as a model folder for the Hub: weights, judge, samples, real images that may be shipped, card."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_hub.atomic import replace_folder, write_text
+from gan_hub.atomic import atomic_folder, write_text
 from gan_hub.data import NAMED_DATASETS, ImageSet
 from gan_hub.hub.cards import (
     NOT_FOR,
@@ -26,6 +25,7 @@ from gan_hub.hub.score_names import score_key
 from gan_hub.images import from_uint8, height_width
 from gan_hub.losses import moment_matching_generator
 from gan_hub.metrics.calibration import calibrate
+from gan_hub.metrics.card_scores import evaluate_command
 from gan_hub.metrics.evaluation import Report
 from gan_hub.metrics.feature_cache import ImageSource
 from gan_hub.metrics.features import BY_FILE
@@ -56,13 +56,8 @@ def export(run: RunSnapshot, folder: Path) -> None:
     report = run.scorer and run.scorer.score(pipeline, final=True)
     at_risk = nearest_copies(run, pipeline, report)
     pipeline.to("cpu")  # reference images are those of a CPU
-    fresh = folder.with_name(f".{folder.name}-unfinished")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
+    with atomic_folder(folder) as fresh:
         _write(fresh, run, pipeline, report, at_risk)
-        replace_folder(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     for sentence in lint(folder):
         tqdm.write(f"before it is published: {sentence}")
 
@@ -201,11 +196,11 @@ def _scored(
     """The numbers of the card, with the command that measures them again."""
     if report is None:
         return CardScores(own, measured)
-    command = evaluate_command(run, pipeline, report)
+    command = command_of_card(run, pipeline, report)
     return CardScores(report.scores | own, report.provenance, report.intervals, report.reference_scores, command)
 
 
-def evaluate_command(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
+def command_of_card(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> str:
     """The command that measures every number of the card again.
 
     Args:
@@ -221,16 +216,14 @@ def evaluate_command(run: RunSnapshot, pipeline: GANPipeline, report: Report) ->
         return ""
     recognised = any(score_key(name) == "accuracy" for name in report.scores)
     options = {
-        "data": config.data,
-        "extractor": config.extractor,
-        "extractor-weights": _portable_weights(config),
         "metrics": "fd,accuracy,auc" if recognised else "fd,auc",
-        "num": report.provenance["generated_images"],
+        "extractor": config.extractor,
+        "weights": _portable_weights(config),
+        "num_images": report.provenance["generated_images"],
         "seed": report.provenance["seed"],
-        "batch-size": SCORED_TOGETHER,
+        "batch_size": SCORED_TOGETHER,
     }
-    flags = (f"--{name} {value}" for name, value in options.items() if value != "")
-    return f"gan-hub evaluate {config.name} {' '.join(flags)}"
+    return evaluate_command(config.name, config.data, {name: value for name, value in options.items() if value != ""})
 
 
 def _summary(config: TrainConfig, pipeline: GANPipeline, dataset: str) -> str:

@@ -11,7 +11,9 @@ import yaml
 
 from gan_hub import cli, verify
 from gan_hub.cli.program import COMMANDS
+from gan_hub.model_folder.manifest import Manifest
 from gan_hub.model_folder.strict import LoadError
+from gan_hub.training import TrainConfig, train
 from tests.training.conftest import shapes_npz, small_options  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,18 @@ def test_train_runs_a_recipe_with_its_flags_as_train_py_does(run, small_options,
     assert code == 0 and out.splitlines()[-1] == f"done: {export}"
     assert json.loads((export / "config.json").read_text())["_class_name"] == "GANPipeline"
     assert run("info", export)[0] == 0
+
+
+def test_python_and_the_shell_train_the_same_model_to_the_bit(run, small_options, tmp_path):  # noqa: F811
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(yaml.safe_dump(small_options))
+    assert run("train", recipe, "--output", tmp_path / "shell", "--seed", "3")[0] == 0
+    ours = train(TrainConfig(**small_options | {"output": str(tmp_path / "python"), "seed": 3}))
+    theirs = tmp_path / "shell" / "small" / "export"
+    networks = [name for name in Manifest(ours).files if name.endswith(".safetensors")]
+    assert len(networks) >= 5
+    for name in [*networks, "judge.json", "split.json"]:
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
 
 
 @pytest.mark.parametrize(

@@ -224,3 +224,27 @@ def test_a_picture_has_a_row_a_seed_and_a_column_a_strength(tiny_pipeline):
     assert sheet.crop((30, 30, 58, 58)).tobytes() == still.tobytes() == sheet.crop((30, 90, 58, 118)).tobytes()
     pipe = GANPipeline(tiny_pipeline.generator, label_names=tiny_pipeline.label_names, concepts=concepts)
     assert sheet.crop((60, 90, 88, 118)).tobytes() == pipe(seeds=[4], concepts={"wide": 1}).images[0].tobytes()
+
+
+def test_arguments_and_attributes_of_the_last_release_keep_working(tiny_pipeline):
+    z = normal(200, 8)
+    usual = discover.by_scores(z, z[:, 0], range(200), **TOLD)
+    for old in (
+        lambda: discover.by_scores(z, z[:, 0], range(200), name="planted", found="planted"),
+        lambda: discover.along(z, usual.direction, range(200), name="planted", found="planted", space="z"),
+    ):
+        with pytest.warns(DeprecationWarning, match=r"found= of \w+\(\) is method= now"):
+            assert old().method == "planted"
+    with pytest.warns(DeprecationWarning, match="^found is method now"):
+        assert usual.found == "planted"
+    concept = made_concept("ink", 8)
+    now = effects.effect(tiny_pipeline, concept, brightness, range(4), description="ink")
+    with pytest.warns(DeprecationWarning, match=r"told= of effect\(\) is description= now"):
+        assert effects.effect(tiny_pipeline, concept, brightness, range(4), told="ink") == now
+    with pytest.warns(DeprecationWarning, match="^told is describe now"):
+        assert now.told() == now.describe()
+    scores = tiny_pipeline.sample_latents(range(40))[:, 0] > 0
+    with pytest.warns(DeprecationWarning, match=r"told= of by_attribute\(\) is description= now"):
+        discover.by_attribute(tiny_pipeline, "ink", scores, range(40), range(40, 44), brightness, "its z", told="ink")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = usual.nothing

@@ -270,9 +270,9 @@ def test_what_a_killed_process_left_is_cleared_away(source, cache):
     assert process.stdout.readline() == "decoding\n"
     process.kill()
     process.wait(timeout=60)
-    assert any(".new-" in path.name for path in sets(cache))
+    assert any(path.name.endswith("-unfinished") for path in sets(cache))
     assert same(small_memory(source), load_images(str(source), 28, 1))
-    assert len(sets(cache)) == 1 and ".new-" not in sets(cache)[0].name
+    assert len(sets(cache)) == 1 and not sets(cache)[0].name.endswith("-unfinished")
 
 
 def test_of_processes_that_start_together_one_decodes_and_all_see_the_same(source):

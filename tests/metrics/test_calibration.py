@@ -62,6 +62,17 @@ def test_a_discriminator_that_saw_no_training_is_no_better_than_a_coin(tiny_pipe
     assert found.images == 300 and abs(found.auc - 0.5) < 0.1 and found.error < 0.15
 
 
+def test_the_judge_is_measured_on_images_of_seeds_far_from_those_that_people_type(tiny_pipeline):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
+    held_out = ImageSet(pixels, np.zeros(40, np.int64), ["a", "b", "c"])
+    typed = tiny_pipeline(seeds=range(100), labels=[0] * 100, output_type="np").images
+    typed_logits = tiny_pipeline.discriminate(typed, labels=[0] * 100)
+    for seed in (0, 7):
+        _, logits = verdicts(tiny_pipeline, held_out, seed=seed)
+        apart = (logits.abs()[:, None] - typed_logits.abs()).abs().min(1).values
+        assert len(logits) == 20 and apart.max() > 1e-4  # of other images some logit is apart from all of these
+
+
 def test_the_judge_is_not_measured_on_duplicates_of_its_training_images_where_others_are_left(tiny_pipeline):
     pixels = np.random.default_rng(0).integers(0, 256, (120, 28, 28, 1), dtype=np.uint8)
     labels = np.zeros(120, np.int64)

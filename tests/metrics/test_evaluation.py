@@ -17,6 +17,7 @@ from gan_hub.data import ImageSet
 from gan_hub.data.image_set import LazyRows
 from gan_hub.images import fit_pil, from_uint8, to_pil, to_uint8
 from gan_hub.metrics import evaluate, feature_cache
+from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.evaluation import real_moments
 from gan_hub.metrics.feature_cache import FeatureCache, ImageSource, extract_features
 from gan_hub.metrics.features import Extractor
@@ -296,7 +297,10 @@ def test_two_processes_give_the_same_number_as_one(reals, tmp_path):
     ("asked", "said"),
     [
         ({"metrics": ("fda",)}, "metric 'fda' is not allowed; choose from fid, fd, kid"),
-        ({"metrics": ("auc",)}, r"metric 'auc' needs held-out real images \(the data's test split, or held_out=\)"),
+        (
+            {"metrics": ("auc",)},
+            r"metric 'auc' needs held-out real images \(the data's test split; in Python also held_out=\)",
+        ),
         (
             {"metrics": ("accuracy",)},
             "metric 'accuracy' needs classes that are, by name, those the extractor recognises",
@@ -409,6 +413,8 @@ def test_arguments_and_attributes_of_the_last_release_keep_working(reals, tiny_p
         assert evaluate(tiny_pipeline, reals, ("fd",), digits, 20, scales=False).reference_scores == {}
     with pytest.raises(TypeError, match="takes reference_scores= or its old name scales=, not both"):
         evaluate(tiny_pipeline, reals, ("fd",), digits, 20, scales=False, reference_scores=True)
+    with pytest.warns(DeprecationWarning, match=r"together= of ProcessGroup\(\) is distributed= now"):
+        assert ProcessGroup(together=False).first
 
 
 def test_no_score_depends_on_the_default_dtype_of_torch(reals, tiny_pipeline, digits):

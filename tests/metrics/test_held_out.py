@@ -65,6 +65,16 @@ def test_copies_are_sought_among_the_images_that_were_trained_on(model, digits, 
     assert report.nearest_training_images.held_out == 60
 
 
+def test_real_images_that_are_drawn_are_not_the_held_out_ones_where_the_seeds_are_equal(
+    tiny_model_copy, digits, extractor
+):
+    train, held_out = hold_out(digits, 60, seed=0)
+    DataSplit.of(train, held_out, data="your-data", seed=0).write(tiny_model_copy)
+    report = evaluate(tiny_model_copy, digits, ("fd",), extractor, num_real=60, **QUICK)
+    assert report.provenance["real_sha256"] != report.provenance["held_out_sha256"]
+    assert report.reference_scores["FD-digits of 60 held-out real images"] > 0.1  # 0 is the distance to themselves
+
+
 def test_the_same_pixels_are_the_same_data_whatever_they_are_called(model, digits, data, extractor):
     by_pixels = evaluate(model, digits, ("fd",), extractor, **QUICK)
     by_name = evaluate(model, str(data), ("fd",), extractor, **QUICK)

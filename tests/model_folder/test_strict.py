@@ -402,10 +402,10 @@ def test_every_absurd_config_value_is_refused_without_taking_memory_or_time(tiny
         content = json.loads(path.read_bytes())
         for key in CLASSES[player].__init__.__wrapped__.__annotations__:
             write_json(path, {**content, key: 10**9})
-            start = time.perf_counter()
+            start = time.process_time()
             with AddressSpace(megabytes=100), pytest.raises(LoadError, match=key):
                 CLASSES[player].from_pretrained(tiny_model_copy, subfolder=player)
-            assert time.perf_counter() - start < 1
+            assert time.process_time() - start < 1
         write_json(path, content)
 
 
@@ -414,10 +414,10 @@ def test_the_largest_config_that_is_allowed_is_compared_with_the_file_before_mem
     config = {**json.loads(path.read_bytes()), "latent_size": 4096, "base_channels": 1024, "num_classes": 10_000}
     write_json(path, config)
     seal(tiny_model_copy, "generator/config.json", path.read_bytes())
-    start = time.perf_counter()
+    start = time.process_time()
     with AddressSpace(megabytes=100), pytest.raises(LoadError, match="the config asks for"):
         GANPipeline.from_pretrained(tiny_model_copy)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # ------------------------------------------------------------------------------------------- no pickles

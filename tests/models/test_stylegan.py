@@ -10,6 +10,7 @@ from safetensors import safe_open
 
 from gan_hub.images import height_width
 from gan_hub.models import ARCHITECTURES
+from gan_hub.models.progan import ProGANDiscriminator
 from gan_hub.models.stylegan import (
     Blur,
     DownsampleConv2d,
@@ -596,3 +597,8 @@ def test_two_files_have_two_groups_and_one_has_classes():
     tensors = [read(name)[0] for name in FILES]
     assert ["inputs/images_two_groups" in golden for golden in tensors] == [True, True, False]
     assert [class_indices(golden) is not None for golden in tensors] == [False, False, True]
+
+
+def test_what_is_copied_from_progan_is_still_the_same():
+    ours, original = (inspect.getsource(cls.read) for cls in (StyleGANDiscriminator, ProGANDiscriminator))
+    assert ours == original

@@ -14,7 +14,7 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.training import evaluator, trainer
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.export import evaluate_command, portable
+from gan_hub.training.export import command_of_card, portable
 
 
 @pytest.fixture
@@ -65,19 +65,19 @@ REPORT = Report({"FD-digits": 1.0}, {"generated_images": 60, "seed": 0})
 def told_by(left_out: int = 0, judged: bool = True, **changes) -> str:
     config = TrainConfig(**RUN | changes)
     pipeline = SimpleNamespace(calibration=object() if judged else None)
-    return evaluate_command(SimpleNamespace(config=config, data=SimpleNamespace(left_out=left_out)), pipeline, REPORT)
+    return command_of_card(SimpleNamespace(config=config, data=SimpleNamespace(left_out=left_out)), pipeline, REPORT)
 
 
 def test_a_card_has_no_command_where_not_everybody_can_measure_exactly_the_same(shapes_npz):
-    common = "--metrics fd,auc --num 60 --seed 0 --batch-size 100"
-    assert told_by() == f"gan-hub evaluate small --data mnist --extractor digits {common}"
+    common = "--num 60 --seed 0 --batch-size 100"
+    assert told_by() == f"gan-hub evaluate small --data mnist --metrics fd,auc --extractor digits {common}"
     assert told_by(data=str(shapes_npz)) == ""
     assert told_by(left_out=1) == ""
     assert told_by(judged=False) == ""  # the card's root MMD² is no score of the command
     inception = told_by(extractor="inception", extractor_weights="somebody/inception")
-    assert "--extractor inception --extractor-weights somebody/inception --metrics" in inception
+    assert "--extractor inception --extractor-weights somebody/inception --num" in inception
     # Of a Hub model that lay in a folder here, the id says where others find it.
-    assert "--extractor a/vit --metrics" in told_by(extractor="a/vit", extractor_weights="/somewhere/vit")
+    assert "--extractor a/vit --num" in told_by(extractor="a/vit", extractor_weights="/somewhere/vit")
 
 
 def test_the_extractor_is_on_the_runs_device_before_anything_goes_through_it(small_options, monkeypatch):

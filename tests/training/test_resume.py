@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,9 +137,13 @@ def test_another_configuration_other_data_or_no_resume_are_refused_in_a_sentence
 
     assert run(str(recipe)).returncode == 0
     again = run(str(recipe))
-    assert again.returncode == 1 and "already has checkpoints; --resume goes on" in again.stderr
+    assert (
+        again.returncode == 1
+        and "already has checkpoints; --resume goes on, another --name starts anew." in again.stderr
+    )
     other = run(str(recipe), "--resume", "--beta1", "0.9")
     assert other.returncode == 1 and "beta1: 0.5 there, 0.9 now" in other.stderr
+    assert re.search(r"then another --name with --initial /.*/export.\n$", other.stderr)
 
     with np.load(shapes_npz) as arrays:
         changed = dict(arrays)

@@ -13,8 +13,8 @@ from torch.nn.functional import interpolate
 from gan_hub.hub.resolve import download_file
 from gan_hub.messages import short_repr
 from gan_hub.metrics.extractors.inputs import to_rgb
-from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs, header
-from gan_hub.model_folder.strict import LoadError, read_json
+from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
+from gan_hub.model_folder.strict import LoadError, read_header, read_json
 
 FILES = CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 FILTERS = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which "resample" holds
@@ -166,7 +166,7 @@ def load(folder: Path) -> HubModel:
     if "auto_map" in read_json(folder / CONFIG):
         raise LoadError(f"{folder / CONFIG}: 'auto_map' asks for code of the repository's own, which is never run.")
     preprocessing = Preprocessing(folder / PREPROCESSOR)
-    header(folder / WEIGHTS)
+    read_header(folder / WEIGHTS)
     try:
         model, info = transformers.AutoModel.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True, dtype=torch.float32

@@ -1,17 +1,14 @@
 """The base class of all extractors' networks, and strict reading of their weights."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 from torch.nn.functional import batch_norm
 
-from gan_hub.messages import short_repr
-from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_weights
+from gan_hub.model_folder.strict import read_header, read_weights
 
 Network = TypeVar("Network", bound="ExtractorNetwork")
 
@@ -59,19 +56,6 @@ class FixedNorm(nn.Module):
         return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.epsilon)
 
 
-def header(path: Path) -> tuple[set[str], dict[str, str]]:
-    """The tensor names and the metadata of a safetensors file; raises LoadError for any other file."""
-    if path.name.endswith(PICKLE_SUFFIXES):
-        raise LoadError(f"{path}: a pickle, which can run code; only .safetensors files are ever loaded.")
-    if not os.path.isfile(path):
-        raise LoadError(f"{path}: not found, or not a regular file.")
-    try:
-        with safe_open(path, "pt") as file:
-            return set(file.keys()), file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise LoadError(f"{path}: not a safetensors file ({short_repr(str(error))}).") from error
-
-
 def fill(
     build: Callable[[], Network],
     path: Path,
@@ -96,7 +80,7 @@ def fill(
         network = build()
     own = network.state_dict()
     in_file = names(network) if names else {name: name for name in own}
-    present, _ = header(path)
+    present, _ = read_header(path)
     norms = {name.removesuffix("running_mean") for name in in_file.values() if name.endswith("running_mean")}
     counters = {f"{norm}num_batches_tracked" for norm in norms} & present
     extras = {name: shape for name, shape in (optional or {}).items() if name in present}

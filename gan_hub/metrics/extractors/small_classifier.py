@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs, header
-from gan_hub.model_folder.strict import read_weights
+from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
+from gan_hub.model_folder.strict import read_header, read_weights
 
 
 class SmallClassifier(ExtractorNetwork):
@@ -56,5 +56,5 @@ def load(path: Path) -> SmallClassifier:
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and then overwritten
         network = SmallClassifier()
     network.load_state_dict(read_weights(path, network.state_dict()))
-    network.test_accuracy = float(header(path)[1]["test_accuracy"])
+    network.test_accuracy = float(read_header(path)[1]["test_accuracy"])
     return network.eval().requires_grad_(False)
