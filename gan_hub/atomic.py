@@ -26,7 +26,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def clear_scratch(folder: Path) -> None:
-    """Removes what `atomic_file` left in a folder where it was killed; no process may be writing there."""
+    """Removes the scratch files that a killed `atomic_file` left in a folder; no process may be writing there."""
     for path in folder.glob(".*"):
         if re.fullmatch(r"\..+\.[0-9a-f]{8}(\.[^.]*)?", path.name) and path.is_file():
             path.unlink(missing_ok=True)
@@ -45,7 +45,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder inside `folder`, on the same disk, that is gone at the end; so is `folder` if it was made in vain.
+    """An empty folder inside `folder`, on the same disk, removed at the end; so is `folder` if it was new and is empty.
 
     Raises ValueError where `folder` is a file.
     """
@@ -84,7 +84,7 @@ def move_files(fresh: Path, folder: Path) -> list[str]:
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
-    """Puts `fresh` in the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
+    """Puts `fresh` in the place of `folder`; nothing is removed before the new one is whole and on the disk."""
     for path in [*fresh.rglob("*"), fresh]:
         fsync(path)
     old = folder.with_name(f".{folder.name}-old")

@@ -1,4 +1,4 @@
-"""What a command prints reaches any terminal, pipe or log file, whatever encoding the system gives it."""
+"""Printing that no encoding of a terminal, pipe or log file can break."""
 
 import io
 import sys

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageOps, PngImagePlugin
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels → PIL mode
-NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map whose pixels are class numbers and not colours
+NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map of class numbers, not of colours
 MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
 BAND_PIXELS = 4_000_000  # of a large picture, converted at a time: its intermediate forms have up to 8 bytes a channel
 

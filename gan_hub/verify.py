@@ -1,4 +1,4 @@
-"""verify_model: every file of a model against its manifest, and its images against those of its reference."""
+"""Verification of a model: its files against its manifest, its images against those of its reference."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def verify_model(
     Returns: a line for each thing that was checked, and for each file beside the model that would not load.
 
     Raises:
-        LoadError: naming the first file that is damaged, missing or unknown, or whose content does not fit the rest.
+        LoadError: naming the first file that is damaged, missing or unknown, or does not fit the others.
 
     Example:
         >>> from gan_hub import verify_model

@@ -1,4 +1,4 @@
-"""The table of commands, and what all of them share: exit codes, errors in one line, --debug.
+"""The table of commands; and their exit codes, errors in one line, --debug.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command imports what it needs when it runs, so that
 --help is quick.

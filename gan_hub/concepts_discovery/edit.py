@@ -9,7 +9,7 @@ from gan_hub.model_folder.concepts import Concept, put
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.pipeline import GANPipeline
 
-SEARCHES = ("pca", "sefa")  # ways that find several concepts at once, which wait for a name
+SEARCHES = ("pca", "sefa")  # finders of several concepts at once, unnamed at first
 
 
 def find_concepts(

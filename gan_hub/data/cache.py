@@ -63,7 +63,7 @@ def load_cached(
         size: (H, W) in pixels.
         channels: 1 to 4.
         split: "train" or "test".
-        limit: at most so many entries; None for all.
+        limit: the most entries to read; None for all.
 
     Returns:
         The set; its images are a read-only memory map.

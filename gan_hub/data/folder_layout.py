@@ -12,7 +12,7 @@ from gan_hub.data.splits import HOLDOUT_WORDS, SPLIT_OF_WORD, NoSuchSplitError, 
 
 # Words that name a split also where no folder is called train.
 ALWAYS_SPLITS = {"test", "testing", "val", "validation", *HOLDOUT_WORDS}
-MAX_WITHOUT_CLASS = 0.5  # of the images: up to so many are left out; where more have no class, no image has one
+MAX_WITHOUT_CLASS = 0.5  # share of the images without a class that are left out; with more of them, no image has one
 
 Parts = dict[str, list[str]]  # file → the parts of its path
 Splits = dict[str, tuple[str, list[str]]]  # file → (train, test or validation; the parts of its path below the split)

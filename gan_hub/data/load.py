@@ -74,7 +74,7 @@ def load_images(
         channels: 1 (grey), 2 (grey, opacity), 3 (RGB) or 4 (RGB, opacity).
         split: "train" or "test"; where there is no test split, a validation split serves as one.
         strict: files that cannot be used are an error, instead of skipped and counted (`ImageSet.left_out`).
-        limit: at most so many files or rows, the first ones; None for all.
+        limit: the most files or rows to read, the first ones; None for all.
         memory_bytes: a larger set stays on the disk, in the cache. Hub data sets and drawn ones are always cached.
 
     Returns:
@@ -181,7 +181,7 @@ def _list_folder(tree: FolderTree, split: str) -> UndecodedSource:
 
 
 def _describe_empty(source: str, result: ImageSet) -> str:
-    """What a source without a usable image has instead."""
+    """Describe what a source without a usable image has instead."""
     if result.skipped:
         return result.report()
     path = Path(source)

@@ -1,4 +1,4 @@
-"""Loads images that have a map of semantic classes each: `load_pairs`.
+"""Loads pairs of an image and its map of semantic classes: `load_pairs`.
 
 A pair is NAME.jpg (or any other image) with NAME_labels.png beside it, or two files of the same name in the folders
 images/ and labels/. A map's pixels are class numbers (grey or palette images), or colors.

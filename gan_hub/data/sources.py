@@ -1,4 +1,4 @@
-"""Lists what a folder or a zip of images holds, before any image is decoded."""
+"""Lists the images in a folder or a zip, before any is decoded."""
 
 import functools
 import hashlib
@@ -213,7 +213,7 @@ def _contents(entries: Iterable[Entry], selection: SplitSelection) -> SplitConte
 
 
 def _version_lines(selection: SplitSelection) -> Iterator[str]:
-    """What a selection says besides the names of its images, as lines of a version."""
+    """The lines that a selection adds to a source's version, besides the names of its images."""
     yield (f"{selection.class_names} {selection.split} {selection.labels_of} {selection.notes} {selection.left_out}")
     yield " ".join(str(label) for _, label in selection.images)
 

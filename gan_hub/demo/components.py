@@ -40,7 +40,7 @@ QUIET: QuietOptions = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class ModelChange(NamedTuple):
-    """What redraws a tab once the page is loaded and after each change of model."""
+    """The event that redraws a tab, once the page is loaded and after each change of model."""
 
     handler: Callable[..., object]
     inputs: list[Component]

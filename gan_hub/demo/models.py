@@ -115,7 +115,7 @@ def pending_model() -> str | None:
 
 
 def pending_status(request: gr.Request | None = None) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """How the model that the page opened without is doing.
+    """The progress of a model that was not there when the page opened.
 
     Returns a sentence as HTML, the update of the model picker, and that of the timer, which stops at the end.
     """

@@ -60,7 +60,7 @@ class Page(gr.Blocks):
         return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, **options})
 
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """As in Blocks, except that values which a component cannot take are the visitor's bad input, not a failure."""
+        """As in Blocks, except that a value that a component cannot take is bad input, not a failure."""
         try:
             return await super().preprocess_data(*args, **kwargs)
         except gr.Error as error:  # it may quote the names of models, which are untrusted and long

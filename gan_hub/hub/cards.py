@@ -75,12 +75,12 @@ SECTIONS = {
 
 
 def format_provenance(provenance: dict[str, object]) -> str:
-    """What a number was measured with, in one line; what does not apply is left out."""
+    """Format what a number was measured with, in one line; None is left out."""
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in provenance.items() if value is not None)
 
 
 def format_number(value: float) -> str:
-    """A number for a card: three decimals, or two digits of what is smaller; a count as it is."""
+    """Format a number for a card: three decimals, or two digits if it is smaller; a count as it is."""
     if isinstance(value, int):
         return str(value)
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"

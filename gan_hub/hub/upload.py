@@ -24,7 +24,7 @@ from gan_hub.model_folder.files import (
 from gan_hub.model_folder.manifest import Entry, Manifest, entry_of
 from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, to_json
 
-# What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
+# Files beside the weights that an earlier push may have left: parts of a model, its scores and samples.
 PARTS, SHOWN = names_on_hub(OnHub.PART), names_on_hub(OnHub.RECORD)
 MAX_ATTEMPTS = 3  # while others push to the same repository
 

@@ -183,7 +183,7 @@ def _prepare(
     keep: bool,
     progress: bool,
 ) -> Evaluation:
-    """What the scores of the registry take, with as many images as are asked for; nothing is measured yet."""
+    """Build the `Evaluation` that the scores take, with the requested numbers of images; nothing is measured yet."""
     reals = subset(sides.reals, counts.num_real, counts.seed, "num_real")
     pipe = sides.pipeline
     if sides.images is not None:
@@ -260,7 +260,7 @@ def _estimates(evaluation: Evaluation, names: list[str]) -> dict[str, Estimate]:
 
 
 def _provenance(evaluation: Evaluation, data: str, split: str) -> dict[str, object]:
-    """What has to be the same in two reports for their numbers to compare."""
+    """The facts that two reports must share for their numbers to compare."""
     extractor, pipe, held_out = evaluation.extractor, evaluation.pipeline, evaluation.held_out_images
     return {
         "extractor": extractor.name,

@@ -90,7 +90,7 @@ class Extractor:
 
     @property
     def trusted_by(self) -> str | None:
-        """What says that they are: "gan_hub", or "GAN_HUB_FID_INCEPTION" where that variable has their checksum; else None."""
+        """Who vouches for that: "gan_hub", or "GAN_HUB_FID_INCEPTION" where that variable has their checksum; else None."""
         return self.network.trusted_by
 
     @torch.no_grad()

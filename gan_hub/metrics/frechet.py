@@ -49,7 +49,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     """‖μₐ − μ_b‖² + tr(Σₐ + Σ_b − 2 (Σₐ Σ_b)^½) of two (mean, covariance) pairs; 0 for equal ones, up to rounding.
 
     With any roots Σₐ = R Rᵀ and Σ_b = S Sᵀ, the eigenvalues of Σₐ Σ_b that are not 0 are the squared singular values of
-    Rᵀ S, whose sum is the trace: no complex square root, no failure for singular covariances, and none of the digits
+    Rᵀ S; their sum is the trace: no complex square root, no failure for singular covariances, and none of the digits
     lost that squaring loses.
     """
     (mean_a, covariance_a), (mean_b, covariance_b) = a, b
@@ -64,7 +64,7 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
     """R (F, rank) with R Rᵀ = Σ: the Cholesky factor, or for a singular Σ its scaled eigenvectors.
 
     Cholesky takes a tenth of the time. Directions without variance are left out rather than kept at their rounding error,
-    whose square root would be a million times larger.
+    as its square root would be a million times larger.
     """
     root, failed = torch.linalg.cholesky_ex(covariance)
     noise = len(covariance) * torch.finfo(covariance.dtype).eps  # relative to the largest variance

@@ -52,7 +52,7 @@ def nearest_copies_in_pixels(
 def _at_risk(
     copies: Memorization, pictures: ImageSource, trained: ImageSet, held_out: int, seed: int, features: str, count: int
 ) -> NearestTrainingImages:
-    """What a card shows of the `count` nearest images; `features` says in words what distances are measured in."""
+    """The `count` nearest images, for a card; `features` says in words what distances are measured in."""
     rows = most_at_risk(copies, count).tolist()
     originals = trained.images[copies.nearest[rows].numpy()]
     pairs = [(pictures.read(row, row + 1)[0], original) for row, original in zip(rows, originals, strict=True)]

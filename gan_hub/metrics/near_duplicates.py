@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-APART = 3.0  # a gap: the next image is so many times as far (Yoon et al. 2023 call a third of the distance a copy)
+APART = 3.0  # a gap: the next image is this many times as far (Yoon et al. 2023 call a third of the distance a copy)
 OWN = 0.9  # at most this share of a set shows one picture: a gap behind it separates a few images unlike all others
 
 

@@ -1,7 +1,7 @@
 """Scores by nearest neighbours: precision and recall, density and coverage, and copies of training images.
 
 Shapes: N real and M generated images, F features. Distances are Euclidean, in float64, a tile at a time: some 50 MB of
-memory for any N and M, and F up to 2048. Results have one value an image, whose mean is the score, for resampling.
+memory for any N and M, and F up to 2048. Results have one value an image, for resampling; their mean is the score.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import torch
 from gan_hub.metrics.near_duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
 
 ROW_NUMBERS = 20_000_000  # distances in memory at a time, where whole rows are needed
-SAMPLED = 1000  # training images whose near duplicates are counted
+SAMPLED = 1000  # training images in which near duplicates are counted
 TILE = 1000  # images a side of a tile
 # Squared distances that differ by less than this share of the squared norms count as equal: matrix products round
 # differently from place to place, and copies of an image must be found at distance 0.
@@ -43,7 +43,7 @@ class Memorization(NamedTuple):
     nearer: int  # held-out pictures at or below the threshold
     typical: float  # median distance of the held-out pictures
     pictures: int  # different pictures among the held-out images
-    repeated: int  # held-out images whose picture is in the training set, too
+    repeated: int  # held-out images with a picture that is in the training set, too
     different: int  # estimated number of different pictures in the training set
     witnesses: float  # effective number of independent held-out distances (`_witnesses`)
 
@@ -156,7 +156,7 @@ def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
 
 
 def _witnesses(pictures: int, repeated: int, different: int) -> float:
-    """The effective number of independent distances of held-out pictures, `repeated` of which are also trained on.
+    """The effective number of independent distances of held-out pictures; `repeated` of them are also trained on.
 
     Of P `different` training pictures, each of the R repeated ones is compared with the P − 1 others, and a pair of them is
     one distance, not two: R (P − 1) − R (R − 1) / 2 distances, where a new picture has P.

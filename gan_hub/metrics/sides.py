@@ -1,4 +1,4 @@
-"""What is scored and what it is compared with: models and image sets by name, in one size, with the held-out images.
+"""The inputs of an evaluation: the model or images to score, real images in the same size, held-out images.
 
 Shapes: N images, H × W pixels, C channels.
 """
@@ -54,7 +54,7 @@ class Sides:
 
     @property
     def skipped(self) -> dict[str, ImageSet]:
-        """The image sets of which files were skipped, by the name of the side."""
+        """The image sets with skipped files, by the name of their side."""
         sides = {"scored": self.images, "real": self.reals}
         return {name: images for name, images in sides.items() if images is not None and images.skipped}
 
@@ -151,7 +151,7 @@ def check_images(images: ImageSet, name: str) -> ImageSet:
 
 
 def _split_of(pipeline: GANPipeline | None) -> DataSplit | None:
-    """What the run behind a model recorded of its data; None for images, for models made in memory, and without a record."""
+    """The split.json of a model's run; None for images, for models made in memory, and without one."""
     folder = str(pipeline.name_or_path or "") if pipeline is not None else ""
     return DataSplit.read(Path(folder)) if folder and os.path.isdir(folder) else None
 

@@ -172,7 +172,7 @@ def by_name(concepts: Mapping[str, Concept] | Iterable[Concept], sizes: Mapping[
 
 
 def moves(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
-    """The way that latents are moved: space → sum (D,) of strength × direction over the concepts in `strengths`.
+    """The shift of latents: space → sum (D,) of strength × direction over the concepts in `strengths`.
 
     Raises ValueError for a name that is not known, or a strength outside ±MAX_STRENGTH.
     """
@@ -292,7 +292,7 @@ def _by_field(entry: object, kind: type["Concept | Effect"], *left_out: str) -> 
 
 
 def _check_name(name: object) -> None:
-    """Raises ValueError for a name that a file, a command ("NAME=1.5", lists by commas) or the page could not hold."""
+    """Raises ValueError for a name that does not fit a file, a command ("NAME=1.5", comma lists) or the page."""
     text = name if isinstance(name, str) and name == name.strip() else ""
     if not 0 < len(text) <= NAME_LENGTH or not text.isprintable() or not text[0].isalnum() or set(text) & set("=,"):
         raise ValueError(

@@ -112,7 +112,7 @@ def load(
         roles: the classes that a generator and a discriminator may have.
         variant: the weight files to read, "fp16" or "bf16"; None for the full precision.
         dtype: what the networks compute in.
-        at_hand: networks that take the place of the folder's, of which nothing is then read; None leaves one out.
+        at_hand: networks that take the place of the folder's, which are then not read; None leaves one out.
 
     Returns: the parts of the model.
 
@@ -221,7 +221,7 @@ def check_class_names(field_name: str, names: object, count: int) -> None:
 
 
 class Assembled(Protocol):
-    """A pipeline that was made of the parts read back; it draws the reference."""
+    """A pipeline made of the parts that were read back; it draws the reference."""
 
     def __call__(self, seeds: tuple[int, ...], *, output_type: str) -> Any:
         """An output with `images`, uint8 (N, H, W, C) for output_type "np"."""
@@ -301,7 +301,7 @@ def _load_again(
 
 
 def _lies_in(folder: Path, parts: ModelParts[NetworkT], roles: Roles[NetworkT], dtype: torch.dtype) -> bool:
-    """Whether the float32 weights in a folder are those of `parts`, up to a cast to `dtype`."""
+    """Whether a folder has the float32 weights of `parts`, up to a cast to `dtype`."""
     try:
         other = load(folder, roles, dtype=dtype)
     except LoadError:

@@ -55,7 +55,7 @@ class Manifest:
     def of_model(cls, folder: Path) -> "Manifest":
         """The manifest of a model's folder.
 
-        Raises LoadError for a name that is no file of a model: what was meant by it would be left out silently.
+        Raises LoadError for a name that is no file of a model: that file would be left out silently.
         """
         manifest = cls(folder)
         for name in manifest.files:
@@ -103,7 +103,7 @@ class Manifest:
         Args:
             folder: where the files lie, and the manifest is written.
             names: files to hash, relative to the folder, with / between the parts.
-            others: entries of further files, that are known already.
+            others: entries of further files that are known already.
         """
         entries = dict(others or {})
         for name in names:
@@ -167,7 +167,7 @@ def replace_files(folder: Path, contents: Mapping[str, bytes | None]) -> None:
     interrupted, the folder loads, with the old files, without any, or with the new ones.
 
     Raises:
-        LoadError: for a folder whose manifest is missing or damaged.
+        LoadError: the folder's manifest is missing or damaged.
     """
     others = {name: entry for name, entry in Manifest(folder).files.items() if name not in contents}
     Manifest.write(folder, [], others)

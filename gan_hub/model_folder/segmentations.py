@@ -134,7 +134,7 @@ def read(folder: Path, manifest: Manifest | None, resolution: int | Sequence[int
 
 
 def _class_numbers(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """The classes (H, W) in a picture whose pixels are numbers; raises ValueError for one of colours."""
+    """The classes (H, W) in a picture of class numbers; raises ValueError for one of colours."""
     if image.mode not in NUMBERED:
         raise ValueError(f"a segmentation picture holds class numbers (mode L or P); this one is of mode {image.mode}.")
     return np.asarray(fit_map(image, size)).astype(np.int64)

@@ -183,7 +183,7 @@ class GANModel(ModelMixin, ConfigMixin):
             for name, tensor in expected.items()
         }
         model.load_state_dict(filled, assign=True)
-        for module in model.modules():  # buffers that are no weights, and so stand in no file
+        for module in model.modules():  # buffers that are no weights, and so are in no file
             fill_constants = getattr(module, "fill_constants", None)
             if fill_constants is not None:
                 fill_constants("cpu")
@@ -290,7 +290,7 @@ class GANModel(ModelMixin, ConfigMixin):
                     f"{type(self).__name__}: {name!r} is no tensor of plain numbers, as in a network that was quantised or "
                     "made without memory; it was not saved."
                 )
-            if tensor.is_complex():  # of which a cast would leave a half
+            if tensor.is_complex():  # a cast would keep its real part alone
                 raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
             dtype = VARIANT_DTYPES[variant][1] if variant and tensor.is_floating_point() else tensor.dtype
             plain_tensor = tensor.detach().to("cpu", dtype).contiguous()

@@ -343,7 +343,7 @@ class Convolution(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two 3 × 3 convolutions, the second of which downsamples; with `residual`, a shortcut.
+    """Two 3 × 3 convolutions, the second downsampling; with `residual`, a shortcut.
 
     Both branches are divided by √2, so that their sum is as large as each was (section 4.2 of the paper).
     """

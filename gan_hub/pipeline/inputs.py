@@ -34,7 +34,7 @@ def seeds_and_latents(
     seed: int | None,
     latent_size: int,
 ) -> tuple[list[int] | None, torch.Tensor]:
-    """The latents to draw, from the one way in which they are given.
+    """The latents to draw, from whichever argument gives them.
 
     Args:
         seeds: one whole number an image.
@@ -108,7 +108,7 @@ def _as_floats(values: object) -> torch.Tensor | None:
 
 
 def label_indices(labels: Labels, z: torch.Tensor, label_names: list[str] | None) -> torch.Tensor | None:
-    """The class of each image.
+    """The class of each image, from labels as users give them.
 
     Args:
         labels: a name or an index for all images, or one an image; None lets each row of z choose its own.

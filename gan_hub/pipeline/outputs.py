@@ -1,4 +1,4 @@
-"""What a pipeline returns: images in the type that was asked for, and what makes them again.
+"""The output of a pipeline: images in the requested type, and what makes them again.
 
 Shapes: N images, C channels, H × W resolution, Z latent size.
 """
@@ -14,7 +14,7 @@ from PIL import Image
 from gan_hub.images import height_width, to_pil, to_uint8
 
 OUTPUT_TYPES = ("pil", "pt", "np")
-BLOCK, BLOCK_BYTES = 64, 16_000_000  # images, and their bytes, that are converted at a time
+BLOCK, BLOCK_BYTES = 64, 16_000_000  # images, and bytes, converted at a time
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 Images = list[Image.Image] | torch.Tensor | np.ndarray

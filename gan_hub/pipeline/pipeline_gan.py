@@ -61,7 +61,7 @@ class GANPipeline(PretrainedPipeline):
         return latent_space.sample(seeds, self.latent_size)
 
     def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
-        """The class, int64 (N,), that each of `latents` (N, Z) takes where none is named; None without classes."""
+        """The class, int64 (N,), of each of `latents` (N, Z) where the caller names none; None without classes."""
         return label_indices(None, as_latents(latents, self.latent_size), self.label_names)
 
     @torch.no_grad()
@@ -133,7 +133,7 @@ class GANPipeline(PretrainedPipeline):
         batch_size: int | None,
         output_type: str,
     ) -> Images:
-        """What `draw` (generator, latents or w, labels) makes of each row, in the type asked for."""
+        """Images that `draw` (generator, latents or w, labels) makes of the rows, as `output_type`."""
         config = self.unwrapped_generator.config
         drawn = self._drawn_batches(draw, rows, labels, batch_size)
         return collect_images(drawn, len(rows), config["resolution"], config["channels"], output_type)
@@ -271,13 +271,13 @@ class GANPipeline(PretrainedPipeline):
     def judge_pair(
         self, left: ImagesIn, right: ImagesIn, labels: Labels = None, segmentation: Segmentation = None
     ) -> torch.Tensor:
-        """The probability that `left` is the real one of two images of which one is: sigmoid of scaled D(l) − D(r).
+        """The probability that `left` is real where one of two images is: sigmoid of scaled D(l) − D(r).
 
         With judge()'s odds for each image alone, Bayes' rule gives exactly this, and the bias cancels. An uncalibrated
         discriminator uses scale 1.
 
         Args:
-            left, right: as many images each, as in `discriminate`.
+            left, right: N images each, as in `discriminate`.
             labels, segmentation: as in `discriminate`, of both images of a pair.
 
         Returns: (N,), from 0 to 1.
@@ -299,7 +299,7 @@ def _draw(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
 
 
 def _styled(network: nn.Module) -> StyleBased:
-    """The network inside a wrapped one, which the caller knows to be style-based; a twin in eval mode is one, too."""
+    """The style-based network inside a wrapped one, or inside its eval twin; the caller knows that it is one."""
     return cast(StyleBased, unwrapped(network))
 
 

@@ -1,4 +1,4 @@
-"""The half of GANPipeline that it shares with diffusers: its networks and parts, loaded, saved, moved, handed on."""
+"""The base class of GANPipeline: loading, saving, moving and sharing networks, as in diffusers."""
 
 import os
 import tempfile

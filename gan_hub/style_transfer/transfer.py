@@ -23,7 +23,7 @@ from gan_hub.style_transfer.weights import load_features
 MIN_SIDE, MAX_SIDE = 32, 2048  # pixels: a smaller image has no room for the pools, a larger one none in memory
 MAX_STEPS = 100_000
 STARTS = ("content", "noise")
-# One evaluation a step: L-BFGS without a line search, whose first step is short and whose later ones know the scale.
+# One evaluation a step: L-BFGS without a line search. Its first step is short; later ones know the scale.
 OPTIMIZERS: dict[str, Callable[[list[torch.Tensor]], torch.optim.Optimizer]] = {
     "lbfgs": lambda image: torch.optim.LBFGS(
         image, lr=1, max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0

@@ -136,7 +136,7 @@ def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
 
 
 def read_features(path: Path) -> FeatureNetwork:
-    """Loads the network whose weights the file holds. Raises LoadError for a file of no known layout."""
+    """Loads the network that a weight file belongs to. Raises LoadError for a file of no known layout."""
     layout = detect_layout(path)
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and then overwritten
         network = layout.build()
@@ -149,7 +149,7 @@ def read_features(path: Path) -> FeatureNetwork:
 
 
 def detect_layout(path: Path) -> Layout:
-    """The layout whose tensor names are nearest to the file's; `read_weights` then names the first that differs.
+    """The layout with the tensor names nearest to the file's; `read_weights` then names the first that differs.
 
     Raises LoadError where no tensor of the file has a known name.
     """

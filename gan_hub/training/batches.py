@@ -59,7 +59,7 @@ class PipelineNames(TypedDict):
 
 @dataclass(frozen=True)
 class Data:
-    """The images of a run: to train on, held out, and of the latter those that are shipped with the model."""
+    """The images of a run: those to train on, those held out, and those shipped with the model."""
 
     train: ImageSet
     held_out: ImageSet
@@ -84,7 +84,7 @@ class Data:
         return len(self.train.label_names or self.train.map_names or ())
 
     def headline(self) -> str:
-        """The images in one sentence, for a run and its dry run; a file that both splits leave out is named once."""
+        """Describe the images in one sentence; a file that both splits leave out is named once."""
         named = {kind: set(names) for kind, names in self.train.skipped.items()}
         skipped = {
             kind: [name for name in names if name not in named.get(kind, ())]
@@ -99,7 +99,7 @@ class Data:
         return self.train.fingerprint()
 
     def split(self, config: TrainConfig) -> DataSplit:
-        """What split.json says of these images, so that they can be told apart again once the run is over."""
+        """The content of split.json: how to find the held-out images again once the run is over."""
         return DataSplit.of(
             self.train,
             self.held_out,
@@ -129,7 +129,7 @@ def load_data(config: TrainConfig) -> Data:
     if len(held_out) < least:
         raise ValueError(
             f"data {config.data!r}: {len(held_out)} image(s) are held out for the judge, of {len(train)} to train on; it "
-            f"needs {least} or more. Give a test split of so many, or {5 * least} images to put them aside from."
+            f"needs {least} or more. Give a test split of that size, or {5 * least} images to put them aside from."
         )
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
@@ -214,7 +214,7 @@ class Processes(Protocol):
 
 
 class Batches:
-    """The global batches of a run, of which this process gets rows rank · n … (rank + 1) · n.
+    """The global batches of a run; this process gets their rows rank · n … (rank + 1) · n.
 
     A turn is one update of one player, counted from 0: with k discriminator steps, it has k turns for each of the
     generator's.
@@ -230,7 +230,7 @@ class Batches:
         self.process = accelerator.process_index
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
-        # Images whose labels fakes get: each class as often as in the data, or equally often.
+        # Fakes get the labels of these images: each class as often as in the data, or equally often.
         self._label_sources = self._order_of_epoch(0) if config.balance_classes else np.arange(len(data))
 
     def _order_of_epoch(self, epoch: int) -> np.ndarray:

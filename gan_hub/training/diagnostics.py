@@ -1,4 +1,4 @@
-"""What a run measures beside the losses: diversity, weight change, memorization, memory, hardware; and its alarms.
+"""Diagnostics of a run: diversity, weight change, memorization, memory, hardware; and its alarms.
 
 Shapes: n images, C, H, W; images are float in [-1, 1]. All of it is done on the main process only, without a graph.
 """
@@ -108,7 +108,7 @@ class MemorizationProbe:
 
     @classmethod
     def possible(cls, train: ImageSet) -> bool:
-        """Whether a data set is small enough to be searched for copies."""
+        """Whether a data set is small enough to search for copies."""
         return len(train) <= MAX_MEMORIZATION_IMAGES
 
     @property
@@ -158,7 +158,7 @@ def hardware(device: torch.device) -> str:
 
 
 class Diagnostics(Callback):
-    """Adds what is measured to the numbers of each look, and shows them to the monitors.
+    """Adds its measurements to the metrics of each look, and shows all of them to the monitors.
 
     `alarm` is called with the images seen and the sentence of an alarm. `past` is the monitors' state in a checkpoint.
     """
@@ -181,7 +181,7 @@ class Diagnostics(Callback):
         self.memorization = MemorizationProbe(data.train, data.held_out) if possible else None
 
     def on_train_begin(self, run: TrainContext) -> None:
-        """Say what near duplicates in the data mean for the search for copies."""
+        """Warn of near duplicates in the data: they change what the search for copies measures."""
         if self.memorization is not None and self.memorization.warning:
             tqdm.write(self.memorization.warning)
 
@@ -205,5 +205,5 @@ class Diagnostics(Callback):
             run.alarm = AlarmError(STOPPED_BY_ALARM.format(alarms[-1]))
 
     def state_dict(self) -> dict:
-        """What a checkpoint holds."""
+        """The state of the monitors, for a checkpoint."""
         return {"monitors": self.monitors.state()}

@@ -209,7 +209,7 @@ def evaluate_command(run: RunSnapshot, pipeline: GANPipeline, report: Report) ->
     """The command that measures every number of the card again.
 
     Args:
-        run: whose data must be public, and trained on without leaving any image out.
+        run: its data must be public, and no image of them left out.
         pipeline: the model, which must have a discriminator: √MMD² of one without is no score of the command.
         report: the scores to measure again.
 
@@ -332,6 +332,6 @@ def _data(config: TrainConfig, dataset: str, notice: str) -> str:
         text += notice.splitlines()[0]
     if config.takes_maps:
         held_out = f"up to {config.example_maps} maps of the data that were held out"
-        whose = f"the example maps of {config.shipped_maps}, none of the data's" if config.shipped_maps else held_out
-        text += f" `segmentations.safetensors` holds {whose}."
+        shipped = f"the example maps of {config.shipped_maps}, none of the data's" if config.shipped_maps else held_out
+        text += f" `segmentations.safetensors` holds {shipped}."
     return text

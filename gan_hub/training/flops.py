@@ -82,7 +82,7 @@ def flops_per_image(config: TrainConfig, classes: int, images: ImageSet) -> floa
     Args:
         config: the run.
         classes: number of classes of the images, or of the pixels of their maps.
-        images: the training images, of which a few are used.
+        images: the training images; a few of them are used.
 
     Returns:
         the operations of one image.
@@ -97,7 +97,7 @@ def flops_per_image(config: TrainConfig, classes: int, images: ImageSet) -> floa
 
 
 def _mean_over_steps(players: TrainState, config: TrainConfig, batches: Batches) -> float:
-    """Operations of a step, each kind of step played once."""
+    """Operations of a step, each kind of step run once."""
     kinds, total = kinds_of_steps(config), 0.0
     for same in kinds:
         with Operations() as operations:

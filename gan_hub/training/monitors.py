@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-LOOK_STEPS = 50  # a look is the mean of what is observed over at least so many steps
+LOOK_STEPS = 50  # steps of a look, at least; it is the mean over them
 KEPT = 20  # looks that are remembered
-CLEARED = 10  # looks without the symptom after which an alarm may be raised anew
+CLEARED = 10  # looks without the symptom; then an alarm may be raised again
 REMINDED = 200  # looks after which an alarm that never cleared is raised again
-START = 6  # looks at the start whose largest value is the usual value of a magnitude
+START = 6  # looks at the start; the largest value in them is a magnitude's first usual value
 
 Look = dict[str, float]  # name → mean over the look's steps; of `change/…`, the sum
 
@@ -22,8 +22,8 @@ SAME = 0.05  # diversity below which a generator draws one and the same image, w
 POOR = 0.4  # diversity below which it misses most of the data, if it stays there
 FOOLED = 0.25  # share of pairs in the right order below which the generator has won
 CERTAIN = 0.99  # and above which the discriminator has, if its lead still grows
-STILL = 1e-7  # relative change of weights: less than float32 rounds to, so there was no update
-LEAP = 5.0  # relative change of weights in a look beyond which nothing learnt is left; healthy starts reach 1.4
+STILL = 1e-7  # relative change of weights that float32 rounds away: there was no update
+LEAP = 5.0  # relative change of weights in a look; beyond it nothing learnt is left; healthy starts reach 1.4
 VANISHED = 1e-3  # of the generator's usual gradient
 DIVERGED = 100.0  # times the usual value
 EXPLODED = 300.0  # times the value of the first look, while nothing is usual yet
@@ -265,7 +265,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _played(seen: Monitors) -> str:
-    """The newest losses and gradients of both players that are known, as part of a sentence."""
+    """The newest known losses and gradients of both players, as part of a sentence."""
     names = ("loss/discriminator", "gradient/discriminator", "gradient/generator")
     return "".join(f", {name} {seen.looks[-1][name]:.3g}" for name in names if name in seen.looks[-1])
 

@@ -1,4 +1,4 @@
-"""Recipes: YAML files of options. Where they are, how they are read, and what of one a run with other options repeats."""
+"""Recipes (YAML files of options): finding them, reading them, and merging other options into one."""
 
 import difflib
 import os
@@ -24,7 +24,7 @@ from gan_hub.training.sections import (
 PACKAGE = Path(__file__).resolve().parents[1]
 # Beside the package in a checkout, inside it where a wheel was installed.
 RECIPES = next((folder for folder in (PACKAGE / "recipes", PACKAGE.parent / "recipes") if folder.is_dir()), PACKAGE)
-PUBLISHED = "model_cards/"  # bundled models, whose real images or maps another recipe may ship again
+PUBLISHED = "model_cards/"  # bundled models: another recipe may ship their real images or maps again
 CARD = "card"  # key of a recipe under which the options of the card stand
 
 Options = dict[str, Any]
@@ -123,7 +123,7 @@ def published_folder(source: str) -> Path:
 
 
 def _where_recipes_are(path: Path) -> str:
-    """What to write in place of a recipe that does not exist."""
+    """Half a sentence for a recipe that does not exist: where recipes are."""
     recipes, models = bundled_recipes(), bundled_models()
     if path.stem in recipes:
         return f"The recipe of that name in gan_hub is {path.stem}"

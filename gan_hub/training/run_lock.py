@@ -1,4 +1,4 @@
-"""One process trains in a run's folder at a time: a second one is refused, with the name of the first, before it writes."""
+"""The lock of a run's folder: a second process is refused, with the name of the first, before it writes."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError, read_json, write_json
 
 LOCK_NAME, HOLDER_NAME, EXPORT_LOCK_NAME = "run.lock", "running.json", "export.lock"
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system says that knows none
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # errors of a file system without locks
 
 
 class RunInUseError(ValueError):

@@ -53,7 +53,9 @@ class NetworkOptions:
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class", needs_discriminator=True)
     initial: str = option(
-        "", "a model whose weights both networks start from: a folder, a bundled name, or a Hub id", about="data"
+        "",
+        "a model with the weights that both networks start from: a folder, a bundled name, or a Hub id",
+        about="data",
     )
     initial_players: str = option(
         "both", "which networks start from there: both, or the generator alone", choices=INITIAL_PLAYERS
@@ -218,7 +220,7 @@ class CardOptions:
         64, "SPADE: held-out maps that go into the model's folder, and where it goes", about="run", low=1, high=64
     )
     shipped_maps: str = card_option(
-        "", "SPADE: model_cards/<model> whose example maps are shipped instead, where held-out ones may not be",
+        "", "SPADE: model_cards/<model>; its example maps are shipped where held-out ones may not be",
         about="data",
     )  # fmt: skip
     real_samples: str = card_option(

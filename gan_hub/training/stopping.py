@@ -1,4 +1,4 @@
-"""What ends a run from outside: a signal, a closed terminal, the death of the launcher or a process, a full disk."""
+"""What stops a run from outside: a signal, a closed terminal, a dead launcher or process, a full disk."""
 
 import contextlib
 import errno
@@ -58,7 +58,7 @@ class StopSignal:
 
     @contextlib.contextmanager
     def plays(self) -> Iterator[None]:
-        """Inside, a signal waits for the end of the step; one that came too late for the last step ends the run afterwards."""
+        """Inside, a signal waits for the end of the step; after the last step it ends the run on leaving."""
         self.playing = True
         try:
             yield
@@ -118,7 +118,7 @@ class _Lasting:
 
 @contextlib.contextmanager
 def lasting_console() -> Iterator[None]:
-    """Inside, printing goes on, to nowhere, when the terminal is closed or the reader of a pipe is gone."""
+    """Inside, a closed terminal or pipe ends no print: what is printed then is dropped."""
     with contextlib.ExitStack() as stack:
         for redirect, stream in (
             (contextlib.redirect_stdout, sys.stdout),
@@ -132,7 +132,7 @@ def lasting_console() -> Iterator[None]:
 
 @contextlib.contextmanager
 def failures_explained(config: TrainConfig, processes: int) -> Iterator[None]:
-    """Says what to do where the disk is full, or where another process of the run has died."""
+    """Inside, an error of a full disk or a dead process also says what to do."""
     try:
         yield
     except OSError as error:

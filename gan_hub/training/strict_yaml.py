@@ -28,7 +28,7 @@ PLAIN = {  # what an unquoted word is → the words, and how they may begin; the
 
 
 class _Loader(yaml.SafeLoader):
-    """A SafeLoader of the plain types alone, which measures a document before it constructs anything."""
+    """A SafeLoader of the plain types alone, which checks a document's size before it constructs anything."""
 
     yaml_implicit_resolvers = {}
     yaml_constructors = {
@@ -87,7 +87,7 @@ class _Loader(yaml.SafeLoader):
         return yaml.MarkedYAMLError(problem=most, problem_mark=mark)
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
-        """An integer, of which 0o and 0x are prefixes, and 0 is none."""
+        """An integer: 0o and 0x are prefixes, a leading 0 is none."""
         text = self.construct_scalar(node)
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 

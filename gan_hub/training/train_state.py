@@ -61,7 +61,7 @@ class ScaledOptimizer:
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
-        """Everything that it updates."""
+        """The parameters that it updates."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def zero_grad(self) -> None:
@@ -78,7 +78,7 @@ class ScaledOptimizer:
         return norm.detach()
 
     def set_learning_rate(self, rate: float) -> None:
-        """Use this rate from the next step on."""
+        """Set the learning rate of the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
@@ -135,7 +135,7 @@ class TrainState:
             optimizer = torch.optim.SGD(network.parameters(), rate, config.momentum)
         else:
             optimizer = torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2))
-        # Not prepared by accelerate, whose optimizers share one loss scaler.
+        # Not prepared by accelerate: its optimizers share one loss scaler.
         return prepared, ScaledOptimizer(optimizer, self.accelerator.device.type, scaled=config.precision == "fp16")
 
     @property
@@ -213,7 +213,7 @@ class TrainState:
         return torch.compiler.set_stance("force_eager") if needed and self.config.compile else contextlib.nullcontext()
 
     def gather_batch(self, share: torch.Tensor) -> torch.Tensor:
-        """The batch of all processes, of which this one has `share` (n, …), the only part with a gradient."""
+        """Gather the batch of all processes; only this one's `share` (n, …) keeps its gradient."""
         gathered = self.accelerator.gather(share.detach())
         assert isinstance(gathered, torch.Tensor)
         parts = list(gathered.split(len(share)))
@@ -245,7 +245,7 @@ class TrainState:
             optimizer.set_learning_rate(getattr(self.config, f"learning_rate_{name}") * factor)
 
     def grow(self, images_seen: int) -> None:
-        """Set growing networks to their level after so many images, which no checkpoint needs either."""
+        """Set growing networks to their level after `images_seen` images; no checkpoint needs it, either."""
         if self.config.grow_kimg > 0:
             for network in (*self.networks.values(), self.averaged_generator):
                 assert isinstance(network, ProgressiveGrowing)  # the config allows grow_kimg to these only
@@ -298,7 +298,7 @@ class TrainState:
         }
 
     def exhausted_scaler(self) -> str | None:
-        """The player whose fp16 loss scale was halved to nothing because its gradient is never finite, or None."""
+        """The first player with an fp16 loss scale halved to nothing, because its gradient is never finite; or None."""
         for name, optimizer in self.optimizers.items():
             if optimizer.scaler.is_enabled() and optimizer.scaler.get_scale() < SMALLEST_SCALE:
                 return name

@@ -39,7 +39,7 @@ from gan_hub.training.steps import train_step
 from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, lasting_console
 from gan_hub.training.train_state import TrainState
 
-LOOK_STEPS = 50  # at most so many steps between two looks at the metrics
+LOOK_STEPS = 50  # most steps between two looks at the metrics
 
 
 def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:

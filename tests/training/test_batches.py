@@ -181,7 +181,7 @@ def test_five_pictures_are_too_few_and_the_sentence_says_how_many_are_enough(tmp
     path = tmp_path / "few.npz"
     np.savez(path, images=np.zeros((count, 28, 28), np.uint8))
     with pytest.raises(
-        ValueError, match="held out for the judge.* needs 4 or more. Give a test split of so many, or 20"
+        ValueError, match="held out for the judge.* needs 4 or more. Give a test split of that size, or 20"
     ):
         load_data(TrainConfig(data=str(path), conditional=False))
     np.savez(path, images=np.zeros((20, 28, 28), np.uint8))

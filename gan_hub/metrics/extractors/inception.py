@@ -217,7 +217,7 @@ def load(path: Path) -> FIDInception:
 
 
 def trusted_by(checksum: str) -> str | None:
-    """What says that weights of this checksum are the Inception of FID: "gan_hub", the variable's name, or None."""
+    """Who vouches that weights of this checksum are the Inception of FID: "gan_hub", the variable's name, or None."""
     if checksum in TRUSTED:
         return "gan_hub"
     named = (known.strip() for known in os.environ.get(TRUSTED_VARIABLE, "").split(","))

@@ -101,7 +101,7 @@ def file_names(network: MobileNetV2) -> dict[str, str]:
 
 
 def check_image() -> torch.Tensor:
-    """The image (1, 3, 96, 96) of which a file may state the feature: 0, 1, …, 254, 0, … in reading order."""
+    """The image (1, 3, 96, 96) for the feature that a file may state: 0, 1, …, 254, 0, … in reading order."""
     return (torch.arange(3 * 96 * 96).reshape(1, 3, 96, 96) % 255) / 127.5 - 1
 
 

@@ -30,7 +30,7 @@ class ExtractorNetwork(nn.Module):
     resize = "none"
     num_classes: int | None = None
     test_accuracy: float | None = None  # of the classifier, as stated with its weights
-    trusted_by: str | None = None  # what says that its weights are those that define FID
+    trusted_by: str | None = None  # who vouches that its weights are those that define FID
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, C, H, W) in [-1, 1] → what `outputs` takes; raises ValueError for images that the network cannot take."""
