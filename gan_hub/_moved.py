@@ -37,7 +37,7 @@ NAMES = {
         "MANIFEST_NAME": "gan_hub.model_folder.files:MANIFEST_NAME",
         "WEIGHTS_NAME": "gan_hub.model_folder.files:WEIGHTS_NAME",
     },
-    "gan_hub.concepts": {"FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME"},
+    "gan_hub.concepts": {"put": "write_concepts", "FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME"},
     "gan_hub.segmentations": {
         "as_pictures": "colorize",
         "chosen": "choose_examples",
@@ -54,7 +54,7 @@ NAMES = {
         "Growing": "ProgressiveGrowing",
         "Semantic": "SegmentationConditional",
     },
-    "gan_hub.metrics.directions": {"look": "concept_grid"},
+    "gan_hub.metrics.directions": {"along": "by_direction", "home": "default_space", "look": "concept_grid"},
     "gan_hub.training.loop": {"Stopped": "StoppedError"},
     "gan_hub.training.players": {
         "Controls": "AdaptiveState",

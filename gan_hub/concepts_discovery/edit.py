@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_hub.concepts_discovery.discover import MEASURES, by_components, by_measure
 from gan_hub.messages import did_you_mean
-from gan_hub.model_folder.concepts import Concept, put
+from gan_hub.model_folder.concepts import Concept, write_concepts
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.pipeline import GANPipeline
 
@@ -95,7 +95,7 @@ def save_concepts(pipe: GANPipeline, folder: Path) -> None:
     """
     check_same_model(pipe, folder)
     if folder.exists():
-        put(folder, pipe.concepts)
+        write_concepts(folder, pipe.concepts)
     else:
         pipe.save_pretrained(folder)
 

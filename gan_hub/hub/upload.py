@@ -147,7 +147,7 @@ class _Repository:
     def operations(self, push: _Push) -> list[CommitOperationAdd | CommitOperationDelete]:
         """The changes of a commit that adds what is pushed and deletes what an older push left behind."""
         listed = self._listed()
-        kept = {} if listed is None else self._kept(push, listed)
+        kept = {} if listed is None else self._files_that_stay(push, listed)
         entries = kept | {name: push.manifest.files[name] for name in push.names if name in push.manifest.files}
         manifest = to_json({"files": dict(sorted((name, entry) for name, entry in entries.items() if entry))})
         left_behind = {name for name in self.names if name in PARTS | SHOWN or WEIGHTS.fullmatch(name)}
@@ -171,7 +171,7 @@ class _Repository:
             print(f"{self.repo_id}: the manifest.json on the Hub is damaged; {effect}", file=sys.stderr)
             return {}
 
-    def _kept(self, push: _Push, listed: dict[str, Entry]) -> dict[str, Entry | None]:
+    def _files_that_stay(self, push: _Push, listed: dict[str, Entry]) -> dict[str, Entry | None]:
         """Files that stay although they are not sent → their entries for the manifest, None for those without."""
         measured = {name: listed.get(name) for name in SHOWN & self.names if name not in push.names}
         variants: dict[str | None, set[str]] = {}

@@ -45,7 +45,7 @@ class Memorization(NamedTuple):
     pictures: int  # different pictures among the held-out images
     repeated: int  # held-out images with a picture that is in the training set, too
     different: int  # estimated number of different pictures in the training set
-    witnesses: float  # effective number of independent held-out distances (`_witnesses`)
+    witnesses: float  # effective number of independent held-out distances (`_effective_distances`)
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> PrecisionRecall:
@@ -151,11 +151,11 @@ def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
         pictures=len(fresh),
         repeated=int(repeated.sum()),
         different=different,
-        witnesses=_witnesses(len(fresh), int(repeated[firsts].sum()), different),
+        witnesses=_effective_distances(len(fresh), int(repeated[firsts].sum()), different),
     )
 
 
-def _witnesses(pictures: int, repeated: int, different: int) -> float:
+def _effective_distances(pictures: int, repeated: int, different: int) -> float:
     """The effective number of independent distances of held-out pictures; `repeated` of them are also trained on.
 
     Of P `different` training pictures, each of the R repeated ones is compared with the P − 1 others, and a pair of them is
@@ -209,7 +209,7 @@ def nearest_neighbour(features: torch.Tensor, others: torch.Tensor) -> tuple[tor
     return torch.cat([(rows.double() - others[of].double()).norm(dim=1) for rows, of in pairs]), nearest
 
 
-def most_at_risk(copies: Memorization, count: int = 16) -> torch.Tensor:
+def nearest_to_training(copies: Memorization, count: int = 16) -> torch.Tensor:
     """The rows of the `count` generated images that are nearest to the training set, the nearest first."""
     return copies.distances.sort(stable=True).indices[:count]
 

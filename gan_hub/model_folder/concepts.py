@@ -212,7 +212,7 @@ def as_bytes(concepts: Mapping[str, Concept]) -> bytes:
     return to_safetensors({name: concept.direction for name, concept in concepts.items()}, {METADATA_KEY: described})
 
 
-def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
+def write_concepts(folder: Path, concepts: Mapping[str, Concept]) -> None:
     """Writes concepts into the finished model folder `folder` in place of those it has; none removes them.
 
     Whenever this is interrupted, the folder loads, with the old concepts, without any, or with the new ones. Raises
@@ -224,7 +224,7 @@ def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
 def read(folder: Path, manifest: Manifest | None, sizes: Mapping[str, int]) -> dict[str, Concept]:
     """The concepts of a model's folder.
 
-    A file that the manifest does not list, as an interrupted `put` leaves it, is not read, and a warning says so.
+    A file that the manifest does not list, as an interrupted `write_concepts` leaves it, is not read, and a warning says so.
 
     Args:
         folder: the model's folder.

@@ -103,7 +103,7 @@ def load(
     roles: Roles[NetworkT],
     variant: str | None = None,
     dtype: torch.dtype = torch.float32,
-    at_hand: Mapping[str, NetworkT | None] | None = None,
+    replacements: Mapping[str, NetworkT | None] | None = None,
 ) -> ModelParts[NetworkT]:
     """Reads a model's folder, each file once, and verifies each against the manifest.
 
@@ -112,7 +112,7 @@ def load(
         roles: the classes that a generator and a discriminator may have.
         variant: the weight files to read, "fp16" or "bf16"; None for the full precision.
         dtype: what the networks compute in.
-        at_hand: networks that take the place of the folder's, which are then not read; None leaves one out.
+        replacements: networks that take the place of the folder's, which are then not read; None leaves one out.
 
     Returns: the parts of the model.
 
@@ -122,7 +122,7 @@ def load(
     manifest = Manifest.of_model(folder)
     index, summary = (read_file(folder, name) for name in (INDEX_NAME, SUMMARY_NAME))
     classes = _component_classes(folder / INDEX_NAME, index, roles)
-    networks = dict(at_hand or {})
+    networks = dict(replacements or {})
     for name in COMPONENTS:
         if name not in networks:
             known = classes.get(name)
@@ -256,7 +256,7 @@ def save(
         _load_again(fresh, roles, assemble, variant)
         # Of the files that are there, those that still are this model's.
         kept: list[str] = list(real_samples.NAMES)
-        if variant and _lies_in(folder, parts, roles, VARIANT_DTYPES[variant][1]):
+        if variant and _has_weights_of(folder, parts, roles, VARIANT_DTYPES[variant][1]):
             kept += Manifest(folder).files
         written = move_files(fresh, folder)
     for name in {JUDGE_NAME, SEGMENTATIONS_NAME, CONCEPTS_NAME} - set(written):
@@ -300,7 +300,7 @@ def _load_again(
         write_bytes(folder / REFERENCE_NAME, reference.as_bytes(images))
 
 
-def _lies_in(folder: Path, parts: ModelParts[NetworkT], roles: Roles[NetworkT], dtype: torch.dtype) -> bool:
+def _has_weights_of(folder: Path, parts: ModelParts[NetworkT], roles: Roles[NetworkT], dtype: torch.dtype) -> bool:
     """Whether a folder has the float32 weights of `parts`, up to a cast to `dtype`."""
     try:
         other = load(folder, roles, dtype=dtype)

@@ -34,7 +34,7 @@ from gan_hub.models.diffusers_options import (
     variant_to_save,
 )
 from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype
-from gan_hub.pipeline.roles import bare_network, check_role, network_classes
+from gan_hub.pipeline.roles import check_role, network_classes, unwrapped_network
 
 REFUSED_FOR_PIPELINES = REFUSED_ON_LOAD | {
     "subfolder": "a model's files lie at the root of its folder or repository; one network is loaded by its class, as in "
@@ -108,12 +108,12 @@ class PretrainedPipeline(DiffusionPipeline):
 
         Raises ValueError where something else was put in its place.
         """
-        return cast(GANModel, bare_network("generator", self.generator))  # None is refused
+        return cast(GANModel, unwrapped_network("generator", self.generator))  # None is refused
 
     @property
     def unwrapped_discriminator(self) -> GANModel | None:
         """The discriminator itself, as `unwrapped_generator`; None for a model without."""
-        return bare_network("discriminator", self.discriminator)
+        return unwrapped_network("discriminator", self.discriminator)
 
     @property
     def device(self) -> torch.device:
@@ -189,26 +189,28 @@ class PretrainedPipeline(DiffusionPipeline):
             LoadError: for whatever is damaged, unknown or unreachable, naming file and field; a ValueError.
             ValueError: for an argument that is not supported.
         """
-        at_hand = {name: components.pop(name) for name in COMPONENTS if name in components}
+        replacements = {name: components.pop(name) for name in COMPONENTS if name in components}
         refuse_options("from_pretrained", components, REFUSED_FOR_PIPELINES)
         refuse_pickles(use_safetensors)
         source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
         arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
-        for name, network in at_hand.items():
+        for name, network in replacements.items():
             check_role(name, network)
-        bare = {name: bare_network(name, network) for name, network in at_hand.items()}
-        wanted = tuple(name for name in COMPONENTS if name not in at_hand)
-        read = partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare)
+        unwrapped = {name: unwrapped_network(name, network) for name, network in replacements.items()}
+        wanted = tuple(name for name in COMPONENTS if name not in replacements)
+        read = partial(
+            model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, replacements=unwrapped
+        )
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         download |= {"variant": variant, "force_download": force_download}
         parts = load_from(source, wanted, read, whole=True, **download)
-        pipeline = cls._assembled(parts, **at_hand)
+        pipeline = cls._assembled(parts, **replacements)
         return pipeline if device is None else pipeline.to(device)
 
     @classmethod
-    def _assembled(cls, parts: ModelParts[GANModel], **at_hand: Any) -> Self:
+    def _assembled(cls, parts: ModelParts[GANModel], **replacements: Any) -> Self:
         """A pipeline of the parts that a folder holds; raises LoadError where they do not fit each other."""
-        values = vars(parts) | at_hand
+        values = vars(parts) | replacements
         folder = values.pop("folder")
         try:
             pipeline = cls(**values)

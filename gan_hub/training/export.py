@@ -54,12 +54,12 @@ def export(run: RunSnapshot, folder: Path) -> None:
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, final_seed(run.config), trained=run.data.train)
     report = run.scorer and run.scorer.score(pipeline, final=True)
-    at_risk = nearest_copies(run, pipeline, report)
+    nearest = nearest_copies(run, pipeline, report)
     pipeline.to("cpu")  # reference images are those of a CPU
     fresh = folder.with_name(f".{folder.name}-unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _write(fresh, run, pipeline, report, at_risk)
+        _write(fresh, run, pipeline, report, nearest)
         replace_folder(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -68,7 +68,7 @@ def export(run: RunSnapshot, folder: Path) -> None:
 
 
 def _write(
-    fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: NearestTrainingImages
+    fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, nearest: NearestTrainingImages
 ) -> None:
     """Writes all files of an export, the card last."""
     config, shipped = run.config, run.data.real_samples
@@ -83,7 +83,7 @@ def _write(
     if shipped is not None:
         labels = None if shipped.labels is None else shipped.labels.tolist()
         real_samples.write(fresh, np.asarray(shipped.images), labels, run.data.notice)
-    facts = card_facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
+    facts = card_facts(run, pipeline, report, nearest.write(fresh, config.pictures_may_be_shown), nearest.repeated)
     if report is not None:
         write_json(fresh / SCORES_NAME, facts.scored.to_dict())
     write_card(fresh, facts, has_judge=pipeline.discriminator is not None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from gan_hub.training import strict_yaml
-from gan_hub.training.option_aliases import unknown
+from gan_hub.training.option_aliases import unknown_option
 from gan_hub.training.options import default_of, type_name, types_of
 from gan_hub.training.recipes import typed
 from gan_hub.training.sections import ALIASES, FIELDS, SECTIONS
@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         for argument in args:
             flag = argument.partition("=")[0]
             if re.match(r"--?[A-Za-z]", flag) and flag not in self._option_string_actions:
-                self.error(unknown("flag", flag, flags, self.prog))
+                self.error(unknown_option("flag", flag, flags, self.prog))
         return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:

@@ -91,22 +91,22 @@ def flops_per_image(config: TrainConfig, classes: int, images: ImageSet) -> floa
     own = {"grow_kimg": 0.0, "batch_size": batch, "precision": "fp32", "compile": False, "device": "cpu"}
     with torch.random.fork_rng(devices=[]):
         small, alone = replace(config, **own), cast(Accelerator, OneProcess())
-        players = TrainState(small, classes, alone)
-        batches = Batches(images, small, players.latent_size, alone)
-        return _mean_over_steps(players, small, batches) / batch
+        state = TrainState(small, classes, alone)
+        batches = Batches(images, small, state.latent_size, alone)
+        return _mean_over_steps(state, small, batches) / batch
 
 
-def _mean_over_steps(players: TrainState, config: TrainConfig, batches: Batches) -> float:
+def _mean_over_steps(state: TrainState, config: TrainConfig, batches: Batches) -> float:
     """Operations of a step, each kind of step run once."""
-    kinds, total = kinds_of_steps(config), 0.0
+    kinds, total = step_kinds(config), 0.0
     for same in kinds:
         with Operations() as operations:
-            train_step(players, config, batches, same[0])
+            train_step(state, config, batches, same[0])
         total += operations.count * len(same)
     return total / sum(map(len, kinds))
 
 
-def kinds_of_steps(config: TrainConfig) -> list[list[int]]:
+def step_kinds(config: TrainConfig) -> list[list[int]]:
     """Step numbers of one period of the penalties, grouped by which penalties those steps have."""
     intervals = [config.penalty_interval] if config.penalties else []
     intervals += [config.path_length_interval] if config.path_length_weight else []

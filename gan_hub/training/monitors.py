@@ -197,7 +197,7 @@ def _discriminator_won(seen: Monitors) -> str | None:
         return None
     return (
         f"for {KEPT * LOOK_STEPS} steps it has known at least {min(pairs):.1%} of reals from fakes and its lead still "
-        f"grows (logit/real − logit/fake {leads[-1]:.3g}{_played(seen)}), so the generator falls behind"
+        f"grows (logit/real − logit/fake {leads[-1]:.3g}{_evidence(seen)}), so the generator falls behind"
     )
 
 
@@ -208,7 +208,7 @@ def _generator_won(seen: Monitors) -> str | None:
         return None
     return (
         f"for {3 * LOOK_STEPS} steps the discriminator has put the fake above the real in {1 - max(pairs):.0%} of pairs or "
-        f"more{_played(seen)}, so it teaches the generator nothing true"
+        f"more{_evidence(seen)}, so it teaches the generator nothing true"
     )
 
 
@@ -217,7 +217,7 @@ def _still(player: str) -> Callable[[Monitors], str | None]:
         changes = seen.last(f"change/{player}", 3)
         if not changes or max(changes) >= STILL:
             return None
-        return f"its weights have changed by {changes[-1]:.1g} of themselves in {LOOK_STEPS} steps{_played(seen)}"
+        return f"its weights have changed by {changes[-1]:.1g} of themselves in {LOOK_STEPS} steps{_evidence(seen)}"
 
     return symptom
 
@@ -228,7 +228,7 @@ def _leapt(player: str) -> Callable[[Monitors], str | None]:
         if not changes or changes[0] <= LEAP:
             return None
         return (
-            f"{LOOK_STEPS} steps have changed its weights by {changes[0]:.3g} times themselves{_played(seen)}, so nothing of "
+            f"{LOOK_STEPS} steps have changed its weights by {changes[0]:.3g} times themselves{_evidence(seen)}, so nothing of "
             "what it had learnt is left and the other player cannot follow"
         )
 
@@ -264,7 +264,7 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _played(seen: Monitors) -> str:
+def _evidence(seen: Monitors) -> str:
     """The newest known losses and gradients of both players, as part of a sentence."""
     names = ("loss/discriminator", "gradient/discriminator", "gradient/generator")
     return "".join(f", {name} {seen.looks[-1][name]:.3g}" for name in names if name in seen.looks[-1])

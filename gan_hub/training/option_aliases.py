@@ -96,7 +96,7 @@ ELSEWHERE = {
 }
 
 
-def instead(name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
+def suggestion(name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
     """Half a sentence on an option that does not exist: what it is called here, or the nearest of the `known` names.
 
     Args:
@@ -117,14 +117,14 @@ def instead(name: object, known: Iterable[str], prog: str = "gan-hub train") -> 
     return f"did you mean {spellings[nearest[0]]}?" if nearest else f"{prog} --help lists all options"
 
 
-def unknown(kind: str, name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
+def unknown_option(kind: str, name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
     """The sentence on an option that does not exist.
 
     Args:
         kind: "flag", or "key".
-        name, known, prog: as of `instead`.
+        name, known, prog: as of `suggestion`.
 
     Returns:
         the sentence, without a full stop.
     """
-    return f"unknown {kind} {short_repr(name)}; {instead(name, known, prog)}"
+    return f"unknown {kind} {short_repr(name)}; {suggestion(name, known, prog)}"

@@ -9,7 +9,7 @@ from typing import Any
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.models.layers import stage_resolutions
 from gan_hub.training import strict_yaml
-from gan_hub.training.option_aliases import unknown
+from gan_hub.training.option_aliases import unknown_option
 from gan_hub.training.options import default_of
 from gan_hub.training.sections import (
     ALIASES,
@@ -76,13 +76,13 @@ def flatten(options: Mapping[Any, Any], what: str = "key") -> Options:
         if key in FIELDS and key not in CARD_OPTIONS:
             raise ValueError(f"{CARD}: {key!r} is no option of the card; it stands at the top of the recipe.")
         if key not in CARD_OPTIONS:
-            raise ValueError(f"{CARD}: {unknown(what, key, CARD_OPTIONS)}.")
+            raise ValueError(f"{CARD}: {unknown_option(what, key, CARD_OPTIONS)}.")
         if key in options:
             raise ValueError(f"{key!r} stands both at the top and under {CARD}; one of them is enough.")
     flat = {key: value for key, value in options.items() if key != CARD} | dict(card)
     for key in flat:
         if key not in FIELDS and key not in ALIASES:
-            raise ValueError(f"{unknown(what, key, FIELDS)}.")
+            raise ValueError(f"{unknown_option(what, key, FIELDS)}.")
     for old, new in ALIASES.items():
         if old in flat and new in flat:
             raise ValueError(f"{old!r} is the old name of {new!r}; one of them is enough.")

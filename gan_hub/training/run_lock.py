@@ -24,7 +24,7 @@ class RunInUseError(ValueError):
 
 
 @contextlib.contextmanager
-def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+def lock_run(folder: Path, accelerator: Accelerator) -> Iterator[None]:
     """Holds the lock of a run's folder, on the main process for all processes of this run.
 
     The system releases the lock when the process dies, however it dies. Raises RunInUseError on every process.
@@ -33,7 +33,7 @@ def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
         refusal = None
         if accelerator.is_main_process:
             try:
-                stack.enter_context(_taken(folder))
+                stack.enter_context(_lock_file(folder))
             except RunInUseError as error:
                 refusal = str(error)
         refusals = gather_object([refusal]) if accelerator.num_processes > 1 else [refusal]
@@ -43,7 +43,7 @@ def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _taken(folder: Path) -> Iterator[None]:
+def _lock_file(folder: Path) -> Iterator[None]:
     """The lock of one process, and a note beside it of who holds it: a locked file cannot be read on every system."""
     lock, note = FileLock(folder / LOCK_NAME), folder / HOLDER_NAME
     try:

@@ -32,11 +32,11 @@ from gan_hub.training.metric_means import MetricMeans
 from gan_hub.training.monitors import STOPPED_BY_ALARM, AlarmError
 from gan_hub.training.processes import on_any
 from gan_hub.training.run_files import PLOT_NAME, sample_grid, save_whole
-from gan_hub.training.run_lock import held, one_export_at_a_time
+from gan_hub.training.run_lock import lock_run, one_export_at_a_time
 from gan_hub.training.snapshot import RunSnapshot
 from gan_hub.training.starting import check_agreement, load_state, make_folder
 from gan_hub.training.steps import train_step
-from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, lasting_console
+from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, unbreakable_console
 from gan_hub.training.train_state import TrainState
 
 LOOK_STEPS = 50  # most steps between two looks at the metrics
@@ -72,10 +72,10 @@ def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callbac
     with only_training_of_this_process():
         accelerator = make_accelerator(config)
         with (
-            lasting_console(),
+            unbreakable_console(),
             StopSignal(accelerator) as stop,
             failures_explained(config, accelerator.num_processes),
-            held(config.run_folder, accelerator),
+            lock_run(config.run_folder, accelerator),
             trackers.closed_on_failure(accelerator),
         ):
             return _train(config, resume, accelerator, stop, callbacks)
@@ -106,7 +106,7 @@ def _train(
     trainer = Trainer(config, accelerator, state, data, start, past, stop, callbacks)
     with contextlib.closing(trainer):
         trainer.begin()
-        with stop.plays():
+        with stop.delay_signals():
             for step in range(start, trainer.last_step):
                 images_seen = (step + 1) * config.batch_size
                 state.set_lr_factor(config.learning_rate_factor(images_seen))

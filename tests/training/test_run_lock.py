@@ -31,13 +31,13 @@ def living(config: TrainConfig, step: int, resume: bool = False) -> Iterator[int
     signs.mkdir(parents=True, exist_ok=True)
     child = os.fork()
     if child == 0:
-        play = trainer.train_step
+        train_step = trainer.train_step
 
-        def waiting(players, config, batches, at):
+        def waiting(state, config, batches, at):
             if at == step:
                 (signs / "there").touch()
                 until((signs / "go").exists)
-            return play(players, config, batches, at)
+            return train_step(state, config, batches, at)
 
         trainer.train_step = waiting
         try:

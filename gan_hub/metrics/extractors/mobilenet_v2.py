@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from gan_hub.metrics.extractors.inputs import bicubic, to_rgb
-from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs, fill
+from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs, load_network
 from gan_hub.model_folder.strict import LoadError
 
 # Table 2 of the paper: expansion, channels, repeats, stride of the first repeat.
@@ -108,7 +108,7 @@ def check_image() -> torch.Tensor:
 @torch.no_grad()
 def load(path: Path) -> MobileNetV2:
     """The network of a weight file; raises LoadError where it does not reproduce the file's `check.feature`, if it has one."""
-    network, stated = fill(MobileNetV2, path, file_names, {CHECK: torch.Size([1, 1280])})
+    network, stated = load_network(MobileNetV2, path, file_names, {CHECK: torch.Size([1, 1280])})
     if CHECK in stated:
         gap = (network.outputs(check_image()).features - stated[CHECK]).abs().max().item()
         if not gap <= TOLERANCE:

@@ -72,7 +72,7 @@ def header(path: Path) -> tuple[set[str], dict[str, str]]:
         raise LoadError(f"{path}: not a safetensors file ({short_repr(str(error))}).") from error
 
 
-def fill(
+def load_network(
     build: Callable[[], Network],
     path: Path,
     names: Callable[[Network], Mapping[str, str]] | None = None,

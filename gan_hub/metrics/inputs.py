@@ -26,8 +26,8 @@ Dataset = ImageSet | str | os.PathLike  # real images, or what `load_images` tak
 
 
 @dataclass(frozen=True)
-class Sides:
-    """The two sides of a comparison: a model, or else images; and the real images."""
+class EvaluationInputs:
+    """What an evaluation compares: a model, or else images, and the real images."""
 
     subject: str  # name of what is scored
     pipeline: GANPipeline | None
@@ -54,14 +54,14 @@ class Sides:
 
     @property
     def skipped(self) -> dict[str, ImageSet]:
-        """The image sets with skipped files, by the name of their side."""
-        sides = {"scored": self.images, "real": self.reals}
-        return {name: images for name, images in sides.items() if images is not None and images.skipped}
+        """The image sets with skipped files, by what they are: "scored" or "real"."""
+        image_sets = {"scored": self.images, "real": self.reals}
+        return {name: images for name, images in image_sets.items() if images is not None and images.skipped}
 
 
-def load_sides(
+def load_inputs(
     subject: Subject, dataset: Dataset, split: str, extractor: Extractor, resolution: Resolution | None = None
-) -> Sides:
+) -> EvaluationInputs:
     """Loads what is scored, and the real images in its size and channels.
 
     Args:
@@ -72,25 +72,25 @@ def load_sides(
         resolution: pixels of both sides, where neither a model nor the extractor says it.
 
     Returns:
-        Both sides; a model is where it was, on its device.
+        The model or images, and the real images; a model is where it was, on its device.
 
     Raises:
         ValueError: what is not allowed, in a sentence; LoadError for a model.
     """
     if isinstance(subject, GANPipeline):
         name = Path(str(subject.name_or_path or "model")).name
-        return Sides(name, subject, None, _reals_for_model(dataset, subject, split))
+        return EvaluationInputs(name, subject, None, _reals_for_model(dataset, subject, split))
     if isinstance(subject, ImageSet):
         images = check_images(subject, "the scored images")
-        return Sides("images", None, images, _reals_for_images(dataset, images, split))
+        return EvaluationInputs("images", None, images, _reals_for_images(dataset, images, split))
     path = Path(subject)
     if holds_images(path):
         images = _every_split(os.fspath(subject), *_shape_without_model(extractor, resolution, dataset))
-        return Sides(path.name, None, images, _reals_for_images(dataset, images, split))
+        return EvaluationInputs(path.name, None, images, _reals_for_images(dataset, images, split))
     if resolution is not None:
         raise ValueError(f"resolution={short_repr(resolution)} is not allowed with a model, which has its own.")
     pipeline = GANPipeline.from_pretrained(subject)
-    return Sides(path.name, pipeline, None, _reals_for_model(dataset, pipeline, split))
+    return EvaluationInputs(path.name, pipeline, None, _reals_for_model(dataset, pipeline, split))
 
 
 def holds_images(path: Path) -> bool:
@@ -103,7 +103,7 @@ def holds_images(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and not (path / INDEX_NAME).is_file() and not is_run)
 
 
-def place(pipeline: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
+def move_to_device(pipeline: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
     """Moves model and extractor to one device.
 
     Args:
