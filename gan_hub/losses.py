@@ -106,7 +106,9 @@ def relativistic_discriminator(real_logits: torch.Tensor, fake_logits: torch.Ten
     Pairs are made by position. Raises ValueError for unequal numbers of reals and fakes.
     """
     if real_logits.shape != fake_logits.shape:
-        raise ValueError(f"{len(real_logits)} reals cannot be paired with {len(fake_logits)} fakes; give as many.")
+        raise ValueError(
+            f"{len(real_logits)} reals cannot be paired with {len(fake_logits)} fakes; give equal numbers."
+        )
     return softplus(fake_logits - real_logits).mean()
 
 

@@ -108,8 +108,10 @@ def run(args: argparse.Namespace) -> None:
     try:
         report = evaluate(subject, args.data, **settings, **options)
     except KeyboardInterrupt:
-        kept = "nothing was written." if args.no_cache else "features measured so far are kept; run it again to go on."
-        raise KeyboardInterrupt(kept) from None
+        outcome = (
+            "nothing was written." if args.no_cache else "features measured so far are kept; run it again to go on."
+        )
+        raise KeyboardInterrupt(outcome) from None
     if not ProcessGroup(distributed=True).is_main_process:
         return
     report = replace(report, subject=Path(args.model).name)

@@ -160,8 +160,8 @@ def without(images: ImageSet, others: ImageSet) -> ImageSet:
         [0, 2, 3]
     """
     unwanted = {image.tobytes() for image in others.images}
-    kept = [index for index, image in enumerate(images.images) if image.tobytes() not in unwanted]
-    return images.take(np.array(kept, dtype=np.int64))
+    remaining = [index for index, image in enumerate(images.images) if image.tobytes() not in unwanted]
+    return images.take(np.array(remaining, dtype=np.int64))
 
 
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:

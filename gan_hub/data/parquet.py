@@ -109,7 +109,7 @@ def list_parquet(source: Path, files: list[Path], split: str) -> UndecodedSource
 
     Args:
         source: the file, or the folder around all files.
-        files: the files.
+        files: the parquet files, in any order.
         split: "train" or "test".
 
     Returns:

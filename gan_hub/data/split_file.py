@@ -18,7 +18,7 @@ MAX_COUNT, MAX_SIDE, MAX_LEFT_OUT, MAX_NAME = 10**9, 65_536, 4096, 200
 
 @dataclass(frozen=True)
 class DataSplit:
-    """What a run records of its data, so that the same images can be told apart again once the run is over.
+    """The record of a run's data, by which its training and held-out images are found again later.
 
     Checksums are `ImageSet.fingerprint` of the pixels alone, at `resolution` and `channels`. A copy of the images is never
     part of it, nor is a path.

@@ -207,7 +207,7 @@ def refusal_response(request: Request, status: int, key: str, **values: object) 
 
     Args:
         request: the visitor's request, for the language.
-        status: the HTTP status.
+        status: the HTTP status, 400 to 599.
         key: key of the sentence; its `values` follow.
 
     Returns:

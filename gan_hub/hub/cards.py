@@ -90,7 +90,7 @@ def format_number(value: float) -> str:
 class CardScores:
     """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again.
 
-    `scales` are the same distances of images that anyone can picture, such as held-out real images and noise.
+    `scales` are the same distances of held-out real images and of noise, for comparison.
     """
 
     scores: dict[str, float]

@@ -31,9 +31,9 @@ class NearestTrainingImages:
     trained: int  # training images
     held_out: int
     pairs: list[Image.Image]  # each generated image, then its nearest training image
-    pictures: int | None = None  # different held-out pictures, near duplicates being one; None: as many as images
+    pictures: int | None = None  # different held-out pictures, near duplicates being one; None: all images
     repeated: int = 0  # held-out images with a picture that is also in the training set
-    different: int | None = None  # different training pictures, about; None: as many as images
+    different: int | None = None  # different training pictures, about; None: all images
     witnesses: float | None = None  # effective number of independent held-out distances; None: one a picture
 
     def write(self, folder: Path, show_images: bool) -> str:

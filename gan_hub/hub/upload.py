@@ -205,7 +205,7 @@ class _Repository:
         entry = entry_of(data)
         if listed not in (None, entry) and name not in push.names:
             raise LoadError(
-                f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it cannot be told whether it is "
+                f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it is not known whether it is "
                 "this model's; delete it there, or push all weights of the model. Nothing was changed."
             )
         own = (read_bytes(push.folder / each, MAX_BYTES) for each in push.weights(name.split("/")[0]))

@@ -97,7 +97,7 @@ def calibrate(
         pipeline: the model, with its discriminator.
         held_out: real images that were not trained on.
         seed: by which real images and the seeds of generated ones are chosen.
-        limit: of the real images, and of as many generated ones.
+        limit: the most real images, and the most generated ones.
         trained: the images that were trained on, whose copies among `held_out` are left out (`unseen`).
 
     Returns:
@@ -144,7 +144,7 @@ def verdicts(
 def _both(
     pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int, trained: ImageSet | None
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Real and as many generated images, uint8 (n, H, W, C), and the conditions of both: options of the pipeline."""
+    """n real and n generated images, uint8 (n, H, W, C), and the conditions of both: options of the pipeline."""
     reals = held_out.take(torch.randperm(len(held_out), generator=seeded(seed))[:limit].numpy())
     if trained is not None:
         reals = unseen(reals, trained)

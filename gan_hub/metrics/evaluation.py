@@ -226,8 +226,8 @@ def _note_on_bias(evaluation: Evaluation) -> str:
     if 10 * fewest >= features:
         return ""
     return (
-        f"a Fréchet distance of {fewest:,} images in {features:,} features is mostly bias: it compares with others of as many "
-        "images alone. kid has no such bias."
+        f"a Fréchet distance of {fewest:,} images in {features:,} features is mostly bias: compare it only with one of the "
+        "same number of images. kid has no such bias."
     )
 
 

@@ -21,7 +21,7 @@ def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 
     Args:
         real, fake: features (N, F) and (M, F).
         subsets: random subsets that are averaged over.
-        size: different images of each side in a subset, at most as many as the smaller side has. The mean does not depend
+        size: different images of each side in a subset, at most the size of the smaller side. The mean does not depend
             on it, the spread does.
         seed: of the subsets.
 
@@ -98,7 +98,7 @@ def median_distance(a: torch.Tensor, b: torch.Tensor) -> float:
     """
     median = torch.pdist(_pooled(a, b)).median().item()
     if median == 0:
-        raise ValueError("more than half of the images have the same features; no bandwidth can be told from them.")
+        raise ValueError("more than half of the images have the same features; they give no bandwidth.")
     return median
 
 

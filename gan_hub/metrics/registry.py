@@ -258,7 +258,7 @@ def memorized(evaluation: Evaluation) -> Scores:
 
 
 def path_length(evaluation: Evaluation) -> Scores:
-    """The perceptual path length of as many steps as there are scored images."""
+    """The perceptual path length, one step for each scored image."""
     pipeline, steps = required(evaluation.pipeline, MODEL), evaluation.scored_images.count
     lengths = perceptual_path_length(pipeline, evaluation.extractor, steps, seed=evaluation.seed)
     return {"ppl": evaluation.mean(lengths)}

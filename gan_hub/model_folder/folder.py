@@ -255,13 +255,13 @@ def save(
         _write_parts(fresh, parts, variant)
         _load_again(fresh, roles, assemble, variant)
         # Of the files that are there, those that still are this model's.
-        kept: list[str] = list(real_samples.NAMES)
+        unchanged: list[str] = list(real_samples.NAMES)
         if variant and _has_weights_of(folder, parts, roles, VARIANT_DTYPES[variant][1]):
-            kept += Manifest(folder).files
+            unchanged += Manifest(folder).files
         written = move_files(fresh, folder)
     for name in {JUDGE_NAME, SEGMENTATIONS_NAME, CONCEPTS_NAME} - set(written):
         (folder / name).unlink(missing_ok=True)
-    Manifest.write(folder, sorted({*written, *(name for name in kept if (folder / name).is_file())}))
+    Manifest.write(folder, sorted({*written, *(name for name in unchanged if (folder / name).is_file())}))
 
 
 def _write_parts(folder: Path, parts: ModelParts[NetworkT], variant: str | None) -> None:

@@ -50,7 +50,7 @@ RGB_INIT_STD = (
 
 
 def half(width: int) -> int:
-    """Half of `width`, rounded up: a block's inputs from the image, and as many from the finer block."""
+    """Half of `width`, rounded up: a block's inputs from the image; the finer block gives the same number."""
     return (width + 1) // 2
 
 

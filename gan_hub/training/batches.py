@@ -50,7 +50,7 @@ def _hashed(*numbers: int) -> int:
 
 
 class PipelineNames(TypedDict):
-    """What a pipeline of a run has besides its networks: arguments of `GANPipeline`."""
+    """Arguments of a run's `GANPipeline` besides its networks."""
 
     label_names: list[str] | None
     semantic_names: list[str] | None

@@ -62,7 +62,7 @@ class DiversityProbe:
 
 
 def _pairs(labels: np.ndarray | None, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of PAIRS images and of as many others with the same labels, if the data has labels."""
+    """Indices of PAIRS images and of PAIRS others with the same labels, if the data has labels."""
     first = rng.integers(0, count, PAIRS)
     if labels is None:
         return first, (first + rng.integers(1, max(2, count), PAIRS)) % count

@@ -79,7 +79,7 @@ class Evaluator(Callback):
         self.best = BestSoFar(folder, watched.get("best", {}), past.get("best_weights", {}))
 
     def score(self, pipeline: GANPipeline) -> Report | None:
-        """The report of a pipeline; None where a signal gave it up, which is remembered in `overdue`."""
+        """Score a pipeline; None where a signal interrupted it, which is remembered in `overdue`."""
         assert self.scorer is not None
         try:
             report = self.scorer.score(pipeline)

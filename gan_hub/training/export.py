@@ -129,7 +129,7 @@ def _portable_weights(config: TrainConfig) -> str:
 
 
 def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
-    """√MMD² between 1,000 held-out images and as many fakes of the same labels, for a model without a discriminator."""
+    """√MMD² between 1,000 held-out images and 1,000 fakes of the same labels, for a model without a discriminator."""
     chosen = held_out.take(np.arange(min(1000, len(held_out))))
     labels = None if chosen.labels is None else torch.from_numpy(chosen.labels)
     fakes = pipeline(

@@ -42,7 +42,7 @@ class Operations(TorchDispatchMode):
 
 
 def _operations_of_gradients(gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, *rest: Any) -> int:
-    """Operations of a convolution's gradients: those of images and of weights take as many as the convolution itself.
+    """Operations of a convolution's gradients: those of images cost what the convolution does, and so do those of weights.
 
     `rest` are the other arguments of aten.convolution_backward: bias_sizes, stride, padding, dilation, transposed,
     output_padding, groups, output_mask.

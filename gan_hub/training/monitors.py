@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-LOOK_STEPS = 50  # steps of a look, at least; it is the mean over them
+LOOK_STEPS = 50  # steps of a look, which is the mean over them; a run looks at least that often
 KEPT = 20  # looks that are remembered
 CLEARED = 10  # looks without the symptom; then an alarm may be raised again
 REMINDED = 200  # looks after which an alarm that never cleared is raised again

@@ -262,7 +262,7 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_ma
         pipeline: what to draw with.
         rows: of the grid.
         columns: of the grid, where there are no classes.
-        with_maps: of a model that draws from maps, show each map left of its image; without them there are half as many
+        with_maps: of a model that draws from maps, show each map left of its image; without them there are half the
             columns, with the same images.
 
     Returns:

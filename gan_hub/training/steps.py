@@ -261,7 +261,7 @@ def path_length_of_fakes(state: TrainState, fakes: Images, latents: torch.Tensor
 def logit_statistics(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> Metrics:
     """Mean logits, and how often the discriminator was right (½ everywhere at the equilibrium).
 
-    `accuracy/pairs`, the share of pairs whose real has the higher logit, means the same for every loss; the other two
+    `accuracy/pairs`, the share of pairs in which the real has the higher logit, means the same for every loss; the other two
     ask on which side of the loss's threshold a logit lies, which Wasserstein and relativistic losses leave free. BEGAN's
     scores are no verdicts: its balance keeps fakes easier to reconstruct than reals.
 

@@ -145,7 +145,7 @@ class TrainState:
 
     @property
     def unwrapped_discriminator(self) -> GANModel | None:
-        """The same of the discriminator, where there is one."""
+        """The discriminator without its wrapping; None where there is none."""
         return None if self.discriminator is None else self.accelerator.unwrap_model(self.discriminator)
 
     @property
@@ -276,7 +276,7 @@ class TrainState:
     def published(self, weights: Weights | None = None) -> tuple[GANModel, GANModel | None]:
         """Copies of the averaged generator and of the discriminator, float32 on the CPU, in eval mode.
 
-        They have the weights of now, or `weights`, which an earlier `published_weights` returned.
+        They have the current weights, or `weights`, which an earlier `published_weights` returned.
         """
         copies = {}
         for name, network in (self.networks | {"generator": self.averaged_generator}).items():
@@ -305,7 +305,7 @@ class TrainState:
         return None
 
     def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
-        """What a checkpoint holds as tensors: file of TENSOR_FILES → its tensors, of the players that there are."""
+        """The tensors of a checkpoint: file of TENSOR_FILES → its tensors."""
         contents = {name: network.state_dict() for name, network in self.networks.items()}
         contents["ema"] = self.ema.model.state_dict()
         for name, optimizer in self.optimizers.items():
@@ -313,7 +313,7 @@ class TrainState:
         return contents
 
     def numbers(self) -> dict[str, dict]:
-        """What a checkpoint holds as numbers: the adaptive state, and both loss scalers (empty without fp16)."""
+        """The numbers of a checkpoint: the adaptive state, and both loss scalers (empty without fp16)."""
         scalers = {f"scaler_{name}": optimizer.scaler.state_dict() for name, optimizer in self.optimizers.items()}
         return {"controls": asdict(self.adaptive)} | scalers
 

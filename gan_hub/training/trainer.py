@@ -29,7 +29,7 @@ from gan_hub.training.evaluator import EarlyStopping, Evaluator, InterruptibleEx
 from gan_hub.training.export import EXPORT_NAME, export
 from gan_hub.training.logger import Logger
 from gan_hub.training.metric_means import MetricMeans
-from gan_hub.training.monitors import STOPPED_BY_ALARM, AlarmError
+from gan_hub.training.monitors import LOOK_STEPS, STOPPED_BY_ALARM, AlarmError
 from gan_hub.training.processes import on_any
 from gan_hub.training.run_files import PLOT_NAME, sample_grid, save_whole
 from gan_hub.training.run_lock import lock_run, one_export_at_a_time
@@ -39,14 +39,12 @@ from gan_hub.training.steps import train_step
 from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, unbreakable_console
 from gan_hub.training.train_state import TrainState
 
-LOOK_STEPS = 50  # most steps between two looks at the metrics
-
 
 def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a GAN: from a script, a notebook or a thread, one training at a time in a process.
 
     Args:
-        config: everything that the run is.
+        config: the options of the run.
         resume: go on from the newest valid checkpoint of the run's folder, on a CPU bit for bit where the configuration is
             the same; differences are printed. Without a checkpoint the run starts anew.
         callbacks: called at set points of the run, after its own logger, monitors and early stopping.
@@ -122,13 +120,13 @@ def _train(
                 if stopping:
                     kimg = images_seen / 1000
                     raise StoppedError(f"stopped at {kimg:.1f} kimg; its state is saved, --resume goes on.")
-                if step + 1 == trainer.last_step:  # earlier than it was at the start, where the run ends early
+                if step + 1 == trainer.last_step:  # a callback may have brought it forward
                     break
         return finish(trainer)
 
 
 class MainProcess:
-    """What only the main process of a run has: logger, scores, diagnostics, and the callbacks that were passed."""
+    """The parts of a run on the main process alone: logger, scores, diagnostics, and the callbacks that were passed."""
 
     def __init__(self, trainer: "Trainer", start: int, past: dict, callbacks: Sequence[Callback]) -> None:
         config, state, data = trainer.config, trainer.state, trainer.data
@@ -146,7 +144,7 @@ class MainProcess:
 
 
 class Trainer:
-    """One run while it goes on: what is due after a step, and everything that a checkpoint must hold.
+    """One run while it goes on: it does what is due after a step, and saves checkpoints.
 
     `start` is the number of steps done; `past` the checkpoint's state, or empty.
     """
@@ -175,17 +173,17 @@ class Trainer:
         self.line_time, self.line_images = self.began, images  # of the last log line
 
     def begin(self) -> None:
-        """Before the first step: split.json, the callbacks, the headline, and a score that a signal gave up."""
+        """Before the first step: write split.json, call the callbacks, print the headline, redo an interrupted score."""
         if self.main is not None:
             self.data.split(self.config).write(self.config.run_folder)
         self._call("on_train_begin")
         self.accelerator.print(self.headline())
         if self.main is not None and self.main.evaluator.overdue:
             self._score()
-        self._end_where_asked()
+        self._stop_if_requested()
 
     def headline(self) -> str:
-        """What a newcomer can check at a glance: processes, device, precision, sizes, data."""
+        """The first line of a run: processes, device, precision, sizes, data."""
         sizes = [
             f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
             for name, network in self.state.networks.items()
@@ -233,7 +231,7 @@ class Trainer:
         if scored and self.main is not None:
             self._score()
         if scored or self.has_callbacks:
-            self._end_where_asked()  # before the rest, since more is due after the last step
+            self._stop_if_requested()  # before the rest, since more is due after the last step
         logged, context.sample_due = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
         if logged or context.sample_due or step % LOOK_STEPS == 0:
             self._look()
@@ -250,8 +248,8 @@ class Trainer:
         if self.main is not None:
             self.main.callbacks.call(event, self.context)
 
-    def _end_where_asked(self) -> None:
-        """Make this the last step, on all processes together, where a callback has asked for it."""
+    def _stop_if_requested(self) -> None:
+        """End the run after this step, on all processes together, if a callback has asked for it."""
         context = self.context
         if context.step >= self.config.total_steps or not on_any(self.accelerator, context.stop_reason is not None):
             return
@@ -286,7 +284,7 @@ class Trainer:
         self._call("on_sample")
 
     def _score(self) -> None:
-        """Score the average of now."""
+        """Score the current average."""
         assert self.main is not None
         context, began = self.context, time.monotonic()
         self.main.logger.pause()

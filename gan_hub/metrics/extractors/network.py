@@ -26,7 +26,7 @@ class Outputs(NamedTuple):
 class ExtractorNetwork(nn.Module):
     """A network with fixed weights: images (N, C, H, W) in [-1, 1] → `prepare` → `outputs`."""
 
-    block = 50  # images of one forward pass, always as many, since the order of sums may depend on it
+    block = 50  # images of one forward pass, a fixed number, since the order of sums may depend on it
     resize = "none"
     num_classes: int | None = None
     test_accuracy: float | None = None  # of the classifier, as stated with its weights
