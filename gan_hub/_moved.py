@@ -76,7 +76,7 @@ class MovedModules(MetaPathFinder, Loader):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Finds the old modules (importlib's protocol).
+        """Find the old modules (importlib's protocol).
 
         Args:
             name: the dotted name that is imported.
@@ -87,7 +87,7 @@ class MovedModules(MetaPathFinder, Loader):
         return ModuleSpec(name, self) if name in MODULES else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fills `module`: a name is looked up in its new module when it is asked for."""
+        """Fill `module`: a name is looked up in its new module when it is asked for."""
         old, new = module.__name__, MODULES[module.__name__]
         warnings.warn(f"{old} is {new} now; the old path will go in 1.0.", DeprecationWarning, stacklevel=2)
         there, renamed = import_module(new), NAMES.get(old, {})
@@ -97,7 +97,7 @@ class MovedModules(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Registers the finder of old modules, once."""
+    """Register the finder of old modules, once."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())
 

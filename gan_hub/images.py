@@ -81,7 +81,7 @@ def normalize_pil(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _check_pixels(image: Image.Image) -> None:
-    """Raises ValueError or TooManyPixelsError for a size that is not allowed, before the picture is decoded."""
+    """Raise ValueError or TooManyPixelsError for a size that is not allowed, before the picture is decoded."""
     if not image.width or not image.height:
         raise ValueError(f"{image.width} × {image.height} pixels; a picture has at least one.")
     if image.width * image.height > MAX_PIXELS:

@@ -420,7 +420,7 @@ def feature_matching(
 
 @torch.no_grad()
 def clip_weights(network: torch.nn.Module, bound: float) -> None:
-    """Clips every parameter to [−bound, bound], in place, after each update of a Wasserstein critic.
+    """Clip every parameter to [−bound, bound], in place, after each update of a Wasserstein critic.
 
     Arjovsky et al. 2017 (arXiv 1701.07875), algorithm 1, line 7, where bound is 0.01. Buffers are left alone.
     """

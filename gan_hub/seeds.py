@@ -16,7 +16,7 @@ class WrongCountError(ValueError):
 
 
 def parse_seeds(text: str, least: int = 1, most: int = 4096) -> list[int]:
-    """Reads a list of seeds: whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines.
+    """Read a list of seeds: whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines.
 
     They are counted before they are spelled out.
 

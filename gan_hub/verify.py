@@ -18,7 +18,7 @@ def verify_model(
     token: str | bool | None = None,
     cache_dir: str | os.PathLike | None = None,
 ) -> list[str]:
-    """Checks all of a model: loads it strictly, verifies each file, and draws its reference again.
+    """Check all of a model: load it strictly, verify each file, and draw its reference again.
 
     Args:
         source: a folder, the name of a bundled model, or a Hub id; of a repository, the files that were downloaded.

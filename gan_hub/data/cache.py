@@ -55,7 +55,7 @@ def cache_root(kind: str = "data") -> Path:
 def load_cached(
     source: str, listing: UndecodedSource, size: tuple[int, int], channels: int, split: str, limit: int | None
 ) -> DecodedImages:
-    """Loads a decoded set from the cache, or decodes and caches it. Of several processes one decodes, the others wait.
+    """Load a decoded set from the cache, or decode and cache it. Of several processes one decodes, the others wait.
 
     Args:
         source: name of the source, for the cache key and for messages.
@@ -94,7 +94,7 @@ def load_cached(
 
 @contextlib.contextmanager
 def _explain_write_errors(source: str) -> Iterator[None]:
-    """Turns an OSError into a ValueError that says what to do."""
+    """Turn an OSError into a ValueError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -146,7 +146,7 @@ def _sha256_of_json(about: dict) -> str:
 def _decode_into(
     source: str, entry: _CacheEntry, listing: UndecodedSource, shape: tuple[int, int, int], limit: int | None
 ) -> None:
-    """Decodes everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
+    """Decode everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
     folder = entry.folder
     for old in [folder, *folder.parent.glob(f"{folder.name}.new-*")]:  # outdated, or left over from a killed process
         shutil.rmtree(old, ignore_errors=True)
@@ -176,7 +176,7 @@ def _decode_into(
 
 
 def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, int]) -> None:
-    """Raises ValueError where the decoded images would not fit on the disk."""
+    """Raise ValueError where the decoded images would not fit on the disk."""
     if listing.max_count is None:
         return
     height, width, channels = shape
@@ -189,7 +189,7 @@ def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, in
 
 
 def _write_images(source: str, path: Path, rows: Iterator[np.ndarray], shape: tuple[int, int, int]) -> str:
-    """Writes `rows` of one `shape` as an .npy, one at a time; returns the sha256 of their bytes."""
+    """Write `rows` of one `shape` as an .npy, one at a time; returns the sha256 of their bytes."""
     digest, count = hashlib.sha256(), 0
     with _explain_write_errors(source), open(path, "wb") as file:
         _write_header(file, (0, *shape))

@@ -165,7 +165,7 @@ def without(images: ImageSet, others: ImageSet) -> ImageSet:
 
 
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
-    """Divides a set that has no test split into a training set and a test set.
+    """Divide a set that has no test split into a training set and a test set.
 
     Args:
         images: N images.

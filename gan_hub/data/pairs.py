@@ -74,7 +74,7 @@ def load_pairs(
     *,
     strict: bool = False,
 ) -> ImageSet:
-    """Loads images with their maps of classes into memory.
+    """Load images with their maps of classes into memory.
 
     Maps get the same center crop as their images and are resized by nearest neighbours. Class numbers of grey and
     palette maps are taken as they are. Colors are numbered in their order (by red, green, blue) over the maps of all
@@ -156,7 +156,7 @@ def _list_source(source: str, split: str) -> UndecodedSource:
 
 
 def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int | None) -> SplitFiles:
-    """Decodes all images and maps of a split; without `channels` the maps alone."""
+    """Decode all images and maps of a split; without `channels` the maps alone."""
     files = SplitFiles(listing.open())
     files.unusable += files.contents.unusable
     for entry in files.contents.entries:
@@ -171,7 +171,7 @@ def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int
 def _add(
     files: SplitFiles, known: dict[str, Result], key: str, entry: Entry, decode: Callable[[Entry], Result | str]
 ) -> None:
-    """Decodes one file and adds it to the `known` ones of its kind, or to the unusable ones."""
+    """Decode one file and add it to the `known` ones of its kind, or to the unusable ones."""
     if key in known:
         files.unusable.append((entry.name, "second of its name"))
         return

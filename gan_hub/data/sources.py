@@ -99,7 +99,7 @@ class FolderTree:
 
 
 def walk_folder(path: Path) -> FolderTree:
-    """Lists the folder `path`. Raises ValueError where `path` itself cannot be read.
+    """List the folder `path`. Raises ValueError where `path` itself cannot be read.
 
     Links to files are files. Links to folders are not followed: they may lead anywhere, and round in a ring.
     """
@@ -273,7 +273,7 @@ def zip_names(path: Path) -> list[str]:
 
 
 def read_zip_member(zipped: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """Reads one file of a zip; a bomb that claims a small size is unpacked no further than that.
+    """Read one file of a zip; a bomb that claims a small size is unpacked no further than that.
 
     Args:
         zipped: the open zip.

@@ -112,7 +112,7 @@ class DataSplit:
         return cls(**values)
 
     def write(self, folder: Path) -> None:
-        """Writes split.json into a folder, whole or not at all."""
+        """Write split.json into a folder, whole or not at all."""
         write_json(Path(folder) / SPLIT_NAME, asdict(self))
 
     def apply(self, images: ImageSet, test: ImageSet | None = None) -> tuple[ImageSet, ImageSet]:

@@ -287,7 +287,7 @@ def next_round(game: Game | None, request: gr.Request | None = None) -> Page:
 
 
 def build(model: gr.Dropdown) -> ModelChange:
-    """Lays out the tab."""
+    """Lay out the tab."""
     game = gr.State(None)
     gr.Markdown(t("game_intro"))
     with gr.Column(elem_id="game"):

@@ -89,7 +89,7 @@ def load_in_background(source: str) -> "Future[GANPipeline]":
 
 
 def load_requested() -> None:
-    """Loads the requested model. If it comes from the Hub and there are others to show, waits HUB_TIMEOUT at most.
+    """Load the requested model. If it comes from the Hub and there are others to show, wait HUB_TIMEOUT at most.
 
     Raises LoadError if it is known by then that there is no such model.
     """

@@ -76,7 +76,7 @@ def _truncate(text: str) -> str:
 
 
 def _restrict_links_and_images(state: StateCore) -> None:
-    """Opens web links in windows of their own, makes other links plain text, and drops pictures, which would be fetched."""
+    """Open web links in windows of their own, make other links plain text, and drop pictures, which would be fetched."""
     for block in state.tokens:
         tag = "span"
         block.children = block.children and [token for token in block.children if token.type != "image"]

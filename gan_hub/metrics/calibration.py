@@ -89,7 +89,7 @@ def unseen(held_out: ImageSet, trained: ImageSet) -> ImageSet:
 def calibrate(
     pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000, trained: ImageSet | None = None
 ) -> Calibration:
-    """Fits the judge on every second image, and measures it on the others.
+    """Fit the judge on every second image, and measure it on the others.
 
     Generated images have the labels, or maps, of the real ones: the judge cannot use their frequencies.
 

@@ -203,7 +203,7 @@ def _report(
     evaluation: Evaluation, names: list[str], subject: str, data: str, split: str, skipped: dict[str, ImageSet],
     reference_scores: bool, nearest: int,
 ) -> Report:  # fmt: skip
-    """Measures the scores `names` ([] for the default ones); `subject` and `data` are their names in the report."""
+    """Measure the scores `names` ([] for the default ones); `subject` and `data` are their names in the report."""
     estimates = _estimates(evaluation, names)
     references = _reference_scores(evaluation) if reference_scores else {}
     copies = nearest_copies(evaluation, nearest) if nearest and evaluation.held_out_images is not None else None
@@ -214,7 +214,7 @@ def _report(
 
 
 def _print_notes(*sentences: str) -> None:
-    """Prints sentences, if not empty, on standard error, above a progress bar."""
+    """Print sentences, if not empty, on standard error, above a progress bar."""
     for sentence in filter(None, sentences):
         tqdm.write(f"note: {sentence}", file=sys.stderr)
 

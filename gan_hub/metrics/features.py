@@ -52,7 +52,7 @@ class Extractor:
     """
 
     def __init__(self, name: str, weights: str | os.PathLike | None = None) -> None:
-        """Loads a network; arguments and errors as of `load_extractor`."""
+        """Load a network; arguments and errors as of `load_extractor`."""
         self.name, self.device = name, torch.device("cpu")
         path, self.network = _find(name, weights)
         self.sha256 = _sha256_of_folder(path) if path.is_dir() else _sha256(path)
@@ -130,7 +130,7 @@ class Extractor:
 
 
 def load_extractor(name: str, weights: str | os.PathLike | None = None) -> Extractor:
-    """Loads a feature extractor.
+    """Load a feature extractor.
 
     `name` is one of EXTRACTORS, or the Hub id ("owner/name") of a vision model. BUNDLED ones need no `weights`. The others
     need a .safetensors file, or a Hub id whose model.safetensors is downloaded; of a Hub model, `weights` may be a folder

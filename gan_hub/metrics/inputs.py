@@ -62,7 +62,7 @@ class EvaluationInputs:
 def load_inputs(
     subject: Subject, dataset: Dataset, split: str, extractor: Extractor, resolution: Resolution | None = None
 ) -> EvaluationInputs:
-    """Loads what is scored, and the real images in its size and channels.
+    """Load what is scored, and the real images in its size and channels.
 
     Args:
         subject: a pipeline, whatever `GANPipeline.from_pretrained` takes, an ImageSet, or where images lie.
@@ -104,7 +104,7 @@ def holds_images(path: Path) -> bool:
 
 
 def move_to_device(pipeline: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
-    """Moves model and extractor to one device.
+    """Move model and extractor to one device.
 
     Args:
         pipeline: the model, if there is one.

@@ -106,7 +106,7 @@ class Report:
         }
 
     def write(self, path: str | os.PathLike) -> None:
-        """Writes the report as JSON; an older file is replaced by a whole one or not at all.
+        """Write the report as JSON; an older file is replaced by a whole one or not at all.
 
         Raises ValueError for a score that is NaN or Inf.
         """

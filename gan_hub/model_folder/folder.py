@@ -51,7 +51,7 @@ class Network(Protocol):
     def load(
         cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
     ) -> Self:
-        """Reads config.json and weights of a folder.
+        """Read config.json and weights of a folder.
 
         Args:
             root, subfolder: the model's folder, and the network's within.
@@ -63,7 +63,7 @@ class Network(Protocol):
         ...
 
     def write_files(self, folder: Path, variant: str | None = None) -> None:
-        """Writes config.json and weights into a folder."""
+        """Write config.json and weights into a folder."""
         ...
 
     def state_dict(self) -> Mapping[str, torch.Tensor]:
@@ -105,7 +105,7 @@ def load(
     dtype: torch.dtype = torch.float32,
     replacements: Mapping[str, NetworkT | None] | None = None,
 ) -> ModelParts[NetworkT]:
-    """Reads a model's folder, each file once, and verifies each against the manifest.
+    """Read a model's folder, each file once, and verify each against the manifest.
 
     Args:
         folder: the model's folder.
@@ -198,7 +198,7 @@ def _class_names(path: Path, data: bytes, config: Mapping[str, Any]) -> dict[str
 
 
 def check_class_names(field_name: str, names: object, count: int) -> None:
-    """Checks the names of classes.
+    """Check the names of classes.
 
     Args:
         field_name: what they are called in the message, such as "label_names".
@@ -235,7 +235,7 @@ def save(
     assemble: Callable[[ModelParts[NetworkT]], Assembled],
     variant: str | None = None,
 ) -> None:
-    """Writes a model's files, all of them or none; files of others in the folder are left alone.
+    """Write a model's files, all of them or none; files of others in the folder are left alone.
 
     The files are written to a scratch folder, loaded from there by `load`, and moved only if that succeeds. With a
     `variant` the weights are cast, and join those of the folder where these are this very model's. Otherwise the manifest
@@ -289,7 +289,7 @@ def _load_again(
     assemble: Callable[[ModelParts[NetworkT]], Assembled],
     variant: str | None,
 ) -> None:
-    """Loads a scratch folder as its users will, and without a variant adds the reference that they will draw."""
+    """Load a scratch folder as its users will, and without a variant add the reference that they will draw."""
     Manifest.write(folder, [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()])
     with refuse_unloadable(folder):
         loaded = assemble(load(folder, roles, variant))

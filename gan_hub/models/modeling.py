@@ -112,7 +112,7 @@ class GANModel(ModelMixin, ConfigMixin):
         low_cpu_mem_usage: bool | None = True,
         **unsupported: object,
     ) -> Self:
-        """Loads one network. The global random state is left as it was.
+        """Load one network. The global random state is left as it was.
 
         Args:
             source: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
@@ -154,7 +154,7 @@ class GANModel(ModelMixin, ConfigMixin):
     def load(
         cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
     ) -> Self:
-        """Reads a network of a folder that is at hand: config.json and one weight file, each once.
+        """Read a network of a folder that is at hand: config.json and one weight file, each once.
 
         Args:
             root: the model's folder, or that of a network saved alone.
@@ -237,7 +237,7 @@ class GANModel(ModelMixin, ConfigMixin):
         push_to_hub: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Writes config.json and one safetensors file, all of it or nothing: it is loaded again before it is moved.
+        """Write config.json and one safetensors file, all of it or nothing: it is loaded again before it is moved.
 
         Args:
             save_directory: the folder; made where it is missing.

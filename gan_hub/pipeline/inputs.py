@@ -79,7 +79,7 @@ def as_latents(latents: object, latent_size: int) -> torch.Tensor:
 
 
 def as_w(w: object, rows: int, size: int) -> torch.Tensor:
-    """Checks own w.
+    """Check own w.
 
     Args:
         w: (N, L, W), in a tensor or an array.
@@ -237,7 +237,7 @@ def as_pixels(images: ImagesIn, config: Mapping[str, Any]) -> torch.Tensor:
 def batches(
     batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None, device: torch.device
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Cuts latents or images into batches on a device.
+    """Cut latents or images into batches on a device.
 
     Args:
         batch_size: rows at a time; by default 1 on the CPU, where larger sums change the last bit, and 64 elsewhere.

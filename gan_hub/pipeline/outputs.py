@@ -39,7 +39,7 @@ class GANOutput:
 
 
 def check_output_type(output_type: str) -> None:
-    """Raises ValueError for a type of images that is not known."""
+    """Raise ValueError for a type of images that is not known."""
     if output_type not in OUTPUT_TYPES:
         raise ValueError(f"output_type {output_type!r} is not allowed; choose one of {', '.join(OUTPUT_TYPES)}.")
 
@@ -47,7 +47,7 @@ def check_output_type(output_type: str) -> None:
 def collect_images(
     batches: Iterable[torch.Tensor], count: int, resolution: int | Sequence[int], channels: int, output_type: str
 ) -> Images:
-    """Converts images block by block, so that many take little more memory than what is returned.
+    """Convert images block by block, so that many take little more memory than what is returned.
 
     Args:
         batches: float images (n, C, H, W) in [-1, 1] on the CPU.

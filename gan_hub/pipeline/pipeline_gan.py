@@ -79,7 +79,7 @@ class GANPipeline(PretrainedPipeline):
         segmentation: Segmentation = None,
         concepts: Mapping[str, float] | None = None,
     ) -> GANOutput:
-        """Draws images: of `seeds`, of own `latents`, or `num_images` of seed, seed + 1, …
+        """Draw images: of `seeds`, of own `latents`, or `num_images` of seed, seed + 1, …
 
         The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default, and
         inside autocast as outside: the arithmetic is that of the generator's own dtype. A machine of another kind, or
@@ -181,7 +181,7 @@ class GANPipeline(PretrainedPipeline):
 
     @torch.no_grad()
     def synthesize(self, w: torch.Tensor, output_type: str = "pil", batch_size: int | None = None) -> Images:
-        """Draws images from w: what `map` gave, mixed, moved or averaged.
+        """Draw images from w: what `map` gave, mixed, moved or averaged.
 
         Args:
             w: (N, L, W).

@@ -63,7 +63,7 @@ class PretrainedPipeline(DiffusionPipeline):
         semantic_names: Sequence[str] | None = None,
         concepts: Mapping[str, Concept] | Iterable[Concept] = (),
     ) -> None:
-        """Puts a model together.
+        """Put a model together.
 
         Args:
             generator: a network of gan_hub.models; it may be compiled or wrapped otherwise.
@@ -126,7 +126,7 @@ class PretrainedPipeline(DiffusionPipeline):
         return {name: getattr(self, name) for name in (*COMPONENTS, *PARTS)}
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
+        """Move both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
 
         A dtype may also be given by its name. Raises ValueError for a device or dtype that is not there, or not known.
         """
@@ -167,7 +167,7 @@ class PretrainedPipeline(DiffusionPipeline):
         low_cpu_mem_usage: bool | None = True,
         **components: Any,
     ) -> Self:
-        """Loads a model. The global random state is left as it was.
+        """Load a model. The global random state is left as it was.
 
         Args:
             source: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
@@ -244,7 +244,7 @@ class PretrainedPipeline(DiffusionPipeline):
 
     @classmethod
     def extract_init_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> NoReturn:
-        """Refuses diffusers' own loader, which would leave out names, calibration, concepts and the manifest."""
+        """Refuse diffusers' own loader, which would leave out names, calibration, concepts and the manifest."""
         raise ValueError(
             "a GAN's folder is not loaded by diffusers.DiffusionPipeline, which verifies no file and leaves out label names, "
             "calibration and concepts; use gan_hub.GANPipeline.from_pretrained(folder)."
@@ -261,7 +261,7 @@ class PretrainedPipeline(DiffusionPipeline):
         push_to_hub: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Writes the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
+        """Write the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
 
         With `variant` the weights are cast, and join the folder's files where these are this very model's. Otherwise the
         manifest starts afresh: weights of an earlier model that may lie there are no longer listed, and will not load.
@@ -297,7 +297,7 @@ class PretrainedPipeline(DiffusionPipeline):
     def push_to_hub(  # pyright: ignore[reportIncompatibleMethodOverride]  # a variant in second place, as ever
         self, repo_id: str, variant: str | None = None, *, safe_serialization: bool = True, **kwargs: Any
     ) -> str:
-        """Saves the model and uploads it to the Hub.
+        """Save the model and upload it to the Hub.
 
         Variants of these very weights stay on the Hub and load on, and so do files that no push of a model brings, such as
         the card; weights of another model go.
@@ -338,7 +338,7 @@ class PretrainedPipeline(DiffusionPipeline):
         return upload(folder, repo_id, **kwargs)
 
     def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
-        """Draws the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
+        """Draw the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
 
         0 on the kind of machine that saved it, 1 on others (rounding). Raises LoadError above 2, or without the file.
         """
@@ -349,7 +349,7 @@ class PretrainedPipeline(DiffusionPipeline):
         return reference.largest_difference(Path(folder or self.name_or_path), draw)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Draws images (`GANPipeline`)."""
+        """Draw images (`GANPipeline`)."""
         raise NotImplementedError
 
     # -------------------------------------------------------------------------- what diffusers has, and this has not

@@ -8,7 +8,7 @@ from gan_hub.models.modeling import unwrapped
 
 
 def check_role(name: str, network: object) -> None:
-    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
+    """Raise ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
     if network is None and name == "discriminator":
         return
     inner = unwrapped(network) if isinstance(network, nn.Module) else network

@@ -92,7 +92,7 @@ def style_transfer(
     progress: Callable[[int, Losses], None] | None = None,
     device: str | torch.device = "cpu",
 ) -> StyleTransfer:
-    """Renders the content of one image in the style of another (Gatys et al. 2016).
+    """Render the content of one image in the style of another (Gatys et al. 2016).
 
     Args:
         content, style: images of any size and mode.
@@ -164,7 +164,7 @@ def _check_count(name: str, value: object, least: int, most: int) -> int:
 
 
 def to_tensor(name: str, image: Image.Image, size: int) -> torch.Tensor:
-    """Resizes an image and converts it to a tensor; its proportions stay.
+    """Resize an image and convert it to a tensor; its proportions stay.
 
     Args:
         name: what the image is, for messages.
@@ -245,7 +245,7 @@ def optimize(
     steps: int,
     progress: Callable[[int, Losses], None] | None = None,
 ) -> list[Losses]:
-    """Optimizes `image` in place, one evaluation a step, and keeps it in [-1, 1].
+    """Optimize `image` in place, one evaluation a step, and keep it in [-1, 1].
 
     Args:
         optimizer: of the image alone.

@@ -117,7 +117,7 @@ LAYOUTS = (
 
 
 def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
-    """Loads a feature network: a bundled classifier by its name, a .safetensors file, or a Hub id ("owner/name").
+    """Load a feature network: a bundled classifier by its name, a .safetensors file, or a Hub id ("owner/name").
 
     Of a Hub repository only model.safetensors is fetched. A file must hold exactly the tensors of one of LAYOUTS, its
     classifier included. Raises LoadError naming file and tensor for what is damaged, renamed, missing or left over.
@@ -136,7 +136,7 @@ def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
 
 
 def read_features(path: Path) -> FeatureNetwork:
-    """Loads the network that a weight file belongs to. Raises LoadError for a file of no known layout."""
+    """Load the network that a weight file belongs to. Raises LoadError for a file of no known layout."""
     layout = detect_layout(path)
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and then overwritten
         network = layout.build()

@@ -114,7 +114,7 @@ def emulates_bf16(cpu: Mapping[str, object]) -> bool:
 
 
 def _refuse_unusable_settings() -> None:
-    """Raises ValueError for settings of an accelerate config that a GAN cannot follow, or not exactly."""
+    """Raise ValueError for settings of an accelerate config that a GAN cannot follow, or not exactly."""
 
     def set_to(name: str, *off: str) -> bool:
         return os.environ.get(name, "").lower() not in ("", "false", "0", *off)

@@ -154,7 +154,7 @@ class CallbackList:
 
 
 def check_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Raises ValueError for anything that is no callback, such as a class in place of an instance."""
+    """Raise ValueError for anything that is no callback, such as a class in place of an instance."""
     for callback in callbacks:
         if not isinstance(callback, Callback):
             instead = f"{callback.__name__}()" if isinstance(callback, type) else "an instance of a Callback"

@@ -20,7 +20,7 @@ MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 
 
 def preview(config: TrainConfig) -> None:
-    """Prints the sizes and the time of a run, in lines that begin with #; writes nothing.
+    """Print the sizes and the time of a run, in lines that begin with #; write nothing.
 
     Raises ValueError for options, data, models and logins that the run would refuse.
     """

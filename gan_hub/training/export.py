@@ -48,7 +48,7 @@ SEARCHED_IMAGES = 1000  # generated images that are compared with the training i
 
 
 def export(run: RunSnapshot, folder: Path) -> None:
-    """Writes the model of a run at one moment; an earlier export in `folder` is replaced once the new one is complete."""
+    """Write the model of a run at one moment; an earlier export in `folder` is replaced once the new one is complete."""
     pipeline = GANPipeline(*run.networks, **run.data.names)
     pipeline.to(run.device)  # which draws thousands of images for the judge and the scores
     if pipeline.discriminator is not None:
@@ -70,7 +70,7 @@ def export(run: RunSnapshot, folder: Path) -> None:
 def _write(
     fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, nearest: NearestTrainingImages
 ) -> None:
-    """Writes all files of an export, the card last."""
+    """Write all files of an export, the card last."""
     config, shipped = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
     pipeline.save_pretrained(fresh, variant="fp16")

@@ -36,7 +36,7 @@ Content = TypeVar("Content")
 def export_run(
     folder: Path, out: Path | None = None, step: int | None = None, data: str = "", scores: bool = True
 ) -> Path:
-    """Writes the model of a checkpoint. The run may go on meanwhile: nothing of it is touched.
+    """Write the model of a checkpoint. The run may go on meanwhile: nothing of it is touched.
 
     Args:
         folder: the run's, as runs/<name>.

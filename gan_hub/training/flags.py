@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with wrong usage answered in one line, an unknown flag by what it is called here."""
 
     def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
-        """Parses the arguments; exits with code 2 and one line on stderr where they are wrong."""
+        """Parse the arguments; exits with code 2 and one line on stderr where they are wrong."""
         flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
         for argument in args:
             flag = argument.partition("=")[0]
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Exits with code 2 and one line on stderr."""
+        """Exit with code 2 and one line on stderr."""
         hint = "" if "--help" in message else f" (see {self.prog} --help)"
         self.exit(2, f"{self.prog}: {message}{hint}\n")
 
@@ -50,7 +50,7 @@ def parser(description: str, prog: str = "train.py") -> Parser:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds a flag `--key value` for every option, of a switch also `--key`; an omitted one leaves the recipe's value."""
+    """Add a flag `--key value` for every option, of a switch also `--key`; an omitted one leaves the recipe's value."""
     for name, section in SECTIONS.items():
         group = parser.add_argument_group(f"{name} ({heading(section)})")
         for spec in dataclasses.fields(section):

@@ -31,7 +31,7 @@ class Operations(TorchDispatchMode):
         self.count = 0
 
     def __torch_dispatch__(self, operator: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        """Runs an operator of torch, and adds its operations to `count`."""
+        """Run an operator of torch, and add its operations to `count`."""
         result = operator(*args, **(kwargs or {}))
         formula = flop_registry.get(operator._overloadpacket)
         if operator is torch.ops.aten.convolution_backward.default:

@@ -13,7 +13,7 @@ MAY_CHANGE = {name for name, spec in FIELDS.items() if spec.metadata["free"] or 
 
 
 def refuse_other(path: Path, state: dict, saved: TrainConfig, config: TrainConfig) -> None:
-    """Refuses to resume a run with a configuration that makes it another run.
+    """Refuse to resume a run with a configuration that makes it another run.
 
     Args:
         path: the checkpoint to go on from.

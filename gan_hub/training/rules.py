@@ -372,7 +372,7 @@ RULES: dict[str, tuple[Callable[["TrainConfig"], str | None], ...]] = {
 
 
 def check_together(config: "TrainConfig") -> None:
-    """Raises ValueError, in one sentence, for the first rule that a configuration breaks."""
+    """Raise ValueError, in one sentence, for the first rule that a configuration breaks."""
     for rules in RULES.values():
         for rule in rules:
             sentence = rule(config)

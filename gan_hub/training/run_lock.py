@@ -25,7 +25,7 @@ class RunInUseError(ValueError):
 
 @contextlib.contextmanager
 def lock_run(folder: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Holds the lock of a run's folder, on the main process for all processes of this run.
+    """Hold the lock of a run's folder, on the main process for all processes of this run.
 
     The system releases the lock when the process dies, however it dies. Raises RunInUseError on every process.
     """
@@ -78,7 +78,7 @@ def _holder(note: Path) -> str:
 
 @contextlib.contextmanager
 def one_export_at_a_time(folder: Path) -> Iterator[None]:
-    """Holds the lock of exports: the end of a run and `gan-hub export` wait for each other."""
+    """Hold the lock of exports: the end of a run and `gan-hub export` wait for each other."""
     lock = FileLock(folder / EXPORT_LOCK_NAME)
     try:
         lock.acquire()

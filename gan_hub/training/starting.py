@@ -75,7 +75,7 @@ def load_state(state: TrainState, checkpoints: Path, config: TrainConfig, finger
 
 
 def check_agreement(accelerator: Accelerator, start: int, fingerprint: str) -> None:
-    """Raises ValueError where the processes have other checkpoints or images, as on machines without a common disk.
+    """Raise ValueError where the processes have other checkpoints or images, as on machines without a common disk.
 
     Args:
         accelerator: knows the processes.

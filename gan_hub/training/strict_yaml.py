@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
         self.measured: dict[int, tuple[int, int]] = {}  # id of a node → how many are in it, and how deep it is
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Composes a node, and raises before one that is too deep or one too many."""
+        """Compose a node, and raise before one that is too deep or one too many."""
         self.depth += 1
         event = self.peek_event()
         if self.depth > MAX_DEPTH or len(self.measured) > MAX_NODES:
@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Composes a mapping, and raises for a key that occurs twice."""
+        """Compose a mapping, and raise for a key that occurs twice."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:

@@ -27,7 +27,7 @@ FOLDERS = {
 
 
 def check(config: TrainConfig) -> None:
-    """Raises ValueError for a tracker that is not installed, or has no login, as far as its library knows; asks no server."""
+    """Raise ValueError for a tracker that is not installed, or has no login, as far as its library knows; asks no server."""
     own = LOGGER_TYPE_TO_CLASS.keys() - {str(kind) for kind in LoggerType}  # registered with accelerate by a program
     available = {str(tracker) for tracker in get_available_trackers()} | own
     for name in config.tracker_names:

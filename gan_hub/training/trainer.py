@@ -203,7 +203,7 @@ class Trainer:
         return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.last_step)
 
     def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
-        """Raises ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
+        """Raise ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
 
         fp16 gradients overflow now and then, and the scaler skips that update; only an exhausted scale is an error.
         """

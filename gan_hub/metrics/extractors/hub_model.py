@@ -31,7 +31,7 @@ class Preprocessing:
     """The preprocessing of preprocessor_config.json: size, filter, crop, mean and standard deviation."""
 
     def __init__(self, path: Path) -> None:
-        """Reads the file; raises LoadError for what is not followed here."""
+        """Read the file; raises LoadError for what is not followed here."""
         facts = read_json(path)
         # null means that a fact is not given; an unknown fact could change every number.
         facts = {key: value for key, value in facts.items() if value is not None}
