@@ -164,7 +164,7 @@ def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) 
 
 
 def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image.Image:
-    """Crop and resize a picture whose pixels are class numbers or flat colours, which are never mixed.
+    """Crop and resize a picture of class numbers or flat colours, which are never mixed.
 
     In its own mode, turned upright, cropped as by `fit_pil`, resized by nearest neighbours; without a `resolution` only turned
     upright. Raises TooManyPixelsError, ValueError for a picture of no pixels, and OSError for a truncated file.

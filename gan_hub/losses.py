@@ -1,7 +1,7 @@
 """Adversarial losses and gradient penalties, one formula a function.
 
 Logits are a discriminator's output before any sigmoid, shape (N,); D(x) = sigmoid(logit). Critics, autoencoders and other
-discriminators whose output is no logit give scores (N,), larger where an image looks more real. Each loss is a scalar, the
+discriminators without logits give scores (N,), larger where an image looks more real. Each loss is a scalar, the
 mean over the batch, which its network minimises. A penalty comes without its weight. All are one file because they are
 read side by side, with the names that recipes have for them.
 """
@@ -46,7 +46,7 @@ def non_saturating_generator(fake_logits: torch.Tensor) -> torch.Tensor:
 
 
 def minimax_generator(fake_logits: torch.Tensor) -> torch.Tensor:
-    """E[log(1 − D(G(z)))]: the generator's side of the minimax game, whose gradient dies where D(G(z)) is near 0.
+    """E[log(1 − D(G(z)))]: the generator's side of the minimax game; its gradient dies where D(G(z)) is near 0.
 
     Goodfellow et al. 2014, equation 1. For experiments; training wants `non_saturating_generator`.
     """

@@ -1,6 +1,6 @@
 """Closed-form optimal discriminators and divergences for 1-D densities.
 
-A density is given by its values on a grid x: x (n,) → p(x) (n,), float64. An integral is a sum over this even grid, whose
+A density is given by its values on a grid x: x (n,) → p(x) (n,), float64. An integral is a sum over this even grid; its
 error is negligible once the densities vanish at both ends (`line` makes such a grid). Divergences are in nats.
 
 Shapes: n points of the grid, k components of a mixture. `target` is the density to learn (p_t, the reals), `generated` the

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception, message: str) -> tuple[str, int]:
-    """(the line to print, the exit code) for an error, whose message is already in the words of the shell."""
+    """(the line to print, the exit code) for an error; its message is already in the words of the shell."""
     from gan_hub.model_folder.strict import LoadError
 
     if isinstance(error, LoadError | OSError | ArithmeticError):

@@ -143,7 +143,7 @@ def by_direction(
     space: str,
     labels: torch.Tensor | None = None,
 ) -> Concept:
-    """The concept of a known direction, whose length the latents of some seeds give.
+    """The concept of a known direction, scaled by the latents of some seeds.
 
     Args:
         latents: (N, D), of `seeds`.
@@ -233,7 +233,7 @@ def _concept(
     high: torch.Tensor,
     seeds: Sequence[int],
 ) -> Concept:
-    """A concept whose exemplars are the outermost rows of two groups, by the positions (N,) along the direction."""
+    """A concept; its exemplars are the outermost rows of two groups, by the positions (N,) along the direction."""
     checked = check_seeds(seeds)
     lowest = low[positions[low].argsort()][:NUM_EXEMPLARS]
     highest = high[positions[high].argsort(descending=True)][:NUM_EXEMPLARS]

@@ -135,7 +135,7 @@ def _array_names(names: list[str], path: Path, split: str) -> tuple[str, str | N
 
 
 def _read_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, is_images: bool) -> np.ndarray:
-    """Read an array of an .npz whose header and whose size in the zip agree; checked before memory is allocated."""
+    """Read an array of an .npz; its header and its size in the zip must agree before memory is allocated."""
     check_unpacked(info.filename, min(info.compress_size, path.stat().st_size), info.file_size)
     with zipped.open(info) as file:
         version = np.lib.format.read_magic(file)

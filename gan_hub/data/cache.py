@@ -3,7 +3,7 @@
 <root>/<set>/images.npy   uint8 (N, H, W, C)
 <root>/<set>/about.json   labels, names, what was skipped, the version of the source, checksums
 
-A cached set whose source has changed, or whose files are damaged, is made again. All of it may be deleted at any time.
+A cached set is made again if its source has changed or its files are damaged. All of it may be deleted at any time.
 """
 
 import contextlib

@@ -30,7 +30,7 @@ from gan_hub.model_folder.strict import read_bytes
 MAP_MARK, FOLDERS = "_labels", ("images", "labels")
 CLASS_FILES = ("classes.json", "classes.txt")
 NO_CLASS = 255  # what marks pixels of no class in many data sets
-BAND_ROWS = 256  # rows of a map whose values are collected at a time
+BAND_ROWS = 256  # rows of a map that are read at a time to collect its values
 
 A_PAIR = f"a pair is NAME.jpg and NAME{MAP_MARK}.png, or two files of the same name in {FOLDERS[0]}/ and {FOLDERS[1]}/"
 

@@ -119,7 +119,7 @@ def walk_folder(path: Path) -> FolderTree:
 
 
 def _file_fault(path: Path) -> str | None:
-    """None for files and for paths whose type cannot be read (reading them fails later)."""
+    """None for files, and for paths of unknown type (reading them fails later)."""
     try:
         return None if path.is_file() else "not a file" if path.exists() else "broken link"
     except OSError:

@@ -116,7 +116,7 @@ class DataSplit:
         write_json(Path(folder) / SPLIT_NAME, asdict(self))
 
     def apply(self, images: ImageSet, test: ImageSet | None = None) -> tuple[ImageSet, ImageSet]:
-        """The same split of the same images again, held against the checksums.
+        """Split the same images again in the same way, and check them against the checksums.
 
         Args:
             images: the data's train split, uint8 (N, H, W, C) in this resolution and these channels, in its order.

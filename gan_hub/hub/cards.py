@@ -272,7 +272,7 @@ def update_card(folder: Path, scored: CardScores, data: str, others: dict[str, s
 
 
 def scored_card(folder: Path) -> ModelCard:
-    """The card of a model folder whose scores `update_card` can replace; raises ValueError or LoadError if it cannot."""
+    """The card of a model folder, if `update_card` can replace its scores; raises ValueError or LoadError if not."""
     path = folder / CARD_NAME
     try:
         card = load_card(path)

@@ -93,7 +93,7 @@ def load_from(
         What `read` returns. A second download is reported on stderr.
 
     Raises:
-        LoadError: from `read`, with where undamaged files are to be had.
+        LoadError: from `read`; the message also says where to get undamaged files.
     """
     folder, model = _fetch(source, components, **download)
     try:
@@ -121,7 +121,7 @@ def load_from(
 def download_file(repo_id: str, name: str, **download: Unpack[Download]) -> Path:
     """Download one file of a Hub repository, and nothing else of it.
 
-    A cached file whose size differs from that on the Hub is downloaded once more. `download` and errors as in `resolve`.
+    A cached file of another size than on the Hub is downloaded once more. `download` and errors as in `resolve`.
     """
     folder = _snapshot(repo_id, [name], download, allow_patterns=[name])
     path, model = folder / name, HubModel(repo_id, None)

@@ -98,7 +98,7 @@ def calibrate(
         held_out: real images that were not trained on.
         seed: by which real images and the seeds of generated ones are chosen.
         limit: the most real images, and the most generated ones.
-        trained: the images that were trained on, whose copies among `held_out` are left out (`unseen`).
+        trained: the images that were trained on; their copies among `held_out` are left out (`unseen`).
 
     Returns:
         Scale and bias, with the AUC and the calibration error on the other half.
@@ -156,5 +156,5 @@ def _both(
 
 
 def _sign(scale: float) -> float:
-    """−1 for a discriminator whose logits are higher for fakes, as an autoencoder's are; else 1."""
+    """−1 for a discriminator with higher logits for fakes, as an autoencoder has; else 1."""
     return 1.0 if scale >= 0 else -1.0

@@ -70,7 +70,7 @@ def evaluate(
         progress: whether bars and notes are shown on stderr.
         reference_scores: whether the Fréchet distances of held-out images and of noise are measured for scale.
         data_name: what the report calls an ImageSet.
-        nearest_training_images: how many of the scored images nearest to a training image the report brings along.
+        nearest_training_images: how many of the scored images nearest to a training image go into the report.
 
     Returns:
         Scores with intervals and provenance.

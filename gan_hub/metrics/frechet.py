@@ -79,8 +79,8 @@ class ResampledFrechet:
     """The Fréchet distance of one set of features to fixed moments, as a function of how often each image counts.
 
     `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. All that does not
-    depend on the weights is computed once: the root R of the reals' covariance, and the projected features, whose
-    covariance is Rᵀ Σ R. It keeps two copies of the features in float64.
+    depend on the weights is computed once: the root R of the reals' covariance, and the projected features;
+    their covariance is Rᵀ Σ R. It keeps two copies of the features in float64.
     """
 
     def __init__(self, features: torch.Tensor, reals: Moments) -> None:

@@ -204,7 +204,7 @@ def _every_split(source: str, size: Resolution, channels: int) -> ImageSet:
 def _shape_without_model(
     extractor: Extractor, resolution: Resolution | None, dataset: Dataset
 ) -> tuple[Resolution, int]:
-    """(resolution, channels) that images are brought to where there is no model to say it."""
+    """(resolution, channels) of both image sets where no model gives them."""
     if isinstance(dataset, ImageSet):
         return list(dataset.images.shape[1:3]), dataset.images.shape[3]
     if extractor.name in BUNDLED:

@@ -67,7 +67,7 @@ class AutoencoderDiscriminator(GANModel):
 
 
 class HasLatentProjection:
-    """Generators whose first layers are linear in the latent, so that directions can be read from their weights.
+    """Generators with first layers that are linear in the latent, so that directions can be read from their weights.
 
     concepts_discovery does so.
     """

@@ -130,7 +130,7 @@ def _check_config(role: str, cls: type[GANModel]) -> None:
 
 
 def _check_class_name(role: str, cls: type[GANModel], others: dict[str, Architecture]) -> None:
-    """Raise ValueError where a file that names this class would mean another one, or the same in the other role."""
+    """Raise ValueError where a file with this class name would mean another class, or the same in the other role."""
     for known, pair in others.items():
         for its_role, its_class in pair._asdict().items():
             if its_class is None or its_class.__name__ != cls.__name__ or (its_class is cls and its_role == role):

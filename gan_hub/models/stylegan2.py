@@ -300,7 +300,7 @@ class StyleGAN2Generator(StyleBased):
         x, image = self.blocks[0](x, ws[:, :2], noise)  # (N, F, h, w), (N, C, h, w)
         for stage in range(1, len(self.blocks)):
             x, rgb = self.blocks[stage](x, ws[:, 2 * stage - 1 : 2 * stage + 2], noise)  # (N, F, H, W), (N, C, H, W)
-            with precision(x.device, force_fp32=True):  # three numbers a pixel, whose rounding would be visible
+            with precision(x.device, force_fp32=True):  # three numbers a pixel: their rounding would be visible
                 image = self.resample.upsample(image) + rgb  # (N, C, H, W)
         return image
 

@@ -158,7 +158,7 @@ def maps_of_latents(
         segmentation: one map for all images, or one an image; None lets each latent take one of the examples.
         z: latents (N, Z).
         generator: the generator.
-        examples: the maps that the model brings along, uint8 (M, H, W).
+        examples: the example maps in the model's folder, uint8 (M, H, W).
 
     Returns: uint8 (N, H, W); None for a generator that does not draw from maps.
 

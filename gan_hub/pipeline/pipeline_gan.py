@@ -223,7 +223,7 @@ class GANPipeline(PretrainedPipeline):
                 (N, H, W, C), or float (N, C, H, W) in [-1, 1].
             labels: as in sampling; without, a conditional discriminator takes the class that suits each image best.
             batch_size: as in sampling.
-            segmentation: as in sampling; a model that draws from maps judges by them, too, and needs them. Its logit is the
+            segmentation: as in sampling; a model that draws from maps needs them to judge as well. Its logit is the
                 mean of those of the patches.
 
         Returns: (N,), float32 on the CPU.

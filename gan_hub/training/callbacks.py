@@ -46,7 +46,7 @@ class TrainContext:
 
     @property
     def pipeline(self) -> GANPipeline:
-        """The averaged generator of now, without its discriminator, to draw images from.
+        """The current averaged generator, without its discriminator, to draw images from.
 
         It is the run's own network: draw from it, or save it, but do not change it.
         """

@@ -13,7 +13,7 @@ GENERATOR, DISCRIMINATOR = (
     "an argument of the networks: discriminator: {{{}: …}}",
 )
 
-# The name elsewhere, with underscores → what is meant here, in which an option stands under its name.
+# The name elsewhere, with underscores → the option here, or a sentence that names it.
 ELSEWHERE = {
     **dict.fromkeys(("lr", "learning_rate"), LR),
     **dict.fromkeys(("lr_g", "g_lr", "glr", "lrg", "generator_lr"), "learning_rate_generator"),
@@ -102,7 +102,7 @@ def suggestion(name: object, known: Iterable[str], prog: str = "gan-hub train") 
     Args:
         name: what was typed, with or without dashes before it.
         known: the names that do exist, of the same kind: keys, or flags with their dashes.
-        prog: the program whose --help lists them.
+        prog: the program; its --help lists them.
 
     Returns:
         as "here it is total_kimg", or "did you mean --total_kimg?".

@@ -128,7 +128,7 @@ def _where_recipes_are(path: Path) -> str:
     if path.stem in recipes:
         return f"The recipe of that name in gan_hub is {path.stem}"
     if str(path) in models and (models[str(path)] / "recipe.yaml").is_file():
-        return f"That is a model, whose recipe is {_short(models[str(path)] / 'recipe.yaml')}"
+        return f"That is a model; its recipe is {_short(models[str(path)] / 'recipe.yaml')}"
     nearest = difflib.get_close_matches(path.stem, recipes, n=1)
     if nearest:
         return f"Did you mean {nearest[0]}?"

@@ -202,7 +202,7 @@ class TrainState:
         return images if in_w else (images, z if path_length else None)
 
     def match_resolution(self, reals: torch.Tensor) -> Images:
-        """Reals (n, C, H, W) like the fakes of now: as coarse as a growing network's, or a list of all scales."""
+        """Reals (n, C, H, W) in the form of the fakes: as coarse as a growing network's, or a list of all scales."""
         network = self.unwrapped_discriminator
         if isinstance(network, MultiScale):
             return network.pyramid(reals)

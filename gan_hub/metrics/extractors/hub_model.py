@@ -157,7 +157,7 @@ def load(folder: Path) -> HubModel:
     """The model of a folder with config.json, preprocessor_config.json and model.safetensors.
 
     No code of the repository runs. Raises ValueError where transformers is not installed, and LoadError for a model that
-    asks for code of its own, that transformers does not know, or whose file lacks weights.
+    asks for code of its own, that transformers does not know, or that lacks weights.
     """
     try:
         import transformers  # pyright: ignore[reportMissingImports]  # an optional library

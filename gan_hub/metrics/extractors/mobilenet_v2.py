@@ -24,7 +24,7 @@ BOTTLENECKS = (
     (6, 320, 1, 1),
 )
 SIZE = 128  # pixels a side of what the network sees; it was trained at 224, and takes any size
-CHECK = "check.feature"  # the feature of `check_image`, which a file may bring along to be held against
+CHECK = "check.feature"  # the feature of `check_image`, which a file may have for a check of its weights
 TOLERANCE = 1e-3
 
 
