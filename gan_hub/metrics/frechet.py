@@ -78,9 +78,9 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
 class ResampledFrechet:
     """The Fréchet distance of one set of features to fixed moments, as a function of how often each image counts.
 
-    `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. All that does not
-    depend on the weights is computed once: the root R of the reals' covariance, and the projected features;
-    their covariance is Rᵀ Σ R. It keeps two copies of the features in float64.
+    `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. What does not
+    depend on the weights is computed once: the root R of the reals' covariance, and the features projected by R, with
+    covariance Rᵀ Σ R. It keeps two copies of the features in float64.
     """
 
     def __init__(self, features: torch.Tensor, reals: Moments) -> None:
@@ -89,7 +89,7 @@ class ResampledFrechet:
         root = factor(covariance)
         self.features = features.double() - mean  # (N, F)
         self.squares = self.features.square().sum(1)  # (N,)
-        self.seen = self.features @ root  # (N, rank)
+        self.projected = self.features @ root  # (N, rank)
         self.trace = covariance.trace()
 
     def __call__(self, weights: torch.Tensor) -> float:
@@ -99,7 +99,9 @@ class ResampledFrechet:
         mean = weights @ self.features / count
         spread = (weights @ self.squares - count * mean.square().sum()) / (count - 1)  # the trace of the covariance
         drawn = weights > 0  # a third of the images is absent from a resampling
-        rows = self.seen[drawn] - weights @ self.seen / count
-        seen = (rows * weights[drawn, None]).T @ rows / (count - 1)
-        overlap = torch.linalg.eigvalsh(seen).clamp_min(0).sqrt().sum()  # faster than singular values of N rows
+        rows = self.projected[drawn] - weights @ self.projected / count
+        projected_covariance = (rows * weights[drawn, None]).T @ rows / (count - 1)
+        overlap = (
+            torch.linalg.eigvalsh(projected_covariance).clamp_min(0).sqrt().sum()
+        )  # faster than singular values of N rows
         return (mean.square().sum() + self.trace + spread - 2 * overlap).item()

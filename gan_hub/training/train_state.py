@@ -169,7 +169,7 @@ class TrainState:
         """Numbers in a z."""
         return self.averaged_generator.config["latent_size"]
 
-    def fakes(
+    def draw_fakes(
         self,
         z: torch.Tensor,
         mixing: tuple[torch.Tensor, torch.Tensor] | None,

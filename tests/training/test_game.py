@@ -1,4 +1,4 @@
-"""The game as the recipe has it: k steps, fresh draws, two rates, shared fakes, numbers that move while it is played."""
+"""The training step as the recipe has it: k updates, fresh draws, two rates, shared fakes, adaptive numbers."""
 
 from dataclasses import replace
 from functools import partial

@@ -140,7 +140,7 @@ def test_mixed_fakes_are_those_of_the_generator_with_both_latents(game):
     state, batches, _ = game(**STYLEGAN2, mixing=1.0)
     reals, labels = batches.reals(0)
     z, mixing = batches.noise(0, 1), batches.mixing(0, MIXING_GENERATOR)
-    fakes, latents = state.fakes(z, mixing, labels, with_grad=True)
+    fakes, latents = state.draw_fakes(z, mixing, labels, with_grad=True)
     state.unwrapped_generator.eval()
     assert latents is None and torch.equal(fakes, state.generator(z, labels, mixing=mixing))
     assert not torch.equal(fakes, state.generator(z, labels))

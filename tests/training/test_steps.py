@@ -69,7 +69,7 @@ def same(before: list[torch.Tensor], network) -> bool:
 
 
 def without_updates(state):
-    """The same players, whose optimizers compute gradients and change nothing."""
+    """The same networks with optimizers that compute gradients and change nothing."""
     return toy_players(
         copy.deepcopy(state.generator),
         copy.deepcopy(state.discriminator),
