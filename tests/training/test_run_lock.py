@@ -1,4 +1,4 @@
-"""A run holds its folder: two runs of one name do not mix, whoever comes second is told by whom."""
+"""The lock of a run's folder: a second run of the same name is refused, and told the name of the first."""
 
 import contextlib
 import errno

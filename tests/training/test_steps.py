@@ -1,4 +1,4 @@
-"""The two steps: each moves its own player only, leaves nothing behind in the other, and plays the game it is told to."""
+"""The two steps: each moves its own network only, leaves nothing behind in the other, and uses the configured loss."""
 
 import contextlib
 import copy
@@ -208,7 +208,7 @@ def test_weights_are_clipped_after_the_update(state, batch):
 
 
 class Shifted(AugmentPipe):
-    """A view that can be told from the images: it adds 0.25, and counts how often it was asked."""
+    """An augmentation that shows: it adds 0.25, and counts its calls."""
 
     def __call__(self, images):
         self.asked = getattr(self, "asked", 0) + 1

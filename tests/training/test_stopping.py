@@ -1,4 +1,4 @@
-"""What ends a run from outside, a closed terminal among them, costs no step; what a run was told to ignore is ignored."""
+"""Signals and closed terminals end a run without losing a step; ignored signals stay ignored."""
 
 import contextlib
 import os
