@@ -302,7 +302,7 @@ ALARMS: dict[str, Alarm] = {
     "imbalance, generator leaps": Alarm(_leapt("generator"), "lower learning_rate_generator, by ten to begin with"),
     "imbalance, discriminator does not move": Alarm(
         _still("discriminator"),
-        "raise learning_rate_discriminator if it is 0, lower skip_discriminator_below if that keeps it asleep, and where "
+        "raise learning_rate_discriminator if it is 0, lower skip_discriminator_below if that skips its updates, and where "
         "its gradient is 0 it is dead, so start again with a lower learning_rate_discriminator",
         explains=("imbalance, generator wins", "vanishing generator gradient"),
     ),
