@@ -37,7 +37,11 @@ NAMES = {
         "MANIFEST_NAME": "gan_hub.model_folder.files:MANIFEST_NAME",
         "WEIGHTS_NAME": "gan_hub.model_folder.files:WEIGHTS_NAME",
     },
-    "gan_hub.concepts": {"put": "write_concepts", "FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME"},
+    "gan_hub.concepts": {
+        "put": "write_concepts",
+        "moves": "shifts",
+        "FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME",
+    },
     "gan_hub.segmentations": {
         "as_pictures": "colorize",
         "chosen": "choose_examples",

@@ -45,6 +45,6 @@ def different_pictures(rows: Iterable[torch.Tensor], count: int) -> int:
     return max(1, round(count * torch.cat(shares).mean().item()))
 
 
-def evenly(count: int, most: int) -> torch.Tensor:
+def evenly_spaced(count: int, most: int) -> torch.Tensor:
     """At most `most` row numbers of `count`, evenly spaced, int64."""
     return torch.arange(0, count, max(1, -(-count // most)))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from gan_hub.metrics.near_duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
+from gan_hub.metrics.near_duplicates import different_pictures, evenly_spaced, of_one_picture, to_other_pictures
 
 ROW_NUMBERS = 20_000_000  # distances in memory at a time, where whole rows are needed
 SAMPLED = 1000  # training images in which near duplicates are counted
@@ -139,7 +139,7 @@ def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
     fresh = fresh[firsts].sort().values
     nearer = max(1, int(share * len(fresh)))
     threshold = fresh[nearer - 1].item()
-    some = train[evenly(len(train), SAMPLED)]
+    some = train[evenly_spaced(len(train), SAMPLED)]
     different = different_pictures(distance_rows(some, train), len(train))
     return Memorization(
         distances,

@@ -171,7 +171,7 @@ def by_name(concepts: Mapping[str, Concept] | Iterable[Concept], sizes: Mapping[
     return named
 
 
-def moves(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
+def shifts(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
     """The shift of latents: space → sum (D,) of strength × direction over the concepts in `strengths`.
 
     Raises ValueError for a name that is not known, or a strength outside ±MAX_STRENGTH.
@@ -192,8 +192,8 @@ def moves(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -
                 f"-{MAX_STRENGTH} to {MAX_STRENGTH}."
             )
         concept = known[name]
-        move = value * concept.direction
-        sums[concept.space] = sums[concept.space] + move if concept.space in sums else 0 + move
+        shift = value * concept.direction
+        sums[concept.space] = sums[concept.space] + shift if concept.space in sums else 0 + shift
     return sums
 
 

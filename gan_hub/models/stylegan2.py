@@ -165,7 +165,7 @@ def modulated_conv2d(
             energy = energy if double is not None else energy.t()
             factors = (styles.to(exact).square() @ energy + EPSILON * gain**2).rsqrt()  # (N, O)
     x = x * styles[:, :, None, None].to(x.dtype)
-    if double is None and winograd.pays(x, weight):
+    if double is None and winograd.is_faster(x, weight):
         return winograd.convolution(x, weight), factors  # (N, O, H, W)
     if double is None:
         return functional.conv2d(x, weight, padding=weight.shape[2] // 2), factors  # (N, O, H, W)

@@ -110,15 +110,15 @@ class GANPipeline(PretrainedPipeline):
         seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size)
         indices = label_indices(labels, z, self.label_names)
         maps = maps_of_latents(segmentation, z, generator, self.segmentations)
-        moves = directions.moves(directions.by_name(self.concepts, generator.latent_sizes), concepts)
-        moved = z + moves["z"] if "z" in moves else z
+        shifts = directions.shifts(directions.by_name(self.concepts, generator.latent_sizes), concepts)
+        moved = z + shifts["z"] if "z" in shifts else z
         psi = latent_space.check_psi(truncation)
-        by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in moves)
+        by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in shifts)
 
         def draw_by_style(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
             styled = _styled(network)
             ws = styled.map(*batch, truncation=psi)
-            return styled.synthesize(ws + moves["w"].to(ws) if "w" in moves else ws)
+            return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
 
         draw = draw_by_style if by_style else _draw
         rows = moved if by_style else latent_space.truncate(moved, psi)

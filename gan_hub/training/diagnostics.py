@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from gan_hub.data import ImageSet
 from gan_hub.images import from_uint8
-from gan_hub.metrics.near_duplicates import different_pictures, evenly, to_other_pictures
+from gan_hub.metrics.near_duplicates import different_pictures, evenly_spaced, to_other_pictures
 from gan_hub.training.batches import Data
 from gan_hub.training.callbacks import Callback, TrainContext
 from gan_hub.training.config import TrainConfig
@@ -98,12 +98,12 @@ class MemorizationProbe:
 
     def __init__(self, train: ImageSet, held_out: ImageSet, count: int = PAIRS) -> None:
         self.train = train
-        unseen = held_out.take(evenly(len(held_out), count).numpy())
+        unseen = held_out.take(evenly_spaced(len(held_out), count).numpy())
         distances = self._distances(from_uint8(np.asarray(unseen.images)))
         apart = to_other_pictures(distances)
         self.reals = apart.median().item()
         self.held_out, self.repeated = len(unseen), int((distances.amin(1) < apart).sum())
-        some = train.take(evenly(len(train), count).numpy())
+        some = train.take(evenly_spaced(len(train), count).numpy())
         self.different = different_pictures([self._distances(from_uint8(np.asarray(some.images)))], len(train))
 
     @classmethod

@@ -69,7 +69,7 @@ class RunLog:
         """The sentences of `alarm` so far."""
         return [line["alarm"] for line in self.lines if "alarm" in line]
 
-    def keep(self) -> None:
+    def sync(self) -> None:
         """Wait until every line is on the disk, before the checkpoint that goes on from it."""
         fsync(self.path)
 

@@ -328,7 +328,7 @@ class Trainer:
             passed = main.callbacks.state_dict()
             state |= ({"callbacks": passed} if passed else {}) | self.state.numbers()
             tensors = self.state.tensors() | main.evaluator.best.tensors()
-            main.logger.records.keep()
+            main.logger.records.sync()
             self.context.checkpoint = save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)
             self._call("on_checkpoint")
         self.accelerator.wait_for_everyone()
