@@ -85,14 +85,14 @@ class Ours:
     def __init__(self, config: TrainConfig, data: ImageSet):
         self.config, self.turn = config, 0
         accelerator = make_accelerator(config)
-        self.players = TrainState(config, 0, accelerator)
-        self.batches = Batches(data, config, self.players.latent_size, accelerator)
+        self.state = TrainState(config, 0, accelerator)
+        self.batches = Batches(data, config, self.state.latent_size, accelerator)
 
     def step(self) -> None:
-        metrics = train_step(self.players, self.config, self.batches, self.turn)
+        metrics = train_step(self.state, self.config, self.batches, self.turn)
         watched = torch.stack([value.double() for name, value in metrics.items() if name != "penalty/r1"])
         assert torch.isfinite(watched).all()
-        self.players.ema.update(self.players.unwrapped_generator, self.config.batch_size, 64 * (self.turn + 1))
+        self.state.ema.update(self.state.unwrapped_generator, self.config.batch_size, 64 * (self.turn + 1))
         self.turn += 1
 
 

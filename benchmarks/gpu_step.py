@@ -47,21 +47,21 @@ class Training:
         AcceleratorState._reset_state(reset_partial_state=True)  # one process has one precision, says accelerate
         accelerator = make_accelerator(config)
         self.device = accelerator.device
-        self.players = TrainState(config, len(images.label_names or ()), accelerator)
-        self.batches = Batches(images, config, self.players.latent_size, accelerator)
+        self.state = TrainState(config, len(images.label_names or ()), accelerator)
+        self.batches = Batches(images, config, self.state.latent_size, accelerator)
 
     def steps(self, count: int) -> float:
         """Plays `count` turns; returns seconds, the device's work included."""
         self._wait()
         began = time.perf_counter()
         for _ in range(count):
-            metrics = train_step(self.players, self.config, self.batches, self.done)
+            metrics = train_step(self.state, self.config, self.batches, self.done)
             self.done += 1
             losses = torch.stack([value for name, value in metrics.items() if name.startswith("loss/")])
             if not torch.isfinite(losses).all():  # a run looks, too, and waits for the device there
                 raise SystemExit(f"{self.config.name}: a loss is not finite after {self.done} steps.")
             images = self.done * self.config.batch_size
-            self.players.ema.update(self.players.unwrapped_generator, self.config.batch_size, images)
+            self.state.ema.update(self.state.unwrapped_generator, self.config.batch_size, images)
         self._wait()
         return time.perf_counter() - began
 

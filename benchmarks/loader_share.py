@@ -63,11 +63,11 @@ def shares(recipe: Path, steps: int, folder: Path) -> dict[str, tuple[float, flo
     images = rng.integers(0, 256, (IMAGES, *height_width(config.resolution), config.channels), dtype=np.uint8)
     labels = rng.integers(0, CLASSES, IMAGES) if config.conditional else None
     accelerator = make_accelerator(config)
-    players = TrainState(config, CLASSES if config.conditional else 0, accelerator)
+    state = TrainState(config, CLASSES if config.conditional else 0, accelerator)
     found = {}
     for place, data in places(images, labels, folder).items():
-        batches = Batches(data, config, players.latent_size, accelerator)
-        step = partial(train_step, players, config, batches)
+        batches = Batches(data, config, state.latent_size, accelerator)
+        step = partial(train_step, state, config, batches)
         found[place] = median_seconds(batches.reals, 20 * steps), median_seconds(step, steps)
     return found
 

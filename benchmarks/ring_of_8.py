@@ -123,7 +123,7 @@ class ToyPlayers:
         # fused: the same numbers' worth of Adam in a quarter of the calls, which is what toys spend their time on
         return ScaledOptimizer(torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2), fused=True))
 
-    def fakes(self, z: torch.Tensor, labels: None = None) -> torch.Tensor:
+    def draw_fakes(self, z: torch.Tensor, labels: None = None) -> torch.Tensor:
         with torch.no_grad():
             return self.generator(z, labels)
 
@@ -149,7 +149,7 @@ class Played(NamedTuple):
     near: float  # share of the samples within 3 sd of a mode
     alarms: list[tuple[int, str]]  # (step, sentence)
     seconds: float  # of the processor
-    stream: list[dict[str, float]]  # what the monitors were told
+    stream: list[dict[str, float]]  # the numbers that the monitors got
 
 
 def judged_points(samples: torch.Tensor) -> tuple[int, float]:
@@ -181,7 +181,7 @@ def play(
         images_seen = (step + 1) * config.batch_size
         players.set_lr_factor(config.learning_rate_factor(images_seen))
         for _ in range(config.discriminator_steps):
-            reals, fakes = ring(config.batch_size, chance), players.fakes(noise())
+            reals, fakes = ring(config.batch_size, chance), players.draw_fakes(noise())
             penalize = step % config.penalty_interval == 0
             metrics = discriminator_step(players, config, reals, fakes, None, view, penalize)
         metrics |= generator_step(players, config, reals, players.generator(noise()), None, view)
@@ -195,7 +195,7 @@ def play(
 
 
 class Watch:
-    """The monitors, told what a run tells them."""
+    """The monitors, given the numbers that a run gives them."""
 
     PAIRS = 256  # whose mean distance is the diversity
 
@@ -223,7 +223,7 @@ class Watch:
             return
         values = {name: torch.stack(numbers).mean().item() for name, numbers in self.seen.items()}
         values |= {name: change() for name, change in self.changes.items()}
-        values["diversity"] = pair_distance(*map(self.players.fakes, self.z)) / self.apart
+        values["diversity"] = pair_distance(*map(self.players.draw_fakes, self.z)) / self.apart
         self.seen = {}
         self.stream.append(values)
         self.alarms += [(step, said) for said in self.monitors.observe(step * self.config.batch_size, values)]

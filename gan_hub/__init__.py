@@ -72,7 +72,7 @@ __all__ = [
     "train",
     "verify_model",
 ]
-# Public name → the module that has it: networks and their registry, but for these.
+# Public name → the module that has it; all others are networks and their registry.
 _HOMES = {name: "gan_hub.models" for name in __all__ if name != "__version__"} | {
     "GANOutput": "gan_hub.pipeline",
     "GANPipeline": "gan_hub.pipeline",

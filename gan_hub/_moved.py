@@ -37,7 +37,11 @@ NAMES = {
         "MANIFEST_NAME": "gan_hub.model_folder.files:MANIFEST_NAME",
         "WEIGHTS_NAME": "gan_hub.model_folder.files:WEIGHTS_NAME",
     },
-    "gan_hub.concepts": {"FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME"},
+    "gan_hub.concepts": {
+        "put": "write_concepts",
+        "moves": "shifts",
+        "FILE_NAME": "gan_hub.model_folder.files:CONCEPTS_NAME",
+    },
     "gan_hub.segmentations": {
         "as_pictures": "colorize",
         "chosen": "choose_examples",
@@ -54,7 +58,7 @@ NAMES = {
         "Growing": "ProgressiveGrowing",
         "Semantic": "SegmentationConditional",
     },
-    "gan_hub.metrics.directions": {"look": "concept_grid"},
+    "gan_hub.metrics.directions": {"along": "by_direction", "home": "default_space", "look": "concept_grid"},
     "gan_hub.training.loop": {"Stopped": "StoppedError"},
     "gan_hub.training.players": {
         "Controls": "AdaptiveState",
@@ -65,18 +69,18 @@ NAMES = {
 
 
 def lookup(old: str, name: str) -> object:
-    """What `name` of the old module `old` is today; raises AttributeError where it is gone."""
+    """Today's object for `name` of the old module `old`; raises AttributeError where it is gone."""
     module, _, attribute = NAMES.get(old, {}).get(name, name).rpartition(":")
     return getattr(import_module(module or MODULES[old]), attribute)
 
 
 class MovedModules(MetaPathFinder, Loader):
-    """Finds the modules of 0.1.0 that lie elsewhere now; anything else is left to the others."""
+    """Import finder for the modules of 0.1.0 that lie elsewhere now; it finds nothing else."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Finds the old modules (importlib's protocol).
+        """Find the old modules (importlib's protocol).
 
         Args:
             name: the dotted name that is imported.
@@ -87,7 +91,7 @@ class MovedModules(MetaPathFinder, Loader):
         return ModuleSpec(name, self) if name in MODULES else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Makes `module` lend the names of its new place, when each is asked for."""
+        """Fill `module`: a name is looked up in its new module when it is asked for."""
         old, new = module.__name__, MODULES[module.__name__]
         warnings.warn(f"{old} is {new} now; the old path will go in 1.0.", DeprecationWarning, stacklevel=2)
         there, renamed = import_module(new), NAMES.get(old, {})
@@ -97,7 +101,7 @@ class MovedModules(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Lets `import` find the old paths; once."""
+    """Register the finder of old modules, once."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())
 

@@ -26,26 +26,26 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def clear_scratch(folder: Path) -> None:
-    """Removes what `atomic_file` left in a folder where it was killed; no process may be writing there."""
+    """Remove the scratch files that a killed `atomic_file` left in a folder; no process may be writing there."""
     for path in folder.glob(".*"):
         if re.fullmatch(r"\..+\.[0-9a-f]{8}(\.[^.]*)?", path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Write a file whole or not at all."""
     with atomic_file(path) as scratch:
         scratch.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file, in UTF-8 with plain newlines on every system, whole or not at all."""
+    """Write a text file, in UTF-8 with plain newlines on every system, whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
 
 
 @contextlib.contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder inside `folder`, on the same disk, that is gone at the end; so is `folder` if it was made in vain.
+    """An empty folder inside `folder`, on the same disk, removed at the end; so is `folder` if it was new and is empty.
 
     Raises ValueError where `folder` is a file.
     """
@@ -62,7 +62,7 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 
 
 def move_files(fresh: Path, folder: Path) -> list[str]:
-    """Moves every file in `fresh` to the same place in `folder`; returns the relative names, with / between the parts.
+    """Move every file in `fresh` to the same place in `folder`; returns the relative names, with / between the parts.
 
     Raises ValueError, before the first is moved, where a file has the name of a folder or the other way round.
     """
@@ -84,7 +84,7 @@ def move_files(fresh: Path, folder: Path) -> list[str]:
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
-    """Puts `fresh` in the place of `folder`, of which nothing goes before the new one is whole and on the disk."""
+    """Put `fresh` in the place of `folder`; nothing is removed before the new one is whole and on the disk."""
     for path in [*fresh.rglob("*"), fresh]:
         fsync(path)
     old = _replaced(folder)
@@ -128,7 +128,7 @@ def _replaced(folder: Path) -> Path:
 
 
 def fsync(path: Path) -> None:
-    """Waits until a file or a folder is on the disk. Windows cannot open a folder, and needs no such call for one."""
+    """Wait until a file or a folder is on the disk. Windows cannot open a folder, and needs no such call for one."""
     try:
         # fsync wants a descriptor that may be written to on Windows, and a folder has none such elsewhere.
         descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | getattr(os, "O_BINARY", 0))

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageOps, PngImagePlugin
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels → PIL mode
-NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map whose pixels are class numbers and not colours
+NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map of class numbers, not of colours
 MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
 BAND_PIXELS = 4_000_000  # of a large picture, converted at a time: its intermediate forms have up to 8 bytes a channel
 
@@ -81,7 +81,7 @@ def normalize_pil(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _check_pixels(image: Image.Image) -> None:
-    """Raises ValueError or TooManyPixelsError for a size that is not allowed, before the picture is decoded."""
+    """Raise ValueError or TooManyPixelsError for a size that is not allowed, before the picture is decoded."""
     if not image.width or not image.height:
         raise ValueError(f"{image.width} × {image.height} pixels; a picture has at least one.")
     if image.width * image.height > MAX_PIXELS:
@@ -164,7 +164,7 @@ def fit_pil(image: Image.Image, resolution: int | Sequence[int], channels: int) 
 
 
 def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image.Image:
-    """Crop and resize a picture whose pixels are class numbers or flat colours, which are never mixed.
+    """Crop and resize a picture of class numbers or flat colours, which are never mixed.
 
     In its own mode, turned upright, cropped as by `fit_pil`, resized by nearest neighbours; without a `resolution` only turned
     upright. Raises TooManyPixelsError, ValueError for a picture of no pixels, and OSError for a truncated file.

@@ -198,7 +198,7 @@ def neighbours(z: torch.Tensor, n: int, radius: float, generator: torch.Generato
 
     Args:
         z: The latent (Z,).
-        n: How many.
+        n: How many latents.
         radius: Half the side of the cube around z.
         generator: Where random numbers come from.
 

@@ -1,7 +1,7 @@
 """Adversarial losses and gradient penalties, one formula a function.
 
 Logits are a discriminator's output before any sigmoid, shape (N,); D(x) = sigmoid(logit). Critics, autoencoders and other
-discriminators whose output is no logit give scores (N,), larger where an image looks more real. Each loss is a scalar, the
+discriminators without logits give scores (N,), larger where an image looks more real. Each loss is a scalar, the
 mean over the batch, which its network minimises. A penalty comes without its weight. All are one file because they are
 read side by side, with the names that recipes have for them.
 """
@@ -46,7 +46,7 @@ def non_saturating_generator(fake_logits: torch.Tensor) -> torch.Tensor:
 
 
 def minimax_generator(fake_logits: torch.Tensor) -> torch.Tensor:
-    """E[log(1 − D(G(z)))]: the generator's side of the minimax game, whose gradient dies where D(G(z)) is near 0.
+    """E[log(1 − D(G(z)))]: the generator's side of the minimax game; its gradient dies where D(G(z)) is near 0.
 
     Goodfellow et al. 2014, equation 1. For experiments; training wants `non_saturating_generator`.
     """
@@ -106,7 +106,9 @@ def relativistic_discriminator(real_logits: torch.Tensor, fake_logits: torch.Ten
     Pairs are made by position. Raises ValueError for unequal numbers of reals and fakes.
     """
     if real_logits.shape != fake_logits.shape:
-        raise ValueError(f"{len(real_logits)} reals cannot be paired with {len(fake_logits)} fakes; give as many.")
+        raise ValueError(
+            f"{len(real_logits)} reals cannot be paired with {len(fake_logits)} fakes; give equal numbers."
+        )
     return softplus(fake_logits - real_logits).mean()
 
 
@@ -418,7 +420,7 @@ def feature_matching(
 
 @torch.no_grad()
 def clip_weights(network: torch.nn.Module, bound: float) -> None:
-    """Clips every parameter to [−bound, bound], in place, after each update of a Wasserstein critic.
+    """Clip every parameter to [−bound, bound], in place, after each update of a Wasserstein critic.
 
     Arjovsky et al. 2017 (arXiv 1701.07875), algorithm 1, line 7, where bound is 0.01. Buffers are left alone.
     """

@@ -1,4 +1,4 @@
-"""How values from outside are written in messages, and which known name a mistyped one probably means."""
+"""Values from outside quoted safely in messages, and "did you mean" for mistyped names."""
 
 import difflib
 import reprlib

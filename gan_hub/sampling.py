@@ -1,4 +1,4 @@
-"""Write the images of many seeds, or a walk through their latents, to files; memory stays bounded, files appear whole.
+"""Write the images of many seeds, or a walk through their latents, to files, in bounded memory and whole.
 
 Shapes: N seeds, H, W pixels, C channels.
 """
@@ -18,7 +18,7 @@ from gan_hub.images import grid, height_width, save_animation, save_png, to_pil
 from gan_hub.latents import check_seeds, interpolate
 from gan_hub.pipeline import GANPipeline
 
-BLOCK_IMAGES, BLOCK_BYTES = 256, 64_000_000  # drawn at a time
+BLOCK_IMAGES, BLOCK_BYTES = 256, 64_000_000  # images drawn at a time
 MAX_PIXELS = 500_000_000  # of one picture or animation, with its scale
 
 
@@ -42,7 +42,7 @@ def save_grid(
     progress: bool = False,
     **options: Unpack[SamplingOptions],
 ) -> None:
-    """Draw one image a seed into a single .png, whose text fields say how it was made.
+    """Draw one image a seed into a single .png; its text fields say how it was made.
 
     Args:
         pipe: the model.
@@ -181,7 +181,7 @@ def save_walk(
 
 
 def check_size(pipe: GANPipeline, images: int, scale: int) -> None:
-    """Raise ValueError if so many of the model's images, enlarged by `scale`, are too large for one file.
+    """Raise ValueError if `images` of the model's images, enlarged by `scale`, are too large for one file.
 
     Args:
         pipe: the model.

@@ -8,7 +8,7 @@ _ITEM = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", re.ASCII)
 
 
 class WrongCountError(ValueError):
-    """A list of `count` seeds, which is too short or too long."""
+    """A list of seeds that is too short or too long; `count` says how many there are."""
 
     def __init__(self, count: int, least: int, most: int) -> None:
         self.count = count
@@ -16,7 +16,7 @@ class WrongCountError(ValueError):
 
 
 def parse_seeds(text: str, least: int = 1, most: int = 4096) -> list[int]:
-    """Reads a list of seeds: whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines.
+    """Read a list of seeds: whole numbers and ranges, both ends included, between commas, semicolons, blanks or new lines.
 
     They are counted before they are spelled out.
 

@@ -1,6 +1,6 @@
 """Closed-form optimal discriminators and divergences for 1-D densities.
 
-A density is given by its values on a grid x: x (n,) → p(x) (n,), float64. An integral is a sum over this even grid, whose
+A density is given by its values on a grid x: x (n,) → p(x) (n,), float64. An integral is a sum over this even grid; its
 error is negligible once the densities vanish at both ends (`line` makes such a grid). Divergences are in nats.
 
 Shapes: n points of the grid, k components of a mixture. `target` is the density to learn (p_t, the reals), `generated` the
@@ -70,7 +70,7 @@ def mixture(
     weights = [1.0] * len(means) if weights is None else weights
     if not len(means) == len(stds) == len(weights) or not sum(weights) > 0 or min(weights) < 0:
         raise ValueError(
-            f"means={means}, stds={stds}, weights={weights} are not allowed; as many of each, and no weight below 0."
+            f"means={means}, stds={stds}, weights={weights} are not allowed; give the same number of each, and no weight below 0."
         )
     parts = [weight * normal(x, mean, std) for mean, std, weight in zip(means, stds, weights, strict=True)]
     return torch.stack(parts).sum(0) / sum(weights)
@@ -175,7 +175,7 @@ def absolute_error(
 
 
 def least_absolute_error(target: torch.Tensor, generated: torch.Tensor, x: torch.Tensor) -> float:
-    """½ ∫ min(p_t, p_g) dx, half of the densities' overlap: the Bayes error with as many reals as fakes.
+    """½ ∫ min(p_t, p_g) dx, half of the densities' overlap: the Bayes error with equal numbers of reals and fakes.
 
     Args:
         target, generated: The densities p_t and p_g on the grid, each (n,).

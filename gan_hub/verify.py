@@ -1,4 +1,4 @@
-"""verify_model: every file of a model against its manifest, and its images against those of its reference."""
+"""Verification of a model: its files against its manifest, its images against those of its reference."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def verify_model(
     token: str | bool | None = None,
     cache_dir: str | os.PathLike | None = None,
 ) -> list[str]:
-    """Checks all of a model: loads it strictly, verifies each file, and draws its reference again.
+    """Check all of a model: load it strictly, verify each file, and draw its reference again.
 
     Args:
         source: a folder, the name of a bundled model, or a Hub id; of a repository, the files that were downloaded.
@@ -28,7 +28,7 @@ def verify_model(
     Returns: a line for each thing that was checked, and for each file beside the model that would not load.
 
     Raises:
-        LoadError: naming the first file that is damaged, missing or unknown, or whose content does not fit the rest.
+        LoadError: naming the first file that is damaged, missing or unknown, or does not fit the others.
 
     Example:
         >>> from gan_hub import verify_model

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 @functools.cache
 def full_version() -> str:
-    """The version with its commit, as in "0.2.0.dev0+g1a2b3c4d5e6f", by which reports and caches know the code that made them.
+    """The version with its commit, as in "0.2.0.dev0+g1a2b3c4d5e6f"; reports and caches record it.
 
     The commit is that of the checkout, followed by ".dirty" and a hash of the changes where its files were changed since, or
     the one that pip installed from (PEP 610). A release or a wheel has none: there the version alone says which code it is.
@@ -24,7 +24,7 @@ def full_version() -> str:
 
 
 def _commit_of_checkout(root: Path) -> str | None:
-    """The commit of the git checkout whose root holds this package; None where it lies in none, or git is not installed."""
+    """The commit of the git checkout that `root` is the top of; None where it is not, or git is not installed."""
     if not (root / ".git").exists():  # a folder, or a file in a worktree; site-packages may lie in another repository
         return None
     try:

@@ -85,7 +85,7 @@ def make_pipeline(num_classes: int, resolution: int, channels: int, seed: int = 
 
 
 def made_concept(name: str, size: int, seed: int = 0, space: str = "z") -> Concept:
-    """A random direction of so many numbers, with made-up exemplars and a made-up effect."""
+    """A random direction with made-up exemplars and a made-up effect."""
     direction = torch.randn(size, generator=torch.Generator().manual_seed(seed))
     effect = Effect("ink", (-1, 0, 1), (0.25, 0.5, 0.625), deviation=0.125, right=0.75, seeds="100-199", images=100)
     return Concept(name, direction, space, (1, 2, 3), (4, 5, 6, 2**32 - 1), "made up", effect)

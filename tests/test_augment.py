@@ -201,7 +201,7 @@ def applying(count: int = 1, **transforms: list[float]) -> torch.Tensor:
 
 
 def normal(sigmas: float) -> float:
-    """The uniform number that stands for so many standard deviations."""
+    """The uniform number that stands for a number of standard deviations."""
     return 0.5 * (1 + math.erf(sigmas / math.sqrt(2)))
 
 

@@ -8,7 +8,7 @@ from benchmarks import collect_emoji
 
 
 def package(folder, count: int, tones: int):
-    """A folder laid out as the npm package, of `count` emoji with `tones` skin tones each, the last of which has no picture."""
+    """A folder laid out as the npm package, of `count` emoji with `tones` skin tones each; the last tone has no picture."""
     emoji = []
     for index in range(count):
         variants = {

@@ -151,7 +151,7 @@ def test_a_budget_is_measured_before_anything_is_known_of_its_length(monkeypatch
 
 
 class Instant:
-    """Players that take no time; their configuration is built as for a run."""
+    """Networks that take no time; their configuration is built as for a run."""
 
     def __init__(self, config):
         assert config.total_kimg > 0

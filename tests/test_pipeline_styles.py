@@ -13,7 +13,7 @@ SEEDS = [3, 1, 4]
 
 @pytest.fixture(scope="module", params=[0, 3], ids=["unconditional", "conditional"])
 def pipe(request) -> GANPipeline:
-    """A tiny StyleGAN2 whose mean w is not 0 and whose layers tell one w from another."""
+    """A tiny StyleGAN2 with a mean w that is not 0 and layers that react to w."""
     torch.manual_seed(0)
     sizes = dict(resolution=32, latent_size=6, w_size=8, base_channels=4, max_channels=8, mapping_layers=2)
     generator = StyleGAN2Generator(**sizes, num_classes=request.param)

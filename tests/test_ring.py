@@ -1,4 +1,4 @@
-"""The games on toys whose right answer is known: the ring of eight Gaussians, and the optimal discriminator."""
+"""Training on toy data with a known answer: the ring of eight Gaussians, and the optimal discriminator."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(900)  # seconds on an idle core, many minutes o
 
 @pytest.fixture(scope="module")
 def recommended() -> list[Played]:
-    """The recommended game with each of the report's seeds, as the report plays it."""
+    """The recommended recipe trained with each of the report's seeds, as for the report."""
     return [play(configuration("recommended", seed)) for seed in SEEDS]
 
 

@@ -25,6 +25,11 @@ RIDDLES = re.compile(
     r"told apart from|the wiser|by the clock alone|is no one's|behindhand)\b",
     re.IGNORECASE,
 )
+# A function's docstring says what to do or what comes out: "Write a file", "The sum of"; not "Writes a file".
+THIRD_PERSON = re.compile(
+    r"(Adds|Checks|Converts|Decodes|Draws|Finds|Gives|Loads|Makes|Moves|Parses|Prints|Puts|Raises|Reads|Refuses|Removes|"
+    r"Replaces|Returns|Runs|Saves|Takes|Turns|Writes)\b"
+)
 BRITISH = re.compile(
     r"(normalis|initialis|optimis|regularis|generalis|visualis|colour|memoris|penalis|equalis|summaris)"
 )
@@ -91,6 +96,8 @@ def docstring_faults(name: str, node: ast.AST) -> Iterator[str]:
     if not first.endswith((".", ":", "?", "!")):
         yield f"{name}: the first line of its docstring is no sentence of its own"
     if isinstance(node, ast.FunctionDef):
+        if THIRD_PERSON.match(first):
+            yield f"{name}: its docstring opens with {first.split()[0]!r}, which is no imperative"
         yield from section_faults(name, node, doc)
 
 
@@ -179,6 +186,7 @@ def test_the_rules_notice_what_breaks_them():
             "Raises",
         ),
         ("def f(a):\n    pass\n", "no docstring"),
+        ("def f(a):\n    '''Writes a.'''\n", "no imperative"),
         ("class F:\n    '''Nothing'''\n", "no sentence"),
         ("told = 1\n", "does not say"),
         ("def _f(normalise):\n    pass\n", "American"),
@@ -187,7 +195,7 @@ def test_the_rules_notice_what_breaks_them():
         ("x = 1\n" * 401, "one file because"),
     ):
         assert any(word in fault for fault in faults(text)), (text[:60], faults(text))
-    assert faults("def f(a, b):\n    '''Adds a and b.'''\n    return a + b\n") == []
+    assert faults("def f(a, b):\n    '''Add a and b.'''\n    return a + b\n") == []
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def trained(loss, reals: torch.Tensor, fakes: torch.Tensor) -> tuple[torch.Tenso
 
 
 def sample(means: list[float], stds: list[float], count: int = 600) -> torch.Tensor:
-    """`count` numbers, as many from each normal: evenly spread quantiles, the least noisy sample there is."""
+    """`count` numbers, equally many from each normal: evenly spread quantiles, the least noisy sample there is."""
     share = (torch.arange(count // len(means), dtype=torch.float64) + 0.5) * len(means) / count
     noise = torch.special.ndtri(share)
     return torch.cat([mean + std * noise for mean, std in zip(means, stds)])

@@ -1,4 +1,4 @@
-"""train.py from outside: the dry run, one-sentence errors, and a whole run whose folder loads and can be published."""
+"""train.py from outside: the dry run, one-sentence errors, and a whole run with a folder that loads and can be published."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""verify_model: what is whole is told line by line, and what is not is named in one sentence."""
+"""verify_model: a line for each whole file, and one sentence that names the first damaged one."""
 
 import shutil
 from pathlib import Path

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from gan_hub import GANPipeline
-from gan_hub.concepts_discovery.discover import home
+from gan_hub.concepts_discovery.discover import default_space
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.metrics.feature_cache import weights_sha256
 from gan_hub.metrics.path_length import perceptual_path_length
@@ -120,7 +120,7 @@ def test_scores_and_directions_see_the_network_inside(name, wrap):
     """The same weights, latent space, maps and path length, so that no score is of something else without a word."""
     plain, pipe = GANPipeline.from_pretrained(name), GANPipeline.from_pretrained(name)
     pipe.generator, pipe.discriminator = wrap(pipe.generator), wrap(pipe.discriminator)
-    assert weights_sha256(pipe) == weights_sha256(plain) and home(pipe) == home(plain)
+    assert weights_sha256(pipe) == weights_sha256(plain) and default_space(pipe) == default_space(plain)
     features = SimpleNamespace(features=lambda images: images.flatten(1))
     lengths = [perceptual_path_length(each, features, steps=4) for each in (pipe, plain)]
     assert torch.allclose(*lengths, rtol=1e-3)

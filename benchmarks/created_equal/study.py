@@ -1,4 +1,4 @@
-"""Works a plan off: plays each run to its end, scores it, and writes one small JSON a run; several processes may share it."""
+"""Runs a study's plan: trains each run, scores it, and writes one small JSON a run; several processes may share it."""
 
 import shutil
 import time
@@ -23,7 +23,7 @@ from gan_hub.training.trainer import make_accelerator, train_step
 
 EXTRACTOR = {"fashion-mnist": "fashion", "mnist": "digits"}  # data set → the classifier whose features measure it
 WATCH_STEPS = 20  # between two looks for NaN
-WARM_UP, TIMED = 3, 16  # steps of a timing; so many that one penalty of a lazy one is among them
+WARM_UP, TIMED = 3, 16  # steps of a timing: enough that one lazy penalty is among them
 TIMED_IMAGES = 1000  # of a score's timing
 
 
@@ -32,7 +32,7 @@ class Diverged(Exception):
 
 
 class Match:
-    """Two players and their images, as `gan_hub.training.train` sets them up, without its books."""
+    """Two networks and their images, as `gan_hub.training.train` sets them up, without its log, samples and monitors."""
 
     def __init__(self, config: TrainConfig):
         self.config, self.data, self.accelerator = config, load_data(config), make_accelerator(config)
@@ -44,7 +44,7 @@ class Match:
             optimizer.optimizer = torch.optim.Adam(optimizer.parameters, betas=betas, fused=True)
 
     def step(self, step: int) -> None:
-        """One turn of both players."""
+        """One training step of both networks."""
         images_seen = (step + 1) * self.config.batch_size
         self.players.set_lr_factor(self.config.learning_rate_factor(images_seen))
         train_step(self.players, self.config, self.batches, step)

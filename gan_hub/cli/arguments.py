@@ -1,4 +1,4 @@
-"""What the commands share: the parser, readers of values, common options, and a library's messages in flags."""
+"""Shared by the commands: the parser, readers of values, common options, and a library's messages in flags."""
 
 import argparse
 import itertools

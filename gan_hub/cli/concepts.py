@@ -1,4 +1,4 @@
-"""`gan-hub concepts`: a model's named directions: list, find, name, drop, draw."""
+"""`gan-hub concepts`: list, find, name, drop and draw a model's named directions."""
 
 import argparse
 import os

@@ -108,8 +108,10 @@ def run(args: argparse.Namespace) -> None:
     try:
         report = evaluate(subject, args.data, **settings, **options)
     except KeyboardInterrupt:
-        kept = "nothing was written." if args.no_cache else "features measured so far are kept; run it again to go on."
-        raise KeyboardInterrupt(kept) from None
+        outcome = (
+            "nothing was written." if args.no_cache else "features measured so far are kept; run it again to go on."
+        )
+        raise KeyboardInterrupt(outcome) from None
     if not ProcessGroup(distributed=True).is_main_process:
         return
     report = replace(report, subject=Path(args.model).name)
@@ -131,7 +133,7 @@ def _write_card(args: argparse.Namespace, folder: Path, report: "Report", option
         command=evaluate_command(folder.name, args.data, options),
         goals=config.goals if config else "",
         not_for=config.not_for if config else "",
-        show_training_images=config is not None and config.pictures_may_be_shown and _is_its(args.data, config),
+        show_training_images=config is not None and config.pictures_may_be_shown and _is_recipe_data(args.data, config),
     )
     print(f"{folder / CARD_NAME}: its scores are these now")
     for fault in faults:
@@ -159,7 +161,7 @@ def _recipe(folder: Path) -> "TrainConfig | None":
         return None
 
 
-def _is_its(data: str, config: "TrainConfig") -> bool:
+def _is_recipe_data(data: str, config: "TrainConfig") -> bool:
     """Whether data are those of the recipe, as far as their name tells: the same name, or files that only some have."""
     from gan_hub.training.config import public_name
 

@@ -1,4 +1,4 @@
-"""`gan-hub info`: what a model is made of."""
+"""`gan-hub info`: shapes, networks, classes and scores of a model."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""The table of commands, and what all of them share: exit codes, errors in one line, --debug.
+"""The table of commands; and their exit codes, errors in one line, --debug.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command imports what it needs when it runs, so that
 --help is quick.
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception, message: str) -> tuple[str, int]:
-    """(the line to print, the exit code) for an error, whose message is already in the words of the shell."""
+    """(the line to print, the exit code) for an error; its message is already in the words of the shell."""
     from gan_hub.model_folder.strict import LoadError
 
     if isinstance(error, LoadError | OSError | ArithmeticError):

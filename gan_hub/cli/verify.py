@@ -1,4 +1,4 @@
-"""`gan-hub verify`: whether a model is what its files say."""
+"""`gan-hub verify`: check a model's files and images against its manifest and reference."""
 
 import argparse
 

@@ -30,15 +30,15 @@ from gan_hub.pipeline import GANPipeline
 
 __all__ = [
     "MEASURES",
-    "along",
     "by_attribute",
     "by_components",
+    "by_direction",
     "by_measure",
     "by_scores",
     "classes_of",
     "concept_grid",
+    "default_space",
     "effect",
-    "home",
     "latents_of",
     "measures_for",
     "principal_directions",
@@ -51,7 +51,7 @@ SHARE = 0.2  # of the seeds in each group
 NUM_EXEMPLARS = 8  # of each kind
 
 
-def home(pipe: GANPipeline) -> str:
+def default_space(pipe: GANPipeline) -> str:
     """The space in which a model's concepts are found: w where it has one, since concepts are less entangled there."""
     return "w" if isinstance(pipe.unwrapped_generator, StyleBased) else "z"
 
@@ -62,13 +62,13 @@ def latents_of(pipe: GANPipeline, seeds: Sequence[int], space: str | None = None
     Args:
         pipe: the model.
         seeds: N of them.
-        space: "z" or "w", by default `home`.
+        space: "z" or "w", by default `default_space`.
 
     Returns:
         (N, D); w without truncation, of each seed's own class.
     """
     z = pipe.sample_latents(seeds)
-    return z if (space or home(pipe)) == "z" else pipe.map(z)[:, 0]
+    return z if (space or default_space(pipe)) == "z" else pipe.map(z)[:, 0]
 
 
 def classes_of(pipe: GANPipeline, seeds: Sequence[int]) -> torch.Tensor | None:
@@ -133,7 +133,7 @@ def by_scores(
 
 
 @renamed_arguments(found="method")
-def along(
+def by_direction(
     latents: torch.Tensor,
     direction: torch.Tensor,
     seeds: Sequence[int],
@@ -143,7 +143,7 @@ def along(
     space: str,
     labels: torch.Tensor | None = None,
 ) -> Concept:
-    """The concept of a known direction, whose length the latents of some seeds give.
+    """The concept of a known direction, scaled by the latents of some seeds.
 
     Args:
         latents: (N, D), of `seeds`.
@@ -233,7 +233,7 @@ def _concept(
     high: torch.Tensor,
     seeds: Sequence[int],
 ) -> Concept:
-    """A concept whose exemplars are the outermost rows of two groups, by the positions (N,) along the direction."""
+    """A concept; its exemplars are the outermost rows of two groups, by the positions (N,) along the direction."""
     checked = check_seeds(seeds)
     lowest = low[positions[low].argsort()][:NUM_EXEMPLARS]
     highest = high[positions[high].argsort(descending=True)][:NUM_EXEMPLARS]
@@ -288,7 +288,7 @@ def by_attribute(
         The concept with its effect.
     """
     held_out = _disjoint(seeds, held_out)
-    space, labels = home(pipe), classes_of(pipe, seeds)
+    space, labels = default_space(pipe), classes_of(pipe, seeds)
     within = ", within classes" if labels is not None else ""
     method = f"difference of means in {space} by {by}, {len(seeds)} seeds{within}"
     concept = by_scores(
@@ -316,7 +316,7 @@ def by_components(
         ValueError: "pca" for a model without a w, or "sefa" for one without a linear first layer.
     """
     held_out = _disjoint(seeds, held_out)
-    space, labels = home(pipe), classes_of(pipe, seeds)
+    space, labels = default_space(pipe), classes_of(pipe, seeds)
     latents = latents_of(pipe, seeds)
     if how == "pca" and space == "z":
         raise ValueError(
@@ -331,7 +331,7 @@ def by_components(
     concepts = []
     for number, direction in enumerate(directions, 1):
         name, method_of_this = f"{how} {number}", method.format(number)
-        concept = along(latents, direction, seeds, name=name, method=method_of_this, space=space, labels=labels)
+        concept = by_direction(latents, direction, seeds, name=name, method=method_of_this, space=space, labels=labels)
         concepts.append(strongest_effect(pipe, concept, held_out))
     return concepts
 

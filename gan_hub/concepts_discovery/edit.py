@@ -5,11 +5,11 @@ from pathlib import Path
 
 from gan_hub.concepts_discovery.discover import MEASURES, by_components, by_measure
 from gan_hub.messages import did_you_mean
-from gan_hub.model_folder.concepts import Concept, put
+from gan_hub.model_folder.concepts import Concept, write_concepts
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.pipeline import GANPipeline
 
-SEARCHES = ("pca", "sefa")  # ways that find several concepts at once, which wait for a name
+SEARCHES = ("pca", "sefa")  # finders of several concepts at once, unnamed at first
 
 
 def find_concepts(
@@ -95,7 +95,7 @@ def save_concepts(pipe: GANPipeline, folder: Path) -> None:
     """
     check_same_model(pipe, folder)
     if folder.exists():
-        put(folder, pipe.concepts)
+        write_concepts(folder, pipe.concepts)
     else:
         pipe.save_pretrained(folder)
 

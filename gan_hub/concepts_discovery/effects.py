@@ -1,4 +1,4 @@
-"""What a concept does to the images of a model: measures of images, and their change along a direction.
+"""The effect of a concept: measures of a model's images, and their change along a direction.
 
 Shapes: N seeds, C channels, H, W.
 """

@@ -84,7 +84,7 @@ def _fault_of_labels(labels: np.ndarray, count: int) -> str | None:
 
 @contextlib.contextmanager
 def _explain_errors(beginning: str) -> Iterator[None]:
-    """Turns whatever a damaged or hostile file makes a reader raise into a ValueError that names the file."""
+    """Turn whatever a damaged or hostile file makes a reader raise into a ValueError that names the file."""
     try:
         yield
     except NoSuchSplitError:
@@ -135,7 +135,7 @@ def _array_names(names: list[str], path: Path, split: str) -> tuple[str, str | N
 
 
 def _read_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, is_images: bool) -> np.ndarray:
-    """Reads an array of an .npz whose header and whose size in the zip agree; checked before memory is allocated."""
+    """Read an array of an .npz; its header and its size in the zip must agree before memory is allocated."""
     check_unpacked(info.filename, min(info.compress_size, path.stat().st_size), info.file_size)
     with zipped.open(info) as file:
         version = np.lib.format.read_magic(file)

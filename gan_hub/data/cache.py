@@ -3,7 +3,7 @@
 <root>/<set>/images.npy   uint8 (N, H, W, C)
 <root>/<set>/about.json   labels, names, what was skipped, the version of the source, checksums
 
-A cached set whose source has changed, or whose files are damaged, is made again. All of it may be deleted at any time.
+A cached set is made again if its source has changed or its files are damaged. All of it may be deleted at any time.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def cache_root(kind: str = "data") -> Path:
 def load_cached(
     source: str, listing: UndecodedSource, size: tuple[int, int], channels: int, split: str, limit: int | None
 ) -> DecodedImages:
-    """Loads a decoded set from the cache, or decodes and caches it. Of several processes one decodes, the others wait.
+    """Load a decoded set from the cache, or decode and cache it. Of several processes one decodes, the others wait.
 
     Args:
         source: name of the source, for the cache key and for messages.
@@ -62,7 +62,7 @@ def load_cached(
         size: (H, W) in pixels.
         channels: 1 to 4.
         split: "train" or "test".
-        limit: at most so many entries; None for all.
+        limit: the most entries to read; None for all.
 
     Returns:
         The set; its images are a read-only memory map.
@@ -93,7 +93,7 @@ def load_cached(
 
 @contextlib.contextmanager
 def _explain_write_errors(source: str) -> Iterator[None]:
-    """Turns an OSError into a ValueError that says what to do."""
+    """Turn an OSError into a ValueError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -145,7 +145,7 @@ def _sha256_of_json(about: dict) -> str:
 def _decode_into(
     source: str, entry: _CacheEntry, listing: UndecodedSource, shape: tuple[int, int, int], limit: int | None
 ) -> None:
-    """Decodes everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
+    """Decode everything, each image to `shape` (H, W, C), into a new folder that then takes the place of the old one."""
     remove_folder(entry.folder)  # outdated or damaged: its room is needed
     labels: list[int | None] = []
     unusable: list[tuple[str, str]] = []
@@ -171,7 +171,7 @@ def _decode_into(
 
 
 def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, int]) -> None:
-    """Raises ValueError where the decoded images would not fit on the disk."""
+    """Raise ValueError where the decoded images would not fit on the disk."""
     if listing.max_count is None:
         return
     height, width, channels = shape
@@ -184,7 +184,7 @@ def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, in
 
 
 def _write_images(source: str, path: Path, rows: Iterator[np.ndarray], shape: tuple[int, int, int]) -> str:
-    """Writes `rows` of one `shape` as an .npy, one at a time; returns the sha256 of their bytes."""
+    """Write `rows` of one `shape` as an .npy, one at a time; returns the sha256 of their bytes."""
     digest, count = hashlib.sha256(), 0
     with _explain_write_errors(source), open(path, "wb") as file:
         _write_header(file, (0, *shape))

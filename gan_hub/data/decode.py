@@ -64,7 +64,7 @@ def decode_all(
     labels: list[int | None],
     unusable: list[tuple[str, str]],
 ) -> Iterator[np.ndarray]:
-    """Decodes entries one by one; what cannot be used is noted and left out.
+    """Decode entries one by one; what cannot be used is noted and left out.
 
     Args:
         entries: the images in their order.
@@ -86,7 +86,7 @@ def decode_all(
 
 
 def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:
-    """Decodes one image. One bad file must not end a run, whatever it makes a decoder raise.
+    """Decode one image. One bad file must not end a run, whatever it makes a decoder raise.
 
     Args:
         entry: the image.

@@ -12,7 +12,7 @@ from gan_hub.data.splits import HOLDOUT_WORDS, SPLIT_OF_WORD, NoSuchSplitError, 
 
 # Words that name a split also where no folder is called train.
 ALWAYS_SPLITS = {"test", "testing", "val", "validation", *HOLDOUT_WORDS}
-MAX_WITHOUT_CLASS = 0.5  # of the images: up to so many are left out; where more have no class, no image has one
+MAX_WITHOUT_CLASS = 0.5  # share of the images without a class that are left out; with more of them, no image has one
 
 Parts = dict[str, list[str]]  # file → the parts of its path
 Splits = dict[str, tuple[str, list[str]]]  # file → (train, test or validation; the parts of its path below the split)
@@ -33,7 +33,7 @@ class SplitSelection:
 def select_split(
     files: list[str], split: str, table: ImageLabels | None = None, classes: bool = True
 ) -> SplitSelection:
-    """Selects the images of one split and finds their labels.
+    """Select the images of one split and find their labels.
 
     Splits are folders called train, test or validation in one of their usual spellings (splits.py), at the top or in
     each class; validation serves as test where there is no test. Without any, all is train. Labels are those of the
@@ -197,7 +197,7 @@ def _class_folders(of_file: Splits, table: ImageLabels | None) -> set[str]:
 
 
 def _label_by_folders(selection: SplitSelection, files: list[str], of_file: Splits) -> None:
-    """Adds `files` with the numbers of their folders, or without labels where folders are no classes."""
+    """Add `files` with the numbers of their folders, or without labels where folders are no classes."""
     names = sorted(_class_folders(of_file, None))
     classes = {file: of_file[file][1][0] if len(of_file[file][1]) > 1 else None for file in files}
     unknown = {file for file in files if of_file[file][1] == [""]}  # a whole split that cannot be read
@@ -233,7 +233,7 @@ def _are_shards(names: list[str], paths: Iterable[list[str]]) -> bool:
 
 
 def _label_by_table(selection: SplitSelection, files: list[str], of_file: Splits, table: ImageLabels) -> None:
-    """Adds `files` with the labels of the table, or without where too few have one."""
+    """Add `files` with the labels of the table, or without where too few have one."""
     selection.notes += table.notes
     labels = {file: table.of[file] for file in of_file if file in table.of}
     without = [file for file in files if file not in labels]

@@ -15,8 +15,8 @@ from gan_hub.messages import short_repr
 
 MEMORY_BYTES = 2_000_000_000  # a larger set stays on the disk and is read row by row
 CHUNK_BYTES = 64_000_000  # hashed at a time
-NAMED_CLASSES = 12  # a report names each class up to so many
-NAMED_FILES = 3  # of each kind that was skipped
+NAMED_CLASSES = 12  # a report of more classes names the smallest and the largest only
+NAMED_FILES = 3  # names shown of each kind that was skipped
 
 
 class LazyRows:
@@ -106,7 +106,7 @@ class ImageSet:
         return digest.hexdigest()
 
     def report(self) -> str:
-        """One sentence: how many images, of which classes and split, and what was skipped, with the first names."""
+        """Describe the set in one sentence: number of images, classes, split, and the first skipped files."""
         parts = [f"{len(self):,} images of {self.images.shape[2]} × {self.images.shape[1]} × {self.images.shape[3]}"]
         if self.labels is not None and self.label_names:
             parts.append(self._class_counts(self.labels, self.label_names))
@@ -160,12 +160,12 @@ def without(images: ImageSet, others: ImageSet) -> ImageSet:
         [0, 2, 3]
     """
     unwanted = {image.tobytes() for image in others.images}
-    kept = [index for index, image in enumerate(images.images) if image.tobytes() not in unwanted]
-    return images.take(np.array(kept, dtype=np.int64))
+    remaining = [index for index, image in enumerate(images.images) if image.tobytes() not in unwanted]
+    return images.take(np.array(remaining, dtype=np.int64))
 
 
 def hold_out(images: ImageSet, count: int, seed: int) -> tuple[ImageSet, ImageSet]:
-    """Divides a set that has no test split into a training set and a test set.
+    """Divide a set that has no test split into a training set and a test set.
 
     Args:
         images: N images.

@@ -105,7 +105,7 @@ def _merge_tables(tables: Tables, find_image: "ImageFinder", unused: list[str]) 
 
 
 def _add_rows(labels: ImageLabels, table: str, rows: list[Row], find_image: "ImageFinder") -> None:
-    """Adds the rows of one table. Raises ValueError for a second label or split of an image."""
+    """Add the rows of one table. Raises ValueError for a second label or split of an image."""
 
     def add(known: dict, image: str, value: str | int | None) -> None:
         if value is not None and known.setdefault(image, value) != value:
@@ -189,7 +189,7 @@ class ImageFinder:
 
 
 def _rows(table: str, data: bytes, find_image: ImageFinder) -> list[Row]:
-    """Parses a table. Raises NoLabelsError where it is about something else, ValueError where it is damaged."""
+    """Parse a table. Raises NoLabelsError where it is about something else, ValueError where it is damaged."""
     order = precedence(table)
     if order == 0:
         return _stylegan_rows(table, data)
@@ -228,7 +228,7 @@ def _stylegan_rows(table: str, data: bytes) -> list[Row]:
 
 
 def _select_columns(rows: list[dict]) -> list[Row]:
-    """Takes name, label and split from rows of column → value, by the first usual names of columns."""
+    """Take name, label and split from rows of column → value, by the first usual names of columns."""
     columns: dict[str, str] = {}
     for column in dict.fromkeys(column for row in rows for column in row if column):
         columns.setdefault(column.strip().lower(), column)

@@ -20,7 +20,7 @@ class TooLargeError(ValueError):
 
 
 def check_unpacked(name: str, packed: int, unpacked: int) -> None:
-    """Refuses a decompression bomb before it is unpacked.
+    """Refuse a decompression bomb before it is unpacked.
 
     Args:
         name: the file or array, for the message.

@@ -63,7 +63,7 @@ def load_images(
     limit: int | None = None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> ImageSet:
-    """Loads the images of one split, with their labels; docs/data.md describes sources, conversions and faults.
+    """Load the images of one split, with their labels; docs/data.md describes sources, conversions and faults.
 
     Args:
         source: a known name (mnist, fashion-mnist, avatars), a folder of images (labels are class sub-folders, a
@@ -74,7 +74,7 @@ def load_images(
         channels: 1 (grey), 2 (grey, opacity), 3 (RGB) or 4 (RGB, opacity).
         split: "train" or "test"; where there is no test split, a validation split serves as one.
         strict: files that cannot be used are an error, instead of skipped and counted (`ImageSet.left_out`).
-        limit: at most so many files or rows, the first ones; None for all.
+        limit: the most files or rows to read, the first ones; None for all.
         memory_bytes: a larger set stays on the disk, in the cache. Hub data sets and drawn ones are always cached.
 
     Returns:
@@ -147,7 +147,7 @@ def group_skipped(source: str, unusable: list[tuple[str, str]], strict: bool) ->
 
 
 def _list_source(source: str, split: str) -> UndecodedSource:
-    """Lists a folder, a file or a Hub data set. Raises ValueError where it is neither, saying what to do."""
+    """List a folder, a file or a Hub data set. Raises ValueError where it is neither, saying what to do."""
     path = Path(source)
     try:
         is_folder, exists = path.is_dir(), path.exists()
@@ -181,7 +181,7 @@ def _list_folder(tree: FolderTree, split: str) -> UndecodedSource:
 
 
 def _describe_empty(source: str, result: ImageSet) -> str:
-    """What a source without a usable image has instead."""
+    """Describe what a source without a usable image has instead."""
     if result.skipped:
         return result.report()
     path = Path(source)
@@ -199,7 +199,7 @@ def _decode(
     limit: int | None,
     memory_bytes: int,
 ) -> DecodedImages:
-    """Decodes into memory, or by way of the cache where the set is large or slow to read."""
+    """Decode into memory, or by way of the cache where the set is large or slow to read."""
     count = math.inf if listing.max_count is None else listing.max_count
     if listing.always_cache or min(count, limit or math.inf) * size[0] * size[1] * channels > memory_bytes:
         decoded = load_cached(source, listing, size, channels, split, limit)
@@ -218,7 +218,7 @@ def _decode(
 
 
 def _add_labels(result: ImageSet, source: str, decoded: DecodedImages, known: NamedDataset) -> None:
-    """Adds the labels where all images have one, else a note where some have."""
+    """Add the labels where all images have one, else a note where some have."""
     labels = [label for label in decoded.labels if label is not None]
     missing = len(decoded.labels) - len(labels)
     if missing == 0:

@@ -1,4 +1,4 @@
-"""Loads images that have a map of semantic classes each: `load_pairs`.
+"""Loads pairs of an image and its map of semantic classes: `load_pairs`.
 
 A pair is NAME.jpg (or any other image) with NAME_labels.png beside it, or two files of the same name in the folders
 images/ and labels/. A map's pixels are class numbers (grey or palette images), or colors.
@@ -30,7 +30,7 @@ from gan_hub.model_folder.strict import read_bytes
 MAP_MARK, FOLDERS = "_labels", ("images", "labels")
 CLASS_FILES = ("classes.json", "classes.txt")
 NO_CLASS = 255  # what marks pixels of no class in many data sets
-BAND_ROWS = 256  # rows of a map whose values are collected at a time
+BAND_ROWS = 256  # rows of a map that are read at a time to collect its values
 
 A_PAIR = f"a pair is NAME.jpg and NAME{MAP_MARK}.png, or two files of the same name in {FOLDERS[0]}/ and {FOLDERS[1]}/"
 
@@ -74,7 +74,7 @@ def load_pairs(
     *,
     strict: bool = False,
 ) -> ImageSet:
-    """Loads images with their maps of classes into memory.
+    """Load images with their maps of classes into memory.
 
     Maps get the same center crop as their images and are resized by nearest neighbours. Class numbers of grey and
     palette maps are taken as they are. Colors are numbered in their order (by red, green, blue) over the maps of all
@@ -156,7 +156,7 @@ def _list_source(source: str, split: str) -> UndecodedSource:
 
 
 def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int | None) -> SplitFiles:
-    """Decodes all images and maps of a split; without `channels` the maps alone."""
+    """Decode all images and maps of a split; without `channels` the maps alone."""
     files = SplitFiles(listing.open())
     files.unusable += files.contents.unusable
     for entry in files.contents.entries:
@@ -171,7 +171,7 @@ def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int
 def _add(
     files: SplitFiles, known: dict[str, Result], key: str, entry: Entry, decode: Callable[[Entry], Result | str]
 ) -> None:
-    """Decodes one file and adds it to the `known` ones of its kind, or to the unusable ones."""
+    """Decode one file and add it to the `known` ones of its kind, or to the unusable ones."""
     if key in known:
         files.unusable.append((entry.name, "second of its name"))
         return

@@ -56,7 +56,7 @@ def _import_datasets(source: object) -> ModuleType:
 
 
 def _find_columns(source: object, features: datasets.Features) -> Columns:
-    """Finds images and labels among the columns of a table.
+    """Find images and labels among the columns of a table.
 
     Images: the first image column, else the first of structs with bytes, else the first of bytes. Labels: the first
     column of class labels, else the first in LABEL_COLUMNS of whole numbers. Raises ValueError for a table without
@@ -102,14 +102,14 @@ def _row_entry(name: str, row: dict[str, Any], columns: Columns, fetch: Callable
 
 
 def list_parquet(source: Path, files: list[Path], split: str) -> UndecodedSource:
-    """Lists parquet files, which hold a split if their names (train-00000-of-00001.parquet) or folders say so.
+    """List parquet files, which hold a split if their names (train-00000-of-00001.parquet) or folders say so.
 
     Where no file says so, all are "train"; where some do, the others are left out. Validation serves as test where
     there is no test.
 
     Args:
         source: the file, or the folder around all files.
-        files: the files.
+        files: the parquet files, in any order.
         split: "train" or "test".
 
     Returns:
@@ -175,7 +175,7 @@ def _column_chunks(metadata: FileMetaData, image: str) -> list[list[ColumnChunkM
 
 
 def _check_unpacked_column(source: Path, file: Path, metadata: FileMetaData, image: str) -> None:
-    """Raises ValueError where the images of a row group are a decompression bomb."""
+    """Raise ValueError where the images of a row group are a decompression bomb."""
     file_bytes = file.stat().st_size
     for chunks in _column_chunks(metadata, image):
         packed = sum(chunk.total_compressed_size for chunk in chunks)
@@ -216,7 +216,7 @@ def _parquet_entries(source: Path, tables: list[tuple[Path, FileMetaData]], colu
 
 
 def _read_beside(table: Path, path: str) -> bytes:
-    """Reads a file that a row names. It lies beside the table or below it: a table chooses no others of this machine."""
+    """Read a file that a row names. It lies beside the table or below it: a table chooses no others of this machine."""
     folder, file = table.parent.resolve(), (table.parent / path).resolve()
     if not file.is_relative_to(folder):
         raise OutsideFileError(f"{path} lies outside of {folder}")

@@ -1,4 +1,4 @@
-"""Lists what a folder or a zip of images holds, before any image is decoded."""
+"""Lists the images in a folder or a zip, before any is decoded."""
 
 import functools
 import hashlib
@@ -99,7 +99,7 @@ class FolderTree:
 
 
 def walk_folder(path: Path) -> FolderTree:
-    """Lists the folder `path`. Raises ValueError where `path` itself cannot be read.
+    """List the folder `path`. Raises ValueError where `path` itself cannot be read.
 
     Links to files are files. Links to folders are not followed: they may lead anywhere, and round in a ring.
     """
@@ -119,7 +119,7 @@ def walk_folder(path: Path) -> FolderTree:
 
 
 def _file_fault(path: Path) -> str | None:
-    """None for files and for paths whose type cannot be read (reading them fails later)."""
+    """None for files, and for paths of unknown type (reading them fails later)."""
     try:
         return None if path.is_file() else "not a file" if path.exists() else "broken link"
     except OSError:
@@ -213,7 +213,7 @@ def _contents(entries: Iterable[Entry], selection: SplitSelection) -> SplitConte
 
 
 def _version_lines(selection: SplitSelection) -> Iterator[str]:
-    """What a selection says besides the names of its images, as lines of a version."""
+    """The lines that a selection adds to a source's version, besides the names of its images."""
     yield (f"{selection.class_names} {selection.split} {selection.labels_of} {selection.notes} {selection.left_out}")
     yield " ".join(str(label) for _, label in selection.images)
 
@@ -273,7 +273,7 @@ def zip_names(path: Path) -> list[str]:
 
 
 def read_zip_member(zipped: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """Reads one file of a zip; a bomb that claims a small size is unpacked no further than that.
+    """Read one file of a zip; a bomb that claims a small size is unpacked no further than that.
 
     Args:
         zipped: the open zip.

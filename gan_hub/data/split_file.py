@@ -18,7 +18,7 @@ MAX_COUNT, MAX_SIDE, MAX_LEFT_OUT, MAX_NAME = 10**9, 65_536, 4096, 200
 
 @dataclass(frozen=True)
 class DataSplit:
-    """What a run records of its data, so that the same images can be told apart again once the run is over.
+    """The record of a run's data, by which its training and held-out images are found again later.
 
     Checksums are `ImageSet.fingerprint` of the pixels alone, at `resolution` and `channels`. A copy of the images is never
     part of it, nor is a path.
@@ -112,11 +112,11 @@ class DataSplit:
         return cls(**values)
 
     def write(self, folder: Path) -> None:
-        """Writes split.json into a folder, whole or not at all."""
+        """Write split.json into a folder, whole or not at all."""
         write_json(Path(folder) / SPLIT_NAME, asdict(self))
 
     def apply(self, images: ImageSet, test: ImageSet | None = None) -> tuple[ImageSet, ImageSet]:
-        """The same split of the same images again, held against the checksums.
+        """Split the same images again in the same way, and check them against the checksums.
 
         Args:
             images: the data's train split, uint8 (N, H, W, C) in this resolution and these channels, in its order.

@@ -20,7 +20,7 @@ class NoSuchSplitError(ValueError):
 
 
 def check_split(split: str) -> None:
-    """Raises ValueError for a requested split that is neither train nor test."""
+    """Raise ValueError for a requested split that is neither train nor test."""
     if split not in ("train", "test"):
         raise ValueError(f"split {split!r} is not allowed; choose train or test.")
 

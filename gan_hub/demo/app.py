@@ -29,7 +29,7 @@ def about(model: str, request: gr.Request) -> tuple[str, str]:
 
 
 def compose() -> gr.Blocks:
-    """The page over the models that can be offered; one sentence where there are none."""
+    """Build the page for the models that can be offered; one sentence where there are none."""
     with Page(title="gan_hub", delete_cache=CACHE_SECONDS, analytics_enabled=False) as page:
         with gr.Column(elem_id="head"):
             gr.Markdown(t("title"), elem_classes="headline")

@@ -49,7 +49,7 @@ Result = tuple[str, str | None, str | None]  # the equation as HTML, the files o
 def calculate(
     model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None
 ) -> Result:
-    """Calculates mean(A) − mean(B) + mean(C) in latent space and draws the result among eight neighbours.
+    """Calculate mean(A) − mean(B) + mean(C) in latent space and draw the result among eight neighbours.
 
     Args:
         model: a model of this page
@@ -139,7 +139,7 @@ def _equation_html(operands: list[str], result: str) -> str:
 
 
 def _save(model: str, images: list[Image.Image], seeds: dict[str, str], label: str | None) -> tuple[str, str]:
-    """Writes the middle one of nine images, and their 3 × 3 grid, as PNG with what made them; the two paths."""
+    """Write the middle one of nine images, and their 3 × 3 grid, as PNG with what made them; the two paths."""
     folder = image_files.new_folder()
     result = folder / f"{image_files.file_name(model, 'A-B+C')}.png"
     nine = folder / f"{image_files.file_name(model, 'A-B+C', 'neighbours')}.png"
@@ -153,7 +153,7 @@ def _save(model: str, images: list[Image.Image], seeds: dict[str, str], label: s
 
 
 def draw_pool(model: str, seeds: str, label: str) -> list[str]:
-    """Draws the pictures that can be clicked.
+    """Draw the pictures that can be clicked.
 
     Args:
         model: a model of this page.
@@ -187,7 +187,7 @@ def _with_captions(files: list[str], seeds: str, texts: Sequence[str]) -> list[t
 def show_pool(
     model: str, seeds: str, label: str, a: str, b: str, c: str, request: gr.Request | None = None
 ) -> tuple[Update, list[str]]:
-    """Draws the pool anew.
+    """Draw the pool anew.
 
     Args:
         model, seeds, label: as in `draw_pool`.
@@ -212,7 +212,7 @@ def toggle_exemplar(
     event: gr.SelectData,
     request: gr.Request | None = None,
 ) -> tuple[str, str, str, Update]:
-    """Puts the clicked picture into the active group, or takes it out again.
+    """Put the clicked picture into the active group, or take it out again.
 
     Args:
         active: the group, "A", "B" or "C".
@@ -318,7 +318,7 @@ def on_model_change(
 
 
 def build(model: gr.Dropdown) -> ModelChange:
-    """Lays out the tab."""
+    """Lay out the tab."""
     names = models.class_names(models.default_model())
     gr.Markdown(t("arithmetic_intro"))
     with gr.Row():

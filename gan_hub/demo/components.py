@@ -40,7 +40,7 @@ QUIET: QuietOptions = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class ModelChange(NamedTuple):
-    """What redraws a tab once the page is loaded and after each change of model."""
+    """The event that redraws a tab, once the page is loaded and after each change of model."""
 
     handler: Callable[..., object]
     inputs: list[Component]
@@ -51,7 +51,7 @@ class ModelChange(NamedTuple):
 
 
 def crisp_gallery(elem_id: str, columns: int) -> gr.Gallery:
-    """A gallery of lossless pictures, enlarged without smoothing, whose pictures are clicked but not opened."""
+    """A gallery of lossless pictures, enlarged without smoothing; a click selects a picture and does not open it."""
     return gr.Gallery(
         show_label=False,
         format="png",  # Gradio's default, lossy WebP, changes pixels

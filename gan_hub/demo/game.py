@@ -151,7 +151,7 @@ def verdict_html(game: Game | None, request: gr.Request | None = None) -> str:
 
 
 def _opinion(game: Game, judge_right: bool | None, request: gr.Request | None) -> str:
-    """What the discriminator took for real, how sure it was, and whether it was right; or why it does not play."""
+    """A sentence: what the discriminator took for real, how sure it was, if it was right; or why it does not play."""
     if judge_right is None or game.left_probability is None:
         absent = models.load(game.model).discriminator is None
         return translate(request, "judge_absent" if absent else "judge_needs_map")
@@ -223,7 +223,7 @@ Page = tuple[Game | None, str, str, str, Update, Update, Update]  # state, pair,
 
 
 def _page(game: Game | None, request: gr.Request | None) -> Page:
-    """What every handler of the tab returns: the state, what is shown, and which buttons can be pressed."""
+    """The return value of every handler of the tab: state, HTML, and which buttons can be pressed."""
     can_pick, can_go_on = (game is not None and not game.decided), (game is not None and game.decided)
     return (
         game,
@@ -287,7 +287,7 @@ def next_round(game: Game | None, request: gr.Request | None = None) -> Page:
 
 
 def build(model: gr.Dropdown) -> ModelChange:
-    """Lays out the tab."""
+    """Lay out the tab."""
     game = gr.State(None)
     gr.Markdown(t("game_intro"))
     with gr.Column(elem_id="game"):

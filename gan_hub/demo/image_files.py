@@ -13,7 +13,7 @@ from PIL import Image
 
 
 def new_folder() -> Path:
-    """A new folder in Gradio's cache, whose files are served in place and deleted by age (`delete_cache`)."""
+    """A new folder in Gradio's cache: its files are served in place and deleted by age (`delete_cache`)."""
     cache = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
     folder = cache / secrets.token_hex(16)
     folder.mkdir(parents=True)

@@ -46,7 +46,7 @@ def with_error_toast(handler: Callable[Params, Answer]) -> Callable[Params, Answ
         except LoadError as error:  # its message has paths of files, which stay in the server's log
             print(error, file=sys.stderr)
             sentence = translate(request, "damaged")
-        except ValueError as error:  # of the pipeline, whose messages are single sentences already
+        except ValueError as error:  # of the pipeline: its messages are single sentences already
             sentence = str(error)
         except Exception:
             traceback.print_exc()

@@ -34,7 +34,7 @@ Walk = tuple[str, str, str, str, str]  # animation and strip, status, and both f
 def walk(
     model: str, seeds: str, mode: str, frames: int, label: str, loop: bool = True, request: gr.Request | None = None
 ) -> Walk:
-    """Walks through latent space from seed to seed.
+    """Walk through latent space from seed to seed.
 
     Args:
         model: a model of this page
@@ -95,7 +95,7 @@ def on_model_change(
 
 
 def build(model: gr.Dropdown) -> ModelChange:
-    """Lays out the tab."""
+    """Lay out the tab."""
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=280):
             gr.Markdown(t("interpolate_intro"))

@@ -56,7 +56,7 @@ class JobQueue(queueing.Queue):
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None
     ) -> tuple[bool, str | list[dict[str, Any]], Literal["success", "error", "queue_full", "validator_error"]]:
-        """Puts a call at its place in the queue.
+        """Put a call at its place in the queue.
 
         Args:
             body: the call.
@@ -102,7 +102,7 @@ class JobQueue(queueing.Queue):
         return None
 
     def _drop_abandoned_for(self, session: str | None, events: Sequence[Event]) -> bool:
-        """Drops the oldest of these `events` without a listener, to make room for a call of `session`; False without any.
+        """Drop the oldest of these `events` without a listener, to make room for a call of `session`; False without any.
 
         Calls of the same session stay. Behind a proxy all visitors have one address: calls that were sent and left there
         must not keep out the next visitor.
@@ -126,7 +126,7 @@ class JobQueue(queueing.Queue):
         return messages is not None and messages.empty()
 
     def _drop_timed_out(self) -> None:
-        """Drops calls that had no listener for LISTENER_TIMEOUT seconds, and what Gradio keeps of finished sessions."""
+        """Drop calls that had no listener for LISTENER_TIMEOUT seconds, and what Gradio keeps of finished sessions."""
         oldest = time.monotonic() - LISTENER_TIMEOUT
         for queue in self.event_queue_per_concurrency_id.values():
             for event in [e for e in queue.queue if e.enqueue_time < oldest and not self._has_listener(e)]:

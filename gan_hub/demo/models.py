@@ -89,7 +89,7 @@ def load_in_background(source: str) -> "Future[GANPipeline]":
 
 
 def load_requested() -> None:
-    """Loads the requested model. If it comes from the Hub and there are others to show, waits HUB_TIMEOUT at most.
+    """Load the requested model. If it comes from the Hub and there are others to show, wait HUB_TIMEOUT at most.
 
     Raises LoadError if it is known by then that there is no such model.
     """
@@ -115,7 +115,7 @@ def pending_model() -> str | None:
 
 
 def pending_status(request: gr.Request | None = None) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """How the model that the page opened without is doing.
+    """The progress of a model that was not there when the page opened.
 
     Returns a sentence as HTML, the update of the model picker, and that of the timer, which stops at the end.
     """

@@ -21,7 +21,7 @@ LAUNCH_OPTIONS = {
     "i18n": t,
     "footer_links": ["api"],
     "max_file_size": "100kb",  # nothing is uploaded here
-    "state_session_capacity": 200,  # visitors whose game is kept; each costs some 200 kB
+    "state_session_capacity": 200,  # visitors with a saved game; each costs some 200 kB
     "enable_monitoring": False,
     "ssr_mode": False,
     "run_history": False,
@@ -60,7 +60,7 @@ class Page(gr.Blocks):
         return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, **options})
 
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """As in Blocks, except that values which a component cannot take are the visitor's bad input, not a failure."""
+        """As in Blocks, except that a value that a component cannot take is bad input, not a failure."""
         try:
             return await super().preprocess_data(*args, **kwargs)
         except gr.Error as error:  # it may quote the names of models, which are untrusted and long

@@ -58,7 +58,7 @@ class RequestFilter:
         self.app, self.page = app, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers it (ASGI)."""
+        """Pass a request on, or answer it (ASGI)."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         started = False
@@ -173,7 +173,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _check(body: bytes, path: str) -> None:
-    """Raises RefusedError unless `body` is a JSON object of limited depth with finite numbers and valid Unicode."""
+    """Raise RefusedError unless `body` is a JSON object of limited depth with finite numbers and valid Unicode."""
 
     def refuse_constant(name: str) -> None:
         raise ValueError(f"{name} is no JSON")
@@ -207,7 +207,7 @@ def refusal_response(request: Request, status: int, key: str, **values: object) 
 
     Args:
         request: the visitor's request, for the language.
-        status: the HTTP status.
+        status: the HTTP status, 400 to 599.
         key: key of the sentence; its `values` follow.
 
     Returns:

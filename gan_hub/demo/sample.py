@@ -63,7 +63,7 @@ def sample(
     strength: float = FIRST_STRENGTH,
     request: gr.Request | None = None,
 ) -> Sample:
-    """Draws one picture a seed. The same seed gives the same picture, in any selection and on any day.
+    """Draw one picture a seed. The same seed gives the same picture, in any selection and on any day.
 
     Args:
         model: a model of this page, for example dcgan-fashion-mnist
@@ -239,7 +239,7 @@ def _concept_updates(model: str | None, concept: object, strength: object) -> tu
 
 
 def build(model: gr.Dropdown) -> tuple[ModelChange, list[Component]]:
-    """Lays out the tab. Returns also the components that a link fills in, as `from_link` does."""
+    """Lay out the tab. Returns also the components that a link fills in, as `from_link` does."""
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=280):
             gr.Markdown(t("sample_intro"))

@@ -56,10 +56,10 @@ def _path_inside(folder: Path, name: str) -> Path:
     There <cache>/models--owner--name/snapshots/<commit>/README.md is a link to <cache>/models--owner--name/blobs/<hash>.
     """
     folder, path = Path(os.path.realpath(folder)), Path(os.path.realpath(folder / name))
-    kept = [folder]
+    allowed = [folder]
     if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
-        kept += [folder.parents[1] / "blobs", folder.parents[2] / "blobs"]
-    if not any(path.is_relative_to(place) for place in kept):
+        allowed += [folder.parents[1] / "blobs", folder.parents[2] / "blobs"]
+    if not any(path.is_relative_to(place) for place in allowed):
         raise LoadError(f"{folder / name}: a link that leads out of the model's folder.")
     return path
 
@@ -76,7 +76,7 @@ def _truncate(text: str) -> str:
 
 
 def _restrict_links_and_images(state: StateCore) -> None:
-    """Opens web links in windows of their own, makes other links plain text, and drops pictures, which would be fetched."""
+    """Open web links in windows of their own, make other links plain text, and drop pictures, which would be fetched."""
     for block in state.tokens:
         tag = "span"
         block.children = block.children and [token for token in block.children if token.type != "image"]

@@ -128,7 +128,7 @@ TEXTS = {
         "uncalibrated": "The discriminator gives each picture a raw score (a logit) on no fixed scale. This model came "
         "without a `judge.json` that turns scores into probabilities, so take the percentage with a grain of salt.",
         "origin": "The real pictures: {notice}",
-        # Answers to what cannot be done
+        # Errors
         "check": "Please check",
         "bad_model": "This model is not offered here; choose one of {allowed}.",
         "bad_seeds": "Seeds are whole numbers from 0 to 4294967295, such as 0-15 or 3, 14, 15.",

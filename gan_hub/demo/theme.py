@@ -1,4 +1,4 @@
-"""How the page looks, and the keys of the game: theme, style sheet and a script for the page's head."""
+"""The look of the page and the keys of the game: theme, style sheet and a script for the page's head."""
 
 from gradio.themes import Default
 

@@ -7,7 +7,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 
-CHECK_SECONDS = 10  # for an answer; huggingface_hub itself would wait for ever
+CHECK_SECONDS = 10  # seconds for an answer; huggingface_hub itself would wait for ever
 
 
 def check_push(repo_id: str, token: str | None = None) -> None:

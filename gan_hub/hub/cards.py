@@ -75,12 +75,12 @@ SECTIONS = {
 
 
 def format_provenance(provenance: dict[str, object]) -> str:
-    """What a number was measured with, in one line; what does not apply is left out."""
+    """Format what a number was measured with, in one line; None is left out."""
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in provenance.items() if value is not None)
 
 
 def format_number(value: float) -> str:
-    """A number for a card: three decimals, or two digits of what is smaller; a count as it is."""
+    """Format a number for a card: three decimals, or two digits if it is smaller; a count as it is."""
     if isinstance(value, int):
         return str(value)
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.2g}"
@@ -90,7 +90,7 @@ def format_number(value: float) -> str:
 class CardScores:
     """The numbers of a card: scores with their 95 % intervals, their provenance, the command that measures them again.
 
-    `scales` are the same distances of images that anyone can picture, such as held-out real images and noise.
+    `scales` are the same distances of held-out real images and of noise, for comparison.
     """
 
     scores: dict[str, float]
@@ -272,7 +272,7 @@ def update_card(folder: Path, scored: CardScores, data: str, others: dict[str, s
 
 
 def scored_card(folder: Path) -> ModelCard:
-    """The card of a model folder whose scores `update_card` can replace; raises ValueError or LoadError if it cannot."""
+    """The card of a model folder, if `update_card` can replace its scores; raises ValueError or LoadError if not."""
     path = folder / CARD_NAME
     try:
         card = load_card(path)

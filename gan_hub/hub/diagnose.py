@@ -1,4 +1,4 @@
-"""Say what a file, a folder or a repository is if it is no model of this library, and what to give instead."""
+"""Explain what a file, a folder or a repository is if it is no model of this library, and what to give instead."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -25,7 +25,7 @@ MAX_NAMES = 2000  # of files in a folder that are looked at
 
 def describe_file(path: Path) -> str:
     """Describe a file, as in "a picture; …", to follow its name and a colon."""
-    if not path.is_file():  # a FIFO, say, whose writer never comes
+    if not path.is_file():  # a FIFO, say: it may have no writer
         return f"neither a folder nor a regular file; a model is {WANTED}"
     suffix, start = path.suffix.lower(), _start_of(path)
     holder = next((parent for parent in (path.parent, path.parent.parent) if _is_model(parent)), None)

@@ -143,7 +143,7 @@ def _wrong_copies(folder: Path, section: str) -> list[str]:
     ]  # fmt: skip
     counted = COUNT_IN_SUMMARY.search(section)
     if not counted or int(counted[1]) < 16:
-        wrong.append("the sixteen samples most at risk are not told of.")
+        wrong.append("the sixteen samples nearest to training images are missing.")
     return wrong
 
 

@@ -31,9 +31,9 @@ class NearestTrainingImages:
     trained: int  # training images
     held_out: int
     pairs: list[Image.Image]  # each generated image, then its nearest training image
-    pictures: int | None = None  # different held-out pictures, near duplicates being one; None: as many as images
-    repeated: int = 0  # held-out images whose picture is also in the training set
-    different: int | None = None  # different training pictures, about; None: as many as images
+    pictures: int | None = None  # different held-out pictures, near duplicates being one; None: all images
+    repeated: int = 0  # held-out images with a picture that is also in the training set
+    different: int | None = None  # different training pictures, about; None: all images
     witnesses: float | None = None  # effective number of independent held-out distances; None: one a picture
 
     def write(self, folder: Path, show_images: bool) -> str:
@@ -76,7 +76,7 @@ class NearestTrainingImages:
         return self._pictures if self.witnesses is None else self.witnesses
 
     def _chance(self, copied: int) -> float:
-        """The probability of so many copies or more from a generator that only draws new pictures: a beta-binomial tail.
+        """The probability of `copied` copies or more from a generator that only draws new pictures: a beta-binomial tail.
 
         The share of new pictures below the r-th smallest of n independent distances is distributed as Beta(r, n + 1 − r).
         """

@@ -33,7 +33,7 @@ Model = TypeVar("Model")
 
 
 class Download(TypedDict, total=False):
-    """How files are fetched from the Hub, as `snapshot_download` takes it."""
+    """Options of a download from the Hub, as `snapshot_download` takes them."""
 
     revision: str | None
     token: str | bool | None
@@ -43,7 +43,7 @@ class Download(TypedDict, total=False):
 
 
 class VariantDownload(Download, total=False):
-    """The same for a model, whose weights may be there in several precisions."""
+    """The same for a model, with the variant of its weights."""
 
     variant: str | None
 
@@ -93,7 +93,7 @@ def load_from(
         What `read` returns. A second download is reported on stderr.
 
     Raises:
-        LoadError: from `read`, with where undamaged files are to be had.
+        LoadError: from `read`; the message also says where to get undamaged files.
     """
     folder, model = _fetch(source, components, **download)
     try:
@@ -121,7 +121,7 @@ def load_from(
 def download_file(repo_id: str, name: str, **download: Unpack[Download]) -> Path:
     """Download one file of a Hub repository, and nothing else of it.
 
-    A cached file whose size differs from that on the Hub is downloaded once more. `download` and errors as in `resolve`.
+    A cached file of another size than on the Hub is downloaded once more. `download` and errors as in `resolve`.
     """
     folder = _snapshot(repo_id, [name], download, allow_patterns=[name])
     path, model = folder / name, HubModel(repo_id, None)
@@ -224,14 +224,14 @@ def _damaged(folder: Path) -> list[str]:
 
 
 def _how_to_restore(folder: Path) -> str:
-    """What brings a damaged bundled model back; "" for any other."""
+    """How to restore a damaged bundled model; "" for any other."""
     if folder.parent != BUNDLED_MODELS_DIR:
         return ""
     return f" For a bundled model that is `git checkout -- model_cards/{folder.name}`."
 
 
 def _download_again(model: HubModel, folder: Path, names: list[str], download: Download) -> bool:
-    """Fetch files of the snapshot `folder` and its manifest again; whether that could be done."""
+    """Fetch files of the snapshot `folder` and its manifest again; False if that failed."""
     if download.get("local_files_only"):
         return False
     print(f"{model.repo_id}: {', '.join(names)} is damaged in the cache; downloading it again.", file=sys.stderr)

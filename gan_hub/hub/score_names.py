@@ -33,8 +33,8 @@ def score_name(key: str, extractor: str, is_fid: bool = False, classes: int | No
 
     Args:
         key: one of STEMS or PHRASES.
-        extractor: name of the network whose features or classes were used.
-        is_fid: whether that network is the Inception of FID, whose scores bear no extractor's name.
+        extractor: name of the network that gave the features or classes.
+        is_fid: whether that network is the Inception of FID; its scores bear no extractor's name.
         classes: how many classes it recognizes, for "modes".
 
     Returns:

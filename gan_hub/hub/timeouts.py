@@ -14,7 +14,7 @@ from huggingface_hub.utils import httpx
 
 # Seconds without a byte: 10, if not set.
 READ_TIMEOUT = max(constants.HF_HUB_ETAG_TIMEOUT, constants.HF_HUB_DOWNLOAD_TIMEOUT)
-MAX_READS = 3  # an address is asked again for so many times READ_TIMEOUT
+MAX_READS = 3  # an address is asked again for this many times READ_TIMEOUT
 _HOOKS_LOCK = threading.Lock()  # all threads share one client
 
 

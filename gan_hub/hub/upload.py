@@ -24,7 +24,7 @@ from gan_hub.model_folder.files import (
 from gan_hub.model_folder.manifest import Entry, Manifest, entry_of
 from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, to_json
 
-# What a push of this format may have left beside its weights: parts of a model, and what was measured or shown of it.
+# Files beside the weights that an earlier push may have left: parts of a model, its scores and samples.
 PARTS, SHOWN = names_on_hub(OnHub.PART), names_on_hub(OnHub.RECORD)
 MAX_ATTEMPTS = 3  # while others push to the same repository
 
@@ -147,7 +147,7 @@ class _Repository:
     def operations(self, push: _Push) -> list[CommitOperationAdd | CommitOperationDelete]:
         """The changes of a commit that adds what is pushed and deletes what an older push left behind."""
         listed = self._listed()
-        kept = {} if listed is None else self._kept(push, listed)
+        kept = {} if listed is None else self._files_that_stay(push, listed)
         entries = kept | {name: push.manifest.files[name] for name in push.names if name in push.manifest.files}
         manifest = to_json({"files": dict(sorted((name, entry) for name, entry in entries.items() if entry))})
         left_behind = {name for name in self.names if name in PARTS | SHOWN or WEIGHTS.fullmatch(name)}
@@ -171,7 +171,7 @@ class _Repository:
             print(f"{self.repo_id}: the manifest.json on the Hub is damaged; {effect}", file=sys.stderr)
             return {}
 
-    def _kept(self, push: _Push, listed: dict[str, Entry]) -> dict[str, Entry | None]:
+    def _files_that_stay(self, push: _Push, listed: dict[str, Entry]) -> dict[str, Entry | None]:
         """Files that stay although they are not sent → their entries for the manifest, None for those without."""
         measured = {name: listed.get(name) for name in SHOWN & self.names if name not in push.names}
         variants: dict[str | None, set[str]] = {}
@@ -205,7 +205,7 @@ class _Repository:
         entry = entry_of(data)
         if listed not in (None, entry) and name not in push.names:
             raise LoadError(
-                f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it cannot be told whether it is "
+                f"{self.repo_id}: {name} on the Hub is not what its manifest.json lists, so it is not known whether it is "
                 "this model's; delete it there, or push all weights of the model. Nothing was changed."
             )
         own = (read_bytes(push.folder / each, MAX_BYTES) for each in push.weights(name.split("/")[0]))

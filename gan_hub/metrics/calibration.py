@@ -89,7 +89,7 @@ def unseen(held_out: ImageSet, trained: ImageSet) -> ImageSet:
 def calibrate(
     pipeline: GANPipeline, held_out: ImageSet, seed: int = 0, limit: int = 5000, trained: ImageSet | None = None
 ) -> Calibration:
-    """Fits the judge on every second image, and measures it on the others.
+    """Fit the judge on every second image, and measure it on the others.
 
     Generated images have the labels, or maps, of the real ones: the judge cannot use their frequencies.
 
@@ -97,8 +97,8 @@ def calibrate(
         pipeline: the model, with its discriminator.
         held_out: real images that were not trained on.
         seed: by which real images and the seeds of generated ones are chosen.
-        limit: of the real images, and of as many generated ones.
-        trained: the images that were trained on, whose copies among `held_out` are left out (`unseen`).
+        limit: the most real images, and the most generated ones.
+        trained: the images that were trained on; their copies among `held_out` are left out (`unseen`).
 
     Returns:
         Scale and bias, with the AUC and the calibration error on the other half.
@@ -144,7 +144,7 @@ def verdicts(
 def _both(
     pipeline: GANPipeline, held_out: ImageSet, seed: int, limit: int, trained: ImageSet | None
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Real and as many generated images, uint8 (n, H, W, C), and the conditions of both: options of the pipeline."""
+    """n real and n generated images, uint8 (n, H, W, C), and the conditions of both: options of the pipeline."""
     reals = held_out.take(torch.randperm(len(held_out), generator=seeded(seed))[:limit].numpy())
     if trained is not None:
         reals = unseen(reals, trained)
@@ -156,5 +156,5 @@ def _both(
 
 
 def _sign(scale: float) -> float:
-    """−1 for a discriminator whose logits are higher for fakes, as an autoencoder's are; else 1."""
+    """−1 for a discriminator with higher logits for fakes, as an autoencoder has; else 1."""
     return 1.0 if scale >= 0 else -1.0

@@ -46,7 +46,7 @@ def write_card_scores(
     """Replace the scores in a model's card and scores.json by those of a report; the rest of the card stays.
 
     Args:
-        folder: the model's folder, whose README.md has scores.
+        folder: the model's folder; its README.md must have scores.
         report: the scores, as `evaluate` returns them.
         command: the command line that measures them again, if others can have the data (`evaluate_command`).
         goals: text of the section on goals; "" leaves that of the card.

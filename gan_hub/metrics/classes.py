@@ -81,7 +81,7 @@ def histogram(classes: torch.Tensor, num_classes: int, weights: torch.Tensor | N
         weights: (N,), how often each image counts.
 
     Returns:
-        Shares (K,) float64, whose sum is 1.
+        Shares (K,) float64; their sum is 1.
 
     Raises:
         ValueError: no image, or a class of another number.

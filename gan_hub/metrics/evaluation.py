@@ -20,10 +20,10 @@ from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.feature_cache import ImageSource, extract_features
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
 from gan_hub.metrics.frechet import Moments, frechet_distance, moments
+from gan_hub.metrics.inputs import Dataset, EvaluationInputs, Resolution, Subject, load_inputs, move_to_device, subset
 from gan_hub.metrics.memorization import nearest_copies
 from gan_hub.metrics.registry import HELD_OUT, SCORES, Evaluation, Scores
 from gan_hub.metrics.report import SCORES_VERSION, Estimate, Report
-from gan_hub.metrics.sides import Dataset, Resolution, Sides, Subject, load_sides, place, subset
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.seeds import MAX_SEED
 from gan_hub.version import full_version
@@ -70,7 +70,7 @@ def evaluate(
         progress: whether bars and notes are shown on stderr.
         reference_scores: whether the Fréchet distances of held-out images and of noise are measured for scale.
         data_name: what the report calls an ImageSet.
-        nearest_training_images: how many of the scored images nearest to a training image the report brings along.
+        nearest_training_images: how many of the scored images nearest to a training image go into the report.
 
     Returns:
         Scores with intervals and provenance.
@@ -82,20 +82,20 @@ def evaluate(
     device = None if device is None else find_device(device)
     names, extractor = _choose_scores(metrics, extractor, weights, dataset)
     group = ProcessGroup(distributed)
-    sides = load_sides(pipe_or_folder, dataset, split, extractor, resolution)
-    place(sides.pipeline, extractor, group.local_device(device))
+    inputs = load_inputs(pipe_or_folder, dataset, split, extractor, resolution)
+    move_to_device(inputs.pipeline, extractor, group.local_device(device))
     note, reference_scores = "", reference_scores and (not names or "fd" in names)
     if held_out is None and split == "train" and (reference_scores or counts.nearest or _needs_held_out(names)):
-        held_out, trained, note = sides.held_out(dataset, trained)
-    evaluation = _prepare(sides, extractor, counts, held_out, trained, group, keep, progress and group.is_main_process)
+        held_out, trained, note = inputs.held_out(dataset, trained)
+    evaluation = _prepare(inputs, extractor, counts, held_out, trained, group, keep, progress and group.is_main_process)
     if real_moments is not None:
         evaluation.real_moments = real_moments
-    skipped = sides.skipped | ({"held-out real": held_out} if held_out is not None and held_out.skipped else {})
+    skipped = inputs.skipped | ({"held-out real": held_out} if held_out is not None and held_out.skipped else {})
     if evaluation.progress:  # before hours of work
         _print_notes(note, *(f"{name} images: {images.report()}" for name, images in skipped.items()))
     name = data_name if isinstance(dataset, ImageSet) else os.fspath(dataset)
     data = Path(name).name if os.path.exists(name) else name
-    return _report(evaluation, names, sides.subject, data, split, skipped, reference_scores, counts.nearest)
+    return _report(evaluation, names, inputs.subject, data, split, skipped, reference_scores, counts.nearest)
 
 
 class _Counts(NamedTuple):
@@ -174,7 +174,7 @@ def _needs_held_out(names: Sequence[str]) -> bool:
 
 
 def _prepare(
-    sides: Sides,
+    inputs: EvaluationInputs,
     extractor: Extractor,
     counts: _Counts,
     held_out: ImageSet | None,
@@ -183,12 +183,12 @@ def _prepare(
     keep: bool,
     progress: bool,
 ) -> Evaluation:
-    """What the scores of the registry take, with as many images as are asked for; nothing is measured yet."""
+    """Build the `Evaluation` that the scores take, with the requested numbers of images; nothing is measured yet."""
     # With `seed` alone these would be the very images that `hold_out` draws by it, and their floor would be 0.
-    reals = subset(sides.reals, counts.num_real, [counts.seed, 1], "num_real")
-    pipe = sides.pipeline
-    if sides.images is not None:
-        scored = ImageSource.of_set(subset(sides.images, counts.num_images, counts.seed, "num_images"))
+    reals = subset(inputs.reals, counts.num_real, [counts.seed, 1], "num_real")
+    pipe = inputs.pipeline
+    if inputs.images is not None:
+        scored = ImageSource.of_set(subset(inputs.images, counts.num_images, counts.seed, "num_images"))
     elif pipe is not None:
         batch_size = counts.batch_size or (BATCH_CPU if pipe.device.type == "cpu" else BATCH_ACCELERATOR)
         maps = reals.maps if isinstance(pipe.unwrapped_generator, SegmentationConditional) else None
@@ -204,7 +204,7 @@ def _report(
     evaluation: Evaluation, names: list[str], subject: str, data: str, split: str, skipped: dict[str, ImageSet],
     reference_scores: bool, nearest: int,
 ) -> Report:  # fmt: skip
-    """Measures the scores `names` ([] for the default ones); `subject` and `data` are what the report calls the sides."""
+    """Measure the scores `names` ([] for the default ones); `subject` and `data` are their names in the report."""
     estimates = _estimates(evaluation, names)
     references = _reference_scores(evaluation) if reference_scores else {}
     copies = nearest_copies(evaluation, nearest) if nearest and evaluation.held_out_images is not None else None
@@ -215,7 +215,7 @@ def _report(
 
 
 def _print_notes(*sentences: str) -> None:
-    """Prints sentences, if not empty, on standard error, above a progress bar."""
+    """Print sentences, if not empty, on standard error, above a progress bar."""
     for sentence in filter(None, sentences):
         tqdm.write(f"note: {sentence}", file=sys.stderr)
 
@@ -227,15 +227,15 @@ def _note_on_bias(evaluation: Evaluation) -> str:
     if 10 * fewest >= features:
         return ""
     return (
-        f"a Fréchet distance of {fewest:,} images in {features:,} features is mostly bias: it compares with others of as many "
-        "images alone. kid has no such bias."
+        f"a Fréchet distance of {fewest:,} images in {features:,} features is mostly bias: compare it only with one of the "
+        "same number of images. kid has no such bias."
     )
 
 
-def _count_skipped(sides: dict[str, ImageSet]) -> str | None:
+def _count_skipped(image_sets: dict[str, ImageSet]) -> str | None:
     """How many files of each side could not be used, by kind; None where all could."""
     phrases = []
-    for side, images in sides.items():
+    for side, images in image_sets.items():
         counts = {kind: len(names) for kind, names in sorted(images.skipped.items())}
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
         phrases.append(f"{sum(counts.values()):,} {side} files ({kinds})")
@@ -261,7 +261,7 @@ def _estimates(evaluation: Evaluation, names: list[str]) -> dict[str, Estimate]:
 
 
 def _provenance(evaluation: Evaluation, data: str, split: str) -> dict[str, object]:
-    """What has to be the same in two reports for their numbers to compare."""
+    """The facts that two reports must share for their numbers to compare."""
     extractor, pipe, held_out = evaluation.extractor, evaluation.pipeline, evaluation.held_out_images
     return {
         "extractor": extractor.name,

@@ -208,7 +208,7 @@ class FeatureCache:
         return None
 
     def put(self, number: int, tensors: dict[str, torch.Tensor]) -> None:
-        """Writes a chunk, whole or not at all; where the disk is full it is left out, since scores do not need it."""
+        """Write a chunk, whole or not at all; where the disk is full it is left out, since scores do not need it."""
         data = as_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()})
         path = self.folder / f"{number:06d}-{sha256(data)[:16]}.safetensors"
         with contextlib.suppress(OSError):

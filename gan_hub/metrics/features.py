@@ -1,4 +1,4 @@
-"""Feature extractors by name: the networks whose features are compared.
+"""Feature extractors by name: the networks behind every score.
 
 A score has its extractor's name (FD-fashion, FD-mobilenet-v2). It is an FID only with the Inception of 2015, whose weights
 are recognized by their checksum.
@@ -52,7 +52,7 @@ class Extractor:
     """
 
     def __init__(self, name: str, weights: str | os.PathLike | None = None) -> None:
-        """Loads a network; arguments and errors as of `load_extractor`."""
+        """Load a network; arguments and errors as of `load_extractor`."""
         self.name, self.device = name, torch.device("cpu")
         path, self.network = _find(name, weights)
         self.sha256 = _sha256_of_folder(path) if path.is_dir() else _sha256(path)
@@ -90,7 +90,7 @@ class Extractor:
 
     @property
     def trusted_by(self) -> str | None:
-        """What says that they are: "gan_hub", or "GAN_HUB_FID_INCEPTION" where that variable has their checksum; else None."""
+        """Who vouches for that: "gan_hub", or "GAN_HUB_FID_INCEPTION" where that variable has their checksum; else None."""
         return self.network.trusted_by
 
     @torch.no_grad()
@@ -130,10 +130,10 @@ class Extractor:
 
 
 def load_extractor(name: str, weights: str | os.PathLike | None = None) -> Extractor:
-    """Loads a feature extractor.
+    """Load a feature extractor.
 
     `name` is one of EXTRACTORS, or the Hub id ("owner/name") of a vision model. BUNDLED ones need no `weights`. The others
-    need a .safetensors file, or a Hub id whose model.safetensors is downloaded; of a Hub model, `weights` may be a folder
+    need a .safetensors file, or a Hub id, of which model.safetensors is downloaded; of a Hub model, `weights` may be a folder
     with its files. Raises ValueError for an unknown name, LoadError naming file and tensor for weights that are damaged or
     of another network.
     """
@@ -167,7 +167,7 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
 
 
 def _weight_file(weights: str | os.PathLike) -> Path:
-    """A path as it is; the file of a Hub id where nothing of that name lies here."""
+    """A local path as it is; else the downloaded file of a Hub id."""
     is_path = os.path.lexists(weights) or isinstance(weights, os.PathLike) or str(weights).endswith(".safetensors")
     return Path(weights) if is_path or not re.fullmatch(HUB_ID, str(weights)) else download_file(str(weights), HUB_FILE)
 

@@ -49,7 +49,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     """‖μₐ − μ_b‖² + tr(Σₐ + Σ_b − 2 (Σₐ Σ_b)^½) of two (mean, covariance) pairs; 0 for equal ones, up to rounding.
 
     With any roots Σₐ = R Rᵀ and Σ_b = S Sᵀ, the eigenvalues of Σₐ Σ_b that are not 0 are the squared singular values of
-    Rᵀ S, whose sum is the trace: no complex square root, no failure for singular covariances, and none of the digits
+    Rᵀ S; their sum is the trace: no complex square root, no failure for singular covariances, and none of the digits
     lost that squaring loses.
     """
     (mean_a, covariance_a), (mean_b, covariance_b) = a, b
@@ -64,7 +64,7 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
     """R (F, rank) with R Rᵀ = Σ: the Cholesky factor, or for a singular Σ its scaled eigenvectors.
 
     Cholesky takes a tenth of the time. Directions without variance are left out rather than kept at their rounding error,
-    whose square root would be a million times larger.
+    as its square root would be a million times larger.
     """
     root, failed = torch.linalg.cholesky_ex(covariance)
     noise = len(covariance) * torch.finfo(covariance.dtype).eps  # relative to the largest variance
@@ -78,9 +78,9 @@ def factor(covariance: torch.Tensor) -> torch.Tensor:
 class ResampledFrechet:
     """The Fréchet distance of one set of features to fixed moments, as a function of how often each image counts.
 
-    `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. All that does not
-    depend on the weights is computed once: the root R of the reals' covariance, and the projected features, whose
-    covariance is Rᵀ Σ R. It keeps two copies of the features in float64.
+    `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. What does not
+    depend on the weights is computed once: the root R of the reals' covariance, and the features projected by R, with
+    covariance Rᵀ Σ R. It keeps two copies of the features in float64.
     """
 
     def __init__(self, features: torch.Tensor, reals: Moments) -> None:
@@ -89,7 +89,7 @@ class ResampledFrechet:
         root = factor(covariance)
         self.features = features.double() - mean  # (N, F)
         self.squares = self.features.square().sum(1)  # (N,)
-        self.seen = self.features @ root  # (N, rank)
+        self.projected = self.features @ root  # (N, rank)
         self.trace = covariance.trace()
 
     def __call__(self, weights: torch.Tensor) -> float:
@@ -99,7 +99,9 @@ class ResampledFrechet:
         mean = weights @ self.features / count
         spread = (weights @ self.squares - count * mean.square().sum()) / (count - 1)  # the trace of the covariance
         drawn = weights > 0  # a third of the images is absent from a resampling
-        rows = self.seen[drawn] - weights @ self.seen / count
-        seen = (rows * weights[drawn, None]).T @ rows / (count - 1)
-        overlap = torch.linalg.eigvalsh(seen).clamp_min(0).sqrt().sum()  # faster than singular values of N rows
+        rows = self.projected[drawn] - weights @ self.projected / count
+        projected_covariance = (rows * weights[drawn, None]).T @ rows / (count - 1)
+        overlap = (
+            torch.linalg.eigvalsh(projected_covariance).clamp_min(0).sqrt().sum()
+        )  # faster than singular values of N rows
         return (mean.square().sum() + self.trace + spread - 2 * overlap).item()

@@ -11,8 +11,8 @@ import torch
 from gan_hub.latents import seeded
 from gan_hub.losses import gaussian_kernel, mmd2
 
-ROWS_AT_A_TIME = 250  # of a kernel whose other side is a whole set
-MAX_ROWS = 1000  # of each side in a median or a permutation test, whose kernels are matrices; the first ones are taken
+ROWS_AT_A_TIME = 250  # of a kernel matrix with a whole set on the other side
+MAX_ROWS = 1000  # of each side in a median or a permutation test, which keep whole matrices; the first ones are taken
 
 
 def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 1000, seed: int = 0) -> float:
@@ -21,7 +21,7 @@ def kid(real: torch.Tensor, fake: torch.Tensor, subsets: int = 100, size: int = 
     Args:
         real, fake: features (N, F) and (M, F).
         subsets: random subsets that are averaged over.
-        size: different images of each side in a subset, at most as many as the smaller side has. The mean does not depend
+        size: different images of each side in a subset, at most the size of the smaller side. The mean does not depend
             on it, the spread does.
         seed: of the subsets.
 
@@ -98,12 +98,12 @@ def median_distance(a: torch.Tensor, b: torch.Tensor) -> float:
     """
     median = torch.pdist(_pooled(a, b)).median().item()
     if median == 0:
-        raise ValueError("more than half of the images have the same features; no bandwidth can be told from them.")
+        raise ValueError("more than half of the images have the same features; they give no bandwidth.")
     return median
 
 
 def mmd(a: torch.Tensor, b: torch.Tensor) -> float:
-    """MMD² of features (N, F) and (M, F) with a Gaussian kernel whose bandwidth is their `median_distance`.
+    """MMD² of features (N, F) and (M, F) with a Gaussian kernel; its bandwidth is their `median_distance`.
 
     Of the first MAX_ROWS images of each side, as in `permutation_test`.
     """
@@ -119,7 +119,7 @@ def permutation_test(a: torch.Tensor, b: torch.Tensor, permutations: int = 500, 
     (Phipson & Smyth 2010). The bandwidth does not depend on the assignment.
 
     Args:
-        a, b: features (N, F) and (M, F), of which the first MAX_ROWS are used.
+        a, b: features (N, F) and (M, F); the first MAX_ROWS of each are used.
         permutations: random assignments.
         seed: of the permutations.
 

@@ -11,7 +11,7 @@ from gan_hub.data import ImageSet
 from gan_hub.hub.nearest_images import NearestTrainingImages
 from gan_hub.images import from_uint8, to_pil
 from gan_hub.metrics.feature_cache import CHUNK, ImageSource
-from gan_hub.metrics.neighbours import Memorization, memorization, most_at_risk
+from gan_hub.metrics.neighbours import Memorization, memorization, nearest_to_training
 from gan_hub.metrics.registry import HELD_OUT, Evaluation, required
 
 COUNT = 16  # images that a card shows
@@ -23,7 +23,7 @@ def nearest_copies(evaluation: Evaluation, count: int = COUNT) -> NearestTrainin
     reals, held_out = evaluation.real_images, required(evaluation.held_out_images, HELD_OUT)
     trained = reals if evaluation.trained_images is None else reals.take(evaluation.trained_rows.numpy())
     features = f"the features of {evaluation.extractor.name}"
-    return _at_risk(
+    return _nearest_images(
         evaluation.copies, evaluation.scored_images, trained, len(held_out), evaluation.seed, features, count
     )
 
@@ -46,14 +46,14 @@ def nearest_copies_in_pixels(
     copies = memorization(*vectors)
     height, width = (min(PIXELS, side) for side in pictures.shape[:2])
     features = f"pixels ({width} × {height}, from -1 to 1)"
-    return _at_risk(copies, pictures, train, len(held_out), seed, features, count)
+    return _nearest_images(copies, pictures, train, len(held_out), seed, features, count)
 
 
-def _at_risk(
+def _nearest_images(
     copies: Memorization, pictures: ImageSource, trained: ImageSet, held_out: int, seed: int, features: str, count: int
 ) -> NearestTrainingImages:
-    """What a card shows of the `count` nearest images; `features` says in words what distances are measured in."""
-    rows = most_at_risk(copies, count).tolist()
+    """The `count` nearest images, for a card; `features` says in words what distances are measured in."""
+    rows = nearest_to_training(copies, count).tolist()
     originals = trained.images[copies.nearest[rows].numpy()]
     pairs = [(pictures.read(row, row + 1)[0], original) for row, original in zip(rows, originals, strict=True)]
     return NearestTrainingImages(

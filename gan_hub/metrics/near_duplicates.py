@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-APART = 3.0  # a gap: the next image is so many times as far (Yoon et al. 2023 call a third of the distance a copy)
+APART = 3.0  # a gap: the next image is this many times as far (Yoon et al. 2023 call a third of the distance a copy)
 OWN = 0.9  # at most this share of a set shows one picture: a gap behind it separates a few images unlike all others
 
 
@@ -45,6 +45,6 @@ def different_pictures(rows: Iterable[torch.Tensor], count: int) -> int:
     return max(1, round(count * torch.cat(shares).mean().item()))
 
 
-def evenly(count: int, most: int) -> torch.Tensor:
+def evenly_spaced(count: int, most: int) -> torch.Tensor:
     """At most `most` row numbers of `count`, evenly spaced, int64."""
     return torch.arange(0, count, max(1, -(-count // most)))

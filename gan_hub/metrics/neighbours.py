@@ -1,7 +1,7 @@
 """Scores by nearest neighbours: precision and recall, density and coverage, and copies of training images.
 
 Shapes: N real and M generated images, F features. Distances are Euclidean, in float64, a tile at a time: some 50 MB of
-memory for any N and M, and F up to 2048. Results have one value an image, whose mean is the score, for resampling.
+memory for any N and M, and F up to 2048. Results have one value an image, for resampling; their mean is the score.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from gan_hub.metrics.near_duplicates import different_pictures, evenly, of_one_picture, to_other_pictures
+from gan_hub.metrics.near_duplicates import different_pictures, evenly_spaced, of_one_picture, to_other_pictures
 
 ROW_NUMBERS = 20_000_000  # distances in memory at a time, where whole rows are needed
-SAMPLED = 1000  # training images whose near duplicates are counted
+SAMPLED = 1000  # training images in which near duplicates are counted
 TILE = 1000  # images a side of a tile
 # Squared distances that differ by less than this share of the squared norms count as equal: matrix products round
 # differently from place to place, and copies of an image must be found at distance 0.
@@ -43,9 +43,9 @@ class Memorization(NamedTuple):
     nearer: int  # held-out pictures at or below the threshold
     typical: float  # median distance of the held-out pictures
     pictures: int  # different pictures among the held-out images
-    repeated: int  # held-out images whose picture is in the training set, too
+    repeated: int  # held-out images with a picture that is in the training set, too
     different: int  # estimated number of different pictures in the training set
-    witnesses: float  # effective number of independent held-out distances (`_witnesses`)
+    witnesses: float  # effective number of independent held-out distances (`_effective_distances`)
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> PrecisionRecall:
@@ -139,7 +139,7 @@ def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
     fresh = fresh[firsts].sort().values
     nearer = max(1, int(share * len(fresh)))
     threshold = fresh[nearer - 1].item()
-    some = train[evenly(len(train), SAMPLED)]
+    some = train[evenly_spaced(len(train), SAMPLED)]
     different = different_pictures(distance_rows(some, train), len(train))
     return Memorization(
         distances,
@@ -151,12 +151,12 @@ def memorization(fake: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor
         pictures=len(fresh),
         repeated=int(repeated.sum()),
         different=different,
-        witnesses=_witnesses(len(fresh), int(repeated[firsts].sum()), different),
+        witnesses=_effective_distances(len(fresh), int(repeated[firsts].sum()), different),
     )
 
 
-def _witnesses(pictures: int, repeated: int, different: int) -> float:
-    """The effective number of independent distances of held-out pictures, `repeated` of which are also trained on.
+def _effective_distances(pictures: int, repeated: int, different: int) -> float:
+    """The effective number of independent distances of held-out pictures; `repeated` of them are also trained on.
 
     Of P `different` training pictures, each of the R repeated ones is compared with the P − 1 others, and a pair of them is
     one distance, not two: R (P − 1) − R (R − 1) / 2 distances, where a new picture has P.
@@ -209,7 +209,7 @@ def nearest_neighbour(features: torch.Tensor, others: torch.Tensor) -> tuple[tor
     return torch.cat([(rows.double() - others[of].double()).norm(dim=1) for rows, of in pairs]), nearest
 
 
-def most_at_risk(copies: Memorization, count: int = 16) -> torch.Tensor:
+def nearest_to_training(copies: Memorization, count: int = 16) -> torch.Tensor:
     """The rows of the `count` generated images that are nearest to the training set, the nearest first."""
     return copies.distances.sort(stable=True).indices[:count]
 

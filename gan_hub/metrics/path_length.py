@@ -27,12 +27,12 @@ def perceptual_path_length(
     """The squared feature distance over ε² of random small steps; their mean is the perceptual path length.
 
     A step lies anywhere between two random latents (the paper's "full" path): in w on a straight line where the generator
-    has a w, otherwise in z on an arc whose radius is interpolated, where the paper's is 1. Class or map stay the same. The
+    has a w, otherwise in z on an arc with an interpolated radius, where the paper's is 1. Class or map stay the same. The
     distance is that of the extractor's features, so that lengths of one extractor compare; the paper's is LPIPS.
 
     Args:
         pipeline: the model.
-        extractor: by whose features images are compared.
+        extractor: makes the features by which images are compared.
         steps: N.
         epsilon: length of a step, as a share of the way between two latents, in (0, 1).
         seed: of latents, places and classes.

@@ -31,7 +31,7 @@ from gan_hub.pipeline import GANPipeline
 
 Value = TypeVar("Value")
 Scores = dict[str, Estimate]  # by key (hub/score_names.py)
-SPLITS = 10  # of the inception score
+SPLITS = 10  # splits of the inception score
 K_PRECISION, K_DENSITY = 3, 5  # neighbours
 
 
@@ -40,7 +40,7 @@ class Evaluation:
     """What is scored and against what. Features are extracted when the first score asks for them.
 
     Attributes:
-        extractor: whose features are compared.
+        extractor: makes the features that are compared.
         real_images: what the scored images are compared with.
         scored_images: of a model or of a set.
         pipeline: the model that draws them, if there is one.
@@ -258,7 +258,7 @@ def memorized(evaluation: Evaluation) -> Scores:
 
 
 def path_length(evaluation: Evaluation) -> Scores:
-    """The perceptual path length of as many steps as there are scored images."""
+    """The perceptual path length, one step for each scored image."""
     pipeline, steps = required(evaluation.pipeline, MODEL), evaluation.scored_images.count
     lengths = perceptual_path_length(pipeline, evaluation.extractor, steps, seed=evaluation.seed)
     return {"ppl": evaluation.mean(lengths)}

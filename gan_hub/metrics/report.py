@@ -31,7 +31,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """Scores with what they were measured with, without which a number means nothing.
+    """Scores and their provenance, without which a number means nothing.
 
     Attributes:
         scores: by name, such as "FD-digits".
@@ -95,7 +95,7 @@ class Report:
         return cls(scores, provenance, intervals, reference_scores, subject, nearest_training_images)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `write` writes, as plain objects."""
+        """The content of the file, as plain objects."""
         intervals = {name: list(ends) for name, ends in self.intervals.items()}
         return {
             "subject": self.subject,
@@ -106,7 +106,7 @@ class Report:
         }
 
     def write(self, path: str | os.PathLike) -> None:
-        """Writes the report as JSON; an older file is replaced by a whole one or not at all.
+        """Write the report as JSON; an older file is replaced by a whole one or not at all.
 
         Raises ValueError for a score that is NaN or Inf.
         """

@@ -64,7 +64,7 @@ class Effect(_OldNames):
     images: int  # how many seeds these are
 
     def __post_init__(self) -> None:
-        """Checks all fields; raises ValueError naming the one that is not allowed."""
+        """Check all fields; raises ValueError naming the one that is not allowed."""
         for name in ("strengths", "means"):
             object.__setattr__(self, name, tuple(_numbers(name, getattr(self, name))))
         for name in ("measure", "seeds"):
@@ -115,7 +115,7 @@ class Concept(_OldNames):
     effect: Effect | None = None  # measured before the concept is saved
 
     def __post_init__(self) -> None:
-        """Checks all fields; raises ValueError naming the one that is not allowed."""
+        """Check all fields; raises ValueError naming the one that is not allowed."""
         _check_name(self.name)
         if not isinstance(self.direction, torch.Tensor) or self.direction.ndim != 1 or not len(self.direction):
             raise ValueError(f"direction of {short_repr(self.name)} is a tensor (D,).")
@@ -171,8 +171,8 @@ def by_name(concepts: Mapping[str, Concept] | Iterable[Concept], sizes: Mapping[
     return named
 
 
-def moves(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
-    """The way that latents are moved: space → sum (D,) of strength × direction over the concepts in `strengths`.
+def shifts(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -> dict[str, torch.Tensor]:
+    """The shift of latents: space → sum (D,) of strength × direction over the concepts in `strengths`.
 
     Raises ValueError for a name that is not known, or a strength outside ±MAX_STRENGTH.
     """
@@ -192,8 +192,8 @@ def moves(known: Mapping[str, Concept], strengths: Mapping[str, float] | None) -
                 f"-{MAX_STRENGTH} to {MAX_STRENGTH}."
             )
         concept = known[name]
-        move = value * concept.direction
-        sums[concept.space] = sums[concept.space] + move if concept.space in sums else 0 + move
+        shift = value * concept.direction
+        sums[concept.space] = sums[concept.space] + shift if concept.space in sums else 0 + shift
     return sums
 
 
@@ -212,8 +212,8 @@ def as_bytes(concepts: Mapping[str, Concept]) -> bytes:
     return to_safetensors({name: concept.direction for name, concept in concepts.items()}, {METADATA_KEY: described})
 
 
-def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
-    """Writes concepts into the finished model folder `folder` in place of those it has; none removes them.
+def write_concepts(folder: Path, concepts: Mapping[str, Concept]) -> None:
+    """Write concepts into the finished model folder `folder` in place of those it has; none removes them.
 
     Whenever this is interrupted, the folder loads, with the old concepts, without any, or with the new ones. Raises
     ValueError for a concept without a measured effect, LoadError for a folder without a manifest.
@@ -224,7 +224,7 @@ def put(folder: Path, concepts: Mapping[str, Concept]) -> None:
 def read(folder: Path, manifest: Manifest | None, sizes: Mapping[str, int]) -> dict[str, Concept]:
     """The concepts of a model's folder.
 
-    A file that the manifest does not list, as an interrupted `put` leaves it, is not read, and a warning says so.
+    A file that the manifest does not list, as an interrupted `write_concepts` leaves it, is not read, and a warning says so.
 
     Args:
         folder: the model's folder.
@@ -271,7 +271,7 @@ def _keys(kind: type["Concept | Effect"], *left_out: str) -> dict[str, str]:
 
 
 def _parsed(entry: object, direction: torch.Tensor) -> Concept:
-    """Raises ValueError for a missing or unknown key and for what Concept and Effect refuse."""
+    """Raise ValueError for a missing or unknown key and for what Concept and Effect refuse."""
     values = _by_field(entry, Concept, "direction")
     effect = Effect(**_by_field(values["effect"], Effect))
     if direction.dtype != torch.float32:
@@ -292,7 +292,7 @@ def _by_field(entry: object, kind: type["Concept | Effect"], *left_out: str) -> 
 
 
 def _check_name(name: object) -> None:
-    """Raises ValueError for a name that a file, a command ("NAME=1.5", lists by commas) or the page could not hold."""
+    """Raise ValueError for a name that does not fit a file, a command ("NAME=1.5", comma lists) or the page."""
     text = name if isinstance(name, str) and name == name.strip() else ""
     if not 0 < len(text) <= NAME_LENGTH or not text.isprintable() or not text[0].isalnum() or set(text) & set("=,"):
         raise ValueError(

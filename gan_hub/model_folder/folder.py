@@ -51,7 +51,7 @@ class Network(Protocol):
     def load(
         cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
     ) -> Self:
-        """Reads config.json and weights of a folder.
+        """Read config.json and weights of a folder.
 
         Args:
             root, subfolder: the model's folder, and the network's within.
@@ -63,7 +63,7 @@ class Network(Protocol):
         ...
 
     def write_files(self, folder: Path, variant: str | None = None) -> None:
-        """Writes config.json and weights into a folder."""
+        """Write config.json and weights into a folder."""
         ...
 
     def state_dict(self) -> Mapping[str, torch.Tensor]:
@@ -103,16 +103,16 @@ def load(
     roles: Roles[NetworkT],
     variant: str | None = None,
     dtype: torch.dtype = torch.float32,
-    at_hand: Mapping[str, NetworkT | None] | None = None,
+    replacements: Mapping[str, NetworkT | None] | None = None,
 ) -> ModelParts[NetworkT]:
-    """Reads a model's folder, each file once, and verifies each against the manifest.
+    """Read a model's folder, each file once, and verify each against the manifest.
 
     Args:
         folder: the model's folder.
         roles: the classes that a generator and a discriminator may have.
         variant: the weight files to read, "fp16" or "bf16"; None for the full precision.
         dtype: what the networks compute in.
-        at_hand: networks that take the place of the folder's, of which nothing is then read; None leaves one out.
+        replacements: networks that take the place of the folder's, which are then not read; None leaves one out.
 
     Returns: the parts of the model.
 
@@ -122,7 +122,7 @@ def load(
     manifest = Manifest.of_model(folder)
     index, summary = (read_file(folder, name) for name in (INDEX_NAME, SUMMARY_NAME))
     classes = _component_classes(folder / INDEX_NAME, index, roles)
-    networks = dict(at_hand or {})
+    networks = dict(replacements or {})
     for name in COMPONENTS:
         if name not in networks:
             known = classes.get(name)
@@ -198,7 +198,7 @@ def _class_names(path: Path, data: bytes, config: Mapping[str, Any]) -> dict[str
 
 
 def check_class_names(field_name: str, names: object, count: int) -> None:
-    """Checks the names of classes.
+    """Check the names of classes.
 
     Args:
         field_name: what they are called in the message, such as "label_names".
@@ -221,7 +221,7 @@ def check_class_names(field_name: str, names: object, count: int) -> None:
 
 
 class Assembled(Protocol):
-    """A pipeline that was made of the parts read back; it draws the reference."""
+    """A pipeline made of the parts that were read back; it draws the reference."""
 
     def __call__(self, seeds: tuple[int, ...], *, output_type: str) -> Any:
         """An output with `images`, uint8 (N, H, W, C) for output_type "np"."""
@@ -235,7 +235,7 @@ def save(
     assemble: Callable[[ModelParts[NetworkT]], Assembled],
     variant: str | None = None,
 ) -> None:
-    """Writes a model's files, all of them or none; files of others in the folder are left alone.
+    """Write a model's files, all of them or none; files of others in the folder are left alone.
 
     The files are written to a scratch folder, loaded from there by `load`, and moved only if that succeeds. With a
     `variant` the weights are cast, and join those of the folder where these are this very model's. Otherwise the manifest
@@ -255,13 +255,13 @@ def save(
         _write_parts(fresh, parts, variant)
         _load_again(fresh, roles, assemble, variant)
         # Of the files that are there, those that still are this model's.
-        kept: list[str] = list(real_samples.NAMES)
-        if variant and _lies_in(folder, parts, roles, VARIANT_DTYPES[variant][1]):
-            kept += Manifest(folder).files
+        unchanged: list[str] = list(real_samples.NAMES)
+        if variant and _has_weights_of(folder, parts, roles, VARIANT_DTYPES[variant][1]):
+            unchanged += Manifest(folder).files
         written = move_files(fresh, folder)
     for name in {JUDGE_NAME, SEGMENTATIONS_NAME, CONCEPTS_NAME} - set(written):
         (folder / name).unlink(missing_ok=True)
-    Manifest.write(folder, sorted({*written, *(name for name in kept if (folder / name).is_file())}))
+    Manifest.write(folder, sorted({*written, *(name for name in unchanged if (folder / name).is_file())}))
 
 
 def _write_parts(folder: Path, parts: ModelParts[NetworkT], variant: str | None) -> None:
@@ -289,7 +289,7 @@ def _load_again(
     assemble: Callable[[ModelParts[NetworkT]], Assembled],
     variant: str | None,
 ) -> None:
-    """Loads a scratch folder as its users will, and without a variant adds the reference that they will draw."""
+    """Load a scratch folder as its users will, and without a variant add the reference that they will draw."""
     Manifest.write(folder, [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()])
     with refuse_unloadable(folder):
         loaded = assemble(load(folder, roles, variant))
@@ -300,8 +300,8 @@ def _load_again(
         write_bytes(folder / REFERENCE_NAME, reference.as_bytes(images))
 
 
-def _lies_in(folder: Path, parts: ModelParts[NetworkT], roles: Roles[NetworkT], dtype: torch.dtype) -> bool:
-    """Whether the float32 weights in a folder are those of `parts`, up to a cast to `dtype`."""
+def _has_weights_of(folder: Path, parts: ModelParts[NetworkT], roles: Roles[NetworkT], dtype: torch.dtype) -> bool:
+    """Whether a folder has the float32 weights of `parts`, up to a cast to `dtype`."""
     try:
         other = load(folder, roles, dtype=dtype)
     except LoadError:

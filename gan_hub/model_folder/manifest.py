@@ -27,7 +27,7 @@ class Manifest:
     """The manifest of a folder: of a model, or of a checkpoint."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads the manifest of `folder`; raises LoadError where it is missing or not as it must be."""
+        """Read the manifest of `folder`; raises LoadError where it is missing or not as it must be."""
         self.path = folder / MANIFEST_NAME
         content = read_json(self.path)
         for name in sorted(content.keys() ^ {"files"}):
@@ -55,7 +55,7 @@ class Manifest:
     def of_model(cls, folder: Path) -> "Manifest":
         """The manifest of a model's folder.
 
-        Raises LoadError for a name that is no file of a model: what was meant by it would be left out silently.
+        Raises LoadError for a name that is no file of a model: that file would be left out silently.
         """
         manifest = cls(folder)
         for name in manifest.files:
@@ -72,7 +72,7 @@ class Manifest:
         return cls(folder) if (folder / MANIFEST_NAME).is_file() else None
 
     def verify(self, name: str, data: bytes) -> None:
-        """Raises LoadError unless `data` is what the manifest says file `name` (relative, with /) holds."""
+        """Raise LoadError unless `data` is what the manifest says file `name` (relative, with /) holds."""
         path = self.path.parent / name
         entry = self.files.get(name)
         if entry is None:
@@ -98,12 +98,12 @@ class Manifest:
 
     @staticmethod
     def write(folder: Path, names: Iterable[str], others: Mapping[str, Entry] | None = None) -> None:
-        """Writes a manifest.
+        """Write a manifest.
 
         Args:
             folder: where the files lie, and the manifest is written.
             names: files to hash, relative to the folder, with / between the parts.
-            others: entries of further files, that are known already.
+            others: entries of further files that are known already.
         """
         entries = dict(others or {})
         for name in names:
@@ -161,13 +161,13 @@ def has_file(folder: Path, name: str, manifest: Manifest | None) -> bool:
 
 
 def replace_files(folder: Path, contents: Mapping[str, bytes | None]) -> None:
-    """Replaces files of a folder with a manifest; None removes one.
+    """Replace files of a folder with a manifest; None removes one.
 
     The manifest stops listing the old files before they are replaced, and lists the new ones afterwards: whenever this is
     interrupted, the folder loads, with the old files, without any, or with the new ones.
 
     Raises:
-        LoadError: for a folder whose manifest is missing or damaged.
+        LoadError: the folder's manifest is missing or damaged.
     """
     others = {name: entry for name, entry in Manifest(folder).files.items() if name not in contents}
     Manifest.write(folder, [], others)

@@ -31,7 +31,7 @@ class RealSamples:
 
 
 def write(folder: Path, images: np.ndarray, labels: list[int] | None, notice: str, columns: int = 16) -> None:
-    """Writes real images as one lossless mosaic with a table; the inverse of `read`.
+    """Write real images as one lossless mosaic with a table; the inverse of `read`.
 
     The manifest of the folder, where there is one, lists both files from then on.
 

@@ -22,7 +22,7 @@ def as_bytes(images: np.ndarray) -> bytes:
 
 
 def largest_difference(folder: Path, draw: Callable[[list[int]], np.ndarray]) -> int:
-    """Draws the seeds of a folder's reference again and compares the pixels.
+    """Draw the seeds of a folder's reference again and compare the pixels.
 
     Args:
         folder: the model's folder.

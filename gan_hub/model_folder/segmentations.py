@@ -27,7 +27,7 @@ HEADER_BYTES = 1000  # more than one tensor's name, dtype and shape take
 
 
 def as_maps(segmentation: object, count: int, resolution: int | Sequence[int], classes: int) -> torch.Tensor:
-    """Checks the maps that a user gives for some images.
+    """Check the maps that a user gives for some images.
 
     Args:
         segmentation: whole numbers (H, W) or (N, H, W) in the size of the images, in an array or a tensor; or a PIL picture
@@ -64,7 +64,7 @@ def as_maps(segmentation: object, count: int, resolution: int | Sequence[int], c
 
 
 def as_examples(maps: object, resolution: int | Sequence[int], classes: int) -> torch.Tensor:
-    """Checks the example maps that a model brings along.
+    """Check the example maps that a model brings along.
 
     Args:
         maps: whole numbers (M, H, W), M from 1 to MAX_EXAMPLES, in an array or a tensor.
@@ -101,7 +101,7 @@ def as_bytes(examples: torch.Tensor) -> bytes:
 
 
 def write(folder: Path, examples: torch.Tensor) -> None:
-    """Writes example maps, uint8 (M, H, W), into a folder; its manifest, if any, is the caller's."""
+    """Write example maps, uint8 (M, H, W), into a folder; its manifest, if any, is the caller's."""
     write_bytes(folder / SEGMENTATIONS_NAME, as_bytes(examples))
 
 
@@ -134,7 +134,7 @@ def read(folder: Path, manifest: Manifest | None, resolution: int | Sequence[int
 
 
 def _class_numbers(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """The classes (H, W) in a picture whose pixels are numbers; raises ValueError for one of colours."""
+    """The classes (H, W) in a picture of class numbers; raises ValueError for one of colours."""
     if image.mode not in NUMBERED:
         raise ValueError(f"a segmentation picture holds class numbers (mode L or P); this one is of mode {image.mode}.")
     return np.asarray(fit_map(image, size)).astype(np.int64)

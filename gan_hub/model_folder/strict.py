@@ -72,7 +72,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(path: Path, data: bytes) -> dict[str, Any]:
-    """Parses JSON as `read_json` does, from bytes at hand; errors name `path` as their origin."""
+    """Parse JSON as `read_json` does, from bytes at hand; errors name `path` as their origin."""
 
     def refuse_constant(name: str) -> NoReturn:
         raise ValueError(f"{name} is not a JSON number")
@@ -93,7 +93,7 @@ def parse_json(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: dict) -> None:
-    """Writes a JSON file, whole or not at all: indented, keys in their order, a newline at the end."""
+    """Write a JSON file, whole or not at all: indented, keys in their order, a newline at the end."""
     write_text(path, to_json(value))
 
 

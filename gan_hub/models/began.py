@@ -70,7 +70,7 @@ class Decoder(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Two convolutions at each side, the second of which halves, then a linear map."""
+    """Two convolutions at each side, the second with stride 2, then a linear map."""
 
     def __init__(self, resolution: int, channels: int, embedding_size: int, base_channels: int) -> None:
         super().__init__()

@@ -92,7 +92,7 @@ def validate(init: Callable, values: Mapping[str, object], complete: bool) -> st
     """Find the first fault of a config: an unknown name, a value that its rule does not allow, a missing name.
 
     Args:
-        init: The `__init__` whose annotations hold the rules.
+        init: The `__init__` with the rules in its annotations.
         values: Parameter name → value.
         complete: Whether a missing name is a fault.
 

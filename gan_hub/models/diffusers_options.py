@@ -43,7 +43,7 @@ REFUSED_ON_SAVE = {
 
 
 def refuse_options(method: str, options: Mapping[str, object], reasons: Mapping[str, str]) -> None:
-    """Refuses keyword arguments that a method does not take.
+    """Refuse keyword arguments that a method does not take.
 
     Args:
         method: its name, for the message.
@@ -77,7 +77,7 @@ def one_source(source: str | os.PathLike | None, alias: str | os.PathLike | None
 
 
 def refuse_pickles(use_safetensors: object) -> None:
-    """Raises ValueError for use_safetensors=False; True and None, diffusers' default, are what is done anyway."""
+    """Raise ValueError for use_safetensors=False; True and None, diffusers' default, are what is done anyway."""
     if use_safetensors is not None and not use_safetensors:
         raise ValueError("use_safetensors=False is not allowed: pickles can run code and are never loaded.")
 

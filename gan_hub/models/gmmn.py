@@ -4,7 +4,7 @@
   Dziugaite et al. 2015 (arXiv 1505.03906) had the same idea. To be trained with the loss "mmd"
 - the generator of section 3: a uniform prior, four hidden layers of rectified units, in the sizes of its MNIST experiments
 - unlike the paper: the last layer is tanh instead of a sigmoid, the same function on the range [-1, 1]; a class, which the
-  paper has not, is one-hot beside the prior; weights start as torch's linear layers do
+  paper lacks, is one-hot beside the prior; weights start as torch's linear layers do
 
 Written from the paper; no code taken. Licence: Apache-2.0.
 

@@ -108,7 +108,7 @@ class EqualizedConv2d(nn.Module):
 class EqualizedLinear(nn.Module):
     """Linear map (N, I) → (N, O) with an equalised learning rate, as `EqualizedConv2d`.
 
-    `lr` makes a layer learn so much slower (0.01 in StyleGAN's mapping network): it multiplies weight and bias at each use,
+    `lr` makes a layer learn that much slower (0.01 in StyleGAN's mapping network): it multiplies weight and bias at each use,
     and the stored weight is divided by it at the start.
     """
 

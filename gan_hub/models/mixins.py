@@ -1,4 +1,4 @@
-"""Base classes of what only some architectures can do. Pipeline and trainer ask for them by `isinstance`.
+"""Mixins for abilities that only some architectures have. Pipeline and trainer ask for them by `isinstance`.
 
 Shapes: N images, C channels, H × W resolution, Z latent size, W size of w, L rows of w, S semantic classes.
 """
@@ -49,7 +49,7 @@ class ProgressiveGrowing:
 class AutoencoderDiscriminator(GANModel):
     """Discriminators that reconstruct images; the score is minus the error (Berthelot et al. 2017, section 3.1).
 
-    The loss "began" is played with them.
+    They are trained with the loss "began".
     """
 
     def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
@@ -67,7 +67,7 @@ class AutoencoderDiscriminator(GANModel):
 
 
 class HasLatentProjection:
-    """Generators whose first layers are linear in the latent, so that directions can be read from their weights.
+    """Generators with first layers that are linear in the latent, so that directions can be read from their weights.
 
     concepts_discovery does so.
     """

@@ -112,7 +112,7 @@ class GANModel(ModelMixin, ConfigMixin):
         low_cpu_mem_usage: bool | None = True,
         **unsupported: object,
     ) -> Self:
-        """Loads one network. The global random state is left as it was.
+        """Load one network. The global random state is left as it was.
 
         Args:
             source: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
@@ -154,7 +154,7 @@ class GANModel(ModelMixin, ConfigMixin):
     def load(
         cls, root: Path, subfolder: str | None, variant: str | None, dtype: torch.dtype, manifest: Manifest | None
     ) -> Self:
-        """Reads a network of a folder that is at hand: config.json and one weight file, each once.
+        """Read a network of a folder that is at hand: config.json and one weight file, each once.
 
         Args:
             root: the model's folder, or that of a network saved alone.
@@ -183,7 +183,7 @@ class GANModel(ModelMixin, ConfigMixin):
             for name, tensor in expected.items()
         }
         model.load_state_dict(filled, assign=True)
-        for module in model.modules():  # buffers that are no weights, and so stand in no file
+        for module in model.modules():  # buffers that are no weights, and so are in no file
             fill_constants = getattr(module, "fill_constants", None)
             if fill_constants is not None:
                 fill_constants("cpu")
@@ -237,7 +237,7 @@ class GANModel(ModelMixin, ConfigMixin):
         push_to_hub: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Writes config.json and one safetensors file, all of it or nothing: it is loaded again before it is moved.
+        """Write config.json and one safetensors file, all of it or nothing: it is loaded again before it is moved.
 
         Args:
             save_directory: the folder; made where it is missing.
@@ -290,7 +290,7 @@ class GANModel(ModelMixin, ConfigMixin):
                     f"{type(self).__name__}: {name!r} is no tensor of plain numbers, as in a network that was quantised or "
                     "made without memory; it was not saved."
                 )
-            if tensor.is_complex():  # of which a cast would leave a half
+            if tensor.is_complex():  # a cast would keep its real part alone
                 raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
             dtype = VARIANT_DTYPES[variant][1] if variant and tensor.is_floating_point() else tensor.dtype
             plain_tensor = tensor.detach().to("cpu", dtype).contiguous()

@@ -50,7 +50,7 @@ RGB_INIT_STD = (
 
 
 def half(width: int) -> int:
-    """Half of `width`, rounded up: a block's inputs from the image, and as many from the finer block."""
+    """Half of `width`, rounded up: a block's inputs from the image; the finer block gives the same number."""
     return (width + 1) // 2
 
 
@@ -70,7 +70,7 @@ def convolution(inputs: int, outputs: int, spectral_norm: bool) -> nn.Module:
 
 
 class EqualizedStart(nn.Module):
-    """A transposed convolution of one pixel, z, whose kernel is the whole grid; its learning rate is equalised."""
+    """A transposed convolution of one pixel, z, with the whole grid as its kernel and an equalised learning rate."""
 
     def __init__(self, latent_size: int, outputs: int, grid: Grid) -> None:
         super().__init__()
@@ -206,7 +206,7 @@ class AnalysisBlock(nn.Module):
 
 
 class LastBlock(nn.Module):
-    """Minibatch deviation, one convolution, then one whose kernel is the whole grid."""
+    """Minibatch deviation, one convolution, then one with the whole grid as its kernel."""
 
     def __init__(self, inputs: int, width: int, grid: Grid, stddev: bool, spectral_norm: bool) -> None:
         super().__init__()

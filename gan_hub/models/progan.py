@@ -200,16 +200,16 @@ class ProGANDiscriminator(ProgressiveGrowing, GANModel):
         with precision(images.device, force_fp32):
             finest, share = fade(self.level)
             images = downsample(images, self.levels - finest)  # (N, C, H, W) of the finest stage
-            x = self.read(images, finest)  # (N, F, H, W)
+            x = self.stage_features(images, finest)  # (N, F, H, W)
             for stage in range(finest, 0, -1):
                 x = downsample(self.blocks[stage](x))  # (N, 2F, H/2, W/2)
                 if stage == finest and share < 1:
-                    x = self.read(downsample(images), stage - 1).lerp(x, share)
+                    x = self.stage_features(downsample(images), stage - 1).lerp(x, share)
             x = self.blocks[0](self.stddev(x))  # (N, F, h, w)
             x = functional.leaky_relu_(self.dense(x.flatten(1)), LEAK)  # (N, F)
             logits = self.score(x)  # (N, 1), with classes (N, K)
             return logits.squeeze(1) if labels is None else logits.gather(1, labels[:, None]).squeeze(1)  # (N,)
 
-    def read(self, images: torch.Tensor, stage: int) -> torch.Tensor:
+    def stage_features(self, images: torch.Tensor, stage: int) -> torch.Tensor:
         """The features (N, F, H, W) of images (N, C, H, W) of the stage's size."""
         return functional.leaky_relu_(self.from_rgb[stage](images), LEAK)

@@ -90,7 +90,7 @@ def register_architecture(name: str, generator: type[GANModel], discriminator: t
 
 
 def _check_class(role: str, cls: type[GANModel], others: dict[str, Architecture]) -> None:
-    """Raises ValueError where a class could not be built, called, saved or loaded as a bundled one is."""
+    """Raise ValueError where a class could not be built, called, saved or loaded as a bundled one is."""
     if not isinstance(cls, type) or not issubclass(cls, GANModel):
         raise ValueError(f"{role}={short_repr(cls)} is not allowed; it is a subclass of gan_hub.models.GANModel.")
     init = getattr(cls.__init__, "__wrapped__", None)
@@ -108,7 +108,7 @@ def _check_class(role: str, cls: type[GANModel], others: dict[str, Architecture]
 
 
 def _check_config(role: str, cls: type[GANModel]) -> None:
-    """Raises ValueError where an argument of `__init__` has no rule or default, or one that every network has is missing."""
+    """Raise ValueError where an argument of `__init__` has no rule or default, or one that every network has is missing."""
     init = inspect.unwrap(cls.__init__)
     annotations = inspect.get_annotations(init, eval_str=True)
     parameters = {name: value for name, value in inspect.signature(init).parameters.items() if name != "self"}
@@ -130,7 +130,7 @@ def _check_config(role: str, cls: type[GANModel]) -> None:
 
 
 def _check_class_name(role: str, cls: type[GANModel], others: dict[str, Architecture]) -> None:
-    """Raises ValueError where a file that names this class would mean another one, or the same in the other role."""
+    """Raise ValueError where a file with this class name would mean another class, or the same in the other role."""
     for known, pair in others.items():
         for its_role, its_class in pair._asdict().items():
             if its_class is None or its_class.__name__ != cls.__name__ or (its_class is cls and its_role == role):

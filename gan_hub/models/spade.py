@@ -6,7 +6,7 @@
 - spectral normalisation in both networks
 - unlike the paper: the generator starts from z, as the paper's does with an image encoder in front of it; `start: map` is the
   paper's network without one, which ignores z: one map, one image
-- unlike the paper: a convolution whose output is normalised at once has no bias, which the normalisation would remove again
+- unlike the paper: a convolution directly before a normalisation has no bias, which that would remove again
 - unlike the paper: batch normalisation counts the images of one process; `torch.nn.SyncBatchNorm.convert_sync_batchnorm`
   makes it the paper's
 - weights start by Glorot's rule, as the paper says; the authors' program multiplies them by 0.02
@@ -140,7 +140,7 @@ class SpatiallyAdaptiveNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block, whose shortcut is learned where F' is not F.
+    """A residual block; its shortcut is learned where F' is not F.
 
     Normalise, leaky ReLU, convolve, twice (figure 4); the learned shortcut is normalised as well, and linear.
     """

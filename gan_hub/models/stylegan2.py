@@ -165,7 +165,7 @@ def modulated_conv2d(
             energy = energy if double is not None else energy.t()
             factors = (styles.to(exact).square() @ energy + EPSILON * gain**2).rsqrt()  # (N, O)
     x = x * styles[:, :, None, None].to(x.dtype)
-    if double is None and winograd.pays(x, weight):
+    if double is None and winograd.is_faster(x, weight):
         return winograd.convolution(x, weight), factors  # (N, O, H, W)
     if double is None:
         return functional.conv2d(x, weight, padding=weight.shape[2] // 2), factors  # (N, O, H, W)
@@ -300,7 +300,7 @@ class StyleGAN2Generator(StyleBased):
         x, image = self.blocks[0](x, ws[:, :2], noise)  # (N, F, h, w), (N, C, h, w)
         for stage in range(1, len(self.blocks)):
             x, rgb = self.blocks[stage](x, ws[:, 2 * stage - 1 : 2 * stage + 2], noise)  # (N, F, H, W), (N, C, H, W)
-            with precision(x.device, force_fp32=True):  # three numbers a pixel, whose rounding would be visible
+            with precision(x.device, force_fp32=True):  # three numbers a pixel: their rounding would be visible
                 image = self.resample.upsample(image) + rgb  # (N, C, H, W)
         return image
 
@@ -343,7 +343,7 @@ class Convolution(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two 3 × 3 convolutions, the second of which downsamples; with `residual`, a shortcut.
+    """Two 3 × 3 convolutions, the second downsampling; with `residual`, a shortcut.
 
     Both branches are divided by √2, so that their sum is as large as each was (section 4.2 of the paper).
     """

@@ -34,7 +34,7 @@ def seeds_and_latents(
     seed: int | None,
     latent_size: int,
 ) -> tuple[list[int] | None, torch.Tensor]:
-    """The latents to draw, from the one way in which they are given.
+    """The latents to draw, from whichever argument gives them.
 
     Args:
         seeds: one whole number an image.
@@ -79,7 +79,7 @@ def as_latents(latents: object, latent_size: int) -> torch.Tensor:
 
 
 def as_w(w: object, rows: int, size: int) -> torch.Tensor:
-    """Checks own w.
+    """Check own w.
 
     Args:
         w: (N, L, W), in a tensor or an array.
@@ -108,7 +108,7 @@ def _as_floats(values: object) -> torch.Tensor | None:
 
 
 def label_indices(labels: Labels, z: torch.Tensor, label_names: list[str] | None) -> torch.Tensor | None:
-    """The class of each image.
+    """The class of each image, from labels as users give them.
 
     Args:
         labels: a name or an index for all images, or one an image; None lets each row of z choose its own.
@@ -158,7 +158,7 @@ def maps_of_latents(
         segmentation: one map for all images, or one an image; None lets each latent take one of the examples.
         z: latents (N, Z).
         generator: the generator.
-        examples: the maps that the model brings along, uint8 (M, H, W).
+        examples: the example maps in the model's folder, uint8 (M, H, W).
 
     Returns: uint8 (N, H, W); None for a generator that does not draw from maps.
 
@@ -237,7 +237,7 @@ def as_pixels(images: ImagesIn, config: Mapping[str, Any]) -> torch.Tensor:
 def batches(
     batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None, device: torch.device
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Cuts latents or images into batches on a device.
+    """Cut latents or images into batches on a device.
 
     Args:
         batch_size: rows at a time; by default 1 on the CPU, where larger sums change the last bit, and 64 elsewhere.

@@ -1,4 +1,4 @@
-"""What a pipeline returns: images in the type that was asked for, and what makes them again.
+"""The output of a pipeline: images in the requested type, and what makes them again.
 
 Shapes: N images, C channels, H × W resolution, Z latent size.
 """
@@ -14,7 +14,7 @@ from PIL import Image
 from gan_hub.images import height_width, to_pil, to_uint8
 
 OUTPUT_TYPES = ("pil", "pt", "np")
-BLOCK, BLOCK_BYTES = 64, 16_000_000  # images, and their bytes, that are converted at a time
+BLOCK, BLOCK_BYTES = 64, 16_000_000  # images, and bytes, converted at a time
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 Images = list[Image.Image] | torch.Tensor | np.ndarray
@@ -39,7 +39,7 @@ class GANOutput:
 
 
 def check_output_type(output_type: str) -> None:
-    """Raises ValueError for a type of images that is not known."""
+    """Raise ValueError for a type of images that is not known."""
     if output_type not in OUTPUT_TYPES:
         raise ValueError(f"output_type {output_type!r} is not allowed; choose one of {', '.join(OUTPUT_TYPES)}.")
 
@@ -47,7 +47,7 @@ def check_output_type(output_type: str) -> None:
 def collect_images(
     batches: Iterable[torch.Tensor], count: int, resolution: int | Sequence[int], channels: int, output_type: str
 ) -> Images:
-    """Converts images block by block, so that many take little more memory than what is returned.
+    """Convert images block by block, so that many take little more memory than what is returned.
 
     Args:
         batches: float images (n, C, H, W) in [-1, 1] on the CPU.

@@ -61,7 +61,7 @@ class GANPipeline(PretrainedPipeline):
         return latent_space.sample(seeds, self.latent_size)
 
     def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
-        """The class, int64 (N,), that each of `latents` (N, Z) takes where none is named; None without classes."""
+        """The class, int64 (N,), of each of `latents` (N, Z) where the caller names none; None without classes."""
         return label_indices(None, as_latents(latents, self.latent_size), self.label_names)
 
     @torch.no_grad()
@@ -79,7 +79,7 @@ class GANPipeline(PretrainedPipeline):
         segmentation: Segmentation = None,
         concepts: Mapping[str, float] | None = None,
     ) -> GANOutput:
-        """Draws images: of `seeds`, of own `latents`, or `num_images` of seed, seed + 1, …
+        """Draw images: of `seeds`, of own `latents`, or `num_images` of seed, seed + 1, …
 
         The same seed gives the same image in any batch, thread and dtype or device that torch may have for a default, and
         inside autocast as outside: the arithmetic is that of the generator's own dtype. A machine of another kind, or
@@ -110,15 +110,15 @@ class GANPipeline(PretrainedPipeline):
         seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size)
         indices = label_indices(labels, z, self.label_names)
         maps = maps_of_latents(segmentation, z, generator, self.segmentations)
-        moves = directions.moves(directions.by_name(self.concepts, generator.latent_sizes), concepts)
-        moved = z + moves["z"] if "z" in moves else z
+        shifts = directions.shifts(directions.by_name(self.concepts, generator.latent_sizes), concepts)
+        moved = z + shifts["z"] if "z" in shifts else z
         psi = latent_space.check_psi(truncation)
-        by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in moves)
+        by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in shifts)
 
         def draw_by_style(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
             styled = _styled(network)
             ws = styled.map(*batch, truncation=psi)
-            return styled.synthesize(ws + moves["w"].to(ws) if "w" in moves else ws)
+            return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
 
         draw = draw_by_style if by_style else _draw
         rows = moved if by_style else latent_space.truncate(moved, psi)
@@ -133,7 +133,7 @@ class GANPipeline(PretrainedPipeline):
         batch_size: int | None,
         output_type: str,
     ) -> Images:
-        """What `draw` (generator, latents or w, labels) makes of each row, in the type asked for."""
+        """Images that `draw` (generator, latents or w, labels) makes of the rows, as `output_type`."""
         config = self.unwrapped_generator.config
         drawn = self._drawn_batches(draw, rows, labels, batch_size)
         return collect_images(drawn, len(rows), config["resolution"], config["channels"], output_type)
@@ -181,7 +181,7 @@ class GANPipeline(PretrainedPipeline):
 
     @torch.no_grad()
     def synthesize(self, w: torch.Tensor, output_type: str = "pil", batch_size: int | None = None) -> Images:
-        """Draws images from w: what `map` gave, mixed, moved or averaged.
+        """Draw images from w: what `map` gave, mixed, moved or averaged.
 
         Args:
             w: (N, L, W).
@@ -223,7 +223,7 @@ class GANPipeline(PretrainedPipeline):
                 (N, H, W, C), or float (N, C, H, W) in [-1, 1].
             labels: as in sampling; without, a conditional discriminator takes the class that suits each image best.
             batch_size: as in sampling.
-            segmentation: as in sampling; a model that draws from maps judges by them, too, and needs them. Its logit is the
+            segmentation: as in sampling; a model that draws from maps needs them to judge as well. Its logit is the
                 mean of those of the patches.
 
         Returns: (N,), float32 on the CPU.
@@ -271,13 +271,13 @@ class GANPipeline(PretrainedPipeline):
     def judge_pair(
         self, left: ImagesIn, right: ImagesIn, labels: Labels = None, segmentation: Segmentation = None
     ) -> torch.Tensor:
-        """The probability that `left` is the real one of two images of which one is: sigmoid of scaled D(l) − D(r).
+        """The probability that `left` is real where one of two images is: sigmoid of scaled D(l) − D(r).
 
         With judge()'s odds for each image alone, Bayes' rule gives exactly this, and the bias cancels. An uncalibrated
         discriminator uses scale 1.
 
         Args:
-            left, right: as many images each, as in `discriminate`.
+            left, right: N images each, as in `discriminate`.
             labels, segmentation: as in `discriminate`, of both images of a pair.
 
         Returns: (N,), from 0 to 1.
@@ -299,7 +299,7 @@ def _draw(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
 
 
 def _styled(network: nn.Module) -> StyleBased:
-    """The network inside a wrapped one, which the caller knows to be style-based; a twin in eval mode is one, too."""
+    """The style-based network inside a wrapped one, or inside its eval twin; the caller knows that it is one."""
     return cast(StyleBased, unwrapped(network))
 
 

@@ -1,4 +1,4 @@
-"""The half of GANPipeline that it shares with diffusers: its networks and parts, loaded, saved, moved, handed on."""
+"""The base class of GANPipeline: loading, saving, moving and sharing networks, as in diffusers."""
 
 import os
 import tempfile
@@ -34,7 +34,7 @@ from gan_hub.models.diffusers_options import (
     variant_to_save,
 )
 from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype
-from gan_hub.pipeline.roles import bare_network, check_role, network_classes
+from gan_hub.pipeline.roles import check_role, network_classes, unwrapped_network
 
 REFUSED_FOR_PIPELINES = REFUSED_ON_LOAD | {
     "subfolder": "a model's files lie at the root of its folder or repository; one network is loaded by its class, as in "
@@ -63,7 +63,7 @@ class PretrainedPipeline(DiffusionPipeline):
         semantic_names: Sequence[str] | None = None,
         concepts: Mapping[str, Concept] | Iterable[Concept] = (),
     ) -> None:
-        """Puts a model together.
+        """Put a model together.
 
         Args:
             generator: a network of gan_hub.models; it may be compiled or wrapped otherwise.
@@ -108,12 +108,12 @@ class PretrainedPipeline(DiffusionPipeline):
 
         Raises ValueError where something else was put in its place.
         """
-        return cast(GANModel, bare_network("generator", self.generator))  # None is refused
+        return cast(GANModel, unwrapped_network("generator", self.generator))  # None is refused
 
     @property
     def unwrapped_discriminator(self) -> GANModel | None:
         """The discriminator itself, as `unwrapped_generator`; None for a model without."""
-        return bare_network("discriminator", self.discriminator)
+        return unwrapped_network("discriminator", self.discriminator)
 
     @property
     def device(self) -> torch.device:
@@ -126,7 +126,7 @@ class PretrainedPipeline(DiffusionPipeline):
         return {name: getattr(self, name) for name in (*COMPONENTS, *PARTS)}
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Moves both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
+        """Move both networks to a device, a dtype, or both, as `torch.nn.Module.to`; returns the pipeline.
 
         A dtype may also be given by its name. Raises ValueError for a device or dtype that is not there, or not known.
         """
@@ -167,7 +167,7 @@ class PretrainedPipeline(DiffusionPipeline):
         low_cpu_mem_usage: bool | None = True,
         **components: Any,
     ) -> Self:
-        """Loads a model. The global random state is left as it was.
+        """Load a model. The global random state is left as it was.
 
         Args:
             source: a folder, the name of a bundled model, or a Hub id (also as the address of its page).
@@ -189,26 +189,28 @@ class PretrainedPipeline(DiffusionPipeline):
             LoadError: for whatever is damaged, unknown or unreachable, naming file and field; a ValueError.
             ValueError: for an argument that is not supported.
         """
-        at_hand = {name: components.pop(name) for name in COMPONENTS if name in components}
+        replacements = {name: components.pop(name) for name in COMPONENTS if name in components}
         refuse_options("from_pretrained", components, REFUSED_FOR_PIPELINES)
         refuse_pickles(use_safetensors)
         source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
         arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
-        for name, network in at_hand.items():
+        for name, network in replacements.items():
             check_role(name, network)
-        bare = {name: bare_network(name, network) for name, network in at_hand.items()}
-        wanted = tuple(name for name in COMPONENTS if name not in at_hand)
-        read = partial(model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, at_hand=bare)
+        unwrapped = {name: unwrapped_network(name, network) for name, network in replacements.items()}
+        wanted = tuple(name for name in COMPONENTS if name not in replacements)
+        read = partial(
+            model_folder.load, roles=network_classes(), variant=variant, dtype=arithmetic, replacements=unwrapped
+        )
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         download |= {"variant": variant, "force_download": force_download}
         parts = load_from(source, wanted, read, whole=True, **download)
-        pipeline = cls._assembled(parts, **at_hand)
+        pipeline = cls._assembled(parts, **replacements)
         return pipeline if device is None else pipeline.to(device)
 
     @classmethod
-    def _assembled(cls, parts: ModelParts[GANModel], **at_hand: Any) -> Self:
+    def _assembled(cls, parts: ModelParts[GANModel], **replacements: Any) -> Self:
         """A pipeline of the parts that a folder holds; raises LoadError where they do not fit each other."""
-        values = vars(parts) | at_hand
+        values = vars(parts) | replacements
         folder = values.pop("folder")
         try:
             pipeline = cls(**values)
@@ -242,7 +244,7 @@ class PretrainedPipeline(DiffusionPipeline):
 
     @classmethod
     def extract_init_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> NoReturn:
-        """Refuses diffusers' own loader, which would leave out names, calibration, concepts and the manifest."""
+        """Refuse diffusers' own loader, which would leave out names, calibration, concepts and the manifest."""
         raise ValueError(
             "a GAN's folder is not loaded by diffusers.DiffusionPipeline, which verifies no file and leaves out label names, "
             "calibration and concepts; use gan_hub.GANPipeline.from_pretrained(folder)."
@@ -259,7 +261,7 @@ class PretrainedPipeline(DiffusionPipeline):
         push_to_hub: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Writes the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
+        """Write the model's files (see the README's "On disk"), all of them or none; a README.md is left alone.
 
         With `variant` the weights are cast, and join the folder's files where these are this very model's. Otherwise the
         manifest starts afresh: weights of an earlier model that may lie there are no longer listed, and will not load.
@@ -295,7 +297,7 @@ class PretrainedPipeline(DiffusionPipeline):
     def push_to_hub(  # pyright: ignore[reportIncompatibleMethodOverride]  # a variant in second place, as ever
         self, repo_id: str, variant: str | None = None, *, safe_serialization: bool = True, **kwargs: Any
     ) -> str:
-        """Saves the model and uploads it to the Hub.
+        """Save the model and upload it to the Hub.
 
         Variants of these very weights stay on the Hub and load on, and so do files that no push of a model brings, such as
         the card; weights of another model go.
@@ -336,7 +338,7 @@ class PretrainedPipeline(DiffusionPipeline):
         return upload(folder, repo_id, **kwargs)
 
     def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
-        """Draws the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
+        """Draw the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
 
         0 on the kind of machine that saved it, 1 on others (rounding). Raises LoadError above 2, or without the file.
         """
@@ -347,7 +349,7 @@ class PretrainedPipeline(DiffusionPipeline):
         return reference.largest_difference(Path(folder or self.name_or_path), draw)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Draws images (`GANPipeline`)."""
+        """Draw images (`GANPipeline`)."""
         raise NotImplementedError
 
     # -------------------------------------------------------------------------- what diffusers has, and this has not

@@ -8,7 +8,7 @@ from gan_hub.models.modeling import unwrapped
 
 
 def check_role(name: str, network: object) -> None:
-    """Raises ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
+    """Raise ValueError where `network` cannot be a pipeline's generator or discriminator, the two mixed up included."""
     if network is None and name == "discriminator":
         return
     inner = unwrapped(network) if isinstance(network, nn.Module) else network
@@ -20,7 +20,7 @@ def check_role(name: str, network: object) -> None:
         raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
 
 
-def bare_network(name: str, network: object) -> GANModel | None:
+def unwrapped_network(name: str, network: object) -> GANModel | None:
     """The network inside a pipeline's `name`, compiled or wrapped otherwise; None for no discriminator.
 
     Raises ValueError where something else was put in its place.

@@ -13,7 +13,7 @@ from gan_hub.metrics.features import Extractor
 
 
 class FeatureNetwork(nn.Module):
-    """A network whose layers' outputs are the features of images. Its weights are fixed.
+    """A network with fixed weights; the outputs of its layers are the features of images.
 
     Args:
         name: the network's name.
@@ -124,7 +124,7 @@ def vgg_stages(depths: Sequence[int]) -> dict[str, nn.Module]:
 
 
 def vgg(depths: Sequence[int]) -> FeatureNetwork:
-    """VGG without its classifier, of so many convolutions a block; freshly initialized."""
+    """VGG without its classifier, with `depths` convolutions in its blocks; freshly initialized."""
     return FeatureNetwork(
         f"vgg{sum(depths) + 3}",  # its name counts three layers of the classifier
         ImageNetInput(),

@@ -23,7 +23,7 @@ from gan_hub.style_transfer.weights import load_features
 MIN_SIDE, MAX_SIDE = 32, 2048  # pixels: a smaller image has no room for the pools, a larger one none in memory
 MAX_STEPS = 100_000
 STARTS = ("content", "noise")
-# One evaluation a step: L-BFGS without a line search, whose first step is short and whose later ones know the scale.
+# One evaluation a step: L-BFGS without a line search. Its first step is short; later ones know the scale.
 OPTIMIZERS: dict[str, Callable[[list[torch.Tensor]], torch.optim.Optimizer]] = {
     "lbfgs": lambda image: torch.optim.LBFGS(
         image, lr=1, max_iter=1, history_size=20, tolerance_grad=0, tolerance_change=0
@@ -92,7 +92,7 @@ def style_transfer(
     progress: Callable[[int, Losses], None] | None = None,
     device: str | torch.device = "cpu",
 ) -> StyleTransfer:
-    """Renders the content of one image in the style of another (Gatys et al. 2016).
+    """Render the content of one image in the style of another (Gatys et al. 2016).
 
     Args:
         content, style: images of any size and mode.
@@ -164,7 +164,7 @@ def _check_count(name: str, value: object, least: int, most: int) -> int:
 
 
 def to_tensor(name: str, image: Image.Image, size: int) -> torch.Tensor:
-    """Resizes an image and converts it to a tensor; its proportions stay.
+    """Resize an image and convert it to a tensor; its proportions stay.
 
     Args:
         name: what the image is, for messages.
@@ -245,7 +245,7 @@ def optimize(
     steps: int,
     progress: Callable[[int, Losses], None] | None = None,
 ) -> list[Losses]:
-    """Optimizes `image` in place, one evaluation a step, and keeps it in [-1, 1].
+    """Optimize `image` in place, one evaluation a step, and keep it in [-1, 1].
 
     Args:
         optimizer: of the image alone.

@@ -116,7 +116,7 @@ LAYOUTS = (
 
 
 def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
-    """Loads a feature network: a bundled classifier by its name, a .safetensors file, or a Hub id ("owner/name").
+    """Load a feature network: a bundled classifier by its name, a .safetensors file, or a Hub id ("owner/name").
 
     Of a Hub repository only model.safetensors is fetched. A file must hold exactly the tensors of one of LAYOUTS, its
     classifier included. Raises LoadError naming file and tensor for what is damaged, renamed, missing or left over.
@@ -135,7 +135,7 @@ def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
 
 
 def read_features(path: Path) -> FeatureNetwork:
-    """Loads the network whose weights the file holds. Raises LoadError for a file of no known layout."""
+    """Load the network that a weight file belongs to. Raises LoadError for a file of no known layout."""
     layout = detect_layout(path)
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and then overwritten
         network = layout.build()
@@ -148,7 +148,7 @@ def read_features(path: Path) -> FeatureNetwork:
 
 
 def detect_layout(path: Path) -> Layout:
-    """The layout whose tensor names are nearest to the file's; `read_weights` then names the first that differs.
+    """The layout with the tensor names nearest to the file's; `read_weights` then names the first that differs.
 
     Raises LoadError where no tensor of the file has a known name.
     """

@@ -1,4 +1,4 @@
-"""The accelerator of a run: device, processes and precision, and everything of accelerate's that a GAN cannot use."""
+"""The accelerator of a run: device, processes, precision; refuses settings that a GAN cannot use."""
 
 import contextlib
 import itertools
@@ -114,7 +114,7 @@ def emulates_bf16(cpu: Mapping[str, object]) -> bool:
 
 
 def _refuse_unusable_settings() -> None:
-    """Raises ValueError for settings of an accelerate config that a GAN cannot follow, or not exactly."""
+    """Raise ValueError for settings of an accelerate config that a GAN cannot follow, or not exactly."""
 
     def set_to(name: str, *off: str) -> bool:
         return os.environ.get(name, "").lower() not in ("", "false", "0", *off)
@@ -142,7 +142,7 @@ def _asks_to_accumulate(command: list[str]) -> bool:
     """Whether a launcher's command line sets gradient accumulation, which accelerate passes on to DeepSpeed only."""
     names = [Path(word).name for word in command]
     place = next((place for place, name in enumerate(names) if name in LAUNCHERS), len(names))
-    if any(name.endswith(".py") for name in names[:place]):  # another program, one of whose arguments is called so
+    if any(name.endswith(".py") for name in names[:place]):  # another program with an argument of that name
         return False
     own = list(itertools.takewhile(lambda word: not word.endswith(".py"), command[place + 1 :]))  # not the script's
     for word, following in itertools.pairwise([*own, ""]):

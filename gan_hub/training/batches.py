@@ -25,7 +25,7 @@ from gan_hub.training.sections import FIELDS
 REAL_SAMPLES = 256  # shipped with a model, for the game
 
 # One independent stream of random numbers for each purpose. The values decide what is drawn: they must not change.
-ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR, VIEW_DISCRIMINATOR, VIEW_GENERATOR, FLIP = range(7)
+ORDER, NOISE_DISCRIMINATOR, NOISE_GENERATOR, LABELS_GENERATOR, AUGMENT_DISCRIMINATOR, AUGMENT_GENERATOR, FLIP = range(7)
 MIXING_DISCRIMINATOR, MIXING_GENERATOR, LAYERS = 7, 8, 9
 
 
@@ -50,7 +50,7 @@ def _hashed(*numbers: int) -> int:
 
 
 class PipelineNames(TypedDict):
-    """What a pipeline of a run has besides its networks: arguments of `GANPipeline`."""
+    """Arguments of a run's `GANPipeline` besides its networks."""
 
     label_names: list[str] | None
     semantic_names: list[str] | None
@@ -59,7 +59,7 @@ class PipelineNames(TypedDict):
 
 @dataclass(frozen=True)
 class Data:
-    """The images of a run: to train on, held out, and of the latter those that are shipped with the model."""
+    """The images of a run: those to train on, those held out, and those shipped with the model."""
 
     train: ImageSet
     held_out: ImageSet
@@ -84,7 +84,7 @@ class Data:
         return len(self.train.label_names or self.train.map_names or ())
 
     def headline(self) -> str:
-        """The images in one sentence, for a run and its dry run; a file that both splits leave out is named once."""
+        """Describe the images in one sentence; a file that both splits leave out is named once."""
         named = {kind: set(names) for kind, names in self.train.skipped.items()}
         skipped = {
             kind: [name for name in names if name not in named.get(kind, ())]
@@ -99,7 +99,7 @@ class Data:
         return self.train.fingerprint()
 
     def split(self, config: TrainConfig) -> DataSplit:
-        """What split.json says of these images, so that they can be told apart again once the run is over."""
+        """The content of split.json: how to find the held-out images again once the run is over."""
         return DataSplit.of(
             self.train,
             self.held_out,
@@ -129,7 +129,7 @@ def load_data(config: TrainConfig) -> Data:
     if len(held_out) < least:
         raise ValueError(
             f"data {config.data!r}: {len(held_out)} image(s) are held out for the judge, of {len(train)} to train on; it "
-            f"needs {least} or more. Give a test split of so many, or {5 * least} images to put them aside from."
+            f"needs {least} or more. Give a test split of that size, or {5 * least} images to put them aside from."
         )
     for kind, images in (("test split", held_out), ("real_samples", shipped)):
         if images is not None and not _same_classes(images.label_names, train.label_names):
@@ -214,10 +214,9 @@ class Processes(Protocol):
 
 
 class Batches:
-    """The global batches of a run, of which this process gets rows rank · n … (rank + 1) · n.
+    """The global batches of a run; this process gets their rows rank · n … (rank + 1) · n.
 
-    A turn is one update of one player, counted from 0: with k discriminator steps, it has k turns for each of the
-    generator's.
+    Updates of a player are counted from 0: with k discriminator steps, the discriminator has k for each of the generator's.
     """
 
     def __init__(self, data: ImageSet, config: TrainConfig, latent_size: int, accelerator: Processes) -> None:
@@ -230,7 +229,7 @@ class Batches:
         self.process = accelerator.process_index
         self.rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self._order = functools.lru_cache(maxsize=2)(self._order_of_epoch)
-        # Images whose labels fakes get: each class as often as in the data, or equally often.
+        # Fakes get the labels of these images: each class as often as in the data, or equally often.
         self._label_sources = self._order_of_epoch(0) if config.balance_classes else np.arange(len(data))
 
     def _order_of_epoch(self, epoch: int) -> np.ndarray:
@@ -241,16 +240,16 @@ class Batches:
             return balanced_order(self.data.labels, rng)
         return torch.randperm(len(self.data), generator=generator_for(self.seed, ORDER, epoch)).numpy()
 
-    def reals(self, turn: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def reals(self, update: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Images (n, C, H, W) in [-1, 1] and their labels; each image once an epoch, in a new order.
 
         With `balance_classes`, each class as often as any other instead.
         """
-        positions = np.arange(turn * self.batch_size, (turn + 1) * self.batch_size)[self.rows]
+        positions = np.arange(update * self.batch_size, (update + 1) * self.batch_size)[self.rows]
         indices = np.array([self._order(int(p) // len(self.data))[p % len(self.data)] for p in positions])
         labels, images = self._labels_of(indices), from_uint8(self.data.images[indices])
         if self.config.flip:
-            u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, turn))
+            u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, update))
             images = flip_horizontally(images, u[self.rows])
             if self.config.takes_maps and labels is not None:
                 labels = flip_horizontally(labels[:, None], u[self.rows].to(self.device))[:, 0]
@@ -263,24 +262,24 @@ class Batches:
         """
         torch.manual_seed(_hashed(self.seed, LAYERS, step, self.process))
 
-    def noise(self, turn: int, stream: int) -> torch.Tensor:
-        """Latents z (n, Z) ~ N(0, 1) of one player's turn."""
-        z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, turn))
+    def noise(self, update: int, stream: int) -> torch.Tensor:
+        """Latents z (n, Z) ~ N(0, 1) of one player's update."""
+        z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, update))
         return z[self.rows].to(self.device, self.dtype)
 
-    def mixing(self, turn: int, stream: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def mixing(self, update: int, stream: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Mixing regularisation: second latents (n, Z), and the shares (n,) in [0, 1] of rows that stay with the first."""
         if self.config.mixing == 0:
             return None
-        generator = generator_for(self.seed, stream, turn)
+        generator = generator_for(self.seed, stream, update)
         second = torch.randn(self.batch_size, self.latent_size, generator=generator)[self.rows]
         mixed, share = torch.rand(2, self.batch_size, generator=generator)[:, self.rows]
         share = torch.where(mixed < self.config.mixing, share, 1.0)
         return second.to(self.device, self.dtype), share.to(self.device, self.dtype)
 
-    def labels(self, turn: int) -> torch.Tensor | None:
-        """The labels of the generator's turn, drawn with the frequencies of the reals."""
-        generator = generator_for(self.seed, LABELS_GENERATOR, turn)
+    def labels(self, update: int) -> torch.Tensor | None:
+        """The labels of the generator's update, drawn with the frequencies of the reals."""
+        generator = generator_for(self.seed, LABELS_GENERATOR, update)
         drawn = torch.randint(len(self.data), (self.batch_size,), generator=generator).numpy()[self.rows]
         labels = self._labels_of(self._label_sources[drawn])
         if labels is not None and self.config.takes_maps and self.config.flip:
@@ -293,12 +292,12 @@ class Batches:
         known = self.data.labels if self.config.conditional else self.data.maps
         return None if known is None else torch.from_numpy(known[indices].astype(np.int64)).to(self.device)
 
-    def augment_pipe(self, turn: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
-        """The augmentation and instance noise of the discriminator's inputs in one player's turn.
+    def augment_pipe(self, update: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
+        """The augmentation and instance noise of the discriminator's inputs in one player's update.
 
         Args:
-            turn: of the player.
-            stream: VIEW_DISCRIMINATOR or VIEW_GENERATOR.
+            update: of the player, from 0.
+            stream: AUGMENT_DISCRIMINATOR or AUGMENT_GENERATOR.
             step: of the run, for the noise that fades.
             ada_p: ADA's probability, which other augmentations ignore.
 
@@ -307,7 +306,7 @@ class Batches:
         """
         config = self.config
         return AugmentPipe(
-            generator_for(self.seed, stream, turn),
+            generator_for(self.seed, stream, update),
             total=self.batch_size,
             rows=self.rows,
             augment=config.augment,

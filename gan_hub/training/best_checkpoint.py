@@ -1,4 +1,4 @@
-"""The best weights of a run by its scores, in its folder and its checkpoints, and how long no score was better."""
+"""The best weights of a run by its scores, kept in its folder and its checkpoints, and how old they are."""
 
 import json
 import math
@@ -53,7 +53,7 @@ class BestSoFar:
 
     @property
     def waited(self) -> int:
-        """Images between the best score and the newest one."""
+        """Images seen since the best score, up to the newest score."""
         return 0 if self.best is None else self.scored - self.best.images
 
     def consider(self, images: int, report: Report, weights: Callable[[], Weights]) -> bool:
@@ -83,7 +83,7 @@ class BestSoFar:
         return True
 
     def state(self) -> dict:
-        """What a checkpoint must hold as numbers."""
+        """The numbers that go into a checkpoint."""
         best = self.best
         known = best and {
             "images": best.images, "name": best.name, "score": best.score, "report": best.report.to_dict(),
@@ -91,11 +91,11 @@ class BestSoFar:
         return {"scored": self.scored, "best": known}
 
     def tensors(self) -> Weights:
-        """What a checkpoint must hold as tensors, by file."""
+        """The tensors that go into a checkpoint, by file."""
         return {} if self.best is None else {PREFIX + name: state for name, state in self.best.weights.items()}
 
     def write(self, pipeline: Callable[[Weights], GANPipeline]) -> None:
-        """Replace the folder by the best model of now and its score; remove it where there is none.
+        """Replace the folder by the best model so far and its score; remove it where there is none.
 
         Raises OSError for a disk that does not take it.
         """
@@ -139,5 +139,5 @@ def check_best(path: Path, tensors: Weights, state: dict, networks: Mapping[str,
 
 
 def frechet_name(scores: dict[str, float]) -> str | None:
-    """The name of the first Fréchet distance among the scores, of which lower is better."""
+    """The name of the first Fréchet distance among the scores; lower is better."""
     return next((name for name in scores if is_frechet_distance(name)), None)

@@ -1,4 +1,4 @@
-"""What may be done at set points of a run, by the run's own logger, monitors and early stopping or by yours."""
+"""Callbacks of a run: its own logger, monitors and early stopping are built on them, and yours can be."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from gan_hub.training.config import TrainConfig
 
 @dataclass
 class TrainContext:
-    """A run at one point of its clock, as a callback gets it. What does not belong to the event is of an earlier one.
+    """The state of a run that a callback gets. What its event does not set is left from an earlier one.
 
     Example:
         >>> from gan_hub.training import Callback, TrainContext
@@ -46,20 +46,20 @@ class TrainContext:
 
     @property
     def pipeline(self) -> GANPipeline:
-        """The averaged generator of now, without its discriminator, to draw images from.
+        """The current averaged generator, without its discriminator, to draw images from.
 
         It is the run's own network: draw from it, or save it, but do not change it.
         """
         return self.average()
 
     def stop(self, reason: str, remedy: str = "") -> None:
-        """Ask the run to end as if it had been meant to be that short: with a checkpoint, a note in the log, and the export.
+        """Ask the run to end early, like a shorter run: with a checkpoint, a note in the log, and the export.
 
         From `on_train_begin`, `on_step_end` and `on_score` the run ends with this step, from a later event with the next.
 
         Args:
             reason: why, as the end of a sentence, for the log and the card.
-            remedy: what to do to go on nevertheless, for a resume that has nothing left to train.
+            remedy: how to go on all the same, said when the run is resumed.
         """
         if self.stop_reason is None:
             self.stop_reason, self.remedy = reason, remedy
@@ -99,7 +99,7 @@ class Callback:
         """Every `log_kimg`: `run.metrics` are what the line of the log has."""
 
     def on_sample(self, run: TrainContext) -> None:
-        """Every `sample_kimg`: `run.samples` is a grid of the same latents as ever."""
+        """Every `sample_kimg`: `run.samples` is a new grid, always of the same latents."""
 
     def on_checkpoint(self, run: TrainContext) -> None:
         """Every `checkpoint_kimg`, once `run.checkpoint` is on the disk."""
@@ -108,7 +108,7 @@ class Callback:
         """After the export, `run.export`; not where the run was stopped by a signal or ended with an error."""
 
     def state_dict(self) -> dict:
-        """What a checkpoint must hold for a resume, as JSON can hold it; NaN and Inf it cannot."""
+        """What a resume needs, for the checkpoint: JSON values, no NaN or Inf."""
         return {}
 
     def load_state_dict(self, state: dict) -> None:
@@ -116,7 +116,7 @@ class Callback:
 
 
 class CallbackList:
-    """Several callbacks, called in their order; those that were passed to `train` have a state each in the checkpoint."""
+    """Callbacks, called in order; the checkpoint holds the state of each that was passed to `train`."""
 
     def __init__(self, own: Sequence[Callback], passed: Sequence[Callback]) -> None:
         self.callbacks = [*own, *passed]
@@ -127,7 +127,7 @@ class CallbackList:
             self.passed[f"{name}-{several + 1}" if several else name] = callback
 
     def call(self, event: str, run: TrainContext) -> None:
-        """Call the method of that name of each callback."""
+        """Call the method `event` of each callback."""
         for callback in self.callbacks:
             getattr(callback, event)(run)
 
@@ -154,7 +154,7 @@ class CallbackList:
 
 
 def check_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Raises ValueError for anything that is no callback, such as a class in place of an instance."""
+    """Raise ValueError for anything that is no callback, such as a class in place of an instance."""
     for callback in callbacks:
         if not isinstance(callback, Callback):
             instead = f"{callback.__name__}()" if isinstance(callback, type) else "an instance of a Callback"

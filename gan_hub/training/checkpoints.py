@@ -33,7 +33,7 @@ class NotFiniteError(ValueError):
 
 
 def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep: int) -> Path:
-    """Writes a checkpoint, folder/step-<step>, and removes old ones.
+    """Write a checkpoint, folder/step-<step>, and remove old ones.
 
     Args:
         folder: all checkpoints of the run.
@@ -79,7 +79,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
 
 
 def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None:
-    """Raises NotFiniteError naming the first tensor, or number of the state, that is NaN or Inf."""
+    """Raise NotFiniteError naming the first tensor, or number of the state, that is NaN or Inf."""
     for file, content in tensors.items():
         for name, tensor in content.items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -108,7 +108,7 @@ def _numbers(value: object, name: str = "") -> list[tuple[str, float]]:
 
 
 def _write(folder: Path, tensors: Tensors, state: dict) -> None:
-    """Writes and syncs all files of a checkpoint. The state lists every tensor, so that a missing one is noticed."""
+    """Write and sync all files of a checkpoint. The state lists every tensor, so that a missing one is noticed."""
     folder.mkdir()
     for name, content in tensors.items():
         save_file(

@@ -23,7 +23,7 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED, STOPPED = 0, 1, 2, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
-    """Trains as the command line says; arguments that cannot be parsed exit with code 2.
+    """Train as the command line says; arguments that cannot be parsed exit with code 2.
 
     Args:
         arguments: those after the name of the program; by default the process's own.

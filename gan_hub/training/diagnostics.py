@@ -1,4 +1,4 @@
-"""What a run measures beside the losses: diversity, weight change, memorization, memory, hardware; and its alarms.
+"""Diagnostics of a run: diversity, weight change, memorization, memory, hardware; and its alarms.
 
 Shapes: n images, C, H, W; images are float in [-1, 1]. All of it is done on the main process only, without a graph.
 """
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from gan_hub.data import ImageSet
 from gan_hub.images import from_uint8
-from gan_hub.metrics.near_duplicates import different_pictures, evenly, to_other_pictures
+from gan_hub.metrics.near_duplicates import different_pictures, evenly_spaced, to_other_pictures
 from gan_hub.training.batches import Data
 from gan_hub.training.callbacks import Callback, TrainContext
 from gan_hub.training.config import TrainConfig
@@ -62,7 +62,7 @@ class DiversityProbe:
 
 
 def _pairs(labels: np.ndarray | None, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of PAIRS images and of as many others with the same labels, if the data has labels."""
+    """Indices of PAIRS images and of PAIRS others with the same labels, if the data has labels."""
     first = rng.integers(0, count, PAIRS)
     if labels is None:
         return first, (first + rng.integers(1, max(2, count), PAIRS)) % count
@@ -98,17 +98,17 @@ class MemorizationProbe:
 
     def __init__(self, train: ImageSet, held_out: ImageSet, count: int = PAIRS) -> None:
         self.train = train
-        unseen = held_out.take(evenly(len(held_out), count).numpy())
+        unseen = held_out.take(evenly_spaced(len(held_out), count).numpy())
         distances = self._distances(from_uint8(np.asarray(unseen.images)))
         apart = to_other_pictures(distances)
         self.reals = apart.median().item()
         self.held_out, self.repeated = len(unseen), int((distances.amin(1) < apart).sum())
-        some = train.take(evenly(len(train), count).numpy())
+        some = train.take(evenly_spaced(len(train), count).numpy())
         self.different = different_pictures([self._distances(from_uint8(np.asarray(some.images)))], len(train))
 
     @classmethod
     def possible(cls, train: ImageSet) -> bool:
-        """Whether a data set is small enough to be searched for copies."""
+        """Whether a data set is small enough to search for copies."""
         return len(train) <= MAX_MEMORIZATION_IMAGES
 
     @property
@@ -158,7 +158,7 @@ def hardware(device: torch.device) -> str:
 
 
 class Diagnostics(Callback):
-    """Adds what is measured to the numbers of each look, and shows them to the monitors.
+    """Adds its measurements to the metrics of each look, and shows all of them to the monitors.
 
     `alarm` is called with the images seen and the sentence of an alarm. `past` is the monitors' state in a checkpoint.
     """
@@ -181,7 +181,7 @@ class Diagnostics(Callback):
         self.memorization = MemorizationProbe(data.train, data.held_out) if possible else None
 
     def on_train_begin(self, run: TrainContext) -> None:
-        """Say what near duplicates in the data mean for the search for copies."""
+        """Warn of near duplicates in the data: they change what the search for copies measures."""
         if self.memorization is not None and self.memorization.warning:
             tqdm.write(self.memorization.warning)
 
@@ -205,5 +205,5 @@ class Diagnostics(Callback):
             run.alarm = AlarmError(STOPPED_BY_ALARM.format(alarms[-1]))
 
     def state_dict(self) -> dict:
-        """What a checkpoint holds."""
+        """The state of the monitors, for a checkpoint."""
         return {"monitors": self.monitors.state()}

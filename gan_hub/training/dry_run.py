@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from gan_hub.metrics.features import Extractor
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.flops import kinds_of_steps
+from gan_hub.training.flops import step_kinds
 from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 from gan_hub.training.trainer import CPU, EMULATED, emulates_bf16, make_accelerator
@@ -20,7 +20,7 @@ MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 
 
 def preview(config: TrainConfig) -> None:
-    """Prints what a run would be, in lines that begin with #; writes nothing.
+    """Print the sizes and the time of a run, in lines that begin with #; write nothing.
 
     Raises ValueError for options, data, models and logins that the run would refuse.
     """
@@ -64,7 +64,7 @@ def _rounded(minutes: float) -> str:
 
 def _seconds_a_step(config: TrainConfig, step: Callable[[int], object], accelerator: Accelerator) -> float:
     """The mean over all kinds of steps, with and without a penalty, as often as they come; the same on all processes."""
-    kinds = kinds_of_steps(config)
+    kinds = step_kinds(config)
     step(kinds[0][0] + 1)  # the first one allocates
     total = 0.0
     for same in kinds:

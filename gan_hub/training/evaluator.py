@@ -1,4 +1,4 @@
-"""Scores of a run's averaged generator, the best weights by them, and the end of a run that no longer gets better."""
+"""Scoring of a run's averaged generator, choice of the best weights, early stopping."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -16,11 +16,11 @@ from gan_hub.training.config import TrainConfig, public_name
 from gan_hub.training.stopping import StoppedError, StopSignal
 from gan_hub.training.train_state import TrainState, Weights
 
-SCORED_TOGETHER = 100  # images drawn at a time for a score: to the last bit, it may depend on it
+SCORED_TOGETHER = 100  # images drawn at a time for a score; the last bits may depend on it
 
 
 class Scorer:
-    """Scores a run's generators, each time with the same reals, measured once."""
+    """Scores a run's generators against the same reals; their features are measured once."""
 
     def __init__(self, config: TrainConfig, data: Data, extractor: Extractor) -> None:
         self.config, self.data, self.extractor = config, data, extractor
@@ -42,9 +42,9 @@ class Scorer:
 
 
 def final_seed(config: TrainConfig) -> int:
-    """The seed of what the card says, the judge's AUC included: one command measures all of it again.
+    """The seed of the card's scores, the judge's AUC included: one command measures all of them again.
 
-    Where the weights were chosen by score, they are judged by other images than those they were chosen by.
+    Weights chosen by a score are scored again on other images than those they were chosen by.
     """
     return config.evaluate_images if config.publish == "best" else 0
 
@@ -79,7 +79,7 @@ class Evaluator(Callback):
         self.best = BestSoFar(folder, watched.get("best", {}), past.get("best_weights", {}))
 
     def score(self, pipeline: GANPipeline) -> Report | None:
-        """The report of a pipeline; None where a signal gave it up, which is remembered in `overdue`."""
+        """Score a pipeline; None where a signal interrupted it, which is remembered in `overdue`."""
         assert self.scorer is not None
         try:
             report = self.scorer.score(pipeline)
@@ -90,11 +90,11 @@ class Evaluator(Callback):
         return report
 
     def on_train_begin(self, run: TrainContext) -> None:
-        """Make the folder of the best weights what the checkpoint knows."""
+        """Write the folder of the best weights as the checkpoint has them."""
         self.best.write(self._pipeline)
 
     def on_score(self, run: TrainContext) -> None:
-        """Keep the weights of now, also in the run's folder, where no score was better. Growing networks do not count."""
+        """Keep the current weights if their score is the best; those of a network that still grows never are."""
         assert run.report is not None
         grown = self.config.grow_kimg == 0 or self.config.level(run.images) == self.config.levels
         if grown and self.best.consider(run.images, run.report, self.state.published_weights):
@@ -115,7 +115,7 @@ class EarlyStopping(Callback):
         self.evaluator, self.patience_kimg = evaluator, patience_kimg
 
     def on_train_begin(self, run: TrainContext) -> None:
-        """A run that has ended so, or is resumed with less patience, has nothing left to train."""
+        """Stop a resumed run at once that has waited long enough already."""
         if not self.evaluator.overdue:
             self.on_score(run)
 

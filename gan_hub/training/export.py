@@ -48,24 +48,24 @@ SEARCHED_IMAGES = 1000  # generated images that are compared with the training i
 
 
 def export(run: RunSnapshot, folder: Path) -> None:
-    """Writes the model of a run at one moment; an earlier export in `folder` is replaced once the new one is complete."""
+    """Write the model of a run at one moment; an earlier export in `folder` is replaced once the new one is complete."""
     pipeline = GANPipeline(*run.networks, **run.data.names)
     pipeline.to(run.device)  # which draws thousands of images for the judge and the scores
     if pipeline.discriminator is not None:
         pipeline.calibration = calibrate(pipeline, run.data.held_out, final_seed(run.config), trained=run.data.train)
     report = run.scorer and run.scorer.score(pipeline, final=True)
-    at_risk = nearest_copies(run, pipeline, report)
+    nearest = nearest_copies(run, pipeline, report)
     pipeline.to("cpu")  # reference images are those of a CPU
     with atomic_folder(folder) as fresh:
-        _write(fresh, run, pipeline, report, at_risk)
+        _write(fresh, run, pipeline, report, nearest)
     for sentence in lint(folder):
         tqdm.write(f"before it is published: {sentence}")
 
 
 def _write(
-    fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, at_risk: NearestTrainingImages
+    fresh: Path, run: RunSnapshot, pipeline: GANPipeline, report: Report | None, nearest: NearestTrainingImages
 ) -> None:
-    """Writes all files of an export, the card last."""
+    """Write all files of an export, the card last."""
     config, shipped = run.config, run.data.real_samples
     pipeline.save_pretrained(fresh)
     pipeline.save_pretrained(fresh, variant="fp16")
@@ -78,7 +78,7 @@ def _write(
     if shipped is not None:
         labels = None if shipped.labels is None else shipped.labels.tolist()
         real_samples.write(fresh, np.asarray(shipped.images), labels, run.data.notice)
-    facts = card_facts(run, pipeline, report, at_risk.write(fresh, config.pictures_may_be_shown), at_risk.repeated)
+    facts = card_facts(run, pipeline, report, nearest.write(fresh, config.pictures_may_be_shown), nearest.repeated)
     if report is not None:
         write_json(fresh / SCORES_NAME, facts.scored.to_dict())
     write_card(fresh, facts, has_judge=pipeline.discriminator is not None)
@@ -124,7 +124,7 @@ def _portable_weights(config: TrainConfig) -> str:
 
 
 def held_out_discrepancy(pipeline: GANPipeline, held_out: ImageSet) -> float:
-    """√MMD² between 1,000 held-out images and as many fakes of the same labels, for a model without a discriminator."""
+    """√MMD² between 1,000 held-out images and 1,000 fakes of the same labels, for a model without a discriminator."""
     chosen = held_out.take(np.arange(min(1000, len(held_out))))
     labels = None if chosen.labels is None else torch.from_numpy(chosen.labels)
     fakes = pipeline(
@@ -204,7 +204,7 @@ def command_of_card(run: RunSnapshot, pipeline: GANPipeline, report: Report) -> 
     """The command that measures every number of the card again.
 
     Args:
-        run: whose data must be public, and trained on without leaving any image out.
+        run: its data must be public, and no image of them left out.
         pipeline: the model, which must have a discriminator: √MMD² of one without is no score of the command.
         report: the scores to measure again.
 
@@ -325,6 +325,6 @@ def _data(config: TrainConfig, dataset: str, notice: str) -> str:
         text += notice.splitlines()[0]
     if config.takes_maps:
         held_out = f"up to {config.example_maps} maps of the data that were held out"
-        whose = f"the example maps of {config.shipped_maps}, none of the data's" if config.shipped_maps else held_out
-        text += f" `segmentations.safetensors` holds {whose}."
+        shipped = f"the example maps of {config.shipped_maps}, none of the data's" if config.shipped_maps else held_out
+        text += f" `segmentations.safetensors` holds {shipped}."
     return text

@@ -36,13 +36,13 @@ Content = TypeVar("Content")
 def export_run(
     folder: Path, out: Path | None = None, step: int | None = None, data: str = "", scores: bool = True
 ) -> Path:
-    """Writes the model of a checkpoint. The run may go on meanwhile: nothing of it is touched.
+    """Write the model of a checkpoint. The run may go on meanwhile: nothing of it is touched.
 
     Args:
         folder: the run's, as runs/<name>.
         out: where the model goes; None: `folder`/export, as at the end of the run.
-        step: of which checkpoint; None: the newest valid one.
-        data: where the images of the run lie now; "": where its configuration says.
+        step: the steps done at the checkpoint; None: the newest valid one.
+        data: the data source, if the images have moved; "": the one in the run's configuration.
         scores: whether to score the model as the run would have.
 
     Returns:

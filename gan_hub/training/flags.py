@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from gan_hub.training import strict_yaml
-from gan_hub.training.option_aliases import unknown
+from gan_hub.training.option_aliases import unknown_option
 from gan_hub.training.options import default_of, type_name, types_of
 from gan_hub.training.recipes import typed
 from gan_hub.training.sections import ALIASES, FIELDS, SECTIONS
@@ -20,16 +20,16 @@ class Parser(argparse.ArgumentParser):
     """argparse, with wrong usage answered in one line, an unknown flag by what it is called here."""
 
     def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
-        """Parses the arguments; exits with code 2 and one line on stderr where they are wrong."""
+        """Parse the arguments; exits with code 2 and one line on stderr where they are wrong."""
         flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
         for argument in args:
             flag = argument.partition("=")[0]
             if re.match(r"--?[A-Za-z]", flag) and flag not in self._option_string_actions:
-                self.error(unknown("flag", flag, flags, self.prog))
+                self.error(unknown_option("flag", flag, flags, self.prog))
         return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Exits with code 2 and one line on stderr."""
+        """Exit with code 2 and one line on stderr."""
         hint = "" if "--help" in message else f" (see {self.prog} --help)"
         self.exit(2, f"{self.prog}: {message}{hint}\n")
 
@@ -50,7 +50,7 @@ def parser(description: str, prog: str = "train.py") -> Parser:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds a flag `--key value` for every option, of a switch also `--key`; an omitted one leaves the recipe's value."""
+    """Add a flag `--key value` for every option, of a switch also `--key`; an omitted one leaves the recipe's value."""
     for name, section in SECTIONS.items():
         group = parser.add_argument_group(f"{name} ({heading(section)})")
         for spec in dataclasses.fields(section):

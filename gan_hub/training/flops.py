@@ -31,7 +31,7 @@ class Operations(TorchDispatchMode):
         self.count = 0
 
     def __torch_dispatch__(self, operator: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        """Runs an operator of torch, and adds its operations to `count`."""
+        """Run an operator of torch, and add its operations to `count`."""
         result = operator(*args, **(kwargs or {}))
         formula = flop_registry.get(operator._overloadpacket)
         if operator is torch.ops.aten.convolution_backward.default:
@@ -42,7 +42,7 @@ class Operations(TorchDispatchMode):
 
 
 def _operations_of_gradients(gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, *rest: Any) -> int:
-    """Operations of a convolution's gradients: those of images and of weights take as many as the convolution itself.
+    """Operations of a convolution's gradients: those of images cost what the convolution does, and so do those of weights.
 
     `rest` are the other arguments of aten.convolution_backward: bias_sizes, stride, padding, dilation, transposed,
     output_padding, groups, output_mask.
@@ -82,7 +82,7 @@ def flops_per_image(config: TrainConfig, classes: int, images: ImageSet) -> floa
     Args:
         config: the run.
         classes: number of classes of the images, or of the pixels of their maps.
-        images: the training images, of which a few are used.
+        images: the training images; a few of them are used.
 
     Returns:
         the operations of one image.
@@ -91,22 +91,22 @@ def flops_per_image(config: TrainConfig, classes: int, images: ImageSet) -> floa
     own = {"grow_kimg": 0.0, "batch_size": batch, "precision": "fp32", "compile": False, "device": "cpu"}
     with torch.random.fork_rng(devices=[]):
         small, alone = replace(config, **own), cast(Accelerator, OneProcess())
-        players = TrainState(small, classes, alone)
-        batches = Batches(images, small, players.latent_size, alone)
-        return _mean_over_steps(players, small, batches) / batch
+        state = TrainState(small, classes, alone)
+        batches = Batches(images, small, state.latent_size, alone)
+        return _mean_over_steps(state, small, batches) / batch
 
 
-def _mean_over_steps(players: TrainState, config: TrainConfig, batches: Batches) -> float:
-    """Operations of a step, each kind of step played once."""
-    kinds, total = kinds_of_steps(config), 0.0
+def _mean_over_steps(state: TrainState, config: TrainConfig, batches: Batches) -> float:
+    """Operations of a step, each kind of step run once."""
+    kinds, total = step_kinds(config), 0.0
     for same in kinds:
         with Operations() as operations:
-            train_step(players, config, batches, same[0])
+            train_step(state, config, batches, same[0])
         total += operations.count * len(same)
     return total / sum(map(len, kinds))
 
 
-def kinds_of_steps(config: TrainConfig) -> list[list[int]]:
+def step_kinds(config: TrainConfig) -> list[list[int]]:
     """Step numbers of one period of the penalties, grouped by which penalties those steps have."""
     intervals = [config.penalty_interval] if config.penalties else []
     intervals += [config.path_length_interval] if config.path_length_weight else []

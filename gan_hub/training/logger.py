@@ -1,4 +1,4 @@
-"""What a run writes while it trains: log.jsonl, the console, sample grids, the plot, the time-lapse, its configuration."""
+"""The logger of a run: log.jsonl, the console, sample grids, the plot, the time-lapse, config.yaml."""
 
 from tqdm import tqdm
 
@@ -56,7 +56,7 @@ class Logger(Callback):
             self.lines.step(run.images)
 
     def on_score(self, run: TrainContext) -> None:
-        """A line of the log has the scores."""
+        """Add the scores to the next line of the log."""
         self.on_log(run)
 
     def on_log(self, run: TrainContext) -> None:
@@ -89,7 +89,7 @@ class Logger(Callback):
         tqdm.write(f"warning at {images / 1000:.1f} kimg: {sentence}")
 
     def end_early(self, run: TrainContext) -> None:
-        """Note that this step is the last, and why; where the log has that already, show how to go on nevertheless."""
+        """Log that this step is the last, and why; if the log has that already, show how to go on all the same."""
         self.timelapse.end(run.step)
         sentence = f"ended early, at {run.images / 1000:g} kimg: {run.stop_reason}"
         again = sentence in self.records.notes
@@ -97,18 +97,18 @@ class Logger(Callback):
         tqdm.write(f"nothing is left to train: {sentence} {run.remedy}".rstrip() if again else sentence)
 
     def pause(self) -> None:
-        """Until `go_on`, time does not count as that of steps."""
+        """Stop the clock of the steps until `go_on`."""
         self.lines.pause()
 
     def go_on(self) -> None:
-        """Count time as that of steps again."""
+        """Start the clock of the steps again."""
         self.lines.go_on()
 
     def remind(self, words: str) -> None:
-        """Show on a console that is no terminal what takes so long."""
+        """Print what takes so long, on a console that is no terminal."""
         if self.bar.disable:
             self.lines.remind(words)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         self.bar.close()

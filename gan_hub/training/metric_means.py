@@ -28,7 +28,7 @@ class MetricMeans:
                 self.counts[name] = self.counts.get(name, 0) + finite.double()
 
     def reduce(self, accelerator: Accelerator) -> dict[str, float]:
-        """The means since the last call, over all processes, each of which has to call it."""
+        """The means since the last call, over all processes; each of them has to call it."""
         names = sorted(self.sums)
         if not names:
             return {}

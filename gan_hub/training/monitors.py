@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-LOOK_STEPS = 50  # a look is the mean of what is observed over at least so many steps
+LOOK_STEPS = 50  # steps of a look, which is the mean over them; a run looks at least that often
 KEPT = 20  # looks that are remembered
-CLEARED = 10  # looks without the symptom after which an alarm may be raised anew
+CLEARED = 10  # looks without the symptom; then an alarm may be raised again
 REMINDED = 200  # looks after which an alarm that never cleared is raised again
-START = 6  # looks at the start whose largest value is the usual value of a magnitude
+START = 6  # looks at the start; the largest value in them is a magnitude's first usual value
 
 Look = dict[str, float]  # name → mean over the look's steps; of `change/…`, the sum
 
@@ -22,8 +22,8 @@ SAME = 0.05  # diversity below which a generator draws one and the same image, w
 POOR = 0.4  # diversity below which it misses most of the data, if it stays there
 FOOLED = 0.25  # share of pairs in the right order below which the generator has won
 CERTAIN = 0.99  # and above which the discriminator has, if its lead still grows
-STILL = 1e-7  # relative change of weights: less than float32 rounds to, so there was no update
-LEAP = 5.0  # relative change of weights in a look beyond which nothing learnt is left; healthy starts reach 1.4
+STILL = 1e-7  # relative change of weights that float32 rounds away: there was no update
+LEAP = 5.0  # relative change of weights in a look; beyond it nothing learnt is left; healthy starts reach 1.4
 VANISHED = 1e-3  # of the generator's usual gradient
 DIVERGED = 100.0  # times the usual value
 EXPLODED = 300.0  # times the value of the first look, while nothing is usual yet
@@ -197,7 +197,7 @@ def _discriminator_won(seen: Monitors) -> str | None:
         return None
     return (
         f"for {KEPT * LOOK_STEPS} steps it has known at least {min(pairs):.1%} of reals from fakes and its lead still "
-        f"grows (logit/real − logit/fake {leads[-1]:.3g}{_played(seen)}), so the generator falls behind"
+        f"grows (logit/real − logit/fake {leads[-1]:.3g}{_evidence(seen)}), so the generator falls behind"
     )
 
 
@@ -208,7 +208,7 @@ def _generator_won(seen: Monitors) -> str | None:
         return None
     return (
         f"for {3 * LOOK_STEPS} steps the discriminator has put the fake above the real in {1 - max(pairs):.0%} of pairs or "
-        f"more{_played(seen)}, so it teaches the generator nothing true"
+        f"more{_evidence(seen)}, so it teaches the generator nothing true"
     )
 
 
@@ -217,7 +217,7 @@ def _still(player: str) -> Callable[[Monitors], str | None]:
         changes = seen.last(f"change/{player}", 3)
         if not changes or max(changes) >= STILL:
             return None
-        return f"its weights have changed by {changes[-1]:.1g} of themselves in {LOOK_STEPS} steps{_played(seen)}"
+        return f"its weights have changed by {changes[-1]:.1g} of themselves in {LOOK_STEPS} steps{_evidence(seen)}"
 
     return symptom
 
@@ -228,7 +228,7 @@ def _leapt(player: str) -> Callable[[Monitors], str | None]:
         if not changes or changes[0] <= LEAP:
             return None
         return (
-            f"{LOOK_STEPS} steps have changed its weights by {changes[0]:.3g} times themselves{_played(seen)}, so nothing of "
+            f"{LOOK_STEPS} steps have changed its weights by {changes[0]:.3g} times themselves{_evidence(seen)}, so nothing of "
             "what it had learnt is left and the other player cannot follow"
         )
 
@@ -264,8 +264,8 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _played(seen: Monitors) -> str:
-    """The newest losses and gradients of both players that are known, as part of a sentence."""
+def _evidence(seen: Monitors) -> str:
+    """The newest known losses and gradients of both players, as part of a sentence."""
     names = ("loss/discriminator", "gradient/discriminator", "gradient/generator")
     return "".join(f", {name} {seen.looks[-1][name]:.3g}" for name in names if name in seen.looks[-1])
 
@@ -302,7 +302,7 @@ ALARMS: dict[str, Alarm] = {
     "imbalance, generator leaps": Alarm(_leapt("generator"), "lower learning_rate_generator, by ten to begin with"),
     "imbalance, discriminator does not move": Alarm(
         _still("discriminator"),
-        "raise learning_rate_discriminator if it is 0, lower skip_discriminator_below if that keeps it asleep, and where "
+        "raise learning_rate_discriminator if it is 0, lower skip_discriminator_below if that skips its updates, and where "
         "its gradient is 0 it is dead, so start again with a lower learning_rate_discriminator",
         explains=("imbalance, generator wins", "vanishing generator gradient"),
     ),

@@ -13,7 +13,7 @@ GENERATOR, DISCRIMINATOR = (
     "an argument of the networks: discriminator: {{{}: …}}",
 )
 
-# The name elsewhere, with underscores → what is meant here, in which an option stands under its name.
+# The name elsewhere, with underscores → the option here, or a sentence that names it.
 ELSEWHERE = {
     **dict.fromkeys(("lr", "learning_rate"), LR),
     **dict.fromkeys(("lr_g", "g_lr", "glr", "lrg", "generator_lr"), "learning_rate_generator"),
@@ -96,13 +96,13 @@ ELSEWHERE = {
 }
 
 
-def instead(name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
+def suggestion(name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
     """Half a sentence on an option that does not exist: what it is called here, or the nearest of the `known` names.
 
     Args:
         name: what was typed, with or without dashes before it.
         known: the names that do exist, of the same kind: keys, or flags with their dashes.
-        prog: the program whose --help lists them.
+        prog: the program; its --help lists them.
 
     Returns:
         as "here it is total_kimg", or "did you mean --total_kimg?".
@@ -117,14 +117,14 @@ def instead(name: object, known: Iterable[str], prog: str = "gan-hub train") -> 
     return f"did you mean {spellings[nearest[0]]}?" if nearest else f"{prog} --help lists all options"
 
 
-def unknown(kind: str, name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
+def unknown_option(kind: str, name: object, known: Iterable[str], prog: str = "gan-hub train") -> str:
     """The sentence on an option that does not exist.
 
     Args:
         kind: "flag", or "key".
-        name, known, prog: as of `instead`.
+        name, known, prog: as of `suggestion`.
 
     Returns:
         the sentence, without a full stop.
     """
-    return f"unknown {kind} {short_repr(name)}; {instead(name, known, prog)}"
+    return f"unknown {kind} {short_repr(name)}; {suggestion(name, known, prog)}"

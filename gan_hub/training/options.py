@@ -1,4 +1,4 @@
-"""How an option of a run is declared: a dataclass field that carries its help, its limits and what may change it."""
+"""How an option of a run is declared: a dataclass field with its help, its limits, and what may change it."""
 
 import dataclasses
 import math
@@ -50,11 +50,11 @@ def option(
 def card_option(
     default: Any, help: str, *, about: str, low: float | None = None, high: float | None = None, part_of: str = ""
 ) -> Any:
-    """Declare an option of the model card: it changes no weight, and has to say what it is about.
+    """Declare an option of the model card, which changes no weight; `about` must be given.
 
     Args:
         default, help, low, high, part_of: as of `option`.
-        about: as of `option`; without a default, so that words about one model never reach the card of another by oversight.
+        about: as of `option`; no default, so that no text about one model reaches another's card by oversight.
 
     Returns:
         the field, typed as `Any` so that it fits every annotation.
@@ -80,7 +80,7 @@ def default_of(spec: dataclasses.Field) -> Any:
 
 
 def checked_value(spec: dataclasses.Field, value: Any) -> Any:
-    """The value of one option, of its type: numbers of numpy and torch are taken, and whole numbers for fractions.
+    """Check the value of one option and give it the option's type; numpy's and torch's numbers are taken, too.
 
     Raises ValueError for another type, a value that is not among the choices, and a number outside the limits.
     """

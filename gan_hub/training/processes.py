@@ -1,4 +1,4 @@
-"""What the processes of one run agree on."""
+"""Sums, means and flags over the processes of one run."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Recipes: YAML files of options. Where they are, how they are read, and what of one a run with other options repeats."""
+"""Recipes (YAML files of options): finding them, reading them, and merging other options into one."""
 
 import difflib
 import os
@@ -9,7 +9,7 @@ from typing import Any
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.models.layers import stage_resolutions
 from gan_hub.training import strict_yaml
-from gan_hub.training.option_aliases import unknown
+from gan_hub.training.option_aliases import unknown_option
 from gan_hub.training.options import default_of
 from gan_hub.training.sections import (
     ALIASES,
@@ -24,7 +24,7 @@ from gan_hub.training.sections import (
 PACKAGE = Path(__file__).resolve().parents[1]
 # Beside the package in a checkout, inside it where a wheel was installed.
 RECIPES = next((folder for folder in (PACKAGE / "recipes", PACKAGE.parent / "recipes") if folder.is_dir()), PACKAGE)
-PUBLISHED = "model_cards/"  # bundled models, whose real images or maps another recipe may ship again
+PUBLISHED = "model_cards/"  # bundled models: another recipe may ship their real images or maps again
 CARD = "card"  # key of a recipe under which the options of the card stand
 
 Options = dict[str, Any]
@@ -76,13 +76,13 @@ def flatten(options: Mapping[Any, Any], what: str = "key") -> Options:
         if key in FIELDS and key not in CARD_OPTIONS:
             raise ValueError(f"{CARD}: {key!r} is no option of the card; it stands at the top of the recipe.")
         if key not in CARD_OPTIONS:
-            raise ValueError(f"{CARD}: {unknown(what, key, CARD_OPTIONS)}.")
+            raise ValueError(f"{CARD}: {unknown_option(what, key, CARD_OPTIONS)}.")
         if key in options:
             raise ValueError(f"{key!r} stands both at the top and under {CARD}; one of them is enough.")
     flat = {key: value for key, value in options.items() if key != CARD} | dict(card)
     for key in flat:
         if key not in FIELDS and key not in ALIASES:
-            raise ValueError(f"{unknown(what, key, FIELDS)}.")
+            raise ValueError(f"{unknown_option(what, key, FIELDS)}.")
     for old, new in ALIASES.items():
         if old in flat and new in flat:
             raise ValueError(f"{old!r} is the old name of {new!r}; one of them is enough.")
@@ -123,12 +123,12 @@ def published_folder(source: str) -> Path:
 
 
 def _where_recipes_are(path: Path) -> str:
-    """What to write in place of a recipe that does not exist."""
+    """Half a sentence for a recipe that does not exist: where recipes are."""
     recipes, models = bundled_recipes(), bundled_models()
     if path.stem in recipes:
         return f"The recipe of that name in gan_hub is {path.stem}"
     if str(path) in models and (models[str(path)] / "recipe.yaml").is_file():
-        return f"That is a model, whose recipe is {_short(models[str(path)] / 'recipe.yaml')}"
+        return f"That is a model; its recipe is {_short(models[str(path)] / 'recipe.yaml')}"
     nearest = difflib.get_close_matches(path.stem, recipes, n=1)
     if nearest:
         return f"Did you mean {nearest[0]}?"

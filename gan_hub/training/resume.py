@@ -12,35 +12,37 @@ NETWORKS = ("architecture", "resolution", "channels", "conditional", "generator"
 MAY_CHANGE = {name for name, spec in FIELDS.items() if spec.metadata["free"] or spec.metadata["may_change"]}
 
 
-def refuse_other(path: Path, state: dict, there: TrainConfig, now: TrainConfig) -> None:
-    """Refuses to resume a run with a configuration that makes it another run.
+def refuse_other(path: Path, state: dict, saved: TrainConfig, config: TrainConfig) -> None:
+    """Refuse to resume a run with a configuration that makes it another run.
 
     Args:
         path: the checkpoint to go on from.
         state: what its state.json holds.
-        there: the configuration of the checkpoint.
-        now: the configuration that was asked for.
+        saved: the configuration in the checkpoint.
+        config: the configuration that was asked for.
 
     Raises:
         ValueError: with what differs, and what to do instead.
     """
-    different = [name for name in changes(there, now) if name not in MAY_CHANGE]
+    different = [name for name in changes(saved, config) if name not in MAY_CHANGE]
     if different:
-        pairs = "; ".join(f"{name}: {getattr(there, name)!r} there, {getattr(now, name)!r} now" for name in different)
-        remedy = remedy_of_new_run(now, weights=not set(different) & set(NETWORKS))
+        pairs = "; ".join(
+            f"{name}: {getattr(saved, name)!r} there, {getattr(config, name)!r} now" for name in different
+        )
+        remedy = remedy_of_new_run(config, weights=not set(different) & set(NETWORKS))
         raise ValueError(f"{path} belongs to another configuration ({pairs}). {remedy}")
-    images = state["step"] * there.batch_size
-    if images % now.batch_size:
-        possible = [size for size in (*range(1, 4 * now.batch_size), images) if images % size == 0]
-        nearest = sorted(set(possible), key=lambda size: abs(math.log(size / now.batch_size)))[:3]
+    images = state["step"] * saved.batch_size
+    if images % config.batch_size:
+        possible = [size for size in (*range(1, 4 * config.batch_size), images) if images % size == 0]
+        nearest = sorted(set(possible), key=lambda size: abs(math.log(size / config.batch_size)))[:3]
         raise ValueError(
-            f"batch_size={now.batch_size} is not allowed here: no batch of it ends at the {images:,} images that {path} has "
+            f"batch_size={config.batch_size} is not allowed here: no batch of it ends at the {images:,} images that {path} has "
             f"seen. The nearest that do: {', '.join(map(str, sorted(nearest)))}."
         )
-    if images > now.total_steps * now.batch_size:
+    if images > config.total_steps * config.batch_size:
         raise ValueError(
-            f"total_kimg={now.total_kimg:g} is less than the {images / 1000:g} kimg that {path} has seen. Choose more, or make "
-            f"a model of it as it is: gan-hub export {now.run_folder}"
+            f"total_kimg={config.total_kimg:g} is less than the {images / 1000:g} kimg that {path} has seen. Choose more, or "
+            f"make a model of it as it is: gan-hub export {config.run_folder}"
         )
 
 
@@ -55,9 +57,9 @@ def remedy_of_new_run(config: TrainConfig, weights: bool = True) -> str:
     )
 
 
-def changes(there: TrainConfig, now: TrainConfig) -> dict[str, str]:
+def changes(saved: TrainConfig, config: TrainConfig) -> dict[str, str]:
     """Option → its change in words, as "total_kimg 4 → 8", where the two configurations differ."""
-    before, after = asdict(there), asdict(now)
+    before, after = asdict(saved), asdict(config)
     return {
         name: f"{name} {_format_value(before[name])} → {_format_value(after[name])}"
         for name in FIELDS

@@ -327,7 +327,7 @@ def _weights_have_a_license(config: "TrainConfig") -> str | None:
 
 
 def _shipped_images_have_a_notice(config: "TrainConfig") -> str | None:
-    of_a_model = config.real_samples.startswith(PUBLISHED)  # whose notice comes with them
+    of_a_model = config.real_samples.startswith(PUBLISHED)  # their notice comes with them
     if config.real_samples and not of_a_model and not config.real_samples_notice.strip():
         return "real_samples_notice='' is not allowed with real_samples; say where they come from and their licence."
     return None
@@ -372,7 +372,7 @@ RULES: dict[str, tuple[Callable[["TrainConfig"], str | None], ...]] = {
 
 
 def check_together(config: "TrainConfig") -> None:
-    """Raises ValueError, in one sentence, for the first rule that a configuration breaks."""
+    """Raise ValueError, in one sentence, for the first rule that a configuration breaks."""
     for rules in RULES.values():
         for rule in rules:
             sentence = rule(config)

@@ -28,7 +28,7 @@ PLOTS = {  # title → the columns drawn in it
 
 
 class RunLog:
-    """log.jsonl of a run that has seen `images_seen` images: later lines are not read. The main process has one."""
+    """log.jsonl of a run, as far as `images_seen` images: later lines are not read. The main process has one."""
 
     def __init__(self, folder: Path, images_seen: int) -> None:
         self.path = folder / LOG_NAME
@@ -51,7 +51,7 @@ class RunLog:
         self._append({"images": images_seen, "alarm": sentence})
 
     def note(self, images_seen: int, sentence: str) -> None:
-        """Add what the run has decided by itself, unless the log has it already."""
+        """Add a decision of the run, unless the log has it already."""
         if sentence not in self.notes:
             self._append({"images": images_seen, "note": sentence})
 
@@ -69,7 +69,7 @@ class RunLog:
         """The sentences of `alarm` so far."""
         return [line["alarm"] for line in self.lines if "alarm" in line]
 
-    def keep(self) -> None:
+    def sync(self) -> None:
         """Wait until every line is on the disk, before the checkpoint that goes on from it."""
         fsync(self.path)
 
@@ -107,7 +107,7 @@ class RunLog:
 
 
 class ConsoleLines:
-    """The progress of a run on a console that is no terminal: each line of the log, and one after 30 seconds without any.
+    """Progress lines on a console that is no terminal: each line of the log, and one after 30 silent seconds.
 
     `images` is where this stint begins, `total_images` the run's length; `clock` returns seconds.
     """
@@ -136,11 +136,11 @@ class ConsoleLines:
             self.write(self.images, words)
 
     def pause(self) -> None:
-        """Until `go_on`, time does not count as that of steps."""
+        """Stop the clock of the steps until `go_on`."""
         self.paused = self.clock()
 
     def go_on(self) -> None:
-        """Count time as that of steps again."""
+        """Start the clock of the steps again."""
         if self.paused is not None:
             self.began, self.paused = self.began + self.clock() - self.paused, None
 
@@ -262,7 +262,7 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_ma
         pipeline: what to draw with.
         rows: of the grid.
         columns: of the grid, where there are no classes.
-        with_maps: of a model that draws from maps, show each map left of its image; without them there are half as many
+        with_maps: of a model that draws from maps, show each map left of its image; without them there are half the
             columns, with the same images.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One process trains in a run's folder at a time: a second one is refused, with the name of the first, before it writes."""
+"""The lock of a run's folder: a second process is refused, with the name of the first, before it writes."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError, read_json, write_json
 
 LOCK_NAME, HOLDER_NAME, EXPORT_LOCK_NAME = "run.lock", "running.json", "export.lock"
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system says that knows none
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # errors of a file system without locks
 
 
 class RunInUseError(ValueError):
@@ -24,8 +24,8 @@ class RunInUseError(ValueError):
 
 
 @contextlib.contextmanager
-def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Holds the lock of a run's folder, on the main process for all processes of this run.
+def lock_run(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Hold the lock of a run's folder, on the main process for all processes of this run.
 
     The system releases the lock when the process dies, however it dies. Raises RunInUseError on every process.
     """
@@ -33,7 +33,7 @@ def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
         refusal = None
         if accelerator.is_main_process:
             try:
-                stack.enter_context(_taken(folder))
+                stack.enter_context(_lock_file(folder))
             except RunInUseError as error:
                 refusal = str(error)
         refusals = gather_object([refusal]) if accelerator.num_processes > 1 else [refusal]
@@ -43,7 +43,7 @@ def held(folder: Path, accelerator: Accelerator) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _taken(folder: Path) -> Iterator[None]:
+def _lock_file(folder: Path) -> Iterator[None]:
     """The lock of one process, and a note beside it of who holds it: a locked file cannot be read on every system."""
     lock, note = FileLock(folder / LOCK_NAME), folder / HOLDER_NAME
     try:
@@ -78,7 +78,7 @@ def _holder(note: Path) -> str:
 
 @contextlib.contextmanager
 def one_export_at_a_time(folder: Path) -> Iterator[None]:
-    """Holds the lock of exports: the end of a run and `gan-hub export` wait for each other."""
+    """Hold the lock of exports: the end of a run and `gan-hub export` wait for each other."""
     lock = FileLock(folder / EXPORT_LOCK_NAME)
     try:
         lock.acquire()

@@ -53,7 +53,9 @@ class NetworkOptions:
     generator: dict = option({}, "further arguments of the generator class, as {latent_size: 64}")
     discriminator: dict = option({}, "further arguments of the discriminator class", needs_discriminator=True)
     initial: str = option(
-        "", "a model whose weights both networks start from: a folder, a bundled name, or a Hub id", about="data"
+        "",
+        "a model with the weights that both networks start from: a folder, a bundled name, or a Hub id",
+        about="data",
     )
     initial_players: str = option(
         "both", "which networks start from there: both, or the generator alone", choices=INITIAL_PLAYERS
@@ -138,14 +140,16 @@ class OptimizationOptions:
         5e-4, "of G's optimizer; sgd wants some 100 times adam's", low=0, about=_about_rate, may_change=True
     )
     learning_rate_discriminator: float = option(5e-4, "of D's", low=0, about=_about_rate, may_change=True)
-    momentum: float = option(0.9, "SGD", low=0, high=0.9999)
-    beta1: float = option(0.5, "Adam; the DCGAN paper's 0.5 damps oscillation", low=0, high=0.9999)
-    beta2: float = option(0.99, "Adam", low=0, high=0.999999)
+    momentum: float = option(0.9, "of SGD", low=0, high=0.9999)
+    beta1: float = option(0.5, "of Adam; the DCGAN paper's 0.5 damps oscillation", low=0, high=0.9999)
+    beta2: float = option(0.99, "of Adam", low=0, high=0.999999)
     decay_kimg: float = option(
         0.0, "linear decay of both learning rates to 0 over the last N kimg", low=0, high=MAX_KIMG,
         shrinks_with_run=True, may_change=True,
     )  # fmt: skip
-    ema_halflife_kimg: float = option(10.0, "half-life of the averaged generator", low=0, high=MAX_KIMG)
+    ema_halflife_kimg: float = option(
+        10.0, "half-life of the averaged generator; 0: no averaging", low=0, high=MAX_KIMG
+    )
 
 
 @dataclass(frozen=True)
@@ -170,14 +174,14 @@ class PrecisionOptions:
 class LoggingOptions:
     """logging: log, sample grids, alarms, checkpoints."""
 
-    log_kimg: float = option(5.0, "between lines of the training log", low=0.001, high=MAX_KIMG, free=True)
-    sample_kimg: float = option(50.0, "between sample grids", low=0.001, high=MAX_KIMG, free=True)
+    log_kimg: float = option(5.0, "kimg between lines of the training log", low=0.001, high=MAX_KIMG, free=True)
+    sample_kimg: float = option(50.0, "kimg between sample grids", low=0.001, high=MAX_KIMG, free=True)
     trackers: str = option("tensorboard", "any of accelerate's trackers, comma-separated; or none", free=True)
     alarms: str = option("warn", "what a monitor's alarm does to the run", choices=("warn", "stop", "off"), free=True)
     timelapse_frames: int = option(
         24, "frames of an animation of the same latents from start to end; 0: none", low=0, high=10_000, free=True
     )
-    checkpoint_kimg: float = option(50.0, "between checkpoints", low=0.001, high=MAX_KIMG, free=True)
+    checkpoint_kimg: float = option(50.0, "kimg between checkpoints", low=0.001, high=MAX_KIMG, free=True)
     keep_checkpoints: int = option(2, "newest checkpoints kept", low=1, free=True)
 
 
@@ -185,13 +189,13 @@ class LoggingOptions:
 class ScoringOptions:
     """scoring: scores while training, and which weights become the model."""
 
-    evaluate_kimg: float = option(100.0, "between scores; 0: only at the end", low=0, high=MAX_KIMG, free=True)
+    evaluate_kimg: float = option(100.0, "kimg between scores; 0: only at the end", low=0, high=MAX_KIMG, free=True)
     publish: str = option(
         "last", "which averaged weights become the model; best is by score", choices=("last", "best"), free=True,
         selects_weights=True,
     )  # fmt: skip
     patience_kimg: float = option(
-        0.0, "the run ends when no score was better for so long; 0: never", low=0, high=MAX_KIMG, free=True,
+        0.0, "the run ends after this many kimg without a better score; 0: never", low=0, high=MAX_KIMG, free=True,
         selects_weights=True,
     )  # fmt: skip
     extractor: str = option(
@@ -215,14 +219,14 @@ class CardOptions:
     license: str = card_option("apache-2.0", "of the published weights (Hub licence id)", about="data")
     data_license: str = card_option("", "licence of the images", about="data")
     example_maps: int = card_option(
-        64, "SPADE: held-out maps that go into the model's folder, and where it goes", about="run", low=1, high=64
+        64, "SPADE: number of held-out maps that are shipped with the model", about="run", low=1, high=64
     )
     shipped_maps: str = card_option(
-        "", "SPADE: model_cards/<model> whose example maps are shipped instead, where held-out ones may not be",
+        "", "SPADE: model_cards/<model>; its example maps are shipped where held-out ones may not be",
         about="data",
     )  # fmt: skip
     real_samples: str = card_option(
-        "", "held-out images that may be shipped: any data source, whose test split is taken", about="data"
+        "", "held-out images that may be shipped: the test split of any data source", about="data"
     )
     real_samples_notice: str = card_option(
         "", "origin and licence of the shipped images; those of model_cards/… bring theirs", about="data",

@@ -1,4 +1,4 @@
-"""A run at one moment of its clock, as far as a model is made of it."""
+"""What an export needs of a run: its networks, data, scores and log at one moment."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from gan_hub.training.run_files import RunLog, Timelapse
 
 @dataclass
 class RunSnapshot:
-    """Everything that an export needs of a run."""
+    """A run at one moment, as an export needs it."""
 
     config: TrainConfig
     data: Data

@@ -32,8 +32,8 @@ def load_state(state: TrainState, checkpoints: Path, config: TrainConfig, finger
     Args:
         state: takes over its tensors and numbers.
         checkpoints: folder of the checkpoints.
-        config: of now; what differs from the checkpoint's is printed.
-        fingerprint: of the training images of now.
+        config: the current one; what differs from the checkpoint's is printed.
+        fingerprint: of the current training images.
 
     Returns:
         The checkpoint's state.json, with `step` counted in this run's batches, the tensors of the best weights as
@@ -75,7 +75,7 @@ def load_state(state: TrainState, checkpoints: Path, config: TrainConfig, finger
 
 
 def check_agreement(accelerator: Accelerator, start: int, fingerprint: str) -> None:
-    """Raises ValueError where the processes have other checkpoints or images, as on machines without a common disk.
+    """Raise ValueError where the processes have other checkpoints or images, as on machines without a common disk.
 
     Args:
         accelerator: knows the processes.

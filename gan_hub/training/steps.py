@@ -25,12 +25,12 @@ from gan_hub.losses import (
     path_length_penalty,
 )
 from gan_hub.training.batches import (
+    AUGMENT_DISCRIMINATOR,
+    AUGMENT_GENERATOR,
     MIXING_DISCRIMINATOR,
     MIXING_GENERATOR,
     NOISE_DISCRIMINATOR,
     NOISE_GENERATOR,
-    VIEW_DISCRIMINATOR,
-    VIEW_GENERATOR,
     Batches,
 )
 from gan_hub.training.config import TrainConfig
@@ -65,17 +65,17 @@ def train_step(state: TrainState, config: TrainConfig, batches: Batches, step: i
     for update in range(step * k, (step + 1) * k):
         reals, labels = batches.reals(update)
         z, mixing = batches.noise(update, NOISE_DISCRIMINATOR), batches.mixing(update, MIXING_DISCRIMINATOR)
-        fakes, latents = state.fakes(z, mixing, labels, with_grad=config.share_fakes, path_length=path_length)
+        fakes, latents = state.draw_fakes(z, mixing, labels, with_grad=config.share_fakes, path_length=path_length)
         reals = state.match_resolution(reals)
-        augment = batches.augment_pipe(update, VIEW_DISCRIMINATOR, step, state.adaptive.augment_p)
+        augment = batches.augment_pipe(update, AUGMENT_DISCRIMINATOR, step, state.adaptive.augment_p)
         metrics = discriminator_step(state, config, reals, fakes, labels, augment, penalize)
     state.update_adaptive(step, metrics)
 
     if not config.share_fakes:
         labels = labels if config.pairs_matter else batches.labels(step)  # a pair is of one class
         z, mixing = batches.noise(step, NOISE_GENERATOR), batches.mixing(step, MIXING_GENERATOR)
-        fakes, latents = state.fakes(z, mixing, labels, with_grad=True, path_length=path_length)
-    augment = batches.augment_pipe(step, VIEW_GENERATOR, step, state.adaptive.augment_p)
+        fakes, latents = state.draw_fakes(z, mixing, labels, with_grad=True, path_length=path_length)
+    augment = batches.augment_pipe(step, AUGMENT_GENERATOR, step, state.adaptive.augment_p)
     metrics |= generator_step(state, config, reals, fakes, labels, augment, latents)
     return metrics | state.weight_norms()
 
@@ -158,7 +158,7 @@ def mmd_step(state: TrainState, config: TrainConfig, batches: Batches, step: int
         The loss, the norm of the gradient and that of the weights.
     """
     reals, labels = batches.reals(step)
-    fakes, _ = state.fakes(batches.noise(step, NOISE_GENERATOR), None, labels, with_grad=True)
+    fakes, _ = state.draw_fakes(batches.noise(step, NOISE_GENERATOR), None, labels, with_grad=True)
     optimizer = state.generator_optimizer
     optimizer.zero_grad()
 
@@ -261,7 +261,7 @@ def path_length_of_fakes(state: TrainState, fakes: Images, latents: torch.Tensor
 def logit_statistics(loss: str, real_logits: torch.Tensor, fake_logits: torch.Tensor) -> Metrics:
     """Mean logits, and how often the discriminator was right (½ everywhere at the equilibrium).
 
-    `accuracy/pairs`, the share of pairs whose real has the higher logit, means the same for every loss; the other two
+    `accuracy/pairs`, the share of pairs in which the real has the higher logit, means the same for every loss; the other two
     ask on which side of the loss's threshold a logit lies, which Wasserstein and relativistic losses leave free. BEGAN's
     scores are no verdicts: its balance keeps fakes easier to reconstruct than reals.
 

@@ -1,4 +1,4 @@
-"""What ends a run from outside: a signal, a closed terminal, the death of the launcher or a process, a full disk."""
+"""What stops a run from outside: a signal, a closed terminal, a dead launcher or process, a full disk."""
 
 import contextlib
 import errno
@@ -27,7 +27,7 @@ class StoppedError(Exception):
 
 
 class StopSignal:
-    """Ends a run at a signal: while it `plays`, after the step at hand and a checkpoint, on all processes together.
+    """Ends a run at a signal: inside `delay_signals`, after the step at hand and a checkpoint, on all processes together.
 
     Before the first step and after the last one there is nothing to save, and the run ends at once. Further signals change
     nothing: a terminal that closes, a launcher and an impatient person may each send one. A signal that was ignored when
@@ -37,7 +37,7 @@ class StopSignal:
 
     def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
-        self.signalled = self.playing = False
+        self.signalled = self.in_training = False
         self.parent = os.getppid() if "ACCELERATE_MIXED_PRECISION" in os.environ else None
         self.previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
@@ -53,17 +53,17 @@ class StopSignal:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         already, self.signalled = self.signalled, True
-        if not self.playing and not already:
+        if not self.in_training and not already:
             raise StoppedError("stopped; what was saved is kept, resume=True goes on.")
 
     @contextlib.contextmanager
-    def plays(self) -> Iterator[None]:
-        """Inside, a signal waits for the end of the step; one that came too late for the last step ends the run afterwards."""
-        self.playing = True
+    def delay_signals(self) -> Iterator[None]:
+        """Inside, a signal waits for the end of the step; after the last step it ends the run on leaving."""
+        self.in_training = True
         try:
             yield
         finally:
-            self.playing = False
+            self.in_training = False
         if self.signalled:
             raise StoppedError("stopped after the last step, which is saved; resume=True exports.")
 
@@ -76,7 +76,7 @@ class StopSignal:
         return on_any(self.accelerator, self.received())
 
 
-class _Lasting:
+class _UnbreakableStream:
     """A text stream that drops what is written once its terminal or reader is gone."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -117,22 +117,22 @@ class _Lasting:
 
 
 @contextlib.contextmanager
-def lasting_console() -> Iterator[None]:
-    """Inside, printing goes on, to nowhere, when the terminal is closed or the reader of a pipe is gone."""
+def unbreakable_console() -> Iterator[None]:
+    """Inside, a closed terminal or pipe ends no print: what is printed then is dropped."""
     with contextlib.ExitStack() as stack:
         for redirect, stream in (
             (contextlib.redirect_stdout, sys.stdout),
             (contextlib.redirect_stderr, sys.stderr),
         ):
             if stream is not None:  # as where Windows starts Python without a console
-                lasting = stack.enter_context(contextlib.closing(_Lasting(stream)))
+                lasting = stack.enter_context(contextlib.closing(_UnbreakableStream(stream)))
                 stack.enter_context(redirect(lasting))
         yield
 
 
 @contextlib.contextmanager
 def failures_explained(config: TrainConfig, processes: int) -> Iterator[None]:
-    """Says what to do where the disk is full, or where another process of the run has died."""
+    """Inside, an error of a full disk or a dead process also says what to do."""
     try:
         yield
     except OSError as error:

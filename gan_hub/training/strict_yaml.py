@@ -28,7 +28,7 @@ PLAIN = {  # what an unquoted word is → the words, and how they may begin; the
 
 
 class _Loader(yaml.SafeLoader):
-    """A SafeLoader of the plain types alone, which measures a document before it constructs anything."""
+    """A SafeLoader of the plain types alone, which checks a document's size before it constructs anything."""
 
     yaml_implicit_resolvers = {}
     yaml_constructors = {
@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
         self.measured: dict[int, tuple[int, int]] = {}  # id of a node → how many are in it, and how deep it is
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Composes a node, and raises before one that is too deep or one too many."""
+        """Compose a node, and raise before one that is too deep or one too many."""
         self.depth += 1
         event = self.peek_event()
         if self.depth > MAX_DEPTH or len(self.measured) > MAX_NODES:
@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Composes a mapping, and raises for a key that occurs twice."""
+        """Compose a mapping, and raise for a key that occurs twice."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
@@ -87,7 +87,7 @@ class _Loader(yaml.SafeLoader):
         return yaml.MarkedYAMLError(problem=most, problem_mark=mark)
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
-        """An integer, of which 0o and 0x are prefixes, and 0 is none."""
+        """An integer: 0o and 0x are prefixes, a leading 0 is none."""
         text = self.construct_scalar(node)
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 

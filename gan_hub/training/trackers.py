@@ -27,7 +27,7 @@ FOLDERS = {
 
 
 def check(config: TrainConfig) -> None:
-    """Raises ValueError for a tracker that is not installed, or has no login, as far as its library knows; asks no server."""
+    """Raise ValueError for a tracker that is not installed, or has no login, as far as its library knows; asks no server."""
     own = LOGGER_TYPE_TO_CLASS.keys() - {str(kind) for kind in LoggerType}  # registered with accelerate by a program
     available = {str(tracker) for tracker in get_available_trackers()} | own
     for name in config.tracker_names:
@@ -71,7 +71,7 @@ def folders(config: TrainConfig) -> ProjectConfiguration:
 
 
 def start(accelerator: Accelerator, config: TrainConfig, images_seen: int) -> None:
-    """Begin a record of the run with each tracker, under the run's name, with its configuration.
+    """Start each tracker, with the run's name and configuration.
 
     Args:
         accelerator: has the trackers.
@@ -135,7 +135,7 @@ class TrackerLogger(Callback):
 
 @contextlib.contextmanager
 def closed_on_failure(accelerator: Accelerator) -> Iterator[None]:
-    """A run that fails inside closes its trackers, so that the next one of this process does not write into its records."""
+    """Inside, a failing run closes its trackers, so that the next run of this process starts its own."""
     try:
         yield
     except BaseException:

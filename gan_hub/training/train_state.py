@@ -61,7 +61,7 @@ class ScaledOptimizer:
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
-        """Everything that it updates."""
+        """The parameters that it updates."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def zero_grad(self) -> None:
@@ -78,7 +78,7 @@ class ScaledOptimizer:
         return norm.detach()
 
     def set_learning_rate(self, rate: float) -> None:
-        """Use this rate from the next step on."""
+        """Set the learning rate of the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
@@ -135,7 +135,7 @@ class TrainState:
             optimizer = torch.optim.SGD(network.parameters(), rate, config.momentum)
         else:
             optimizer = torch.optim.Adam(network.parameters(), rate, (config.beta1, config.beta2))
-        # Not prepared by accelerate, whose optimizers share one loss scaler.
+        # Not prepared by accelerate: its optimizers share one loss scaler.
         return prepared, ScaledOptimizer(optimizer, self.accelerator.device.type, scaled=config.precision == "fp16")
 
     @property
@@ -145,7 +145,7 @@ class TrainState:
 
     @property
     def unwrapped_discriminator(self) -> GANModel | None:
-        """The same of the discriminator, where there is one."""
+        """The discriminator without its wrapping; None where there is none."""
         return None if self.discriminator is None else self.accelerator.unwrap_model(self.discriminator)
 
     @property
@@ -169,7 +169,7 @@ class TrainState:
         """Numbers in a z."""
         return self.averaged_generator.config["latent_size"]
 
-    def fakes(
+    def draw_fakes(
         self,
         z: torch.Tensor,
         mixing: tuple[torch.Tensor, torch.Tensor] | None,
@@ -202,7 +202,7 @@ class TrainState:
         return images if in_w else (images, z if path_length else None)
 
     def match_resolution(self, reals: torch.Tensor) -> Images:
-        """Reals (n, C, H, W) like the fakes of now: as coarse as a growing network's, or a list of all scales."""
+        """Reals (n, C, H, W) in the form of the fakes: as coarse as a growing network's, or a list of all scales."""
         network = self.unwrapped_discriminator
         if isinstance(network, MultiScale):
             return network.pyramid(reals)
@@ -213,7 +213,7 @@ class TrainState:
         return torch.compiler.set_stance("force_eager") if needed and self.config.compile else contextlib.nullcontext()
 
     def gather_batch(self, share: torch.Tensor) -> torch.Tensor:
-        """The batch of all processes, of which this one has `share` (n, …), the only part with a gradient."""
+        """Gather the batch of all processes; only this one's `share` (n, …) keeps its gradient."""
         gathered = self.accelerator.gather(share.detach())
         assert isinstance(gathered, torch.Tensor)
         parts = list(gathered.split(len(share)))
@@ -245,7 +245,7 @@ class TrainState:
             optimizer.set_learning_rate(getattr(self.config, f"learning_rate_{name}") * factor)
 
     def grow(self, images_seen: int) -> None:
-        """Set growing networks to their level after so many images, which no checkpoint needs either."""
+        """Set growing networks to their level after `images_seen` images; no checkpoint needs it, either."""
         if self.config.grow_kimg > 0:
             for network in (*self.networks.values(), self.averaged_generator):
                 assert isinstance(network, ProgressiveGrowing)  # the config allows grow_kimg to these only
@@ -276,7 +276,7 @@ class TrainState:
     def published(self, weights: Weights | None = None) -> tuple[GANModel, GANModel | None]:
         """Copies of the averaged generator and of the discriminator, float32 on the CPU, in eval mode.
 
-        They have the weights of now, or `weights`, which an earlier `published_weights` returned.
+        They have the current weights, or `weights`, which an earlier `published_weights` returned.
         """
         copies = {}
         for name, network in (self.networks | {"generator": self.averaged_generator}).items():
@@ -298,14 +298,14 @@ class TrainState:
         }
 
     def exhausted_scaler(self) -> str | None:
-        """The player whose fp16 loss scale was halved to nothing because its gradient is never finite, or None."""
+        """The first player with an fp16 loss scale halved to nothing, because its gradient is never finite; or None."""
         for name, optimizer in self.optimizers.items():
             if optimizer.scaler.is_enabled() and optimizer.scaler.get_scale() < SMALLEST_SCALE:
                 return name
         return None
 
     def tensors(self) -> dict[str, dict[str, torch.Tensor]]:
-        """What a checkpoint holds as tensors: file of TENSOR_FILES → its tensors, of the players that there are."""
+        """The tensors of a checkpoint: file of TENSOR_FILES → its tensors."""
         contents = {name: network.state_dict() for name, network in self.networks.items()}
         contents["ema"] = self.ema.model.state_dict()
         for name, optimizer in self.optimizers.items():
@@ -313,7 +313,7 @@ class TrainState:
         return contents
 
     def numbers(self) -> dict[str, dict]:
-        """What a checkpoint holds as numbers: the adaptive state, and both loss scalers (empty without fp16)."""
+        """The numbers of a checkpoint: the adaptive state, and both loss scalers (empty without fp16)."""
         scalers = {f"scaler_{name}": optimizer.scaler.state_dict() for name, optimizer in self.optimizers.items()}
         return {"controls": asdict(self.adaptive)} | scalers
 

@@ -29,24 +29,22 @@ from gan_hub.training.evaluator import EarlyStopping, Evaluator, InterruptibleEx
 from gan_hub.training.export import EXPORT_NAME, export
 from gan_hub.training.logger import Logger
 from gan_hub.training.metric_means import MetricMeans
-from gan_hub.training.monitors import STOPPED_BY_ALARM, AlarmError
+from gan_hub.training.monitors import LOOK_STEPS, STOPPED_BY_ALARM, AlarmError
 from gan_hub.training.processes import on_any
 from gan_hub.training.run_files import PLOT_NAME, sample_grid, save_whole
-from gan_hub.training.run_lock import held, one_export_at_a_time
+from gan_hub.training.run_lock import lock_run, one_export_at_a_time
 from gan_hub.training.snapshot import RunSnapshot
 from gan_hub.training.starting import check_agreement, load_state, make_folder
 from gan_hub.training.steps import train_step
-from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, lasting_console
+from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, unbreakable_console
 from gan_hub.training.train_state import TrainState
-
-LOOK_STEPS = 50  # at most so many steps between two looks at the metrics
 
 
 def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a GAN: from a script, a notebook or a thread, one training at a time in a process.
 
     Args:
-        config: everything that the run is.
+        config: the options of the run.
         resume: go on from the newest valid checkpoint of the run's folder, on a CPU bit for bit where the configuration is
             the same; differences are printed. Without a checkpoint the run starts anew.
         callbacks: called at set points of the run, after its own logger, monitors and early stopping.
@@ -72,10 +70,10 @@ def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callbac
     with only_training_of_this_process():
         accelerator = make_accelerator(config)
         with (
-            lasting_console(),
+            unbreakable_console(),
             StopSignal(accelerator) as stop,
             failures_explained(config, accelerator.num_processes),
-            held(config.run_folder, accelerator),
+            lock_run(config.run_folder, accelerator),
             trackers.closed_on_failure(accelerator),
         ):
             return _train(config, resume, accelerator, stop, callbacks)
@@ -108,7 +106,7 @@ def _train(
     trainer = Trainer(config, accelerator, state, data, start, past, stop, callbacks)
     with contextlib.closing(trainer):
         trainer.begin()
-        with stop.plays():
+        with stop.delay_signals():
             for step in range(start, trainer.last_step):
                 images_seen = (step + 1) * config.batch_size
                 state.set_lr_factor(config.learning_rate_factor(images_seen))
@@ -124,13 +122,13 @@ def _train(
                 if stopping:
                     kimg = images_seen / 1000
                     raise StoppedError(f"stopped at {kimg:.1f} kimg; its state is saved, resume=True goes on.")
-                if step + 1 == trainer.last_step:  # earlier than it was at the start, where the run ends early
+                if step + 1 == trainer.last_step:  # a callback may have brought it forward
                     break
         return finish(trainer)
 
 
 class MainProcess:
-    """What only the main process of a run has: logger, scores, diagnostics, and the callbacks that were passed."""
+    """The parts of a run on the main process alone: logger, scores, diagnostics, and the callbacks that were passed."""
 
     def __init__(self, trainer: "Trainer", start: int, past: dict, callbacks: Sequence[Callback]) -> None:
         config, state, data = trainer.config, trainer.state, trainer.data
@@ -148,7 +146,7 @@ class MainProcess:
 
 
 class Trainer:
-    """One run while it goes on: what is due after a step, and everything that a checkpoint must hold.
+    """One run while it goes on: it does what is due after a step, and saves checkpoints.
 
     `start` is the number of steps done; `past` the checkpoint's state, or empty.
     """
@@ -177,17 +175,17 @@ class Trainer:
         self.line_time, self.line_images = self.began, images  # of the last log line
 
     def begin(self) -> None:
-        """Before the first step: split.json, the callbacks, the headline, and a score that a signal gave up."""
+        """Before the first step: write split.json, call the callbacks, print the headline, redo an interrupted score."""
         if self.main is not None:
             self.data.split(self.config).write(self.config.run_folder)
         self._call("on_train_begin")
         self.accelerator.print(self.headline())
         if self.main is not None and self.main.evaluator.overdue:
             self._score()
-        self._end_where_asked()
+        self._stop_if_requested()
 
     def headline(self) -> str:
-        """What a newcomer can check at a glance: processes, device, precision, sizes, data."""
+        """The first line of a run: processes, device, precision, sizes, data."""
         sizes = [
             f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
             for name, network in self.state.networks.items()
@@ -207,7 +205,7 @@ class Trainer:
         return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.last_step)
 
     def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
-        """Raises ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
+        """Raise ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
 
         fp16 gradients overflow now and then, and the scaler skips that update; only an exhausted scale is an error.
         """
@@ -235,7 +233,7 @@ class Trainer:
         if scored and self.main is not None:
             self._score()
         if scored or self.has_callbacks:
-            self._end_where_asked()  # before the rest, since more is due after the last step
+            self._stop_if_requested()  # before the rest, since more is due after the last step
         logged, context.sample_due = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
         if logged or context.sample_due or step % LOOK_STEPS == 0:
             self._look()
@@ -252,8 +250,8 @@ class Trainer:
         if self.main is not None:
             self.main.callbacks.call(event, self.context)
 
-    def _end_where_asked(self) -> None:
-        """Make this the last step, on all processes together, where a callback has asked for it."""
+    def _stop_if_requested(self) -> None:
+        """End the run after this step, on all processes together, if a callback has asked for it."""
         context = self.context
         if context.step >= self.config.total_steps or not on_any(self.accelerator, context.stop_reason is not None):
             return
@@ -288,7 +286,7 @@ class Trainer:
         self._call("on_sample")
 
     def _score(self) -> None:
-        """Score the average of now."""
+        """Score the current average."""
         assert self.main is not None
         context, began = self.context, time.monotonic()
         self.main.logger.pause()
@@ -332,7 +330,7 @@ class Trainer:
             passed = main.callbacks.state_dict()
             state |= ({"callbacks": passed} if passed else {}) | self.state.numbers()
             tensors = self.state.tensors() | main.evaluator.best.tensors()
-            main.logger.records.keep()
+            main.logger.records.sync()
             self.context.checkpoint = save_checkpoint(folder, step, tensors, state, self.config.keep_checkpoints)
             self._call("on_checkpoint")
         self.accelerator.wait_for_everyone()

@@ -1,4 +1,4 @@
-"""`gan-hub evaluate` and `gan-hub compare`: reports, cards, and what is told before the work."""
+"""`gan-hub evaluate` and `gan-hub compare`: reports, cards, and refusals before the work."""
 
 import argparse
 import json
@@ -37,7 +37,7 @@ def test_evaluate_prints_scores_with_their_provenance_and_compare_holds_two_repo
 
 
 def folder_of(digits: Path, where: Path, whole: int, broken: int = 0) -> Path:
-    """Real digits as files, and as many as asked whose end is cut off."""
+    """Real digits as files, some of them truncated."""
     where.mkdir()
     images = np.load(digits)["images"]
     for index, pixels in enumerate(images[:whole]):

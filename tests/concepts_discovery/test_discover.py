@@ -89,7 +89,7 @@ def test_principal_directions_are_those_of_largest_variance_within_the_classes()
 
 def test_a_direction_gets_its_length_and_its_exemplars_from_the_latents():
     z = 3 * normal()
-    concept = discover.along(z, PLANTED, range(2000), space="w", **TOLD)
+    concept = discover.by_direction(z, PLANTED, range(2000), space="w", **TOLD)
     order = (z @ PLANTED).argsort()
     gap = ((z @ PLANTED)[order[-400:]].mean() - (z @ PLANTED)[order[:400]].mean()).item()
     assert torch.allclose(concept.direction, gap * PLANTED, atol=1e-4) and concept.space == "w"

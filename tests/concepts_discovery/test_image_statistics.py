@@ -1,4 +1,4 @@
-"""Measures of pictures, held against pictures of which the answer is known."""
+"""Image statistics, on pictures with known answers."""
 
 import math
 

@@ -27,7 +27,7 @@ DESKTOP = {"width": 1280, "height": 900}
 
 
 def write_real_samples(folder: Path, channels: int = 1, **changes) -> Path:
-    """Twelve random tiles in rows of five, and a valid table of which `changes` replace entries."""
+    """Twelve random tiles in rows of five, and a valid table; `changes` replace entries of it."""
     shape = (3 * 28, 5 * 28) if channels == 1 else (3 * 28, 5 * 28, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "real_samples.png")
@@ -96,7 +96,7 @@ class Visitor:
         return self.listen()
 
     def listen(self, calls: int = 1) -> tuple[bool, dict, str]:
-        """What the server says until so many calls are done; the outcome is the last one's."""
+        """The server's messages until `calls` calls are done; the outcome is the last one's."""
         with httpx.Client(timeout=60) as client:
             sent = []
             address = f"{self.server.url}/gradio_api/queue/data?session_hash={self.session}"

@@ -1,4 +1,4 @@
-"""The line in which calls wait: in turn, capped, for listeners alone, and open to nobody who walks around it."""
+"""The queue of calls: fair turns, a limit, only for visitors who listen, and no way around it."""
 
 import concurrent.futures
 import time
@@ -15,7 +15,7 @@ from tests.demo.conftest import Server, Visitor, launched
 
 @pytest.fixture
 def slow(monkeypatch):
-    """A page of one call, "note", that takes a moment and notes whose it was; `noted` is what it did, in order."""
+    """A page of one call, "note", that takes a moment and notes its caller; `noted` lists what it did, in order."""
     noted = []
 
     def note(name: str):
@@ -199,7 +199,7 @@ def test_opening_the_page_and_changing_the_model_at_once_stay_below_a_sessions_l
 
 
 def test_a_session_costs_the_server_nothing_once_others_have_come(slow):
-    """Ten times as many sessions as are kept leave as many as are kept, and nothing else that grows with them."""
+    """Of ten times the limit of sessions only the limit is kept, and nothing else grows with them."""
     page = slow.server.page
     page.state_holder.capacity = 4
     for _ in range(40):

@@ -30,7 +30,7 @@ def upload_files(folder: Path, repo_id: str) -> None:
 
 
 def check(repo_id: str, token: str | None) -> str | None:
-    """What a push of a run is told before it trains; None where it may begin."""
+    """The refusal of a run's push before it trains; None where it may begin."""
     from gan_hub import LoadError
     from gan_hub.hub.access import check_push
 
@@ -41,7 +41,7 @@ def check(repo_id: str, token: str | None) -> str | None:
 
 
 def load(source: str, **kwargs) -> dict:
-    """What came of loading `source`: every tensor, an image, logits, the seconds it took and what was said, or the error."""
+    """The result of loading `source`: every tensor, an image, logits, the seconds it took and what was printed, or the error."""
     from gan_hub import GANPipeline, LoadError
 
     start, told = time.monotonic(), io.StringIO()

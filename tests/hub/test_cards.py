@@ -117,7 +117,7 @@ WRONG = {  # what is done to a card → what the lint says of it
     "another judge": ("**0.700**", "**0.900**", "AUC (0.700) is not in"),
     "no calibration": ("off by 5.0 percentage points", "sometimes off", "calibration error (5.0 percentage points)"),
     "no picture of copies": ("](memorised.png)", "](copies.png)", "memorised.png is there, but not in the card"),
-    "few at risk": ("these 16 come nearest", "these 3 come nearest", "sixteen samples most at risk"),
+    "few at risk": ("these 16 come nearest", "these 3 come nearest", "sixteen samples nearest to training images"),
     "no seed": ("seed 0, bf16", "bf16", "the seed is not said"),
     "no minutes": ("minutes", "moments", "how many minutes it took is not said"),
     "no hardware": ("process(es) on a CPU", "process(es)", "on what hardware is not said"),

@@ -1,4 +1,4 @@
-"""AUC, Platt scaling and calibration error on logits whose truth is known."""
+"""AUC, Platt scaling and calibration error on logits with a known truth."""
 
 import math
 

@@ -38,7 +38,7 @@ def data(digits, tmp_path) -> Path:
 
 @pytest.fixture
 def model(tiny_model_copy, digits) -> Path:
-    """A model whose run shipped 16 of the images, held out 60 and trained on 180."""
+    """A model from a run that shipped 16 of the images, held out 60 and trained on 180."""
     shipped = digits.take(np.arange(16))
     train, held_out = hold_out(without(digits, shipped), 60, seed=5)
     DataSplit.of(train, held_out, data="your-data", seed=5, left_out=shipped).write(tiny_model_copy)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from gan_hub.metrics import neighbours
-from gan_hub.metrics.neighbours import density_coverage, memorization, most_at_risk, precision_recall
+from gan_hub.metrics.neighbours import density_coverage, memorization, nearest_to_training, precision_recall
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_an_exact_copy_is_at_distance_zero_and_the_first_at_risk(tile):
     found = memorization(fakes, train, normal(3, 50, 30) + 1000)
     assert found.distances[40] == 0 and found.nearest[40] == 123 and found.copied[40]
     assert found.distances[41:].min() > 1
-    at_risk = most_at_risk(found)
+    at_risk = nearest_to_training(found)
     assert at_risk[0] == 40 and len(at_risk) == 16
     assert found.distances[at_risk].diff().min() >= 0 and found.distances[at_risk].max() <= found.distances.median()
 

@@ -10,7 +10,7 @@ from gan_hub.pipeline import GANPipeline
 
 
 class Pixels:
-    """An extractor whose features are the pixels themselves; it remembers what it saw."""
+    """An extractor with the pixels as features; it remembers its inputs."""
 
     def __init__(self):
         self.seen = []

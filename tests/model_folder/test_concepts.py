@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gan_hub import GANPipeline, LoadError
-from gan_hub.model_folder.concepts import Concept, Effect, put
+from gan_hub.model_folder.concepts import Concept, Effect, write_concepts
 from gan_hub.model_folder.files import CONCEPTS_NAME
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.models.stylegan2 import StyleGAN2Generator
@@ -271,12 +271,12 @@ def test_a_file_that_the_manifest_does_not_confirm_does_not_load(folder):
 def test_concepts_are_put_into_a_finished_folder_and_the_rest_of_it_stays(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
     new = with_concepts("wide").concepts
-    put(folder, new)
+    write_concepts(folder, new)
     assert_same(GANPipeline.from_pretrained(folder).concepts, new)
     after = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
     assert {path.name for path in before if before[path] != after.get(path)} == {CONCEPTS_NAME, "manifest.json"}
     assert before.keys() == after.keys()
-    put(folder, {})
+    write_concepts(folder, {})
     assert not (folder / CONCEPTS_NAME).exists() and GANPipeline.from_pretrained(folder).concepts == {}
 
 
@@ -292,14 +292,14 @@ def test_an_interrupted_put_leaves_a_folder_that_loads_and_can_be_put_into_again
 
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(OSError, match="no more"):
-        put(folder, new)
+        write_concepts(folder, new)
     monkeypatch.undo()
     if step == 1:
         assert list(GANPipeline.from_pretrained(folder).concepts) == ["thick", "slanted to the right"]
     else:
         with pytest.warns(UserWarning, match="not listed in manifest.json; the model is loaded without concepts"):
             assert GANPipeline.from_pretrained(folder).concepts == {}
-    put(folder, new)
+    write_concepts(folder, new)
     assert_same(GANPipeline.from_pretrained(folder).concepts, new)
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 

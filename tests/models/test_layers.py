@@ -181,13 +181,13 @@ each_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 
 def largest_singular_value(layer: nn.Module, weight: torch.Tensor) -> float:
-    """Of the matrix whose rows are the output features."""
+    """Of the matrix with the output features as rows."""
     matrix = weight.detach().transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight.detach()
     return torch.linalg.svdvals(matrix.flatten(1))[0].item()
 
 
 def used(layer: nn.Module, times: int = 300) -> nn.Module:
-    """The layer after so many uses in training, each a step of the power iteration; then in eval mode."""
+    """The layer after `times` uses in training, each a step of the power iteration; then in eval mode."""
     for _ in range(times):
         assert torch.isfinite(layer.weight).all()
     return layer.eval()

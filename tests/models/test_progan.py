@@ -360,7 +360,7 @@ def weights(golden: dict[str, torch.Tensor], role: str) -> dict[str, torch.Tenso
 
 
 def renamed(names: dict[str, str], theirs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Our tensors from a map of our layers to the reference's, each of whose tensors is used exactly once."""
+    """Our tensors from a map of our layers to the reference's; each of its tensors is used exactly once."""
     found = {f"{ours}.{part}": f"{name}.{part}" for ours, name in names.items() for part in ("weight", "bias")}
     assert sorted(found.values()) == sorted(theirs)
     return {ours: theirs[name] for ours, name in found.items()}

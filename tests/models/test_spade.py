@@ -209,7 +209,7 @@ def test_z_makes_other_images_of_the_same_map_where_the_start_is_a_latent(start,
     ("start", "norm", "least"), [("latent", "batch", 5), ("map", "batch", 5), ("latent", "instance", 2)]
 )
 def test_another_class_in_a_region_changes_that_region_far_more_than_the_opposite_corner(start, norm, least):
-    """Already untrained. By instance normalisation, whose statistics are the whole image's, less so."""
+    """Already untrained. Less so with instance normalisation, as its statistics are those of the whole image."""
     shape = dict(resolution=64, base_channels=8, max_channels=64, hidden_channels=32)
     network, z = generator(**shape, start=start, norm=norm).eval(), torch.randn(8, 6)
     segmentation = torch.zeros(8, 64, 64, dtype=torch.long)

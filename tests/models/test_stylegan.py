@@ -30,7 +30,7 @@ TINY = dict(resolution=32, base_channels=4, max_channels=8)
 
 
 def generator(**options) -> StyleGANGenerator:
-    """A small one whose noise is heard: the strengths start at 0."""
+    """A small one with noise that shows: its strengths would start at 0."""
     torch.manual_seed(0)
     sizes = {"latent_size": 6, "w_size": 8, "mapping_layers": 2, "mapping_width": 10}
     model = StyleGANGenerator(**{**TINY, **sizes, **options})
@@ -600,5 +600,5 @@ def test_two_files_have_two_groups_and_one_has_classes():
 
 
 def test_what_is_copied_from_progan_is_still_the_same():
-    ours, original = (inspect.getsource(cls.read) for cls in (StyleGANDiscriminator, ProGANDiscriminator))
+    ours, original = (inspect.getsource(cls.stage_features) for cls in (StyleGANDiscriminator, ProGANDiscriminator))
     assert ours == original

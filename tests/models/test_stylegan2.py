@@ -28,7 +28,7 @@ TINY = dict(resolution=32, base_channels=4, max_channels=8)
 
 
 def generator(**options) -> StyleGAN2Generator:
-    """A small one whose noise is heard: the strengths start at 0."""
+    """A small one with noise that shows: its strengths would start at 0."""
     torch.manual_seed(0)
     model = StyleGAN2Generator(**{**TINY, "latent_size": 6, "w_size": 8, "mapping_layers": 2, **options})
     for name, parameter in model.named_parameters():
@@ -396,7 +396,7 @@ def generator_map(resolution: int, conditional: bool, layers: int) -> dict[str, 
 
 
 def discriminator_map(resolution: int, architecture: str, conditional: bool, layers: int) -> dict[str, str]:
-    """Our tensor → the reference's, whose 4 × 4 block is our last three layers; ours alone: stddev.running."""
+    """Our tensor → the reference's; its 4 × 4 block is our last three layers. Ours alone: stddev.running."""
     found = {"last": "b4.conv", "dense": "b4.fc", "score": "b4.out"}
     for stage, (side, _) in enumerate(stage_resolutions(resolution)[::-1]):
         if stage == 0 or architecture == "skip":

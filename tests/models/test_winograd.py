@@ -46,18 +46,22 @@ def test_an_image_is_the_same_bit_for_bit_in_any_batch():
 
 def test_it_pays_for_float32_without_a_graph_with_many_tiles_and_channels_and_nowhere_else():
     x, weight = torch.zeros(1, 128, 32, 32), torch.zeros(128, 128, 3, 3)
-    assert not winograd.pays(x, weight)  # a graph would be made
+    assert not winograd.is_faster(x, weight)  # a graph would be made
     with torch.no_grad():
-        assert winograd.pays(x, weight)
-        assert not winograd.pays(x.double(), weight.double()) and not winograd.pays(x.bfloat16(), weight.bfloat16())
-        assert not winograd.pays(x.to("meta"), weight.to("meta"))
-        assert not winograd.pays(x, weight[..., :1, :1]) and not winograd.pays(x, weight[:64])
-        assert not winograd.pays(x[:, :64], weight[:, :64])
-        assert not winograd.pays(x[..., :28], weight) and not winograd.pays(torch.zeros(1, 128, 32, 34), weight)
-        assert not winograd.pays(torch.zeros(1, 128, 34, 32), weight)
+        assert winograd.is_faster(x, weight)
+        assert not winograd.is_faster(x.double(), weight.double()) and not winograd.is_faster(
+            x.bfloat16(), weight.bfloat16()
+        )
+        assert not winograd.is_faster(x.to("meta"), weight.to("meta"))
+        assert not winograd.is_faster(x, weight[..., :1, :1]) and not winograd.is_faster(x, weight[:64])
+        assert not winograd.is_faster(x[:, :64], weight[:, :64])
+        assert not winograd.is_faster(x[..., :28], weight) and not winograd.is_faster(
+            torch.zeros(1, 128, 32, 34), weight
+        )
+        assert not winograd.is_faster(torch.zeros(1, 128, 34, 32), weight)
         with torch.autocast("cpu", torch.bfloat16):
-            assert not winograd.pays(x, weight)
-        assert not torch.compile(winograd.pays, backend="eager")(x, weight)
+            assert not winograd.is_faster(x, weight)
+        assert not torch.compile(winograd.is_faster, backend="eager")(x, weight)
 
 
 def test_without_a_graph_a_styled_layer_takes_it_and_says_the_same(monkeypatch):

@@ -67,14 +67,14 @@ def fresh_accelerate():
 
 @pytest.fixture
 def new_game(small_options):
-    """new_game(kind of Batches, **options) → (players, batches, config) of a run that has not begun."""
+    """new_game(kind of Batches, **options) → (state, batches, config) of a run that has not begun."""
 
     def make(kind: type[Batches], **options) -> tuple[TrainState, Batches, TrainConfig]:
         AcceleratorState._reset_state(reset_partial_state=True)
         config = TrainConfig(**small_options | {"trackers": "none"} | options)
         accelerator = trainer.make_accelerator(config)
         data = trainer.load_data(config)
-        players = TrainState(config, data.classes, accelerator)
-        return players, kind(data.train, config, players.latent_size, accelerator), config
+        state = TrainState(config, data.classes, accelerator)
+        return state, kind(data.train, config, state.latent_size, accelerator), config
 
     return make

@@ -10,12 +10,12 @@ from gan_hub.data import ImageSet, load_images
 from gan_hub.data.split_file import DataSplit
 from gan_hub.model_folder import real_samples
 from gan_hub.training.batches import (
+    AUGMENT_DISCRIMINATOR,
+    AUGMENT_GENERATOR,
     LABELS_GENERATOR,
     NOISE_DISCRIMINATOR,
     NOISE_GENERATOR,
     ORDER,
-    VIEW_DISCRIMINATOR,
-    VIEW_GENERATOR,
     Batches,
     generator_for,
     load_data,
@@ -81,12 +81,12 @@ def test_the_view_has_the_recipes_augmentation_and_a_noise_that_ends():
     accelerator = SimpleNamespace(num_processes=1, process_index=0, device=torch.device("cpu"))
     data = ImageSet(np.zeros((10, 28, 28, 1), np.uint8), np.zeros(10, np.int64), ["all"])
     batches = Batches(data, TrainConfig(**options), 5, accelerator)
-    sigmas = [batches.augment_pipe(0, VIEW_DISCRIMINATOR, step, 0.3).sigma for step in (0, 5, 10, 11)]
+    sigmas = [batches.augment_pipe(0, AUGMENT_DISCRIMINATOR, step, 0.3).sigma for step in (0, 5, 10, 11)]
     assert sigmas == pytest.approx([0.2, 0.1, 0.0, 0.0]) and sigmas[2] == 0.0
-    assert batches.augment_pipe(0, VIEW_DISCRIMINATOR, 0, 0.3).p == 0.3
+    assert batches.augment_pipe(0, AUGMENT_DISCRIMINATOR, 0, 0.3).p == 0.3
     players = [
         batches.augment_pipe(3, stream, 3, 0.3).uniform(2, torch.zeros(4, 1))
-        for stream in (VIEW_DISCRIMINATOR, VIEW_GENERATOR)
+        for stream in (AUGMENT_DISCRIMINATOR, AUGMENT_GENERATOR)
     ]
     assert not torch.equal(*players)
 
@@ -181,7 +181,7 @@ def test_five_pictures_are_too_few_and_the_sentence_says_how_many_are_enough(tmp
     path = tmp_path / "few.npz"
     np.savez(path, images=np.zeros((count, 28, 28), np.uint8))
     with pytest.raises(
-        ValueError, match="held out for the judge.* needs 4 or more. Give a test split of so many, or 20"
+        ValueError, match="held out for the judge.* needs 4 or more. Give a test split of that size, or 20"
     ):
         load_data(TrainConfig(data=str(path), conditional=False))
     np.savez(path, images=np.zeros((20, 28, 28), np.uint8))

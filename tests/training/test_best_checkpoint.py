@@ -42,7 +42,7 @@ def options(shapes_npz: Path, folder: Path, **changes) -> dict:
 
 
 def play(config: TrainConfig, scores: list[float], resume=False, kill_at=None, whole=False, ends=None) -> int:
-    """A run with these scores, of which it asks for all; the number of steps played.
+    """Train with these scores, all of which must be used; the number of steps done.
 
     It is lost before step `kill_at`, or ends with `ends`; it is exported if it is `whole`.
     """
@@ -84,7 +84,7 @@ def play(config: TrainConfig, scores: list[float], resume=False, kill_at=None, w
 
 @pytest.fixture(scope="module")
 def impatient(shapes_npz, tmp_path_factory) -> TrainConfig:
-    """A whole run whose patience has ended, with everything it wrote."""
+    """A whole run that patience has ended, with everything it wrote."""
     folder = tmp_path_factory.mktemp("impatient")
     config = TrainConfig(**options(shapes_npz, folder, patience_kimg=0.064))
     assert play(config, SCORES, whole=True) == 8

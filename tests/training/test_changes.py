@@ -95,9 +95,9 @@ def test_other_learning_rates_are_those_of_the_next_step(config, monkeypatch):
     train(config, stop_after=7)
     rates, grow = [], TrainState.grow
 
-    def watched(players, images_seen):
-        rates.append([group["lr"] for group in players.generator_optimizer.optimizer.param_groups])
-        grow(players, images_seen)
+    def watched(state, images_seen):
+        rates.append([group["lr"] for group in state.generator_optimizer.optimizer.param_groups])
+        grow(state, images_seen)
 
     monkeypatch.setattr(TrainState, "grow", watched)
     train(changed(config, learning_rate_generator=1e-5, decay_kimg=0.1), resume=True, stop_after=2)

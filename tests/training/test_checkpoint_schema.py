@@ -33,7 +33,7 @@ def saved(shapes_npz, tmp_path_factory) -> TrainConfig:
 
 @pytest.fixture
 def run(saved, tmp_path):
-    """run(change) → the configuration of a copy of that run, whose newest checkpoint was changed, its manifest in order."""
+    """run(change) → the configuration of a copy of that run with its newest checkpoint changed and a valid manifest."""
 
     def make(change, also_older: bool = False) -> TrainConfig:
         config = TrainConfig(**vars(saved) | {"output": str(tmp_path)})

@@ -1,4 +1,4 @@
-"""The flight recorder's own instruments, each against cases whose answer is known."""
+"""The diagnostics of a run, each against cases with a known answer."""
 
 import numpy as np
 import pytest

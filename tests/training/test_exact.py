@@ -59,7 +59,7 @@ GAMES = {
 
 
 def train(config: TrainConfig, resume: bool = False, stop_after: int | None = None) -> None:
-    """A run in this process; with `stop_after`, it is told to stop after so many steps."""
+    """A run in this process; with `stop_after`, it is stopped after that number of steps."""
     AcceleratorState._reset_state(reset_partial_state=True)
     with pytest.MonkeyPatch.context() as patch:
         steps = []
@@ -98,7 +98,7 @@ def test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit(smal
             assert torch.equal(tensor, found[file][name]), f"{file}: {name}"
     one, two = (read_log(config.run_folder / "log.jsonl") for config in (unbroken, broken))
     assert len(one) == len(two) > 0
-    for line, same in zip(one, two):  # the monitors were told the same, too
+    for line, same in zip(one, two):  # the monitors got the same numbers, too
         told = {name: value for name, value in line.items() if name not in ("img/s", "memory/GB")}
         changes = {name for name in told if name.startswith("change/")}  # a stop splits what is then added up
         assert told.keys() == same.keys() - {"img/s", "memory/GB"}
@@ -144,7 +144,7 @@ def saved(shapes_npz, tmp_path_factory):
 
 @pytest.fixture
 def spoilt(saved, tmp_path):
-    """spoilt(change) → the configuration of a run whose only checkpoint was changed, its manifest being in order."""
+    """spoilt(change) → the configuration of a run with its only checkpoint changed and a valid manifest."""
     options, checkpoint = saved
 
     def make(change) -> TrainConfig:

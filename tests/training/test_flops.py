@@ -18,8 +18,8 @@ GENERATOR, DISCRIMINATOR = (10 * 20, 20 * 784), (784 * 12, 6)  # products of eac
 
 
 def by_hand() -> int:
-    """An addition to each product. A layer's gradients are as many again for its weights, and for its inputs."""
-    forward, below = sum(DISCRIMINATOR), sum(DISCRIMINATOR[1:])  # of reals and fakes nobody asks for pixels' gradient
+    """An addition to each product. The gradients of a layer's weights cost as much again, and those of its inputs."""
+    forward, below = sum(DISCRIMINATOR), sum(DISCRIMINATOR[1:])  # the pixels of reals and fakes need no gradient
     discriminator_step = sum(GENERATOR) + 2 * (forward + forward + below)
     generator_step = sum(GENERATOR) + 2 * forward + sum(GENERATOR) + GENERATOR[1]
     return 2 * (discriminator_step + generator_step)

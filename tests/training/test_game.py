@@ -1,4 +1,4 @@
-"""The game as the recipe has it: k steps, fresh draws, two rates, shared fakes, numbers that move while it is played."""
+"""The training step as the recipe has it: k updates, fresh draws, two rates, shared fakes, adaptive numbers."""
 
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,7 @@ class Recorded(Batches):
 
 @pytest.fixture
 def game(new_game):
-    """game(**options) → (players, recorded batches, config) of a run that has not begun."""
+    """game(**options) → (state, recorded batches, config) of a run that has not begun."""
     return partial(new_game, Recorded)
 
 
@@ -39,32 +39,32 @@ def adam_steps(optimizer) -> int:
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_discriminator_has_exactly_k_updates_with_fresh_images_and_noise_for_each_of_the_generators(game, k):
-    players, batches, config = game(discriminator_steps=k)
+    state, batches, config = game(discriminator_steps=k)
     for step in range(4):
-        trainer.train_step(players, config, batches, step)
-    assert adam_steps(players.discriminator_optimizer) == 4 * k and adam_steps(players.generator_optimizer) == 4
+        trainer.train_step(state, config, batches, step)
+    assert adam_steps(state.discriminator_optimizer) == 4 * k and adam_steps(state.generator_optimizer) == 4
     assert batches.turns == list(range(4 * k))
     assert [turn for turn, stream in batches.noises if stream == NOISE_DISCRIMINATOR] == list(range(4 * k))
     assert [turn for turn, stream in batches.noises if stream == NOISE_GENERATOR] == list(range(4))
 
 
 def test_shared_fakes_are_drawn_once_and_teach_both_players(game):
-    players, batches, config = game(share_fakes=True)
-    before = [parameter.clone() for parameter in players.generator.parameters()]
+    state, batches, config = game(share_fakes=True)
+    before = [parameter.clone() for parameter in state.generator.parameters()]
     for step in range(2):
-        metrics = trainer.train_step(players, config, batches, step)
+        metrics = trainer.train_step(state, config, batches, step)
     assert {stream for _, stream in batches.noises} == {NOISE_DISCRIMINATOR} and len(batches.noises) == 2
-    assert adam_steps(players.generator_optimizer) == adam_steps(players.discriminator_optimizer) == 2
-    assert not all(torch.equal(a, b) for a, b in zip(before, players.generator.parameters()))
+    assert adam_steps(state.generator_optimizer) == adam_steps(state.discriminator_optimizer) == 2
+    assert not all(torch.equal(a, b) for a, b in zip(before, state.generator.parameters()))
     assert metrics["gradient/generator"] > 0
 
 
 def test_a_relativistic_generator_is_shown_the_pairs_of_the_discriminators_step(game, monkeypatch):
-    players, batches, config = game(loss="relativistic")
+    state, batches, config = game(loss="relativistic")
     seen = []
     real_step = steps.generator_step
     monkeypatch.setattr(steps, "generator_step", lambda *args: seen.append(args) or real_step(*args))
-    trainer.train_step(players, config, batches, 5)
+    trainer.train_step(state, config, batches, 5)
     _, _, reals, _, labels, _, _ = seen[0]
     expected, classes = batches.reals(5)
     assert torch.equal(reals, expected) and torch.equal(labels, classes)
@@ -72,33 +72,33 @@ def test_a_relativistic_generator_is_shown_the_pairs_of_the_discriminators_step(
 
 def test_two_learning_rates_fall_together_and_come_back_after_a_resume(game):
     rates = {"learning_rate_generator": 1e-4, "learning_rate_discriminator": 4e-4}
-    players, _, _ = game(**rates)
+    state, _, _ = game(**rates)
     for factor in (1.0, 0.5):
-        players.set_lr_factor(factor)
-        assert players.generator_optimizer.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4 * factor)
-        assert players.discriminator_optimizer.optimizer.param_groups[0]["lr"] == pytest.approx(4e-4 * factor)
+        state.set_lr_factor(factor)
+        assert state.generator_optimizer.optimizer.param_groups[0]["lr"] == pytest.approx(1e-4 * factor)
+        assert state.discriminator_optimizer.optimizer.param_groups[0]["lr"] == pytest.approx(4e-4 * factor)
 
 
 def test_adas_p_climbs_while_the_reals_are_recognised_and_stays_where_it_is_off(game):
     for augment, expected in (("ada", True), ("none", False)):
-        players, batches, config = game(augment=augment, ada_target=0.0, ada_kimg=1.0, learning_rate_generator=0.0)
+        state, batches, config = game(augment=augment, ada_target=0.0, ada_kimg=1.0, learning_rate_generator=0.0)
         for step in range(12):
-            trainer.train_step(players, config, batches, step)
-        assert (players.adaptive.augment_p > 0) is expected
-        assert batches.augment_pipe(0, 0, 0, players.adaptive.augment_p).p == (
-            players.adaptive.augment_p if expected else 1.0
+            trainer.train_step(state, config, batches, step)
+        assert (state.adaptive.augment_p > 0) is expected
+        assert batches.augment_pipe(0, 0, 0, state.adaptive.augment_p).p == (
+            state.adaptive.augment_p if expected else 1.0
         )
 
 
 def test_begans_balance_moves_and_stays_between_0_and_1(game):
-    players, batches, config = game(
+    state, batches, config = game(
         architecture="began", loss="began", conditional=False, began_rate=0.5, r1_gamma=0.0,
         generator={"latent_size": 8, "base_channels": 4}, discriminator={"hidden_size": 8, "base_channels": 4},
     )  # fmt: skip
     values = []
     for step in range(6):
-        trainer.train_step(players, config, batches, step)
-        values.append(players.adaptive.balance)
+        trainer.train_step(state, config, batches, step)
+        values.append(state.adaptive.balance)
     assert len(set(values)) > 1 and all(0 <= value <= 1 for value in values)
 
 
@@ -116,23 +116,23 @@ def test_the_average_of_a_run_with_a_long_half_life_follows_its_first_steps(game
 
 
 def test_the_path_length_penalty_is_due_at_its_own_interval(game):
-    players, batches, config = game(path_length_weight=2.0, path_length_interval=3)
-    due = ["penalty/path_length" in trainer.train_step(players, config, batches, step) for step in range(6)]
-    assert due == [True, False, False, True, False, False] and players.adaptive.path_length_mean > 0
+    state, batches, config = game(path_length_weight=2.0, path_length_interval=3)
+    due = ["penalty/path_length" in trainer.train_step(state, config, batches, step) for step in range(6)]
+    assert due == [True, False, False, True, False, False] and state.adaptive.path_length_mean > 0
 
 
 def test_the_discriminators_penalty_is_due_at_its_interval(game):
-    players, batches, config = game(penalty_interval=4)
-    due = ["penalty/r1" in trainer.train_step(players, config, batches, step) for step in range(9)]
+    state, batches, config = game(penalty_interval=4)
+    due = ["penalty/r1" in trainer.train_step(state, config, batches, step) for step in range(9)]
     assert due == [step % 4 == 0 for step in range(9)]
 
 
 def weights_after(game, steps: int = 6, **options) -> torch.Tensor:
-    players, batches, config = game(precision=options.pop("precision", "fp64"), **options)
-    start = torch.cat([parameter.detach().flatten().clone() for parameter in players.generator.parameters()])
+    state, batches, config = game(precision=options.pop("precision", "fp64"), **options)
+    start = torch.cat([parameter.detach().flatten().clone() for parameter in state.generator.parameters()])
     for step in range(steps):
-        trainer.train_step(players, config, batches, step)
-    end = torch.cat([parameter.detach().flatten() for parameter in players.generator.parameters()])
+        trainer.train_step(state, config, batches, step)
+    end = torch.cat([parameter.detach().flatten() for parameter in state.generator.parameters()])
     assert (end - start).abs().max() > 1e-4
     return end
 
@@ -141,8 +141,8 @@ def test_channels_last_changes_nothing_but_rounding(game):
     images = {"generator": {"latent_size": 8, "base_channels": 4}}
     plain, fast = weights_after(game, **images), weights_after(game, channels_last=True, **images)
     assert (plain - fast).abs().max() <= 1e-10
-    players, batches, _ = game(channels_last=True)
-    assert next(p for p in players.generator.parameters() if p.dim() == 4).is_contiguous(
+    state, batches, _ = game(channels_last=True)
+    assert next(p for p in state.generator.parameters() if p.dim() == 4).is_contiguous(
         memory_format=torch.channels_last
     )
 
@@ -150,10 +150,10 @@ def test_channels_last_changes_nothing_but_rounding(game):
 def test_bf16_trains_what_fp32_trains(game):
     losses = {}
     for precision in ("fp32", "bf16"):
-        players, batches, config = game(precision=precision)
-        metrics = [trainer.train_step(players, config, batches, step) for step in range(20)]
+        state, batches, config = game(precision=precision)
+        metrics = [trainer.train_step(state, config, batches, step) for step in range(20)]
         losses[precision] = sum(metric["loss/discriminator"].item() for metric in metrics) / 20
-        assert players.unwrapped_generator.project.weight.dtype == torch.float32
+        assert state.unwrapped_generator.project.weight.dtype == torch.float32
         assert metrics[0]["penalty/r1"].dtype == torch.float32  # the penalty's pass has no autocast
     assert losses["bf16"] != losses["fp32"] and losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
 

@@ -45,7 +45,7 @@ SPADE = {
 
 @pytest.fixture
 def game(new_game):
-    """game(**options) → (players, batches, config) of a run that has not begun."""
+    """game(**options) → (state, batches, config) of a run that has not begun."""
     return partial(new_game, Batches)
 
 
@@ -72,15 +72,15 @@ def test_the_level_is_a_function_of_the_clock_each_doubling_fades_in_and_settles
 
 
 def test_a_turn_sets_the_level_of_both_players_and_the_average_and_reaches_no_layer_beyond(game):
-    players, batches, config = game(**PROGAN, grow_kimg=0.064)
-    networks = players.unwrapped_generator, players.unwrapped_discriminator, players.ema.model
+    state, batches, config = game(**PROGAN, grow_kimg=0.064)
+    networks = state.unwrapped_generator, state.unwrapped_discriminator, state.ema.model
     for images, level, reached in ((0, 0.0, 1), (96, 0.5, 2), (160, 1.0, 2), (224, 1.5, 3), (384, 2.0, 3)):
-        players.grow(images)
+        state.grow(images)
         assert [network.level for network in networks] == [level] * 3
-        loop.train_step(players, config, batches, images // 16)
+        loop.train_step(state, config, batches, images // 16)
         for network, descent in (
-            (networks[0], players.generator_optimizer),
-            (networks[1], players.discriminator_optimizer),
+            (networks[0], state.generator_optimizer),
+            (networks[1], state.discriminator_optimizer),
         ):
             for stage, block in enumerate(network.blocks):
                 for parameter in block.parameters():
@@ -88,16 +88,16 @@ def test_a_turn_sets_the_level_of_both_players_and_the_average_and_reaches_no_la
 
 
 def test_without_growing_the_whole_network_takes_part_from_the_start(game):
-    players, batches, config = game(**PROGAN)
-    players.grow(0)
-    assert players.unwrapped_generator.level == players.unwrapped_generator.levels == 2
-    loop.train_step(players, config, batches, 0)
-    for network in (players.unwrapped_generator, players.unwrapped_discriminator):
+    state, batches, config = game(**PROGAN)
+    state.grow(0)
+    assert state.unwrapped_generator.level == state.unwrapped_generator.levels == 2
+    loop.train_step(state, config, batches, 0)
+    for network in (state.unwrapped_generator, state.unwrapped_discriminator):
         assert all(parameter.grad is not None for parameter in network.blocks.parameters())
 
 
 def test_reals_are_shown_as_coarse_as_the_fakes_of_the_moment_and_fade_as_they_do(game):
-    players, batches, _ = game(**PROGAN, grow_kimg=0.064)
+    state, batches, _ = game(**PROGAN, grow_kimg=0.064)
     reals = batches.reals(0)[0]
 
     def squares(size: int) -> torch.Tensor:
@@ -110,8 +110,8 @@ def test_reals_are_shown_as_coarse_as_the_fakes_of_the_moment_and_fade_as_they_d
         (160, squares(2)),
         (384, reals),
     ):
-        players.grow(images)
-        torch.testing.assert_close(players.match_resolution(reals), expected)
+        state.grow(images)
+        torch.testing.assert_close(state.match_resolution(reals), expected)
     assert game()[0].match_resolution(reals) is reals
 
 
@@ -124,10 +124,10 @@ def test_so_many_fakes_as_mixing_says_have_two_latents_and_the_draws_belong_to_t
     shares = torch.cat([share for _, share in draws])
     assert (shares < 1).float().mean() == pytest.approx(0.75, abs=0.02)
     assert 0 <= shares.min() and shares[shares < 1].mean() == pytest.approx(0.5, abs=0.02)
-    players, (second, share) = game(**STYLEGAN2)[0], draws[0]
+    state, (second, share) = game(**STYLEGAN2)[0], draws[0]
     z, labels = batches.noise(0, 1), batches.reals(0)[1]
-    _, ws = players.unwrapped_generator(z, labels, mixing=(second, share), with_ws=True)
-    mixed = (ws != players.unwrapped_generator.map(z, labels)).flatten(1).any(1)
+    _, ws = state.unwrapped_generator(z, labels, mixing=(second, share), with_ws=True)
+    mixed = (ws != state.unwrapped_generator.map(z, labels)).flatten(1).any(1)
     assert torch.equal(mixed, share < 1)  # two latents in every fake that is to be mixed
     assert draws[0][0].shape == (16, 8) and not torch.equal(draws[0][0], draws[1][0])
     again = batches.mixing(1, MIXING_GENERATOR)
@@ -137,13 +137,13 @@ def test_so_many_fakes_as_mixing_says_have_two_latents_and_the_draws_belong_to_t
 
 
 def test_mixed_fakes_are_those_of_the_generator_with_both_latents(game):
-    players, batches, _ = game(**STYLEGAN2, mixing=1.0)
+    state, batches, _ = game(**STYLEGAN2, mixing=1.0)
     reals, labels = batches.reals(0)
     z, mixing = batches.noise(0, 1), batches.mixing(0, MIXING_GENERATOR)
-    fakes, latents = players.fakes(z, mixing, labels, with_grad=True)
-    players.unwrapped_generator.eval()
-    assert latents is None and torch.equal(fakes, players.generator(z, labels, mixing=mixing))
-    assert not torch.equal(fakes, players.generator(z, labels))
+    fakes, latents = state.draw_fakes(z, mixing, labels, with_grad=True)
+    state.unwrapped_generator.eval()
+    assert latents is None and torch.equal(fakes, state.generator(z, labels, mixing=mixing))
+    assert not torch.equal(fakes, state.generator(z, labels))
 
 
 def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game, monkeypatch):
@@ -156,11 +156,11 @@ def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game,
         lambda images, latents, *rest: seen.append(latents.shape) or path_length_penalty(images, latents, *rest),
     )
     for options in (STYLEGAN2, {}):
-        players, batches, config = game(**options, path_length_weight=2.0, path_length_interval=2)
+        state, batches, config = game(**options, path_length_weight=2.0, path_length_interval=2)
         for step in range(4):
-            metrics = loop.train_step(players, config, batches, step)
+            metrics = loop.train_step(state, config, batches, step)
             assert ("penalty/path_length" in metrics) is (step % 2 == 0)
-        assert players.adaptive.path_length_mean > 0
+        assert state.adaptive.path_length_mean > 0
     assert seen == [(16, 6, 6)] * 2 + [(16, 8)] * 2  # (N, L, W), then (N, Z)
 
 
@@ -168,14 +168,14 @@ def test_path_lengths_are_taken_in_w_where_there_is_one_and_in_z_elsewhere(game,
 
 
 def test_a_discriminator_of_many_scales_is_shown_every_scale_of_the_fakes_and_penalised_at_each(game, monkeypatch):
-    players, batches, config = game(**MSG_GAN, r2_gamma=1.0, penalty_interval=1)
+    state, batches, config = game(**MSG_GAN, r2_gamma=1.0, penalty_interval=1)
     shown, real_step = [], steps.discriminator_step
     monkeypatch.setattr(steps, "discriminator_step", lambda *args: shown.append(args[2:4]) or real_step(*args))
-    metrics = loop.train_step(players, config, batches, 0)
+    metrics = loop.train_step(state, config, batches, 0)
     for images in shown[0]:
         assert [tuple(scale.shape) for scale in images] == [(16, 1, 7, 7), (16, 1, 14, 14), (16, 1, 28, 28)]
     assert metrics["penalty/r1"] > 0 and metrics["penalty/r2"] > 0
-    for parameter in players.unwrapped_generator.parameters():
+    for parameter in state.unwrapped_generator.parameters():
         assert parameter.grad is not None and parameter.grad.any()
 
 
@@ -183,12 +183,12 @@ def test_a_discriminator_of_many_scales_is_shown_every_scale_of_the_fakes_and_pe
 
 
 def test_both_players_are_told_the_maps_of_their_images(game, pairs_folder):
-    players, batches, _ = game(**SPADE, data=pairs_folder, held_out=12)
+    state, batches, _ = game(**SPADE, data=pairs_folder, held_out=12)
     images, maps = batches.reals(0)
     assert maps.shape == (16, 28, 28) and maps.dtype == torch.int64 and maps.unique().tolist() == [0, 1, 2]
     levels = (images[:, 0] + 1) * 127.5  # 80 · class + up to 40
     assert ((levels / 80).floor() == maps).all()
-    assert players.unwrapped_generator.config["semantic_classes"] == 3
+    assert state.unwrapped_generator.config["semantic_classes"] == 3
     assert not torch.equal(batches.labels(0), batches.labels(1))
 
 
@@ -204,24 +204,24 @@ def test_an_image_and_its_map_are_mirrored_together(game, pairs_folder):
 
 
 def test_a_generator_of_maps_is_matched_with_the_features_of_the_real_images_of_the_same_maps(game, pairs_folder):
-    players, batches, config = game(**SPADE, data=pairs_folder, held_out=12)
+    state, batches, config = game(**SPADE, data=pairs_folder, held_out=12)
     assert config.pairs_matter
     seen, real_step = [], steps.generator_step
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "generator_step", lambda *args: seen.append(args) or real_step(*args))
-        metrics = loop.train_step(players, config, batches, 3)
+        metrics = loop.train_step(state, config, batches, 3)
     expected, maps = batches.reals(3)
     assert torch.equal(seen[0][2], expected) and torch.equal(seen[0][4], maps)
     assert metrics["loss/features"] > 0
-    features = players.discriminator(expected, maps, features=True)[1]
+    features = state.discriminator(expected, maps, features=True)[1]
     assert feature_matching(features, features) == 0
 
 
 def test_the_loss_of_features_weighs_in_the_generators_gradient(game, pairs_folder):
     norms = []
     for weight in (1e-9, 1.0, 10.0):
-        players, batches, config = game(**SPADE | {"feature_matching_weight": weight}, data=pairs_folder, held_out=12)
-        norms.append(loop.train_step(players, config, batches, 0)["gradient/generator"].item())
+        state, batches, config = game(**SPADE | {"feature_matching_weight": weight}, data=pairs_folder, held_out=12)
+        norms.append(loop.train_step(state, config, batches, 0)["gradient/generator"].item())
     assert norms[1] > 1.01 * norms[0] or norms[1] < 0.99 * norms[0]
     assert norms[2] > 2 * norms[0]
 

@@ -38,7 +38,7 @@ MOMENTUM = {
 
 @pytest.fixture
 def game(new_game):
-    """game(options) → (players, batches, config) of a run that has not begun."""
+    """game(options) → (state, batches, config) of a run that has not begun."""
     return lambda options: new_game(Batches, **options)
 
 
@@ -88,23 +88,23 @@ def test_a_generator_trained_on_the_discrepancy_cannot_be_told_from_held_out_dat
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_a_generator_that_plays_alone_comes_nearer_to_the_data(game, conditional):
-    players, batches, config = game(ALONE | {"conditional": conditional})
-    assert players.discriminator is None and players.networks.keys() == players.optimizers.keys() == {"generator"}
-    start = copy.deepcopy(players.unwrapped_generator)
+    state, batches, config = game(ALONE | {"conditional": conditional})
+    assert state.discriminator is None and state.networks.keys() == state.optimizers.keys() == {"generator"}
+    start = copy.deepcopy(state.unwrapped_generator)
     losses = []
     for step in range(40):
-        metrics = loop.train_step(players, config, batches, step)
+        metrics = loop.train_step(state, config, batches, step)
         losses.append(metrics["loss/generator"].item())
     assert metrics.keys() == {"loss/generator", "gradient/generator", "weights/generator"}
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
-    assert all(not torch.equal(a, b) for a, b in zip(start.parameters(), players.unwrapped_generator.parameters()))
+    assert all(not torch.equal(a, b) for a, b in zip(start.parameters(), state.unwrapped_generator.parameters()))
 
 
 def test_its_fakes_have_the_labels_of_the_reals_that_they_are_compared_with(game, monkeypatch):
-    players, batches, config = game(ALONE)
+    state, batches, config = game(ALONE)
     seen, loss = [], MATCHING["mmd"]
     monkeypatch.setitem(MATCHING, "mmd", lambda *given: seen.append(given) or loss(*given))
-    loop.train_step(players, config, batches, 3)
+    loop.train_step(state, config, batches, 3)
     fakes, reals, (of_fakes, of_reals) = seen[0]
     expected, classes = batches.reals(3)
     assert torch.equal(reals, expected) and len(fakes) == len(reals)
@@ -170,7 +170,7 @@ def test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit(smal
 
 
 def test_what_networks_draw_themselves_differs_from_step_to_step_and_from_process_to_process(game):
-    players, batches, config = game(PERCEPTRONS)
+    state, batches, config = game(PERCEPTRONS)
     drawn = {}
     for process, step in ((0, 0), (0, 1), (1, 0), (0, 0)):
         batches.process = process
@@ -198,9 +198,9 @@ def test_two_processes_compare_all_images_with_all_as_one_does(small_options, tm
 
 
 def test_an_update_with_momentum_by_hand(game):
-    players, batches, config = game(PERCEPTRONS | MOMENTUM | {"optimizer_generator": "adam"})
-    assert isinstance(players.generator_optimizer.optimizer, torch.optim.Adam)
-    optimizer, weight = players.discriminator_optimizer, next(players.unwrapped_discriminator.parameters())
+    state, batches, config = game(PERCEPTRONS | MOMENTUM | {"optimizer_generator": "adam"})
+    assert isinstance(state.generator_optimizer.optimizer, torch.optim.Adam)
+    optimizer, weight = state.discriminator_optimizer, next(state.unwrapped_discriminator.parameters())
     speed = torch.zeros_like(weight)
     for step in range(3):
         before = weight.detach().clone()
@@ -208,7 +208,7 @@ def test_an_update_with_momentum_by_hand(game):
         optimizer.step((weight * (step + 1)).sum())
         speed = 0.8 * speed + (step + 1)
         torch.testing.assert_close(weight.detach(), before - 0.05 * speed)
-    players.set_lr_factor(0.5)
+    state.set_lr_factor(0.5)
     assert optimizer.optimizer.param_groups[0]["lr"] == 0.025
 
 

@@ -211,16 +211,20 @@ def test_a_signal_during_a_score_gives_up_the_score_and_saves(small_options, mon
     assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))
 
 
-def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_options, monkeypatch):
-    options = {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 300, "total_kimg": 0.24}
-    config = TrainConfig(**small_options | options)
+def train_until_a_signal_cuts_a_score_short(config: TrainConfig, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         features = SmallClassifier.features
         patch.setattr(
-            SmallClassifier, "features", lambda *given: os.kill(os.getpid(), signal.SIGTERM) or features(*given)
+            SmallClassifier, "features", lambda *arguments: os.kill(os.getpid(), signal.SIGTERM) or features(*arguments)
         )
         with pytest.raises(StoppedError):
             trainer.train(config)
+
+
+def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_options, monkeypatch):
+    options = {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 300, "total_kimg": 0.24}
+    config = TrainConfig(**small_options | options)
+    train_until_a_signal_cuts_a_score_short(config, monkeypatch)
     AcceleratorState._reset_state(reset_partial_state=True)
     trainer.train(config, resume=True)
     lines = read_log(config.run_folder / "log.jsonl")
@@ -229,13 +233,7 @@ def test_a_score_that_a_signal_cut_short_is_measured_after_the_resume(small_opti
 
 def test_a_score_that_a_signal_cut_short_is_given_up_where_the_run_goes_on_without_scores(small_options, monkeypatch):
     config = TrainConfig(**small_options | {"extractor": "digits", "evaluate_kimg": 0.16, "evaluate_images": 300})
-    with monkeypatch.context() as patch:
-        features = SmallClassifier.features
-        patch.setattr(
-            SmallClassifier, "features", lambda *given: os.kill(os.getpid(), signal.SIGTERM) or features(*given)
-        )
-        with pytest.raises(StoppedError):
-            trainer.train(config)
+    train_until_a_signal_cuts_a_score_short(config, monkeypatch)
     monkeypatch.setattr(trainer, "finish", lambda run: run.config.run_folder)
     trainer.train(TrainConfig(**vars(config) | {"extractor": "none"}), resume=True)
     assert not any("score/FD-digits" in line for line in read_log(config.run_folder / "log.jsonl"))

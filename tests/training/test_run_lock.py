@@ -1,4 +1,4 @@
-"""A run holds its folder: two runs of one name do not mix, whoever comes second is told by whom."""
+"""The lock of a run's folder: a second run of the same name is refused, and told the name of the first."""
 
 import contextlib
 import errno
@@ -31,13 +31,13 @@ def living(config: TrainConfig, step: int, resume: bool = False) -> Iterator[int
     signs.mkdir(parents=True, exist_ok=True)
     child = os.fork()
     if child == 0:
-        play = trainer.train_step
+        train_step = trainer.train_step
 
-        def waiting(players, config, batches, at):
+        def waiting(state, config, batches, at):
             if at == step:
                 (signs / "there").touch()
                 until((signs / "go").exists)
-            return play(players, config, batches, at)
+            return train_step(state, config, batches, at)
 
         trainer.train_step = waiting
         try:

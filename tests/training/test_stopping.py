@@ -1,4 +1,4 @@
-"""What ends a run from outside, a closed terminal among them, costs no step; what a run was told to ignore is ignored."""
+"""Signals and closed terminals end a run without losing a step; ignored signals stay ignored."""
 
 import contextlib
 import os
@@ -44,13 +44,13 @@ def signalled(monkeypatch):
     """signalled(step, *signals): this process sends them to itself in that step, from 1."""
 
     def arm(step: int, *signals: int) -> None:
-        play = trainer.train_step
+        train_step = trainer.train_step
 
-        def playing(players, config, batches, at):
+        def playing(state, config, batches, at):
             if at + 1 == step:
                 for number in signals:
                     os.kill(os.getpid(), number)
-            return play(players, config, batches, at)
+            return train_step(state, config, batches, at)
 
         monkeypatch.setattr(trainer, "train_step", playing)
 

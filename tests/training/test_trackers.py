@@ -1,4 +1,4 @@
-"""Trackers: what each is told and shown, where it writes, and what is asked of it before a run begins."""
+"""Trackers: the numbers and pictures that each gets, where it writes, and the checks before a run begins."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Run by test_processes.py under torchrun: a whole training run whose every rank also writes down its own weights.
+"""Run by test_processes.py under torchrun: a whole training run in which every rank also saves its own weights.
 
 Its scores, where it has any, are SCORES: only the first process measures them, and they differ by rounding.
 """

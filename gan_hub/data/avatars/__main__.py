@@ -7,7 +7,7 @@ from gan_hub.data.avatars.dataset import write_files
 
 
 def main() -> None:
-    """Parses the command line and writes the two files."""
+    """Parse the command line and write the two files."""
     parser = argparse.ArgumentParser(
         "python -m gan_hub.data.avatars", description="Writes cartoon faces, avatars64.zip (PNG), and attributes.csv."
     )

@@ -35,7 +35,7 @@ def list_avatars(split: str) -> UndecodedSource:
 
 
 def write_files(folder: Path, count: int, seed: int) -> None:
-    """Writes the first `count` images of a `seed` as avatars64.zip (00000.png …), and attributes.csv, into `folder`.
+    """Write the first `count` images of a `seed` as avatars64.zip (00000.png …), and attributes.csv, into `folder`.
 
     Both files appear when both are whole.
 

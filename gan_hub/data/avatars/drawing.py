@@ -102,7 +102,7 @@ def _shaded(color: str, factor: float) -> str:
 
 
 def _parabola(x: float, y: float, width: float, height: float) -> list[Point]:
-    """A parabola through (x ± width, y) whose middle hangs `height` lower."""
+    """A parabola through (x ± width, y); its middle hangs `height` lower."""
     return [(x + width * t / 8, y + height * (1 - (t / 8) ** 2)) for t in range(-8, 9)]
 
 

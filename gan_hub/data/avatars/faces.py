@@ -1,4 +1,4 @@
-"""What an avatar shows: its named attributes and its pose, both determined by (seed, index).
+"""The content of an avatar: its named attributes and its pose, both determined by (seed, index).
 
 Each face has a random generator of its own, so it is the same whatever was sampled before it, and however many.
 Coordinates: 64 units a side, x to the right, y down; inside a head from the middle between the eyes, in its own scale.

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import pad, relu
 
 from gan_hub.metrics.extractors.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN, bicubic, standardize, to_rgb
-from gan_hub.metrics.extractors.network import ExtractorNetwork, FixedNorm, Outputs, fill
+from gan_hub.metrics.extractors.network import ExtractorNetwork, FixedNorm, Outputs, load_network
 from gan_hub.model_folder.strict import read_header
 
 LABEL_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -73,7 +73,7 @@ class CIFARResNet56(ExtractorNetwork):
 
 def load(path: Path) -> CIFARResNet56:
     """The network of a weight file, with the accuracy of its metadata ("test_accuracy", such as "93.40 % …")."""
-    network, _ = fill(CIFARResNet56, path)
+    network, _ = load_network(CIFARResNet56, path)
     stated = re.match(r"(\d{1,2}(?:\.\d{1,4})?) ?%", read_header(path)[1].get("test_accuracy", ""))
     network.test_accuracy = round(float(stated[1]) / 100, 6) if stated else None
     return network

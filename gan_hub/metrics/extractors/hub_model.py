@@ -31,7 +31,7 @@ class Preprocessing:
     """The preprocessing of preprocessor_config.json: size, filter, crop, mean and standard deviation."""
 
     def __init__(self, path: Path) -> None:
-        """Reads the file; raises LoadError for what is not followed here."""
+        """Read the file; raises LoadError for what is not followed here."""
         facts = read_json(path)
         # null means that a fact is not given; an unknown fact could change every number.
         facts = {key: value for key, value in facts.items() if value is not None}
@@ -157,7 +157,7 @@ def load(folder: Path) -> HubModel:
     """The model of a folder with config.json, preprocessor_config.json and model.safetensors.
 
     No code of the repository runs. Raises ValueError where transformers is not installed, and LoadError for a model that
-    asks for code of its own, that transformers does not know, or whose file lacks weights.
+    asks for code of its own, that transformers does not know, or that lacks weights.
     """
     try:
         import transformers  # pyright: ignore[reportMissingImports]  # an optional library

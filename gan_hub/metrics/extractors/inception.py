@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, max_pool2d, relu
 
 from gan_hub.metrics.extractors.inputs import bilinear_tensorflow1, to_rgb
-from gan_hub.metrics.extractors.network import ExtractorNetwork, FixedNorm, Outputs, fill
+from gan_hub.metrics.extractors.network import ExtractorNetwork, FixedNorm, Outputs, load_network
 
 SIZE = 299
 
@@ -211,13 +211,13 @@ def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
 
 def load(path: Path) -> FIDInception:
     """The network of a weight file, which knows by its checksum whether it is the Inception of FID."""
-    network, _ = fill(FIDInception, path)
+    network, _ = load_network(FIDInception, path)
     network.trusted_by = trusted_by(tensors_sha256(network.state_dict()))
     return network
 
 
 def trusted_by(checksum: str) -> str | None:
-    """What says that weights of this checksum are the Inception of FID: "gan_hub", the variable's name, or None."""
+    """Who vouches that weights of this checksum are the Inception of FID: "gan_hub", the variable's name, or None."""
     if checksum in TRUSTED:
         return "gan_hub"
     named = (known.strip() for known in os.environ.get(TRUSTED_VARIABLE, "").split(","))

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from gan_hub.metrics.extractors.inputs import bicubic, to_rgb
-from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs, fill
+from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs, load_network
 from gan_hub.model_folder.strict import LoadError
 
 # Table 2 of the paper: expansion, channels, repeats, stride of the first repeat.
@@ -24,7 +24,7 @@ BOTTLENECKS = (
     (6, 320, 1, 1),
 )
 SIZE = 128  # pixels a side of what the network sees; it was trained at 224, and takes any size
-CHECK = "check.feature"  # the feature of `check_image`, which a file may bring along to be held against
+CHECK = "check.feature"  # the feature of `check_image`, which a file may have for a check of its weights
 TOLERANCE = 1e-3
 
 
@@ -101,14 +101,14 @@ def file_names(network: MobileNetV2) -> dict[str, str]:
 
 
 def check_image() -> torch.Tensor:
-    """The image (1, 3, 96, 96) of which a file may state the feature: 0, 1, …, 254, 0, … in reading order."""
+    """The image (1, 3, 96, 96) for the feature that a file may state: 0, 1, …, 254, 0, … in reading order."""
     return (torch.arange(3 * 96 * 96).reshape(1, 3, 96, 96) % 255) / 127.5 - 1
 
 
 @torch.no_grad()
 def load(path: Path) -> MobileNetV2:
     """The network of a weight file; raises LoadError where it does not reproduce the file's `check.feature`, if it has one."""
-    network, stated = fill(MobileNetV2, path, file_names, {CHECK: torch.Size([1, 1280])})
+    network, stated = load_network(MobileNetV2, path, file_names, {CHECK: torch.Size([1, 1280])})
     if CHECK in stated:
         gap = (network.outputs(check_image()).features - stated[CHECK]).abs().max().item()
         if not gap <= TOLERANCE:

@@ -23,11 +23,11 @@ class Outputs(NamedTuple):
 class ExtractorNetwork(nn.Module):
     """A network with fixed weights: images (N, C, H, W) in [-1, 1] → `prepare` → `outputs`."""
 
-    block = 50  # images of one forward pass, always as many, since the order of sums may depend on it
+    block = 50  # images of one forward pass, a fixed number, since the order of sums may depend on it
     resize = "none"
     num_classes: int | None = None
     test_accuracy: float | None = None  # of the classifier, as stated with its weights
-    trusted_by: str | None = None  # what says that its weights are those that define FID
+    trusted_by: str | None = None  # who vouches that its weights are those that define FID
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, C, H, W) in [-1, 1] → what `outputs` takes; raises ValueError for images that the network cannot take."""
@@ -56,7 +56,7 @@ class FixedNorm(nn.Module):
         return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.epsilon)
 
 
-def fill(
+def load_network(
     build: Callable[[], Network],
     path: Path,
     names: Callable[[Network], Mapping[str, str]] | None = None,

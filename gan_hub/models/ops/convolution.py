@@ -24,7 +24,7 @@ def grouped(
     groups: int = 1,
     transposed: bool = False,
 ) -> torch.Tensor:
-    """A grouped convolution, whose values and derivatives are those of torch up to rounding.
+    """A grouped convolution with the values and derivatives of torch's, up to rounding.
 
     Inside autocast, where no penalty is computed, and where nothing is differentiated it is torch's own.
 

@@ -35,7 +35,7 @@ def transforms() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 TILE, KERNEL, RESULT = transforms()
 
 
-def pays(x: torch.Tensor, weight: torch.Tensor) -> bool:
+def is_faster(x: torch.Tensor, weight: torch.Tensor) -> bool:
     """Whether the Winograd path is valid and faster: CPU, float32, inference, enough tiles and channels."""
     if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return False

@@ -1,4 +1,4 @@
-"""What is scored and what it is compared with: models and image sets by name, in one size, with the held-out images.
+"""The inputs of an evaluation: the model or images to score, real images in the same size, held-out images.
 
 Shapes: N images, H × W pixels, C channels.
 """
@@ -26,8 +26,8 @@ Dataset = ImageSet | str | os.PathLike  # real images, or what `load_images` tak
 
 
 @dataclass(frozen=True)
-class Sides:
-    """The two sides of a comparison: a model, or else images; and the real images."""
+class EvaluationInputs:
+    """What an evaluation compares: a model, or else images, and the real images."""
 
     subject: str  # name of what is scored
     pipeline: GANPipeline | None
@@ -54,15 +54,15 @@ class Sides:
 
     @property
     def skipped(self) -> dict[str, ImageSet]:
-        """The image sets of which files were skipped, by the name of the side."""
-        sides = {"scored": self.images, "real": self.reals}
-        return {name: images for name, images in sides.items() if images is not None and images.skipped}
+        """The image sets with skipped files, by what they are: "scored" or "real"."""
+        image_sets = {"scored": self.images, "real": self.reals}
+        return {name: images for name, images in image_sets.items() if images is not None and images.skipped}
 
 
-def load_sides(
+def load_inputs(
     subject: Subject, dataset: Dataset, split: str, extractor: Extractor, resolution: Resolution | None = None
-) -> Sides:
-    """Loads what is scored, and the real images in its size and channels.
+) -> EvaluationInputs:
+    """Load what is scored, and the real images in its size and channels.
 
     Args:
         subject: a pipeline, whatever `GANPipeline.from_pretrained` takes, an ImageSet, or where images lie.
@@ -72,25 +72,25 @@ def load_sides(
         resolution: pixels of both sides, where neither a model nor the extractor says it.
 
     Returns:
-        Both sides; a model is where it was, on its device.
+        The model or images, and the real images; a model is where it was, on its device.
 
     Raises:
         ValueError: what is not allowed, in a sentence; LoadError for a model.
     """
     if isinstance(subject, GANPipeline):
         name = Path(str(subject.name_or_path or "model")).name
-        return Sides(name, subject, None, _reals_for_model(dataset, subject, split))
+        return EvaluationInputs(name, subject, None, _reals_for_model(dataset, subject, split))
     if isinstance(subject, ImageSet):
         images = check_images(subject, "the scored images")
-        return Sides("images", None, images, _reals_for_images(dataset, images, split))
+        return EvaluationInputs("images", None, images, _reals_for_images(dataset, images, split))
     path = Path(subject)
     if holds_images(path):
         images = _every_split(os.fspath(subject), *_shape_without_model(extractor, resolution, dataset))
-        return Sides(path.name, None, images, _reals_for_images(dataset, images, split))
+        return EvaluationInputs(path.name, None, images, _reals_for_images(dataset, images, split))
     if resolution is not None:
         raise ValueError(f"resolution={short_repr(resolution)} is not allowed with a model, which has its own.")
     pipeline = GANPipeline.from_pretrained(subject)
-    return Sides(path.name, pipeline, None, _reals_for_model(dataset, pipeline, split))
+    return EvaluationInputs(path.name, pipeline, None, _reals_for_model(dataset, pipeline, split))
 
 
 def holds_images(path: Path) -> bool:
@@ -103,8 +103,8 @@ def holds_images(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and not (path / INDEX_NAME).is_file() and not is_run)
 
 
-def place(pipeline: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
-    """Moves model and extractor to one device.
+def move_to_device(pipeline: GANPipeline | None, extractor: Extractor, device: str | torch.device | None) -> None:
+    """Move model and extractor to one device.
 
     Args:
         pipeline: the model, if there is one.
@@ -151,7 +151,7 @@ def check_images(images: ImageSet, name: str) -> ImageSet:
 
 
 def _split_of(pipeline: GANPipeline | None) -> DataSplit | None:
-    """What the run behind a model recorded of its data; None for images, for models made in memory, and without a record."""
+    """The split.json of a model's run; None for images, for models made in memory, and without one."""
     folder = str(pipeline.name_or_path or "") if pipeline is not None else ""
     return DataSplit.read(Path(folder)) if folder and os.path.isdir(folder) else None
 
@@ -204,7 +204,7 @@ def _every_split(source: str, size: Resolution, channels: int) -> ImageSet:
 def _shape_without_model(
     extractor: Extractor, resolution: Resolution | None, dataset: Dataset
 ) -> tuple[Resolution, int]:
-    """(resolution, channels) that images are brought to where there is no model to say it."""
+    """(resolution, channels) of both image sets where no model gives them."""
     if isinstance(dataset, ImageSet):
         return list(dataset.images.shape[1:3]), dataset.images.shape[3]
     if extractor.name in BUNDLED:
