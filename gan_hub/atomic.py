@@ -114,7 +114,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes a folder, if it is there, and what a kill of `atomic_folder` left of it."""
+    """Remove a folder, if it is there, and what a kill of `atomic_folder` left of it."""
     for path in (folder, _unfinished(folder), _replaced(folder)):
         shutil.rmtree(path, ignore_errors=True)
 
