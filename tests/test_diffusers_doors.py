@@ -258,3 +258,15 @@ def test_a_network_is_not_saved_over_the_model_that_it_is_a_part_of(
     before = sorted(tmp_path.iterdir())
     refused(lambda: network.save_pretrained(""), "save_directory is empty")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_name_without_a_slash_is_a_bundled_model_for_every_method_that_takes_a_name(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.file_download.hf_hub_download", None)  # nothing is asked for
+    monkeypatch.setattr("diffusers.configuration_utils.hf_hub_download", None)
+    folder = bundled_models()["dcgan-mnist"]
+    assert GANPipeline.download("dcgan-mnist") == str(folder)
+    assert GANPipeline.load_config("dcgan-mnist")["_class_name"] == "GANPipeline"
+    config = DCGANGenerator.load_config("dcgan-mnist", subfolder="generator")
+    assert config["resolution"] == 28 and DCGANGenerator.from_config(config).config["latent_size"] == 64
+    for method in (GANPipeline.download, GANPipeline.load_config, DCGANGenerator.load_config):
+        refused(lambda method=method: method("no-such-model"), "neither a folder, nor a bundled model", LoadError)

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gan_hub.atomic import move_files, scratch_folder
-from gan_hub.hub.resolve import load_from
+from gan_hub.hub.resolve import load_from, place_of
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, weights_name
 from gan_hub.model_folder.manifest import Manifest, read_file
@@ -151,6 +151,11 @@ class GANModel(ModelMixin, ConfigMixin):
             download |= {"variant": variant, "force_download": force_download}
             network = load_from(source, (place,), read, **download)
         return network if device is None else network.to(device)
+
+    @classmethod
+    def load_config(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> Any:
+        """The content of a config.json, unchecked, as diffusers reads it; a name without a slash is a bundled model."""
+        return super().load_config(place_of(pretrained_model_name_or_path), **kwargs)
 
     @classmethod
     def load(
@@ -375,7 +380,8 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
             twin.__dict__[name] = MethodType(value.__func__, twin)
     for name, child in module._modules.items():
         # Of a compiled block, the block inside: the compiled call is in training mode.
-        twin._modules[name] = None if child is None else _twin(child._modules.get("_orig_mod", child), twins)
+        block = None if child is None else getattr(child, "_orig_mod", child)
+        twin._modules[name] = None if block is None else _twin(block, twins)
     return twin
 
 

@@ -12,7 +12,7 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
-from gan_hub.hub.resolve import load_from
+from gan_hub.hub.resolve import load_from, place_of, resolve
 from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
 from gan_hub.model_folder import folder as model_folder
@@ -217,6 +217,19 @@ class PretrainedPipeline(DiffusionPipeline):
             raise LoadError(f"{folder}: {error}") from error
         pipeline.register_to_config(_name_or_path=str(folder))
         return pipeline
+
+    @classmethod
+    def load_config(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> Any:
+        """The content of a model_index.json, unchecked, as diffusers reads it; a name without a slash is a bundled model."""
+        return super().load_config(place_of(pretrained_model_name_or_path), **kwargs)
+
+    @classmethod
+    def download(cls, pretrained_model_name: str | os.PathLike, **kwargs: Any) -> str:
+        """Fetches a model that `from_pretrained` will then load without a connection; returns its folder.
+
+        `kwargs`: variant, revision, token, cache_dir, local_files_only, force_download. Raises LoadError.
+        """
+        return str(resolve(pretrained_model_name, COMPONENTS, **kwargs))
 
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs: Any) -> Self:
