@@ -115,15 +115,16 @@ def _check_tensors(cls: type[GANModel]) -> None:
     try:
         with torch.device("meta"):  # as loading makes it
             network = cls()
+        modules = dict(network.named_modules())
     except Exception as error:  # an __init__ from outside the package may raise anything
         raise ValueError(
             f"{cls.__name__}: its __init__ fails on torch's meta device, where loading runs it: {error}"
         ) from error
-    for module in network.modules():
+    for module in modules.values():
         fill_constants = getattr(module, "fill_constants", None)
         if fill_constants is not None:
             fill_constants("cpu")
-    for path, module in network.named_modules():
+    for path, module in modules.items():
         hidden = {name: module._buffers[name] for name in module._non_persistent_buffers_set}
         for name, value in (hidden | vars(module)).items():
             if isinstance(value, torch.Tensor) and value.is_meta:

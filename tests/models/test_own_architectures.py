@@ -195,6 +195,12 @@ def no_maps(
     """Lacks what every network that takes maps has."""
 
 
+def no_module(
+    self, resolution: Resolution = 8, channels: Channels = 1, latent_size: Latent = 2, num_classes: Classes = 0
+):
+    """Forgets `super().__init__()`."""
+
+
 def with_init(init, *bases: type) -> type:
     return type("Own", (*bases, Generator), {"__init__": register_checked(init)})
 
@@ -274,8 +280,9 @@ def test_a_network_that_cannot_be_made_without_memory_is_refused():
         super(Generator, self).__init__()
         self.number = torch.ones(1).item()
 
-    with pytest.raises(ValueError, match="Own: its __init__ fails on torch's meta device, where loading runs it: "):
-        register_architecture("own", with_init(init))
+    for wrong in (init, no_module):
+        with pytest.raises(ValueError, match="Own: its __init__ fails on torch's meta device, where loading runs it: "):
+            register_architecture("own", with_init(wrong))
 
 
 def test_images_of_another_size_than_the_config_says_are_told_and_not_saved(tmp_path):
@@ -313,6 +320,7 @@ def test_rules_may_be_annotated_as_text():
     def init(self, resolution: "Resolution" = 8, channels: "Channels" = 1, latent_size: "Latent" = 2,
              num_classes: "Annotated[int, Choice(0)]" = 0):  # fmt: skip
         """As in a file that begins with `from __future__ import annotations`."""
+        super(Generator, self).__init__()
 
     own = type("Own", (Generator,), {"__init__": register_checked(init)})
     register_architecture("own", own)
