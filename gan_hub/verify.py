@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from gan_hub.data.split_file import SPLIT_NAME, DataSplit
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.files import MANIFEST_NAME, REFERENCE_NAME, WEIGHTS, Unlisted, find
@@ -48,6 +49,9 @@ def verify_model(
     samples = real_samples.read(folder, Manifest.if_any(folder), *shape)
     if samples is not None:
         lines.append(f"{' and '.join(real_samples.NAMES)}: {len(samples.images)} real images of the model's size")
+    split = DataSplit.read(folder)
+    if split is not None:
+        lines.append(f"{SPLIT_NAME}: {split.train_images:,} images trained on, {split.held_out_images:,} held out")
     if variant is not None:
         lines.append(f"{REFERENCE_NAME}: not compared, as the full precision drew it and not {variant}")
         return lines

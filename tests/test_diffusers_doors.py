@@ -1,6 +1,7 @@
 """What users of diffusers type works as they expect, or is refused in one sentence that says what to do instead."""
 
 import copy
+from pathlib import PurePosixPath
 
 import diffusers
 import pytest
@@ -95,16 +96,20 @@ def test_a_local_folder_is_not_downloaded_whatever_the_options_of_a_download(tin
 
 
 def test_the_second_place_of_save_pretrained_is_diffusers_and_a_variant_there_still_is_one(tiny_pipeline, tmp_path):
-    for save, place in ((tiny_pipeline.save_pretrained, "generator/"), (tiny_pipeline.generator.save_pretrained, "")):
-        weights = tmp_path / place
-        save(tmp_path, True)
-        assert (weights / "diffusion_pytorch_model.safetensors").exists()
-        save(tmp_path, "fp16")
-        assert (weights / "diffusion_pytorch_model.fp16.safetensors").exists()
-        save(tmp_path, safe_serialization=True, variant="bf16")
-        assert (weights / "diffusion_pytorch_model.bf16.safetensors").exists()
-        save(tmp_path, None)
-        refused(lambda save=save: save(tmp_path, "fp16", variant="bf16"), "two variants", TypeError)
+    network = tiny_pipeline.generator
+    for save, name, place in (
+        (tiny_pipeline.save_pretrained, "model", "generator"),
+        (network.save_pretrained, "network", ""),
+    ):
+        folder = tmp_path / name
+        save(folder, True)
+        assert (folder / place / "diffusion_pytorch_model.safetensors").exists()
+        save(folder, "fp16")
+        assert (folder / place / "diffusion_pytorch_model.fp16.safetensors").exists()
+        save(folder, safe_serialization=True, variant="bf16")
+        assert (folder / place / "diffusion_pytorch_model.bf16.safetensors").exists()
+        save(folder, None)
+        refused(lambda save=save, folder=folder: save(folder, "fp16", variant="bf16"), "two variants", TypeError)
     tiny_pipeline.save_pretrained(tmp_path, True, "fp16")
     tiny_pipeline.generator.save_pretrained(tmp_path / "alone", True, None, True, "fp16")
     assert {path.name for path in (tmp_path / "alone").iterdir()} == {
@@ -139,7 +144,7 @@ def test_a_push_to_nowhere_is_refused(tiny_pipeline, repo_id):
 
 def test_a_push_refuses_pickles_and_subfolders(tiny_pipeline):
     refused(lambda: tiny_pipeline.push_to_hub("me/mine", safe_serialization=False), "pickles")
-    refused(lambda: tiny_pipeline.push_to_hub("me/mine", subfolder="x"), "subfolder= is not supported")
+    refused(lambda: tiny_pipeline.push_to_hub("me/mine", subfolder="x"), "subfolder=.x. is not supported")
 
 
 def test_a_network_that_would_not_load_is_not_pushed(tiny_pipeline, tmp_path, monkeypatch):
@@ -193,3 +198,75 @@ def test_a_pipeline_moves_by_dtype_as_diffusers_pipelines_do():
 def test_offloading_is_refused_with_what_to_do_instead(tiny_pipeline, method):
     refused(getattr(tiny_pipeline, method), f"{method}.. is not supported: .* must lie on one device whole")
     assert len(tiny_pipeline(seeds=[1]).images) == 1
+
+
+# ------------------------------------------------------------------------------------------- what is typed slightly differently
+
+
+@pytest.mark.parametrize(
+    "subfolder", ["generator", "generator/", "./generator", "generator//", PurePosixPath("generator")]
+)
+def test_a_networks_folder_may_be_spelled_as_shells_complete_it(tiny_model, subfolder):
+    assert DCGANGenerator.from_pretrained(tiny_model, subfolder=subfolder).config["resolution"] == 28
+
+
+@pytest.mark.parametrize("subfolder", ["../generator", "generator/../generator", "/generator", 3])
+def test_a_networks_folder_lies_within_the_model(tiny_model, subfolder):
+    refused(lambda: DCGANGenerator.from_pretrained(tiny_model, subfolder=subfolder), "subfolder=.* is not allowed")
+
+
+@pytest.mark.parametrize("device_map", ["no-such-device", "bfloat16", "meta", "disk", "", "cuda:99", {"": "cuda:99"}])
+def test_a_device_that_is_not_here_is_refused_before_anything_is_read(device_map):
+    for load in loaders("no/such-model"):
+        refused(lambda load=load: load(device_map=device_map), "device '.*' is not (known|on this machine); choose cpu")
+
+
+@pytest.mark.parametrize("device_map", [True, -1, 99, 1.0])
+def test_a_device_map_that_names_no_device_is_refused(tiny_model, device_map):
+    for load in loaders(tiny_model):
+        refused(lambda load=load: load(device_map=device_map), "device")
+
+
+def test_a_dtype_may_be_spelled_as_torch_prints_it_and_two_of_them_are_refused(tiny_model, tiny_pipeline):
+    for load in loaders(tiny_model):
+        assert load(torch_dtype=str(torch.float16)).dtype == torch.float16
+        assert load(dtype=torch.float16, torch_dtype="float16").dtype == torch.float16
+        refused(lambda load=load: load(dtype="float16", torch_dtype="bfloat16"), "are one argument; give one of them")
+        refused(lambda load=load: load(dtype=""), "dtype='' is not allowed")
+    assert GANPipeline.from_pretrained(tiny_model).to("torch.bfloat16").dtype == torch.bfloat16
+
+
+def test_a_repository_may_be_named_where_nothing_is_pushed(tiny_pipeline, tmp_path):
+    options = {"repo_id": "me/mine", "token": "x", "private": True, "commit_message": "new", "create_pr": False}
+    tiny_pipeline.save_pretrained(tmp_path / "model", push_to_hub=False, **options)
+    tiny_pipeline.generator.save_pretrained(tmp_path / "network", **options)
+    assert GANPipeline.from_pretrained(tmp_path / "model").verify_reference() == 0
+
+
+def test_a_push_names_its_own_method_in_front_of_an_unknown_keyword(tiny_pipeline):
+    sentence = "push_to_hub.. got an unexpected argument 'commit_description'"
+    refused(lambda: tiny_pipeline.push_to_hub("me/mine", commit_description="long"), sentence, TypeError)
+
+
+def test_a_network_is_not_saved_over_the_model_that_it_is_a_part_of(
+    tiny_pipeline, tiny_model_copy, tmp_path, monkeypatch
+):
+    network = tiny_pipeline.generator
+    refused(lambda: network.save_pretrained(tiny_model_copy), "the folder of a whole model")
+    assert GANPipeline.from_pretrained(tiny_model_copy).verify_reference() == 0
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    refused(lambda: network.save_pretrained(""), "save_directory is empty")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_name_without_a_slash_is_a_bundled_model_for_every_method_that_takes_a_name(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.file_download.hf_hub_download", None)  # nothing is asked for
+    monkeypatch.setattr("diffusers.configuration_utils.hf_hub_download", None)
+    folder = bundled_models()["dcgan-mnist"]
+    assert GANPipeline.download("dcgan-mnist") == str(folder)
+    assert GANPipeline.load_config("dcgan-mnist")["_class_name"] == "GANPipeline"
+    config = DCGANGenerator.load_config("dcgan-mnist", subfolder="generator")
+    assert config["resolution"] == 28 and DCGANGenerator.from_config(config).config["latent_size"] == 64
+    for method in (GANPipeline.download, GANPipeline.load_config, DCGANGenerator.load_config):
+        refused(lambda method=method: method("no-such-model"), "neither a folder, nor a bundled model", LoadError)

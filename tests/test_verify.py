@@ -68,3 +68,9 @@ def test_weights_that_would_not_load_are_told(tiny_model_copy):
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(LoadError, match="not a model folder"):
         verify_model(tmp_path)
+
+
+def test_a_damaged_record_of_the_split_is_found(tiny_model_copy):
+    (tiny_model_copy / "split.json").write_text('{"seed": 1}')
+    with pytest.raises(LoadError, match="split.json: key 'channels' is missing"):
+        verify_model(tiny_model_copy)

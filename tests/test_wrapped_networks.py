@@ -82,6 +82,13 @@ def test_a_network_that_is_compiled_in_place_is_evaluated_in_eval_mode(tiny_pipe
     assert network.training
 
 
+def test_a_network_with_a_compiled_block_is_evaluated_in_eval_mode(tiny_pipeline):
+    torch._dynamo.reset()
+    network = copy.deepcopy(tiny_pipeline.generator).train()
+    network.norms[0] = compiled(network.norms[0])
+    assert torch.allclose(images(GANPipeline(network, label_names=tiny_pipeline.label_names)), images(tiny_pipeline))
+
+
 def test_a_twin_in_eval_mode_shares_every_tensor_and_no_flag():
     network = DCGANDiscriminator(resolution=32, base_channels=4, norm="none", spectral_norm=True)
     twin = evaluating(network)

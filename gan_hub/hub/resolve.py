@@ -73,6 +73,12 @@ def resolve(source: str | os.PathLike[str], components: Sequence[str], **downloa
     return _fetch(source, components, **download)[0]
 
 
+def place_of(source: str | os.PathLike[str]) -> str:
+    """The folder or the Hub id that `source` means, with nothing downloaded; raises LoadError as `resolve` does."""
+    place = _locate(source)
+    return str(place) if isinstance(place, Path) else place.repo_id
+
+
 def load_from(
     source: str | os.PathLike[str],
     components: Sequence[str],

@@ -134,9 +134,10 @@ def names_on_hub(*kinds: OnHub) -> set[str]:
 
 
 def fetched_names(components: tuple[str, ...], variant: str | None) -> tuple[list[str], list[str]]:
-    """What a download of a model brings.
+    """What a download of a model brings; the network "" is one that lies at the root of its repository.
 
     Returns: (files of the folder itself, each where it is there; files that the networks `components` need).
     """
-    needed = [f"{network}/{name}" for network in components for name in (CONFIG_NAME, weights_name(variant))]
+    names = CONFIG_NAME, weights_name(variant)
+    needed = [f"{network}/{name}" if network else name for network in components for name in names]
     return [file.name for file in FILES if file.fetched], needed

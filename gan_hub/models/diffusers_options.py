@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 import torch
 
+from gan_hub.devices import find_device
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import VARIANTS
 from gan_hub.model_folder.strict import LoadError
@@ -38,6 +40,7 @@ REFUSED_ON_LOAD = {
 REFUSED_ON_SAVE = {
     "max_shard_size": "the weights of one network are one file",
     "use_flashpack": "weights are written as safetensors files only",
+    "subfolder": "a model's files lie at the root of its repository",
     "save_function": "weights are written as safetensors files only",
 }
 
@@ -82,21 +85,48 @@ def refuse_pickles(use_safetensors: object) -> None:
         raise ValueError("use_safetensors=False is not allowed: pickles can run code and are never loaded.")
 
 
-def one_device(device_map: object) -> str | torch.device | int | None:
+def one_device(device_map: object) -> torch.device | None:
     """The device that a `device_map` of diffusers means: "cuda", or {"": "cuda"}; None for none.
 
-    Raises ValueError for a map over several devices, and for "auto" and "balanced", which make one.
+    Raises ValueError for a device that is not on this machine, for a map over several devices, and for "auto" and
+    "balanced", which make one.
     """
     if isinstance(device_map, Mapping) and set(device_map) == {""}:
         device_map = device_map[""]
-    if device_map is None or isinstance(device_map, (torch.device, int)):
-        return device_map
+    if device_map is None or isinstance(device_map, torch.device):
+        return None if device_map is None else find_device(device_map)
+    if type(device_map) is int and torch.accelerator.is_available():
+        return find_device(torch.device(device_map))
     if not isinstance(device_map, str) or device_map in ("auto", "balanced", "balanced_low_0", "sequential"):
         raise ValueError(
             f"device_map={short_repr(device_map)} is not supported: a GAN fits on one device; give that one, as in "
             'device_map="cuda", or call .to("cuda").'
         )
-    return device_map
+    return find_device(device_map)
+
+
+def one_subfolder(subfolder: str | os.PathLike | None) -> str:
+    """A network's folder within a model's, with / between the parts; "" for the model's folder itself.
+
+    Raises ValueError for a path that leads out of the model's folder.
+    """
+    if not subfolder:
+        return ""
+    if not isinstance(subfolder, (str, os.PathLike)):
+        raise ValueError(f"subfolder={short_repr(subfolder)} is not allowed; it is a name, such as generator.")
+    path = PurePosixPath(os.fspath(subfolder))
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(
+            f"subfolder={short_repr(subfolder)} is not allowed; it lies within the model, as generator does."
+        )
+    return "" if str(path) == "." else str(path)
+
+
+def folder_to_save(save_directory: str | os.PathLike) -> Path:
+    """The folder of `save_pretrained`; raises ValueError for an empty name, which would mean the folder one is in."""
+    if not os.fspath(save_directory):
+        raise ValueError("save_directory is empty; give the folder to save in, '.' for the one you are in.")
+    return Path(save_directory)
 
 
 def variant_to_save(safe_serialization: object, variant: str | None) -> str | None:

@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gan_hub.atomic import move_files, scratch_folder
-from gan_hub.hub.resolve import load_from
+from gan_hub.hub.resolve import load_from, place_of
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.files import CONFIG_NAME, weights_name
+from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, weights_name
 from gan_hub.model_folder.manifest import Manifest, read_file
 from gan_hub.model_folder.strict import (
     VARIANT_DTYPES,
@@ -33,8 +33,10 @@ from gan_hub.models.config_schema import validate
 from gan_hub.models.diffusers_options import (
     REFUSED_ON_LOAD,
     REFUSED_ON_SAVE,
+    folder_to_save,
     one_device,
     one_source,
+    one_subfolder,
     refuse_options,
     refuse_pickles,
     variant_to_save,
@@ -137,18 +139,23 @@ class GANModel(ModelMixin, ConfigMixin):
         refuse_options("from_pretrained", unsupported, REFUSED_ON_LOAD)
         refuse_pickles(use_safetensors)
         source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
-        arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
+        arithmetic, place = one_dtype(dtype, torch_dtype), one_subfolder(subfolder)
 
         def read(root: Path) -> Self:
-            return cls.load(root, subfolder, variant, arithmetic, Manifest.if_any(root))
+            return cls.load(root, place or None, variant, arithmetic, Manifest.if_any(root))
 
         download = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
         if os.path.isdir(source) and not force_download and not any(download.values()):
             network = read(Path(source))
         else:
             download |= {"variant": variant, "force_download": force_download}
-            network = load_from(source, (subfolder,) if subfolder else (), read, **download)
+            network = load_from(source, (place,), read, **download)
         return network if device is None else network.to(device)
+
+    @classmethod
+    def load_config(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> Any:
+        """The content of a config.json, unchecked, as diffusers reads it; a name without a slash is a bundled model."""
+        return super().load_config(place_of(pretrained_model_name_or_path), **kwargs)
 
     @classmethod
     def load(
@@ -251,23 +258,27 @@ class GANModel(ModelMixin, ConfigMixin):
 
         Raises:
             ValueError: for what could not be loaded again: weights that are not finite after the cast, or not of one dtype
-                that files hold; and for an argument that is not supported.
+                that files hold; for the folder of a whole model; and for an argument that is not supported.
         """
         if isinstance(is_main_process, str) or is_main_process is None:
             is_main_process, variant = True, variant_to_save(is_main_process, variant)
         variant = variant_to_save(safe_serialization, variant)
-        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs} if push_to_hub else {}
+        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs}
         refuse_options("save_pretrained", {**kwargs, "save_function": save_function}, REFUSED_ON_SAVE)
+        folder = folder_to_save(save_directory)
         if not is_main_process:
             return
-        folder = Path(save_directory)
+        if (folder / INDEX_NAME).is_file():  # whose own config.json would be lost
+            raise ValueError(
+                f"{folder}: the folder of a whole model; save a network of it elsewhere, or the whole pipeline."
+            )
         with scratch_folder(folder) as scratch:
             self.write_files(scratch, variant)
             with refuse_unloadable(scratch):
                 type(self).load(scratch, None, variant, torch.float32, None)
             move_files(scratch, folder)
         if push_to_hub:
-            self.push_to_hub(upload.pop("repo_id", None) or folder.name, variant=variant, **upload)
+            self.push_to_hub(upload.pop("repo_id", None) or folder.resolve().name, variant=variant, **upload)
 
     def write_files(self, folder: Path, variant: str | None = None) -> None:
         """`save_pretrained` without loading the result again, for callers that load it together with other files."""
@@ -305,12 +316,23 @@ class GANModel(ModelMixin, ConfigMixin):
 
 def as_dtype(dtype: torch.dtype | str) -> torch.dtype:
     """A floating dtype of torch, also by its name; raises ValueError for anything else."""
-    known = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    known = DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
     if known is None or known not in DTYPES.values():
         raise ValueError(
             f"dtype={short_repr(dtype)} is not allowed; choose one of {', '.join(f'torch.{name}' for name in DTYPES)}."
         )
     return known
+
+
+def one_dtype(dtype: torch.dtype | str | None, torch_dtype: torch.dtype | str | None) -> torch.dtype:
+    """What a network computes in: `dtype`, or the same by its older name; float32 where neither is given.
+
+    Raises ValueError for two different ones.
+    """
+    chosen = [as_dtype(value) for value in (dtype, torch_dtype) if value is not None] or [torch.float32]
+    if len(set(chosen)) > 1:
+        raise ValueError(f"dtype={chosen[0]} and torch_dtype={chosen[1]} are one argument; give one of them.")
+    return chosen[0]
 
 
 def plain(value: object) -> object:
@@ -352,10 +374,14 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
     twin.__dict__.update(
         module.__dict__, training=False, _compiled_call_impl=None
     )  # the compiled call is in training mode
+    twin._modules = {}
     for name, value in module.__dict__.items():  # a forward that was patched, as accelerate does, is still the module's
         if isinstance(value, MethodType) and value.__self__ is module:
             twin.__dict__[name] = MethodType(value.__func__, twin)
-    twin._modules = {name: child and _twin(child, twins) for name, child in module._modules.items()}
+    for name, child in module._modules.items():
+        # Of a compiled block, the block inside: the compiled call is in training mode.
+        block = None if child is None else getattr(child, "_orig_mod", child)
+        twin._modules[name] = None if block is None else _twin(block, twins)
     return twin
 
 

@@ -4,6 +4,8 @@ import inspect
 import re
 from typing import Annotated, NamedTuple, get_args, get_origin
 
+import torch
+
 from gan_hub.messages import short_repr
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.config_schema import Rule
@@ -105,6 +107,31 @@ def _check_class(role: str, cls: type[GANModel], others: dict[str, Architecture]
             f"{cls.__name__}: its forward cannot be called as forward({first}, labels, force_fp32=True)."
         ) from None
     _check_class_name(role, cls, others)
+    _check_tensors(cls)
+
+
+def _check_tensors(cls: type[GANModel]) -> None:
+    """Raises ValueError where a network cannot be made without memory, or has a tensor that no file would hold."""
+    try:
+        with torch.device("meta"):  # as loading makes it
+            network = cls()
+        modules = dict(network.named_modules())
+    except Exception as error:  # an __init__ from outside the package may raise anything
+        raise ValueError(
+            f"{cls.__name__}: its __init__ fails on torch's meta device, where loading runs it: {error}"
+        ) from error
+    for module in modules.values():
+        fill_constants = getattr(module, "fill_constants", None)
+        if fill_constants is not None:
+            fill_constants("cpu")
+    for path, module in modules.items():
+        hidden = {name: module._buffers[name] for name in module._non_persistent_buffers_set}
+        for name, value in (hidden | vars(module)).items():
+            if isinstance(value, torch.Tensor) and value.is_meta:
+                raise ValueError(
+                    f"{cls.__name__}: the tensor {f'{path}.{name}'.lstrip('.')} would lie in no file; make it a buffer by "
+                    "register_buffer, persistent as by default, or make it in forward."
+                )
 
 
 def _check_config(role: str, cls: type[GANModel]) -> None:

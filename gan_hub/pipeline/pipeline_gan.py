@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gan_hub import latents as latent_space
+from gan_hub.images import height_width
 from gan_hub.model_folder import concepts as directions
 from gan_hub.models.mixins import StyleBased
 from gan_hub.models.modeling import evaluating, precision, unwrapped
@@ -147,10 +148,15 @@ class GANPipeline(PretrainedPipeline):
     ) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
         generator, bare = evaluating(self.generator), self.unwrapped_generator
-        dtype = bare.dtype
+        dtype, shape = bare.dtype, (bare.config["channels"], *height_width(bare.config["resolution"]))
         for batch, *rest in batches(batch_size, rows, labels, bare.device):
             with precision(bare.device, force_fp32=True):
                 images = draw(generator, batch.to(dtype), *rest)
+            if images.shape != (len(batch), *shape):  # of a network from outside the package
+                raise ValueError(
+                    f"{type(bare).__name__} made images of shape {tuple(images.shape)}; by its config they are "
+                    f"{(len(batch), *shape)}."
+                )
             yield images.clamp(-1, 1).float().cpu()
 
     @torch.no_grad()

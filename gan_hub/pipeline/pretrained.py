@@ -12,7 +12,7 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
-from gan_hub.hub.resolve import load_from
+from gan_hub.hub.resolve import load_from, place_of, resolve
 from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
 from gan_hub.model_folder import folder as model_folder
@@ -27,13 +27,14 @@ from gan_hub.models import GANModel
 from gan_hub.models.diffusers_options import (
     REFUSED_ON_LOAD,
     REFUSED_ON_SAVE,
+    folder_to_save,
     one_device,
     one_source,
     refuse_options,
     refuse_pickles,
     variant_to_save,
 )
-from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype
+from gan_hub.models.modeling import DTYPES, UPLOAD_OPTIONS, as_dtype, one_dtype
 from gan_hub.pipeline.roles import check_role, network_classes, unwrapped_network
 
 REFUSED_FOR_PIPELINES = REFUSED_ON_LOAD | {
@@ -132,7 +133,7 @@ class PretrainedPipeline(DiffusionPipeline):
         """
 
         def known(value: object) -> object:
-            value = DTYPES.get(value, value) if isinstance(value, str) else value
+            value = DTYPES.get(value.removeprefix("torch."), value) if isinstance(value, str) else value
             return as_dtype(value) if isinstance(value, torch.dtype) else value
 
         kwargs.pop("silence_dtype_warnings", None)  # of diffusers; there are none
@@ -193,7 +194,7 @@ class PretrainedPipeline(DiffusionPipeline):
         refuse_options("from_pretrained", components, REFUSED_FOR_PIPELINES)
         refuse_pickles(use_safetensors)
         source, device = one_source(source, pretrained_model_name_or_path), one_device(device_map)
-        arithmetic = as_dtype(dtype or torch_dtype or torch.float32)
+        arithmetic = one_dtype(dtype, torch_dtype)
         for name, network in replacements.items():
             check_role(name, network)
         unwrapped = {name: unwrapped_network(name, network) for name, network in replacements.items()}
@@ -220,6 +221,19 @@ class PretrainedPipeline(DiffusionPipeline):
         return pipeline
 
     @classmethod
+    def load_config(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs: Any) -> Any:
+        """The content of a model_index.json, unchecked, as diffusers reads it; a name without a slash is a bundled model."""
+        return super().load_config(place_of(pretrained_model_name_or_path), **kwargs)
+
+    @classmethod
+    def download(cls, pretrained_model_name: str | os.PathLike, **kwargs: Any) -> str:
+        """Fetches a model that `from_pretrained` will then load without a connection; returns its folder.
+
+        `kwargs`: variant, revision, token, cache_dir, local_files_only, force_download. Raises LoadError.
+        """
+        return str(resolve(pretrained_model_name, COMPONENTS, **kwargs))
+
+    @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs: Any) -> Self:
         """A second pipeline of the same networks and parts; no memory is copied.
 
@@ -233,14 +247,13 @@ class PretrainedPipeline(DiffusionPipeline):
         """
         if not isinstance(pipeline, PretrainedPipeline):
             raise ValueError(f"from_pipe() takes a GANPipeline; a {type(pipeline).__name__} has no generator of a GAN.")
-        torch_dtype = kwargs.pop("torch_dtype", None)
-        dtype = kwargs.pop("dtype", None) or torch_dtype
+        dtypes = kwargs.pop("dtype", None), kwargs.pop("torch_dtype", None)
         unknown = sorted(kwargs.keys() - {*COMPONENTS, *PARTS})
         if unknown:
             raise TypeError(f"from_pipe() got an unexpected argument {unknown[0]!r}.")
         made = cls(**(pipeline.components | kwargs))
         made.register_to_config(_name_or_path=pipeline.name_or_path)
-        return made if dtype is None else made.to(dtype=as_dtype(dtype))
+        return made if dtypes == (None, None) else made.to(dtype=one_dtype(*dtypes))
 
     @classmethod
     def extract_init_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> NoReturn:
@@ -280,11 +293,9 @@ class PretrainedPipeline(DiffusionPipeline):
                 your own that is not registered, names that do not fit the classes); nothing is then saved.
         """
         variant = variant_to_save(safe_serialization, variant)
-        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs} if push_to_hub else {}
+        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs}
         refuse_options("save_pretrained", {**kwargs, "max_shard_size": max_shard_size}, REFUSED_ON_SAVE)
-        if not os.fspath(save_directory):
-            raise ValueError("save_directory is empty; give the folder to save in, '.' for the one you are in.")
-        folder, classes = Path(save_directory), network_classes()
+        folder, classes = folder_to_save(save_directory), network_classes()
         saved_class, values = self._saved_class(), self.components
         values |= {"generator": self.unwrapped_generator, "discriminator": self.unwrapped_discriminator}
         whole = saved_class(**values)  # refuses what was put into this pipeline since
@@ -316,15 +327,14 @@ class PretrainedPipeline(DiffusionPipeline):
         """
         if not isinstance(repo_id, str) or not repo_id.strip():
             raise ValueError(f"repo_id is {short_repr(repo_id)}; give the repository to push to, as owner/name.")
-        if kwargs.get("subfolder"):
-            raise ValueError("subfolder= is not supported: a model's files lie at the root of its repository.")
-        kwargs.pop("subfolder", None)
+        upload = {name: kwargs.pop(name) for name in UPLOAD_OPTIONS if name in kwargs}
+        refuse_options("push_to_hub", kwargs, REFUSED_ON_SAVE)
         variant = variant_to_save(safe_serialization, variant)
         with tempfile.TemporaryDirectory() as scratch:
             self.save_pretrained(scratch)  # with a variant, too: what is on the Hub is compared with it
             if variant is not None:
                 self.save_pretrained(scratch, variant=variant)
-            return self._upload(Path(scratch), repo_id, variant=variant, **kwargs)
+            return self._upload(Path(scratch), repo_id, variant=variant, **upload)
 
     @staticmethod
     def _saved_class() -> "type[PretrainedPipeline]":

@@ -100,3 +100,11 @@ def shell(*arguments: object) -> tuple[int, str, str]:
         except SystemExit as left:
             code = left.code
     return code, out.getvalue(), err.getvalue()
+
+
+def push_network(folder: Path, repo_id: str, **kwargs) -> None:
+    """Saves the generator of a model alone, in a folder that it pushes as `repo_id`."""
+    from gan_hub import GANPipeline
+
+    generator = GANPipeline.from_pretrained(folder, discriminator=None).unwrapped_generator
+    generator.save_pretrained(folder.parent / "network", push_to_hub=True, repo_id=repo_id, **kwargs)

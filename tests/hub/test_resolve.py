@@ -17,6 +17,7 @@ from gan_hub import GANPipeline
 from gan_hub.hub.timeouts import READ_TIMEOUT, hub_timeout
 from gan_hub.model_folder.strict import LoadError
 from tests.hub import client as act
+from tests.hub.fake_hub import Repo
 
 GENERATOR = "generator/diffusion_pytorch_model.safetensors"
 
@@ -99,6 +100,16 @@ def test_one_network_alone_is_downloaded_alone(hub, client, published, tiny_pipe
     tensors = client(act.load_generator, "me/my-gan", subfolder="generator", cache_dir=tmp_path)
     assert np.array_equal(tensors["project.weight"], tiny_pipeline.generator.project.weight.detach().numpy())
     assert not [line for line in hub.requests if "discriminator/" in line]
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_a_network_that_was_pushed_alone_is_loaded_from_its_repository(hub, client, tiny_model_copy, tmp_path, variant):
+    hub.repos["me/network"] = Repo()
+    hub.repos["me/network"].commit({".gitattributes": b""})  # as the Hub makes a repository
+    client(act.push_network, tiny_model_copy, "me/network", variant=variant)
+    tensors = client(act.load_generator, "me/network", variant=variant, cache_dir=tmp_path / "cache")
+    again = client(act.load_generator, str(tmp_path / "network"), variant=variant)
+    assert tensors.keys() == again.keys() and all(np.array_equal(tensors[name], again[name]) for name in again)
 
 
 def test_a_revision_is_a_branch_or_a_commit(hub, client, published, tiny_model, tiny_pipeline, tmp_path):

@@ -195,6 +195,12 @@ def no_maps(
     """Lacks what every network that takes maps has."""
 
 
+def no_module(
+    self, resolution: Resolution = 8, channels: Channels = 1, latent_size: Latent = 2, num_classes: Classes = 0
+):
+    """Forgets `super().__init__()`."""
+
+
 def with_init(init, *bases: type) -> type:
     return type("Own", (*bases, Generator), {"__init__": register_checked(init)})
 
@@ -239,6 +245,56 @@ def test_a_discriminator_is_held_to_the_same_rules():
         register_architecture("own", Generator, own)
 
 
+def with_tensor(init, keep) -> type:
+    """A generator that has one tensor more, kept by `keep(network, tensor)`."""
+
+    def longer(
+        self, resolution: Resolution = 8, channels: Channels = 1, latent_size: Latent = 2, num_classes: Classes = 0
+    ):
+        init(self)
+        self.inner = torch.nn.Identity()
+        keep(self.inner, torch.arange(3.0))
+
+    return type("Own", (Generator,), {"__init__": register_checked(longer)})
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda module, tensor: module.register_buffer("steps", tensor, persistent=False),
+        lambda module, tensor: setattr(module, "steps", tensor),
+    ],
+    ids=["a buffer that is not persistent", "a plain attribute"],
+)
+def test_a_tensor_that_would_lie_in_no_file_is_named_before_anything_is_trained(keep):
+    with pytest.raises(ValueError, match="Own: the tensor inner.steps would lie in no file; make it a buffer"):
+        register_architecture("own", with_tensor(Generator.__init__, keep))
+    own = with_tensor(Generator.__init__, lambda module, tensor: module.register_buffer("steps", tensor))
+    register_architecture("own", own)
+
+
+def test_a_network_that_cannot_be_made_without_memory_is_refused():
+    def init(
+        self, resolution: Resolution = 8, channels: Channels = 1, latent_size: Latent = 2, num_classes: Classes = 0
+    ):
+        super(Generator, self).__init__()
+        self.number = torch.ones(1).item()
+
+    for wrong in (init, no_module):
+        with pytest.raises(ValueError, match="Own: its __init__ fails on torch's meta device, where loading runs it: "):
+            register_architecture("own", with_init(wrong))
+
+
+def test_images_of_another_size_than_the_config_says_are_told_and_not_saved(tmp_path):
+    own = type("Own", (Generator,), {"forward": lambda self, z, labels=None, force_fp32=False: z})
+    register_architecture("own", own)
+    sentence = r"Own made images of shape \(1, 2\); by its config they are \(1, 1, 8, 8\)"
+    for use in (lambda: GANPipeline(own())(seeds=[1]), lambda: GANPipeline(own()).save_pretrained(tmp_path / "own")):
+        with pytest.raises(ValueError, match=sentence):
+            use()
+    assert not (tmp_path / "own").exists()
+
+
 def test_diffusers_own_decorator_is_taken_only_with_rules():
     def init(self, resolution=8, channels=1, latent_size=2, num_classes=0):
         """Registered, but with nothing to check by."""
@@ -264,6 +320,7 @@ def test_rules_may_be_annotated_as_text():
     def init(self, resolution: "Resolution" = 8, channels: "Channels" = 1, latent_size: "Latent" = 2,
              num_classes: "Annotated[int, Choice(0)]" = 0):  # fmt: skip
         """As in a file that begins with `from __future__ import annotations`."""
+        super(Generator, self).__init__()
 
     own = type("Own", (Generator,), {"__init__": register_checked(init)})
     register_architecture("own", own)
