@@ -3,7 +3,7 @@
 import functools
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -107,7 +107,7 @@ def install() -> None:
 
 
 def renamed_arguments(**names: str) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """A decorator: old keywords, such as `at_risk="nearest_training_images"`, go to the arguments of the new names."""
+    """Make a decorator by which old keywords, such as `at_risk="nearest_training_images"`, go to the new arguments."""
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         name = function.__qualname__.removesuffix(".__init__")
@@ -126,3 +126,25 @@ def renamed_arguments(**names: str) -> Callable[[Callable[Parameters, Result]], 
         return wrapped
 
     return decorate
+
+
+def renamed_names(module: str, names: Mapping[str, str]) -> Callable[[str], object]:
+    """A module's `__getattr__` (PEP 562) that finds its old public names under their new ones.
+
+    Args:
+        module: the name of the module, as `__name__`.
+        names: old name → new name.
+
+    Returns:
+        the function; it raises AttributeError for any other name.
+    """
+
+    def __getattr__(name: str) -> object:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(
+            f"{module}.{name} is {names[name]} now; the old name will go in 1.0.", DeprecationWarning, stacklevel=2
+        )
+        return getattr(import_module(module), names[name])
+
+    return __getattr__

@@ -43,3 +43,14 @@ def test_what_a_user_of_the_last_release_wrote_still_runs():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "No module named 'gan_hub.nothing_here'" in done.stdout
+
+
+def test_names_of_the_data_room_that_changed_are_found_by_their_old_ones():
+    from gan_hub import data
+
+    with pytest.warns(DeprecationWarning, match="gan_hub.data.NoSuchSplit is NoSuchSplitError now"):
+        assert data.NoSuchSplit is data.NoSuchSplitError
+    with pytest.warns(DeprecationWarning, match="NAMED_DATASETS"):
+        assert data.NAMED is data.NAMED_DATASETS
+    with pytest.raises(AttributeError, match="nothing_here"):
+        _ = data.nothing_here

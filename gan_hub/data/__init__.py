@@ -1,5 +1,6 @@
 """Loads images from a folder, zip, parquet, idx, npz or Hub data set as uint8 arrays; unusable files are counted and named."""
 
+from gan_hub import _moved
 from gan_hub.data.image_set import ImageSet, balanced_order, hold_out, without
 from gan_hub.data.load import NAMED_DATASETS, load_images
 from gan_hub.data.pairs import load_pairs
@@ -15,3 +16,5 @@ __all__ = [
     "load_pairs",
     "without",
 ]
+
+__getattr__ = _moved.renamed_names(__name__, {"NAMED": "NAMED_DATASETS", "NoSuchSplit": "NoSuchSplitError"})
