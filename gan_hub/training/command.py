@@ -98,8 +98,6 @@ def _preview(config: "TrainConfig") -> int:
 
 
 def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> int:
-    from accelerate import PartialState
-
     from gan_hub.hub.upload import upload
     from gan_hub.training.trainer import StoppedError, train
 
@@ -108,7 +106,7 @@ def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> 
     except StoppedError as stopped:
         print(f"{prog}: {stopped}", file=sys.stderr)
         return STOPPED
-    if PartialState().is_main_process:
+    if _is_first_process():
         print(f"done: {folder}")
         if push:
             print(f"published: {upload(folder, push)}")

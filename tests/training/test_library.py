@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import PartialState
+from accelerate.state import AcceleratorState, PartialState
 
 from gan_hub import GANPipeline, LoadError
 from gan_hub.training import Callback, TrainConfig, train, trainer
 from gan_hub.training.checkpoint_schema import check_state
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
+from gan_hub.training.command import main
+from gan_hub.training.dry_run import preview
 from gan_hub.training.run_files import read_log
 from gan_hub.training.train_state import TENSOR_FILES
 
@@ -83,6 +85,31 @@ def test_two_trainings_in_one_process_may_differ_in_everything_and_leave_the_pro
         assert GANPipeline.from_pretrained(folder)(seeds=[1]).images
         assert dict(os.environ) == environment and torch.backends.cudnn.allow_tf32 == tf32
         assert not PartialState._shared_state
+
+
+def test_a_preview_and_the_command_leave_no_state_that_a_training_with_another_precision_trips_over(
+    quick, options, tmp_path
+):
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(quick.to_yaml())
+    environment = dict(os.environ)
+    preview(quick)
+    with pytest.raises(ValueError, match="no such folder"):
+        preview(TrainConfig(**options | {"data": "no-such-data"}))
+    assert not PartialState._shared_state and dict(os.environ) == environment
+    for precision in ("bf16", "fp32"):
+        assert main([str(recipe), "--name", precision, "--precision", precision]) == 0
+        assert not PartialState._shared_state
+
+
+def test_who_asked_accelerate_before_a_training_keeps_its_state_and_may_train_twice(options, quick):
+    state = PartialState(cpu=True)
+    try:
+        for precision in ("fp32", "bf16"):
+            train(TrainConfig(**options | {"name": precision, "precision": precision}))
+            assert state.initialized and not AcceleratorState._shared_state
+    finally:
+        PartialState._reset_state()
 
 
 def test_a_training_in_a_cell_of_a_notebook_runs_beside_its_event_loop(quick):
