@@ -31,7 +31,7 @@ CPU = getattr(
 )()  # "architecture", "avx512_bf16", …; older torch has no such function
 EMULATED = (
     "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, many times slower than fp32; "
-    "choose --precision fp32 here."
+    "choose precision fp32 here."
 )
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
 # Environment variables that a run sets for accelerate and for the trackers.

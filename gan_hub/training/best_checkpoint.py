@@ -113,7 +113,7 @@ class BestSoFar:
             shutil.rmtree(fresh, ignore_errors=True)
             raise OSError(
                 f"{self.folder}: the best weights could not be written ({' '.join(str(error).split())}). What was saved "
-                "before is kept: make room, or the folder writable, and go on with --resume."
+                "before is kept: make room, or the folder writable, and go on with resume=True."
             ) from error
 
 

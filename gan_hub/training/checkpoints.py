@@ -64,7 +64,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors, state: dict, keep
         size = sum(value.numel() * value.element_size() for content in tensors.values() for value in content.values())
         raise OSError(
             f"{folder}: the checkpoint of {size / 1e6:.2f} MB could not be written ({' '.join(str(error).split())}). What "
-            "was saved before is kept: make room, or the folder writable, and go on with --resume."
+            "was saved before is kept: make room, or the folder writable, and go on with resume=True."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -91,7 +91,7 @@ def _refuse_what_is_not_finite(step: int, tensors: Tensors, state: dict) -> None
 def _not_finite(step: int, what: str, value: torch.Tensor) -> NotFiniteError:
     kind = "NaN" if value.isnan().any() else "Inf"
     return NotFiniteError(
-        f"{what} is {kind} after step {step}: no checkpoint has it, the last one is from before. Go on with --resume and "
+        f"{what} is {kind} after step {step}: no checkpoint has it, the last one is from before. Go on with resume=True and "
         "lower learning rates, or start anew with precision fp32 or a larger r1_gamma."
     )
 

@@ -59,7 +59,7 @@ class InterruptibleExtractor(Extractor):
     def outputs_of_block(self, images: torch.Tensor) -> Outputs:
         """As of `Extractor`; raises StoppedError after a signal."""
         if self.stop.received():
-            raise StoppedError("stopped while a score was measured; --resume goes on.")
+            raise StoppedError("stopped while a score was measured; resume=True goes on.")
         self.between()
         return super().outputs_of_block(images)
 

@@ -96,7 +96,7 @@ def _refuse_what_would_be_lost(out: Path, config: TrainConfig) -> None:
         earlier = False
     if not earlier:
         raise ValueError(
-            f"{out} is there and is no earlier export of {config.name}; nothing of it would be left. Choose another --out, or "
+            f"{out} is there and is no earlier export of {config.name}; nothing of it would be left. Choose another out=, or "
             "take it away first."
         )
 
@@ -128,7 +128,7 @@ def _candidates(checkpoints: Path, step: int | None) -> list[Path]:
     chosen = [path for path in existing if step is None or int(path.name.removeprefix("step-")) == step]
     if not chosen:
         steps = ", ".join(path.name.removeprefix("step-").lstrip("0") for path in existing)
-        raise ValueError(f"--checkpoint {step} is not allowed; {checkpoints} has those of the steps {steps}.")
+        raise ValueError(f"checkpoint={step} is not allowed; {checkpoints} has those of the steps {steps}.")
     return chosen
 
 

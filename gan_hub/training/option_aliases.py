@@ -125,6 +125,6 @@ def unknown(kind: str, name: object, known: Iterable[str], prog: str = "gan-hub 
         name, known, prog: as of `instead`.
 
     Returns:
-        the sentence, without a full stop.
+        the sentence; a statement has no full stop.
     """
     return f"unknown {kind} {short_repr(name)}; {instead(name, known, prog)}"

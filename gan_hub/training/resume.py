@@ -48,10 +48,10 @@ def remedy_of_new_run(config: TrainConfig, weights: bool = True) -> str:
     """What to do instead of going on; `weights`: whether the networks of the run fit the new one."""
     folder = config.run_folder
     if not weights:
-        return "That is a new run: choose another --name."
+        return "That is a new run: choose another name=."
     return (
-        f"That is a new run, which may start from this one's weights: gan-hub export {folder}, then another --name with "
-        f"--initial {folder / 'export'}."
+        f"That is a new run, which may start from this one's weights: gan-hub export {folder}, then another name= with "
+        f"initial={str(folder / 'export')!r}."
     )
 
 

@@ -50,8 +50,8 @@ def _taken(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunInUseError(
-            f"{folder} is in use: {_holder(note)} trains there. Wait for its end or stop it, and go on with --resume, or "
-            "choose another --name."
+            f"{folder} is in use: {_holder(note)} trains there. Wait for its end or stop it, and go on with resume=True, or "
+            "choose another name=."
         ) from error
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:

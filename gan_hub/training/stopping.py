@@ -54,7 +54,7 @@ class StopSignal:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         already, self.signalled = self.signalled, True
         if not self.playing and not already:
-            raise StoppedError("stopped; what was saved is kept, --resume goes on.")
+            raise StoppedError("stopped; what was saved is kept, resume=True goes on.")
 
     @contextlib.contextmanager
     def plays(self) -> Iterator[None]:
@@ -65,7 +65,7 @@ class StopSignal:
         finally:
             self.playing = False
         if self.signalled:
-            raise StoppedError("stopped after the last step, which is saved; --resume exports.")
+            raise StoppedError("stopped after the last step, which is saved; resume=True exports.")
 
     def received(self) -> bool:
         """Whether this process was told to stop."""
@@ -141,7 +141,7 @@ def failures_explained(config: TrainConfig, processes: int) -> Iterator[None]:
             raise
         raise OSError(
             f"{config.run_folder}: cannot be written ({error.strerror}). What was saved is kept: make room, or the folder "
-            "writable, and go on with --resume."
+            "writable, and go on with resume=True."
         ) from error
     except RuntimeError as error:
         lost = ("Connection closed by peer", "Connection reset", "Broken pipe", "NCCL", "Timed out waiting", "gloo")
@@ -149,5 +149,5 @@ def failures_explained(config: TrainConfig, processes: int) -> Iterator[None]:
             raise
         raise ConnectionError(
             "another process of this run ended, so that this one cannot go on. What was saved is kept; start all processes "
-            "again with --resume."
+            "again with resume=True."
         ) from error

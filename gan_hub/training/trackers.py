@@ -90,7 +90,7 @@ def start(accelerator: Accelerator, config: TrainConfig, images_seen: int) -> No
         accelerator.init_trackers(config.name, config=flat(config), init_kwargs=arguments)
     except Exception as error:  # theirs: each library has its own
         raise ValueError(
-            f"trackers={config.trackers!r}: cannot be started ({short_repr(str(error), 200)}); log in, or choose --trackers none."
+            f"trackers={config.trackers!r}: cannot be started ({short_repr(str(error), 200)}); log in, or choose none."
         ) from error
 
 

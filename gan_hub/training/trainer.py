@@ -87,7 +87,9 @@ def _train(
     """The run from its data to its export, while its folder is held."""
     checkpoints = config.run_folder / CHECKPOINTS_NAME
     if not resume and list_checkpoints(checkpoints):
-        raise ValueError(f"{config.run_folder} already has checkpoints; --resume goes on, another --name starts anew.")
+        raise ValueError(
+            f"{config.run_folder} already has checkpoints; resume=True goes on, another name= starts anew."
+        )
     if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
         accelerator.print(EMULATED)
     if resume and not list_checkpoints(checkpoints):
@@ -121,7 +123,7 @@ def _train(
                     trainer.save(checkpoints, step + 1)
                 if stopping:
                     kimg = images_seen / 1000
-                    raise StoppedError(f"stopped at {kimg:.1f} kimg; its state is saved, --resume goes on.")
+                    raise StoppedError(f"stopped at {kimg:.1f} kimg; its state is saved, resume=True goes on.")
                 if step + 1 == trainer.last_step:  # earlier than it was at the start, where the run ends early
                     break
         return finish(trainer)

@@ -112,6 +112,32 @@ def test_who_asked_accelerate_before_a_training_keeps_its_state_and_may_train_tw
         PartialState._reset_state()
 
 
+def test_what_to_do_next_is_said_in_the_words_of_whoever_asked(quick, options, tmp_path, capfd):
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(quick.to_yaml())
+    train(quick)
+    other = TrainConfig(**options | {"batch_size": 8, "seed": 7})
+    for ask, command, in_python, in_shell in (
+        (lambda: train(quick), [], "resume=True goes on, another name= starts", "--resume goes on, another --name starts"),
+        (
+            lambda: train(other, resume=True), ["--resume", "--batch_size", "8", "--seed", "7"],
+            f"then another name= with initial='{quick.run_folder}/export'.",
+            f"then another --name with --initial '{quick.run_folder}/export'.",
+        ),
+        (
+            lambda: train(TrainConfig(**options | {"trackers": "odd"})), ["--trackers", "odd"],
+            "trackers='odd': 'odd' is not installed", "--trackers 'odd': 'odd' is not installed",
+        ),
+    ):  # fmt: skip
+        with pytest.raises(ValueError) as refusal:
+            ask()
+        assert in_python in str(refusal.value) and "--" not in str(refusal.value)
+        capfd.readouterr()
+        assert main([str(recipe), *command]) == 1
+        error = capfd.readouterr().err
+        assert in_shell in error and "=" not in error.replace(str(tmp_path), ""), error
+
+
 def test_a_training_in_a_cell_of_a_notebook_runs_beside_its_event_loop(quick):
     async def cell() -> Path:
         return train(quick)

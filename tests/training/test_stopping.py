@@ -61,7 +61,7 @@ def signalled(monkeypatch):
 def test_sighup_or_any_such_signal_or_several_end_the_run_with_its_state_saved(config, signalled, signals):
     before = [signal.getsignal(number) for number in signals]
     signalled(9, *signals)
-    with pytest.raises(StoppedError, match=r"stopped at 0\.1 kimg; its state is saved, --resume goes on"):
+    with pytest.raises(StoppedError, match=r"stopped at 0\.1 kimg; its state is saved, resume=True goes on"):
         train(config)
     assert newest(config).name == "step-000000009"
     assert [signal.getsignal(number) for number in signals] == before
@@ -94,7 +94,7 @@ def test_a_signal_before_the_first_step_ends_the_run_at_once_in_a_sentence(confi
         loaded.append(given)
 
     monkeypatch.setattr(trainer, "load_data", slow)
-    with pytest.raises(StoppedError, match="what was saved is kept, --resume goes on"):
+    with pytest.raises(StoppedError, match="what was saved is kept, resume=True goes on"):
         train(config)
     assert not loaded and not list(config.run_folder.glob("checkpoints/*"))
 
