@@ -292,6 +292,15 @@ def test_what_is_no_callback_is_refused_before_anything_is_written(quick, passed
     assert not quick.run_folder.exists()
 
 
+def test_a_callback_without_a_list_and_the_name_of_a_recipe_are_answered_in_a_sentence(quick):
+    with pytest.raises(ValueError, match=r"callbacks: .* is not allowed; give a list, as \[MyCallback\(\)\]"):
+        train(quick, callbacks=Events())
+    for wrong in ("dcgan-mnist", {"name": "mine"}):
+        with pytest.raises(ValueError, match=r"config=.* is not allowed; it is a TrainConfig, as of TrainConfig\.from"):
+            train(wrong)
+    assert not quick.run_folder.exists()
+
+
 def test_the_callback_of_the_document_does_what_it_says(options):
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").split("## From Python")[1]
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
