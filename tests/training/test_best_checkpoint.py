@@ -59,7 +59,7 @@ def play(config: TrainConfig, scores: list[float], resume=False, kill_at=None, w
         return turn(players, config, batches, step)
 
     def scored(*given, **options):
-        if options["scales"]:  # of the published weights, for their card
+        if options["reference_scores"]:  # of the published weights, for their card
             return Report({"FD-digits": 50.0 + options["seed"]}, {"extractor": "digits"}, {"FD-digits": (49.0, 51.0)})
         score = left.pop(0)
         if score == CUT_SHORT:
