@@ -251,6 +251,13 @@ def animation_file(text: str) -> Path:
     return output_file(text, (".webp", ".gif"))
 
 
+def output_folder(text: str) -> Path:
+    """Read the name of a folder; an empty one, as of a variable that is not set, would be the working directory."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; it is a folder, as . for this one")
+    return Path(text)
+
+
 def output_file(text: str, endings: tuple[str, ...], otherwise: str = "") -> Path:
     """A file that can be written, as far as can be told before hours of work.
 

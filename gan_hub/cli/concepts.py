@@ -16,6 +16,7 @@ from gan_hub.cli.arguments import (
     comma_list,
     load_model,
     once,
+    output_folder,
     png_file,
     rename_pair,
     seed_list,
@@ -42,7 +43,9 @@ def add(commands: "Commands[Parser]") -> None:
     parser = add_command(commands, "concepts", summary, run, EXAMPLES)
     add_model(parser)
     add_device(parser)
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="another folder of this model, or one to be made")
+    parser.add_argument(
+        "--out", type=output_folder, metavar="FOLDER", help="another folder of this model, or one to be made"
+    )
     find = parser.add_argument_group("find")
     find.add_argument(
         "--find",

@@ -15,6 +15,9 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
+    from gan_hub.demo.arguments import parse
+
+    parse(args.arguments, "gan-hub demo")  # --help and wrong usage do not wait for gradio
     from gan_hub.demo.app import main
 
     main(args.arguments, prog="gan-hub demo")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gan_hub.cli.arguments import Commands, Parser, add_command, whole_number
+from gan_hub.cli.arguments import Commands, Parser, add_command, output_folder, whole_number
 
 EXAMPLES = [
     "gan-hub export runs/my-gan --out my-gan-so-far",
@@ -18,7 +18,9 @@ def add(commands: "Commands[Parser]") -> None:
     parser.add_argument(
         "run_folder", type=Path, metavar="RUN", help="a run's folder, as runs/my-gan; it may still go on"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the model goes; by default RUN/export")
+    parser.add_argument(
+        "--out", type=output_folder, metavar="FOLDER", help="where the model goes; by default RUN/export"
+    )
     parser.add_argument(
         "--checkpoint",
         dest="step",

@@ -17,6 +17,7 @@ from gan_hub.cli.arguments import (
     name_and_strength,
     once,
     output_file,
+    output_folder,
     seed_list,
     whole_number,
 )
@@ -69,7 +70,7 @@ def samples_out(text: str) -> Path:
     """Read where samples go: a .png, an .npz, or a folder, which is made where it is missing."""
     path = Path(text)
     if path.is_dir() or not path.suffix:
-        return path
+        return output_folder(text)
     return output_file(text, (".png", ".npz"), otherwise=", or is a folder, without an ending")
 
 

@@ -1,17 +1,14 @@
 """The page, four tabs over any model, and the command that serves it: `python app.py` and `gan-hub demo`."""
 
-import argparse
-import difflib
 import os
-import socket
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import gradio as gr
 
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo.arguments import parse
 from gan_hub.demo.components import MODEL_QUEUE, QUIET, ModelChange
 from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.page import Page
@@ -74,45 +71,6 @@ def compose() -> gr.Blocks:
     return page
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse that answers wrong usage in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def _parse(arguments: Sequence[str] | None, prog: str) -> argparse.Namespace:
-    parser = _Parser(prog=prog, description="Serve the page: draw, interpolate, calculate, and play real or fake.")
-    source = parser.add_mutually_exclusive_group()
-    model_help = "a folder, bundled name or Hub id; offered beside the bundled models, and the page opens with it"
-    source.add_argument("model", nargs="?", metavar="MODEL", default=argparse.SUPPRESS, help=model_help)
-    source.add_argument("--model", metavar="MODEL", default=None, help="the same")
-    parser.add_argument("--port", type=int, help="1 to 65535; by default the first free one from 7860")
-    parser.add_argument("--share", action="store_true", help="also open a public address through Gradio's servers")
-    args, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], ("--model", "--port", "--share", "--help"), 1)
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}" + (f"; did you mean {near[0]}?" if near else ""))
-    if args.port is not None and not 1 <= args.port <= 65535:
-        parser.error(f"--port {args.port} is not allowed; it is a number from 1 to 65535.")
-    if args.port is not None and (reason := _port_error(args.port)):
-        parser.error(f"--port {args.port} cannot be used ({reason}); choose another, or leave it out.")
-    if args.model is not None and not args.model.strip():
-        parser.error("--model is empty; it is a folder, a bundled name or a Hub id.")
-    return args
-
-
-def _port_error(port: int) -> str:
-    """Why this machine cannot serve at `port`, or "". Asked before models are loaded, which takes longer."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error.strerror or str(error)
-    return ""
-
-
 def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blocks:
     """Serve the page until it is stopped.
 
@@ -126,7 +84,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blo
         The page, once it has been stopped.
     """
     print_in_any_encoding()
-    args = _parse(arguments, prog)
+    args = parse(arguments, prog)
     if args.model is not None:
         os.environ[models.MODEL_VARIABLE] = args.model
     try:

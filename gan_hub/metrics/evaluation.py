@@ -11,11 +11,11 @@ import torch
 from tqdm import tqdm
 
 from gan_hub._moved import renamed_arguments
-from gan_hub.data import ImageSet
+from gan_hub.data import NAMED_DATASETS, ImageSet
 from gan_hub.devices import find_device
 from gan_hub.hub.score_names import score_key
 from gan_hub.latents import as_int, check_seeds, seeded
-from gan_hub.messages import short_repr
+from gan_hub.messages import did_you_mean, short_repr
 from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.feature_cache import ImageSource, extract_features
 from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
@@ -148,6 +148,10 @@ def _choose_scores(
     own = OWN_EXTRACTORS.get(dataset) if isinstance(dataset, str) else None
     extractor = extractor or ("inception" if "fid" in names else own)
     if extractor is None:
+        if isinstance(dataset, str) and "/" not in dataset and not os.path.exists(dataset):
+            meant = did_you_mean(dataset, NAMED_DATASETS)
+            if meant:
+                raise ValueError(f"data {short_repr(dataset)} is neither a known name nor a file or folder{meant}")
         data = "an image set" if isinstance(dataset, ImageSet) else f"data {short_repr(dataset)}"
         others = ", ".join(name for name in EXTRACTORS if name not in BUNDLED)
         raise ValueError(

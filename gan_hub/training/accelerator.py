@@ -49,7 +49,7 @@ def only_training_of_this_process() -> Iterator[None]:
         raise ValueError("another training runs in this process; wait for its end, or use a process of its own.")
     environment = {name: os.environ.get(name) for name in VARIABLES}
     tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    unused = not PartialState._shared_state
+    joined, prepared = bool(PartialState._shared_state), bool(AcceleratorState._shared_state)
     try:
         yield
     finally:
@@ -59,8 +59,8 @@ def only_training_of_this_process() -> Iterator[None]:
                 os.environ[name] = value
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tf32
         # Another run may have another precision or device. Several processes stay connected until they end.
-        if unused and PartialState._shared_state and PartialState().num_processes == 1:
-            AcceleratorState._reset_state(reset_partial_state=True)
+        if not prepared and PartialState._shared_state and PartialState().num_processes == 1:
+            AcceleratorState._reset_state(reset_partial_state=not joined)
         TRAINING.release()
 
 

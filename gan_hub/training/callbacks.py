@@ -154,7 +154,9 @@ class CallbackList:
 
 
 def check_callbacks(callbacks: Sequence[Callback]) -> None:
-    """Raise ValueError for anything that is no callback, such as a class in place of an instance."""
+    """Raise ValueError for anything that is no callback, such as a class in place of an instance, or one without a list."""
+    if not isinstance(callbacks, Sequence):
+        raise ValueError(f"callbacks: {short_repr(callbacks)} is not allowed; give a list, as [MyCallback()].")
     for callback in callbacks:
         if not isinstance(callback, Callback):
             instead = f"{callback.__name__}()" if isinstance(callback, type) else "an instance of a Callback"

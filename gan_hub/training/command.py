@@ -11,8 +11,8 @@ Publish:          gan-hub train RECIPE --push-to-hub me/my-gan
 import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from gan_hub.console import print_in_any_encoding
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
     except (ValueError, OSError) as error:
         if debug:
             raise
-        print(f"{prog}: {error if code == WRONG_USAGE else _in_shell(str(error))}", file=sys.stderr)
+        print(f"{prog}: {_in_flags(str(error), flags)}", file=sys.stderr)
         return code
 
 
@@ -78,20 +78,14 @@ def _configure(recipe: str, flags: dict[str, str], push: str | None) -> "TrainCo
     return config
 
 
-def _in_flags(message: str, flags: dict[str, Any]) -> str:
-    """A message about options that names those from the command line as they were typed: --seed 3, not seed=3."""
+def _in_flags(message: str, flags: Collection[str]) -> str:
+    """A library's message in the words of the shell: options that were typed as `flags`, and what to do next.
+
+    As --seed 3 for seed=3, --resume for resume=True, "another --name" for "another name=". What the recipe says stays.
+    """
+    message = re.sub(r"\bresume=True\b", "--resume", message)
+    message = re.sub(r"\banother name=", "another --name", message).replace(" with initial=", " with --initial ")
     return re.sub(r"\b(\w+)=", lambda match: f"--{match[1]} " if match[1] in flags else match[0], message)
-
-
-def _in_shell(message: str) -> str:
-    """A message of `train` in the words of the shell: --resume for resume=True, --name for name=."""
-    from gan_hub.training.sections import FIELDS
-
-    names = "|".join(FIELDS)
-    flags = re.sub(
-        rf"(?<![\w/])({names})=(?=([\s,.;:)])?)", lambda match: f"--{match[1]}{'' if match[2] else ' '}", message
-    )
-    return flags.replace("resume=True", "--resume")
 
 
 def _is_first_process() -> bool:
@@ -109,17 +103,15 @@ def _preview(config: "TrainConfig") -> int:
 
 
 def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> int:
-    from accelerate import PartialState
-
     from gan_hub.hub.upload import upload
     from gan_hub.training.trainer import StoppedError, train
 
     try:
         folder = train(config, resume)
     except StoppedError as stopped:
-        print(f"{prog}: {_in_shell(str(stopped))}", file=sys.stderr)
+        print(f"{prog}: {_in_flags(str(stopped), ())}", file=sys.stderr)
         return STOPPED
-    if PartialState().is_main_process:
+    if _is_first_process():
         print(f"done: {folder}")
         if push:
             print(f"published: {upload(folder, push)}")

@@ -9,12 +9,18 @@ import torch
 from accelerate import Accelerator
 
 from gan_hub.metrics.features import Extractor
+from gan_hub.training.accelerator import (
+    CPU,
+    EMULATED,
+    emulates_bf16,
+    make_accelerator,
+    only_training_of_this_process,
+)
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.flops import step_kinds
 from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
-from gan_hub.training.trainer import CPU, EMULATED, emulates_bf16, make_accelerator
 
 MEASURED_SECONDS = 2.0  # of steps, at most, where a step takes less than that
 
@@ -24,7 +30,11 @@ def preview(config: TrainConfig) -> None:
 
     Raises ValueError for options, data, models and logins that the run would refuse.
     """
-    accelerator = make_accelerator(config)
+    with only_training_of_this_process():
+        _preview(config, make_accelerator(config))
+
+
+def _preview(config: TrainConfig, accelerator: Accelerator) -> None:
     if config.precision == "bf16" and accelerator.device.type == "cpu" and emulates_bf16(CPU):
         accelerator.print(f"# {EMULATED}")
     with accelerator.main_process_first():

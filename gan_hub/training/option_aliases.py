@@ -125,6 +125,6 @@ def unknown_option(kind: str, name: object, known: Iterable[str], prog: str = "g
         name, known, prog: as of `suggestion`.
 
     Returns:
-        the sentence, without a full stop.
+        the sentence; a statement has no full stop.
     """
     return f"unknown {kind} {short_repr(name)}; {suggestion(name, known, prog)}"

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +76,23 @@ def flatten(options: Mapping[Any, Any], what: str = "key") -> Options:
         if key in FIELDS and key not in CARD_OPTIONS:
             raise ValueError(f"{CARD}: {key!r} is no option of the card; it stands at the top of the recipe.")
         if key not in CARD_OPTIONS:
-            raise ValueError(f"{CARD}: {unknown_option(what, key, CARD_OPTIONS)}.")
+            raise ValueError(f"{CARD}: {_unknown(what, key, CARD_OPTIONS)}")
         if key in options:
             raise ValueError(f"{key!r} stands both at the top and under {CARD}; one of them is enough.")
     flat = {key: value for key, value in options.items() if key != CARD} | dict(card)
     for key in flat:
         if key not in FIELDS and key not in ALIASES:
-            raise ValueError(f"{unknown_option(what, key, FIELDS)}.")
+            raise ValueError(_unknown(what, key, FIELDS))
     for old, new in ALIASES.items():
         if old in flat and new in flat:
             raise ValueError(f"{old!r} is the old name of {new!r}; one of them is enough.")
     return {name: typed(name, value) for name, value in with_current_names(flat).items()}
+
+
+def _unknown(what: str, key: object, known: Iterable[str]) -> str:
+    """The sentence about a key that is no option, which may end in a question."""
+    sentence = unknown_option(what, key, known)
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def nest(options: Options) -> Options:

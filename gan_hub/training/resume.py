@@ -53,7 +53,7 @@ def remedy_of_new_run(config: TrainConfig, weights: bool = True) -> str:
         return "That is a new run: choose another name=."
     return (
         f"That is a new run, which may start from this one's weights: gan-hub export {folder}, then another name= with "
-        f"initial={folder / 'export'}."
+        f"initial={str(folder / 'export')!r}."
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from gan_hub.losses import began_convergence
+from gan_hub.messages import short_repr
 from gan_hub.pipeline import GANPipeline
 from gan_hub.training import trackers
 from gan_hub.training.accelerator import (
@@ -62,6 +63,10 @@ def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callbac
         >>> config = TrainConfig(name="digits", data="mnist", total_kimg=100)
         >>> folder = train(config)  # doctest: +SKIP
     """
+    if not isinstance(config, TrainConfig):
+        raise ValueError(
+            f"config={short_repr(config)} is not allowed; it is a TrainConfig, as of TrainConfig.from_recipe(...)."
+        )
     check_callbacks(callbacks)
     dtype = torch.get_default_dtype()
     if dtype != torch.float32:  # networks and noise would have it, and no such model can be saved

@@ -4,6 +4,8 @@ import importlib
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,21 @@ def test_a_mistake_in_a_demo_command_is_one_line_and_opens_no_page(arguments, se
     code, out, err = run("demo", *arguments)
     assert (code, out) == (2, "") and sentence in err and err.startswith("gan-hub demo: ")
     assert len(err.splitlines()) == 1, err
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--prot", 2)])
+def test_the_help_of_the_demo_and_its_mistakes_wait_for_no_library(argument, code):
+    program = f"""
+import sys
+from gan_hub.cli.program import main
+try:
+    main(["demo", {argument!r}])
+except SystemExit as leaving:
+    assert leaving.code == {code} and not {{"gradio", "torch"}} & set(sys.modules)
+    print("left")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.endswith("left\n"), done.stderr
 
 
 def test_verify_lists_what_was_checked_as_the_library_does(run, tiny_model):

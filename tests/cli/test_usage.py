@@ -226,6 +226,26 @@ def test_style_transfer_writes_a_picture_says_what_to_expect_and_shows_progress(
     assert present(tmp_path) == {"out.png", "content.png", "style.jpg"}
 
 
+def test_an_empty_name_of_a_folder_is_not_taken_for_the_working_directory(run, tiny_model):
+    before = sorted(Path().iterdir())
+    for command in (
+        ["sample", tiny_model, "--seeds", "1"],
+        ["concepts", tiny_model, "--find", "pca"],
+        ["export", "runs/a"],
+    ):
+        code, out, error = run(*command, "--out", "")
+        assert (code, out) == (2, "") and "argument --out: '' is not allowed; it is a folder" in error
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_mistyped_name_of_data_is_answered_by_the_nearest_one_and_not_by_extractors(run, tiny_model):
+    code, _, error = run("evaluate", tiny_model, "--data", "mnits")
+    assert code == 2 and error.endswith(
+        "data 'mnits' is neither a known name nor a file or folder; did you mean mnist?\n"
+    )
+    assert "has no extractor of its own" in run("evaluate", tiny_model, "--data", "someone/mnits")[2]
+
+
 def test_a_message_of_the_library_names_the_flags_that_were_typed():
     parser = cli.parser().command_parser("evaluate")
     for message, typed in {

@@ -141,7 +141,7 @@ def test_what_would_be_another_run_is_refused_with_its_remedy(config, option, tm
         ValueError, match=f"belongs to another configuration .*{option}: .* there, .* now.* another name="
     ) as said:
         refuse_other(tmp_path / "step-000000007", {"step": 7}, config, now)
-    start = f"gan-hub export {config.run_folder}, then another name= with initial={config.run_folder}/export"
+    start = f"gan-hub export {config.run_folder}, then another name= with initial='{config.run_folder}/export'"
     fits = option not in ("architecture", "channels", "conditional", "generator")
     assert (start in str(said.value)) is fits
 

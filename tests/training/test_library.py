@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import PartialState
+from accelerate.state import AcceleratorState, PartialState
 
 from gan_hub import GANPipeline, LoadError
 from gan_hub.training import Callback, TrainConfig, train, trainer
 from gan_hub.training.checkpoint_schema import check_state
 from gan_hub.training.checkpoints import list_checkpoints, load_checkpoint
+from gan_hub.training.command import main
+from gan_hub.training.dry_run import preview
 from gan_hub.training.run_files import read_log
 from gan_hub.training.train_state import TENSOR_FILES
 
@@ -83,6 +85,57 @@ def test_two_trainings_in_one_process_may_differ_in_everything_and_leave_the_pro
         assert GANPipeline.from_pretrained(folder)(seeds=[1]).images
         assert dict(os.environ) == environment and torch.backends.cudnn.allow_tf32 == tf32
         assert not PartialState._shared_state
+
+
+def test_a_preview_and_the_command_leave_no_state_that_a_training_with_another_precision_trips_over(
+    quick, options, tmp_path
+):
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(quick.to_yaml())
+    environment = dict(os.environ)
+    preview(quick)
+    with pytest.raises(ValueError, match="no such folder"):
+        preview(TrainConfig(**options | {"data": "no-such-data"}))
+    assert not PartialState._shared_state and dict(os.environ) == environment
+    for precision in ("bf16", "fp32"):
+        assert main([str(recipe), "--name", precision, "--precision", precision]) == 0
+        assert not PartialState._shared_state
+
+
+def test_who_asked_accelerate_before_a_training_keeps_its_state_and_may_train_twice(options, quick):
+    state = PartialState(cpu=True)
+    try:
+        for precision in ("fp32", "bf16"):
+            train(TrainConfig(**options | {"name": precision, "precision": precision}))
+            assert state.initialized and not AcceleratorState._shared_state
+    finally:
+        PartialState._reset_state()
+
+
+def test_what_to_do_next_is_said_in_the_words_of_whoever_asked(quick, options, tmp_path, capfd):
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(quick.to_yaml())
+    train(quick)
+    other = TrainConfig(**options | {"batch_size": 8, "seed": 7})
+    for ask, command, in_python, in_shell in (
+        (lambda: train(quick), [], "resume=True goes on, another name= starts", "--resume goes on, another --name starts"),
+        (
+            lambda: train(other, resume=True), ["--resume", "--batch_size", "8", "--seed", "7"],
+            f"then another name= with initial='{quick.run_folder}/export'.",
+            f"then another --name with --initial '{quick.run_folder}/export'.",
+        ),
+        (
+            lambda: train(TrainConfig(**options | {"trackers": "odd"})), ["--trackers", "odd"],
+            "trackers='odd': 'odd' is not installed", "--trackers 'odd': 'odd' is not installed",
+        ),
+    ):  # fmt: skip
+        with pytest.raises(ValueError) as refusal:
+            ask()
+        assert in_python in str(refusal.value) and "--" not in str(refusal.value)
+        capfd.readouterr()
+        assert main([str(recipe), *command]) == 1
+        error = capfd.readouterr().err
+        assert in_shell in error and "=" not in error.replace(str(tmp_path), ""), error
 
 
 def test_a_training_in_a_cell_of_a_notebook_runs_beside_its_event_loop(quick):
@@ -236,6 +289,15 @@ def test_a_callback_ends_a_run_as_if_it_had_been_meant_to_be_that_short(quick, e
 def test_what_is_no_callback_is_refused_before_anything_is_written(quick, passed, instead):
     with pytest.raises(ValueError, match=f"callbacks: .* is not allowed; .*{instead}"):
         train(quick, callbacks=[passed])
+    assert not quick.run_folder.exists()
+
+
+def test_a_callback_without_a_list_and_the_name_of_a_recipe_are_answered_in_a_sentence(quick):
+    with pytest.raises(ValueError, match=r"callbacks: .* is not allowed; give a list, as \[MyCallback\(\)\]"):
+        train(quick, callbacks=Events())
+    for wrong in ("dcgan-mnist", {"name": "mine"}):
+        with pytest.raises(ValueError, match=r"config=.* is not allowed; it is a TrainConfig, as of TrainConfig\.from"):
+            train(wrong)
     assert not quick.run_folder.exists()
 
 

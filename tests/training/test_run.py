@@ -61,7 +61,7 @@ def test_only_an_x86_cpu_without_its_instructions_is_said_to_emulate_bf16(cpu, e
 def test_a_run_in_bf16_says_where_the_cpu_has_no_arithmetic_for_it(small_options, monkeypatch, capsys, precision):
     monkeypatch.setattr(trainer, "CPU", X86)
     trainer.train(TrainConfig(**small_options | {"precision": precision, "checkpoint_kimg": 100.0}))
-    assert ("--precision fp32" in capsys.readouterr().out) == (precision == "bf16")
+    assert ("choose precision fp32" in capsys.readouterr().out) == (precision == "bf16")
 
 
 NAN = float("nan")
