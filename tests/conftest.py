@@ -25,24 +25,42 @@ from gan_hub.pipeline import Calibration, GANPipeline  # noqa: E402
 
 LABEL_NAMES = ("circle", "square", "star")
 
-# Tests that make one claim many times over, or for minutes: how many of their cases run by default. The others are marked
-# as slow: `make test-all` and CI run them, too.
+# Tests that make one claim many times over, by several processes, or for minutes: how many of their cases run by default. The
+# others are marked as slow: `make test-all` and CI run them, too.
 BULK = {
+    "tests/hub/test_before_training.py::test_a_run_that_could_not_be_published_does_not_begin": 1,
+    "tests/hub/test_resolve.py::test_half_a_download_is_refused_and_the_next_one_succeeds": 1,
+    "tests/hub/test_upload.py::test_a_damaged_manifest_on_the_hub_is_told_and_written_anew": 2,
+    "tests/hub/test_upload.py::test_pushes_of_the_variants_of_one_model_leave_each_other_alone": 2,
     "tests/hub/test_resolve.py::test_a_hub_that_hangs_is_waited_for_a_bounded_time": 1,
     "tests/metrics/test_evaluation.py::test_numbers_are_numbers_whatever_library_made_them": 1,
+    "tests/metrics/test_evaluation.py::test_two_processes_give_the_same_number_as_one": 0,
     "tests/model_folder/test_strict.py::test_every_mutated_file_is_refused_by_name_or_loads_bit_identical": 0,
     "tests/models/test_export.py::test_a_compiled_network_is_one_graph_with_the_same_numbers": 4,
     "tests/models/test_export.py::test_an_onnx_file_computes_the_same_numbers_for_any_batch": 4,
     "tests/test_console.py::test_commands_print_in_any_locale": 2,
+    "tests/test_numbers.py::test_many_small_images_take_little_more_memory_than_what_is_returned": 1,
     "tests/test_ring.py::test_the_recommended_game_hits_all_modes_with_every_seed": 0,
+    "tests/test_ring.py::test_the_recommended_game_raises_no_alarm": 0,
+    "tests/test_ring.py::test_the_vanilla_game_misses_modes_with_most_seeds": 0,
     "tests/test_torch_defaults.py::test_every_architecture_gives_the_same_numbers_whatever_the_defaults_of_torch": 8,
-    "tests/test_wrapped_networks.py::test_a_wrapped_network_keeps_its_kind": 4,
+    "tests/test_wrapped_networks.py::test_a_wrapped_network_keeps_its_kind": 2,
     "tests/test_wrapped_networks.py::test_scores_and_directions_see_the_network_inside": 2,
     "tests/training/test_disk.py::test_a_disk_full_at_any_size_leaves_the_last_checkpoint_whole": 6,
     "tests/training/test_exact.py::test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit": 2,
     "tests/training/test_initial.py::test_another_network_is_refused_in_one_sentence": 1,
     "tests/training/test_launching.py::test_accumulated_gradients_are_refused_where_the_launcher_is_asked_for_them": 0,
     "tests/training/test_moments.py::test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit": 1,
+    "tests/training/test_moments.py::test_two_processes_compare_all_images_with_all_as_one_does": 0,
+    "tests/training/test_processes.py::test_processes_without_a_common_disk_are_told_so_before_they_train": 0,
+    "tests/training/test_processes.py::test_sigterm_to_the_launcher_of_two_stops_both_after_a_checkpoint": 0,
+    "tests/training/test_processes.py::test_two_processes_end_with_the_weights_of_one": 1,
+    "tests/training/test_processes.py::test_two_processes_resume_bit_for_bit": 0,
+    "tests/training/test_processes.py::test_two_processes_share_one_lock_and_both_tell_a_second_run_who_holds_it": 0,
+    "tests/training/test_processes.py::test_when_one_process_dies_the_other_says_so_and_ends_within_seconds": 1,
+    "tests/training/test_resume.py::test_another_configuration_other_data_or_no_resume_are_refused_in_a_sentence": 0,
+    "tests/training/test_resume.py::test_sigterm_to_accelerates_launcher_ends_the_run_as_well_and_leaves_no_orphan": 0,
+    "tests/training/test_stopping.py::test_a_terminal_that_is_closed_ends_the_run_saved_or_not_at_all": 1,
     "tests/training/test_run_files.py::test_a_resume_that_meets_a_full_disk_loses_no_line": 1,
     "tests/training/test_run_lock.py::test_two_runs_of_one_name_do_not_mix_the_second_is_told_by_whom": 1,
 }

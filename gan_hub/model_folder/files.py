@@ -12,9 +12,8 @@ COMPONENTS = ("generator", "discriminator")
 VARIANTS = ("fp16", "bf16")
 
 INDEX_NAME = "model_index.json"
-SUMMARY_NAME = CONFIG_NAME = (
-    "config.json"  # at the root: names and sizes; in a network's folder: arguments of its class
-)
+# At the root: names and sizes; in a network's folder: the arguments of its class.
+SUMMARY_NAME = CONFIG_NAME = "config.json"
 MANIFEST_NAME = "manifest.json"
 JUDGE_NAME = "judge.json"
 REFERENCE_NAME = "reference.safetensors"

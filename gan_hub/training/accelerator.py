@@ -26,9 +26,8 @@ LAUNCHERS = {
     "accelerate", "accelerate.exe", "accelerate-launch", "accelerate-launch.exe", "launch.py", "accelerate_cli.py",
     "accelerate.commands.launch", "accelerate.commands.accelerate_cli",
 }  # fmt: skip
-CPU = getattr(
-    torch.cpu, "get_capabilities", dict
-)()  # "architecture", "avx512_bf16", …; older torch has no such function
+# "architecture", "avx512_bf16", …; older torch has no such function.
+CPU = getattr(torch.cpu, "get_capabilities", dict)()
 EMULATED = (
     "precision='bf16': this CPU has no arithmetic for it, so that it is emulated, many times slower than fp32; "
     "choose precision fp32 here."

@@ -231,7 +231,7 @@ def test_arguments_and_attributes_of_the_last_release_keep_working(tiny_pipeline
     usual = discover.by_scores(z, z[:, 0], range(200), **TOLD)
     for old in (
         lambda: discover.by_scores(z, z[:, 0], range(200), name="planted", found="planted"),
-        lambda: discover.along(z, usual.direction, range(200), name="planted", found="planted", space="z"),
+        lambda: discover.by_direction(z, usual.direction, range(200), name="planted", found="planted", space="z"),
     ):
         with pytest.warns(DeprecationWarning, match=r"found= of \w+\(\) is method= now"):
             assert old().method == "planted"

@@ -171,7 +171,7 @@ def test_when_one_process_dies_the_other_says_so_and_ends_within_seconds(two_run
 
 
 @linux
-def test_two_processes_share_one_lock_and_a_second_run_is_told_by_both_that_the_first_holds_it(two_running, tmp_path):
+def test_two_processes_share_one_lock_and_both_tell_a_second_run_who_holds_it(two_running, tmp_path):
     process, ranks, run = two_running
     again = launch([*TORCHRUN, "train.py", str(tmp_path / "recipe.yaml"), "--resume", "--total_kimg", "1000"])
     assert again.returncode != 0 and process.poll() is None

@@ -143,7 +143,7 @@ def test_another_configuration_other_data_or_no_resume_are_refused_in_a_sentence
     )
     other = run(str(recipe), "--resume", "--beta1", "0.9")
     assert other.returncode == 1 and "beta1: 0.5 there, 0.9 now" in other.stderr
-    assert re.search(r"then another --name with --initial /.*/export.\n$", other.stderr)
+    assert re.search(r"then another --name with --initial '/.*/export'\.\n$", other.stderr)
 
     with np.load(shapes_npz) as arrays:
         changed = dict(arrays)
