@@ -44,9 +44,8 @@ from gan_hub.models.mixins import HasLatentProjection, MultiScale
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # of leaky ReLU below 0
-RGB_INIT_STD = (
-    1 / 4
-)  # deviation of weights of to_rgb at the start; at 1, tanh is far from linear for one pixel in three
+# Standard deviation of to_rgb's weights at the start; at 1, tanh is far from linear for one pixel in three.
+RGB_INIT_STD = 1 / 4
 
 
 def half(width: int) -> int:

@@ -39,9 +39,8 @@ from gan_hub.models.mixins import HasLatentProjection, ProgressiveGrowing, fade
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 LEAK = 0.2  # slope of leaky ReLU below 0
-RGB_INIT_STD = (
-    1 / 4
-)  # deviation of weights of to_rgb at the start; at the paper's 1, three colours in ten are out of bounds
+# Standard deviation of to_rgb's weights at the start; at the paper's 1, three colours in ten are out of bounds.
+RGB_INIT_STD = 1 / 4
 
 
 class Start(nn.Module):
