@@ -28,6 +28,7 @@ LABEL_NAMES = ("circle", "square", "star")
 # Tests that make one claim many times over, by several processes, or for minutes: how many of their cases run by default. The
 # others are marked as slow: `make test-all` and CI run them, too.
 BULK = {
+    "tests/demo/test_sanitize.py::test_a_hostile_model_makes_no_browser_call_another_server": 0,
     "tests/hub/test_before_training.py::test_a_run_that_could_not_be_published_does_not_begin": 1,
     "tests/hub/test_resolve.py::test_half_a_download_is_refused_and_the_next_one_succeeds": 1,
     "tests/hub/test_upload.py::test_a_damaged_manifest_on_the_hub_is_told_and_written_anew": 2,
@@ -39,7 +40,8 @@ BULK = {
     "tests/models/test_export.py::test_a_compiled_network_is_one_graph_with_the_same_numbers": 4,
     "tests/models/test_export.py::test_an_onnx_file_computes_the_same_numbers_for_any_batch": 4,
     "tests/test_console.py::test_commands_print_in_any_locale": 2,
-    "tests/test_numbers.py::test_many_small_images_take_little_more_memory_than_what_is_returned": 1,
+    "tests/test_numbers.py::test_many_small_images_take_little_more_memory_than_what_is_returned": 0,
+    "tests/test_pipeline.py::test_saved_and_loaded_in_a_fresh_process_it_is_bit_equal": 1,
     "tests/test_ring.py::test_the_recommended_game_hits_all_modes_with_every_seed": 0,
     "tests/test_ring.py::test_the_recommended_game_raises_no_alarm": 0,
     "tests/test_ring.py::test_the_vanilla_game_misses_modes_with_most_seeds": 0,
@@ -52,6 +54,7 @@ BULK = {
     "tests/training/test_launching.py::test_accumulated_gradients_are_refused_where_the_launcher_is_asked_for_them": 0,
     "tests/training/test_moments.py::test_a_run_stopped_anywhere_and_resumed_is_the_unbroken_one_bit_for_bit": 1,
     "tests/training/test_moments.py::test_two_processes_compare_all_images_with_all_as_one_does": 0,
+    "tests/training/test_processes.py::test_a_batch_that_cannot_be_shared_equally_is_refused_before_anything_else": 0,
     "tests/training/test_processes.py::test_processes_without_a_common_disk_are_told_so_before_they_train": 0,
     "tests/training/test_processes.py::test_sigterm_to_the_launcher_of_two_stops_both_after_a_checkpoint": 0,
     "tests/training/test_processes.py::test_two_processes_end_with_the_weights_of_one": 1,
@@ -61,6 +64,7 @@ BULK = {
     "tests/training/test_resume.py::test_another_configuration_other_data_or_no_resume_are_refused_in_a_sentence": 0,
     "tests/training/test_resume.py::test_sigterm_to_accelerates_launcher_ends_the_run_as_well_and_leaves_no_orphan": 0,
     "tests/training/test_stopping.py::test_a_terminal_that_is_closed_ends_the_run_saved_or_not_at_all": 1,
+    "tests/training/test_run.py::test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkpoint_is_pruned": 4,
     "tests/training/test_run_files.py::test_a_resume_that_meets_a_full_disk_loses_no_line": 1,
     "tests/training/test_run_lock.py::test_two_runs_of_one_name_do_not_mix_the_second_is_told_by_whom": 1,
 }

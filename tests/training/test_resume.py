@@ -25,7 +25,7 @@ def environment() -> dict[str, str]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("every", "random"),
-    [pytest.param(9, 2, id="a dozen"), pytest.param(1, 50, id="150 and more", marks=pytest.mark.slow)],
+    [pytest.param(18, 2, id="eight"), pytest.param(1, 50, id="150 and more", marks=pytest.mark.slow)],
 )
 def test_kills_wherever_they_fall_end_bit_equal(small_options, every, random):
     """Aimed: before every write, fsync and rename of all four saves. Random: 100, anywhere in the run."""
