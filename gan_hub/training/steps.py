@@ -221,14 +221,12 @@ def gradient_penalties(
     Returns:
         Name → penalty, a scalar without its weight.
     """
-    values = {}
+    judged, values = {"r1": real, "r2": fake}, {}
     for name in names:
-        if name in ("r1", "r2"):
-            logits, points = real if name == "r1" else fake
-        else:
+        if name not in judged:
             points = _points(name, real[1], fake[1], augment)
-            logits = discriminator(points, labels, force_fp32=True)
-        values[name] = PENALTIES[name](logits, points)  # pyright: ignore[reportArgumentType]  # R1 and R2 take scales
+            judged[name] = discriminator(points, labels, force_fp32=True), points
+        values[name] = PENALTIES[name](*judged[name])  # pyright: ignore[reportArgumentType]  # R1 and R2 take scales
     return values
 
 
