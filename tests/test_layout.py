@@ -28,6 +28,7 @@ LEVELS = {
     "augment": 0,
     "ema": 0,
     "theory": 0,
+    "pretrained_networks": 3,
     "hub": 3,
     "data": 3,
     "models": 4,

@@ -69,6 +69,16 @@ def test_it_has_every_module_and_recipe_and_nothing_of_tests_and_benchmarks(inst
     assert not [file for file in files if file.startswith(("tests", "benchmarks", "recipes"))]
 
 
+def test_other_peoples_networks_come_along_with_their_notices(installed):
+    with zipfile.ZipFile(installed.wheel) as wheel:
+        for path in (ROOT / "gan_hub/pretrained_networks/weights").iterdir():
+            assert wheel.read(f"gan_hub/pretrained_networks/weights/{path.name}") == path.read_bytes()
+        (metadata,) = (wheel.read(name).decode() for name in wheel.namelist() if name.endswith("/METADATA"))
+        licenses = {name.rpartition("/")[2] for name in wheel.namelist() if ".dist-info/licenses/" in name}
+    assert "License-Expression: Apache-2.0 AND BSD-2-Clause\n" in metadata
+    assert licenses == {"LICENSE", "NOTICE", "SQUEEZENET_LICENSE"}
+
+
 def test_it_is_the_wheel_that_is_imported_and_it_says_its_version(installed, tmp_path):
     where = installed.run("python", "-c", "import gan_hub; print(gan_hub.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.folder / "env")

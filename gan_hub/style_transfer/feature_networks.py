@@ -10,6 +10,19 @@ from torch import nn
 
 from gan_hub.metrics.extractors.inputs import IMAGENET_DEVIATION, IMAGENET_MEAN
 from gan_hub.metrics.features import Extractor
+from gan_hub.pretrained_networks.squeezenet import FIRES, SQUEEZENETS, CaffeInput, Fire, squeezenet_stages
+
+__all__ = [
+    "FIRES",
+    "SQUEEZENETS",
+    "CaffeInput",
+    "FeatureNetwork",
+    "Fire",
+    "ImageNetInput",
+    "bundled",
+    "squeezenet",
+    "vgg",
+]
 
 
 class FeatureNetwork(nn.Module):
@@ -87,20 +100,6 @@ class ImageNetInput(nn.Module):
         return ((images + 1) / 2 - self.mean) / self.deviation
 
 
-class CaffeInput(nn.Module):
-    """RGB in [-1, 1] → BGR in [0, 255], less the mean of ImageNet: what networks from Caffe were trained on."""
-
-    mean: torch.Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0])[:, None, None], persistent=False)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, 3, H, W) → (N, 3, H, W)."""
-        return (images.flip(1) + 1) * 127.5 - self.mean
-
-
 # --------------------------------------------------------------------------------- VGG (Simonyan and Zisserman 2015)
 
 
@@ -137,49 +136,13 @@ def vgg(depths: Sequence[int]) -> FeatureNetwork:
 
 # ------------------------------------------------------------------------------------ SqueezeNet (Iandola et al. 2016)
 
-# Number of a fire module → its output channels: squeezed, and each of the two expansions.
-FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
-
-
-class Fire(nn.Module):
-    """(N, C, H, W) → (N, 2 · expanded, H, W): 1 × 1 to few channels, then 1 × 1 and 3 × 3 side by side."""
-
-    def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
-        super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeezed, 1)
-        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
-        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) → (N, 2 · expanded, H, W)."""
-        x = self.squeeze(x).relu()
-        return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()
-
-
-# Version → channels and kernel of conv1, and the fire modules that a pool follows.
-SQUEEZENETS = {"1.0": (96, 7, (4, 8)), "1.1": (64, 3, (3, 5))}
-
 
 def squeezenet(version: str, prepare: type[nn.Module]) -> FeatureNetwork:
     """SqueezeNet "1.0" or "1.1" without its classifier, freshly initialized; `prepare` is its input normalization."""
-    channels, kernel, pooled = SQUEEZENETS[version]
-
-    def pool() -> nn.Module:
-        return nn.MaxPool2d(3, stride=2, ceil_mode=True)
-
-    stages: dict[str, nn.Module] = {
-        "conv1": nn.Sequential(nn.Conv2d(3, channels, kernel, stride=2), nn.ReLU()),
-        "pool1": pool(),
-    }
-    for number, (squeezed, expanded) in FIRES.items():
-        stages[f"fire{number}"] = Fire(channels, squeezed, expanded)
-        channels = 2 * expanded
-        if number in pooled:
-            stages[f"pool{number}"] = pool()
     return FeatureNetwork(
         f"squeezenet{version}",
         prepare(),
-        stages,
+        squeezenet_stages(version),
         content_layers=["fire5"],
         style_layers=["conv1", "fire2", "fire3", "fire4", "fire6"],
         note="a small classifier of photos (ImageNet): strokes and colours, with more grain than VGG leaves.",

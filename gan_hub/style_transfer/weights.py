@@ -13,12 +13,10 @@ from gan_hub.hub.resolve import download_file
 from gan_hub.messages import short_repr
 from gan_hub.metrics.features import BUNDLED
 from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_header, read_weights
+from gan_hub.pretrained_networks.squeezenet import FIRES, SQUEEZENETS, CaffeInput, caffe_names
 from gan_hub.style_transfer.feature_networks import (
-    FIRES,
-    SQUEEZENETS,
     VGG16,
     VGG19,
-    CaffeInput,
     FeatureNetwork,
     ImageNetInput,
     bundled,
@@ -79,14 +77,6 @@ def squeezenet_modules(version: str) -> Iterator[tuple[str, str]]:
             yield f"stages.fire{number}.{part}", f"features.{index}.{part}"
 
 
-def caffe_squeezenet_modules() -> Iterator[tuple[str, str]]:
-    """(our name, name in Caffe, with which the network was published)."""
-    yield "stages.conv1.0", "conv1"
-    for number in FIRES:
-        for part, caffe_name in (("squeeze", "conv1x1_1"), ("expand1x1", "conv1x1_2"), ("expand3x3", "conv3x3_2")):
-            yield f"stages.fire{number}.{part}", f"fire{number}.{caffe_name}"
-
-
 TIMM_HEADS = {"pre_logits.fc1": (4096, 512, 7, 7), "pre_logits.fc2": (4096, 4096, 1, 1), "head.fc": (1000, 4096)}
 TORCHVISION_HEADS = {"classifier.0": (4096, 25088), "classifier.3": (4096, 4096), "classifier.6": (1000, 4096)}
 
@@ -108,7 +98,7 @@ LAYOUTS = (
     Layout(
         "SqueezeNet 1.0, Caffe",
         partial(squeezenet, "1.0", CaffeInput),
-        tuple(caffe_squeezenet_modules()),
+        tuple((f"stages.{name}", caffe_name) for name, caffe_name in caffe_names()),
         {"conv_final": (1000, 512, 1, 1)},
         ("w", "b"),
     ),
