@@ -5,13 +5,14 @@ from importlib import import_module
 
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
-from gan_hub.models.registry import ARCHITECTURES, CLASSES, Architecture, register_architecture
+from gan_hub.models.registry import ARCHITECTURES, CLASSES, Architecture, discriminator_class, register_architecture
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -24,6 +25,7 @@ __all__ = [
     "BEGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "FeaturesDiscriminator",
     "GANModel",
     "GMMNGenerator",
     "MLPDiscriminator",
@@ -40,6 +42,7 @@ __all__ = [
     "StyleGAN2Generator",
     "StyleGANDiscriminator",
     "StyleGANGenerator",
+    "discriminator_class",
     "precision",
     "register_architecture",
     "register_checked",

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple, get_args, get_origin
 
 import torch
@@ -10,6 +11,7 @@ from gan_hub.messages import short_repr
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.config_schema import Rule
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
@@ -51,10 +53,30 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 BUNDLED = frozenset(ARCHITECTURES)
 
+# Argument of `discriminator` in a recipe → the class that it asks for, in place of the architecture's own.
+JOINING_DISCRIMINATORS: dict[str, type[GANModel]] = {"features": FeaturesDiscriminator}
+
 # Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.
 CLASSES: dict[str, type[GANModel]] = {
     cls.__name__: cls for pair in ARCHITECTURES.values() for cls in pair if cls is not None
-}
+} | {cls.__name__: cls for cls in JOINING_DISCRIMINATORS.values()}
+
+
+def discriminator_class(architecture: str, arguments: Mapping[str, object]) -> type[GANModel] | None:
+    """The discriminator that a recipe asks for: the architecture's own, or one that joins any generator.
+
+    Args:
+        architecture: A name in ARCHITECTURES.
+        arguments: Those of the discriminator in the recipe; {"features": …} asks for `FeaturesDiscriminator`.
+
+    Returns:
+        Its class; None where the architecture's generator is trained alone.
+    """
+    own = ARCHITECTURES[architecture].discriminator
+    for argument, cls in JOINING_DISCRIMINATORS.items():
+        if own is not None and argument in arguments and argument not in inspect.signature(own.__init__).parameters:
+            return cls
+    return own
 
 
 def register_architecture(name: str, generator: type[GANModel], discriminator: type[GANModel] | None = None) -> None:

@@ -5,6 +5,7 @@ from torch import nn
 from gan_hub.model_folder.files import COMPONENTS
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
 from gan_hub.models.modeling import unwrapped
+from gan_hub.models.registry import JOINING_DISCRIMINATORS
 
 
 def check_role(name: str, network: object) -> None:
@@ -15,8 +16,7 @@ def check_role(name: str, network: object) -> None:
     if not isinstance(inner, GANModel):
         raise ValueError(f"{name} is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
     (other,) = set(COMPONENTS) - {name}
-    opposite = [getattr(pair, other) for pair in ARCHITECTURES.values()]
-    if isinstance(inner, tuple(cls for cls in opposite if cls is not None)):
+    if isinstance(inner, tuple(_classes_of(other))):
         raise ValueError(f"{name} is a {type(inner).__name__}, which is a {other}; the generator is given first.")
 
 
@@ -34,5 +34,11 @@ def unwrapped_network(name: str, network: object) -> GANModel | None:
 
 def network_classes() -> dict[str, dict[str, type[GANModel]]]:
     """Component → class name in a file → class, of all architectures that are registered now."""
-    roles = {name: {getattr(pair, name) for pair in ARCHITECTURES.values()} for name in COMPONENTS}
+    roles = {name: _classes_of(name) for name in COMPONENTS}
     return {name: {known: cls for known, cls in CLASSES.items() if cls in role} for name, role in roles.items()}
+
+
+def _classes_of(name: str) -> set[type[GANModel]]:
+    """The classes that may be a pipeline's `name`."""
+    classes = {getattr(pair, name) for pair in ARCHITECTURES.values()} - {None}
+    return classes | (set(JOINING_DISCRIMINATORS.values()) if name == "discriminator" else set())

@@ -11,7 +11,7 @@ from typing import Any
 from gan_hub.data import NAMED_DATASETS
 from gan_hub.data.diagnose import is_hub_id
 from gan_hub.losses import ADVERSARIAL
-from gan_hub.models import ARCHITECTURES
+from gan_hub.models import ARCHITECTURES, GANModel, discriminator_class
 from gan_hub.models.layers import stage_resolutions
 from gan_hub.models.mixins import ProgressiveGrowing, SegmentationConditional
 from gan_hub.training import strict_yaml
@@ -98,6 +98,11 @@ class TrainConfig(  # a dataclass lists the fields of its last base first
             "dragan": self.dragan_weight,
         }
         return {name: weight for name, weight in weights.items() if weight > 0}
+
+    @property
+    def discriminator_class(self) -> type[GANModel] | None:
+        """The class of the discriminator: the architecture's own, or the one that the arguments ask for; None without."""
+        return discriminator_class(self.architecture, self.discriminator)
 
     @property
     def can_grow(self) -> bool:

@@ -13,13 +13,7 @@ from gan_hub.messages import short_repr
 from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.config_schema import validate
-from gan_hub.models.mixins import (
-    AutoencoderDiscriminator,
-    MultiScale,
-    ProgressiveGrowing,
-    SegmentationConditional,
-    StyleBased,
-)
+from gan_hub.training import architecture_rules as of_networks
 from gan_hub.training.options import default_of
 from gan_hub.training.recipes import PUBLISHED
 from gan_hub.training.sections import FIELDS
@@ -80,7 +74,8 @@ def _discriminator_arguments_fit(config: "TrainConfig") -> str | None:
 
 def _arguments_fit(config: "TrainConfig", option: str) -> str | None:
     """Whether the class of a network takes these arguments; it is not built for that."""
-    network, arguments = getattr(ARCHITECTURES[config.architecture], option), getattr(config, option)
+    arguments = getattr(config, option)
+    network = config.discriminator_class if option == "discriminator" else ARCHITECTURES[config.architecture].generator
     if network is None:
         return None
     shared = [key for key in arguments if key in ("resolution", "channels", "num_classes", "semantic_classes")]
@@ -95,7 +90,7 @@ def _arguments_fit(config: "TrainConfig", option: str) -> str | None:
 
 
 def _matching_needs_no_discriminator(config: "TrainConfig") -> str | None:
-    if _trains_alone(config) != (config.loss in MATCHING):
+    if of_networks.trains_alone(config) != (config.loss in MATCHING):
         return (
             f"loss={config.loss!r} is not allowed with architecture={config.architecture!r}; the loss mmd and the "
             "architecture gmmn, which has no discriminator, go together only."
@@ -105,7 +100,7 @@ def _matching_needs_no_discriminator(config: "TrainConfig") -> str | None:
 
 def _a_generator_alone_has_no_opponents_options(config: "TrainConfig") -> str | None:
     """Options of a discriminator would do nothing: only those at their default, or at 0, pass."""
-    if not _trains_alone(config):
+    if not of_networks.trains_alone(config):
         return None
     for name, spec in FIELDS.items():
         value = getattr(config, name)
@@ -120,15 +115,6 @@ def _smoothing_needs_a_target(config: "TrainConfig") -> str | None:
         return (
             f"label_smoothing={config.label_smoothing} is not allowed with loss={config.loss!r}, which has no target for "
             f"reals to smooth; it goes with {', '.join(able)}."
-        )
-    return None
-
-
-def _began_needs_an_autoencoder(config: "TrainConfig") -> str | None:
-    if (config.loss == "began") != _has_autoencoder(config):
-        return (
-            f"loss={config.loss!r} is not allowed with architecture={config.architecture!r}; the loss began and an "
-            "architecture whose discriminator is an autoencoder (began is one) go together only."
         )
     return None
 
@@ -160,72 +146,6 @@ def _skipping_needs_a_winners_loss(config: "TrainConfig") -> str | None:
     return None
 
 
-def _autoencoders_have_no_labels(config: "TrainConfig") -> str | None:
-    if _has_autoencoder(config) and config.conditional:
-        return f"conditional=True is not allowed with architecture={config.architecture!r}, which has no classes."
-    return None
-
-
-def _architecture_can_do_it(config: "TrainConfig") -> str | None:
-    """Options that only some architectures can follow."""
-    for option, ability in (
-        ("grow_kimg", ProgressiveGrowing),
-        ("mixing", StyleBased),
-        ("feature_matching_weight", SegmentationConditional),
-    ):
-        able = [name for name, pair in ARCHITECTURES.items() if issubclass(pair.generator, ability)]
-        if getattr(config, option) and config.architecture not in able:
-            return (
-                f"{option}={getattr(config, option)} is not allowed with architecture={config.architecture!r}; it goes with "
-                f"{', '.join(able)}."
-            )
-    return None
-
-
-def _growing_ends_in_time(config: "TrainConfig") -> str | None:
-    if 2 * config.levels * config.grow_kimg > config.total_kimg:
-        return (
-            f"grow_kimg={config.grow_kimg} is not allowed; to grow {config.levels} times takes {2 * config.levels} times that, "
-            f"and total_kimg is {config.total_kimg}."
-        )
-    return None
-
-
-def _growing_networks_are_not_compiled(config: "TrainConfig") -> str | None:
-    if config.grow_kimg and config.compile:
-        return f"grow_kimg={config.grow_kimg} is not allowed with compile=True, which would begin anew at every step."
-    return None
-
-
-def _path_length_needs_one_input(config: "TrainConfig") -> str | None:
-    has_more = config.can_grow or config.takes_maps or _has_several_scales(config)
-    if config.path_length_weight and has_more:
-        return (
-            f"path_length_weight={config.path_length_weight} is not allowed with architecture={config.architecture!r}, whose "
-            "images come from more, or at times from less, than one z or w; choose 0."
-        )
-    return None
-
-
-def _several_scales_are_not_augmented(config: "TrainConfig") -> str | None:
-    for option, off in (("augment", "none"), ("wgan_gp_weight", 0.0), ("dragan_weight", 0.0)):
-        if _has_several_scales(config) and getattr(config, option) != off:
-            return (
-                f"{option}={getattr(config, option)!r} is not allowed with architecture={config.architecture!r}, whose "
-                f"images have several scales; choose {off!r}. r1_gamma, r2_gamma and flip go with it."
-            )
-    return None
-
-
-def _maps_are_not_augmented(config: "TrainConfig") -> str | None:
-    if config.takes_maps and config.augment != "none":
-        return (
-            f"augment={config.augment!r} is not allowed with architecture={config.architecture!r}: it would move the image and "
-            "leave its map; choose none. flip mirrors both."
-        )
-    return None
-
-
 def _several_updates_need_fresh_fakes(config: "TrainConfig") -> str | None:
     if config.share_fakes and config.discriminator_steps > 1:
         return (
@@ -247,19 +167,6 @@ def _instance_noise_has_an_end(config: "TrainConfig") -> str | None:
             "much noise, and when it has fallen to 0."
         )
     return None
-
-
-def _trains_alone(config: "TrainConfig") -> bool:
-    return ARCHITECTURES[config.architecture].discriminator is None
-
-
-def _has_autoencoder(config: "TrainConfig") -> bool:
-    discriminator = ARCHITECTURES[config.architecture].discriminator
-    return discriminator is not None and issubclass(discriminator, AutoencoderDiscriminator)
-
-
-def _has_several_scales(config: "TrainConfig") -> bool:
-    return issubclass(ARCHITECTURES[config.architecture].generator, MultiScale)
 
 
 # -------------------------------------------------------------------------------------------- optimization
@@ -351,17 +258,18 @@ RULES: dict[str, tuple[Callable[["TrainConfig"], str | None], ...]] = {
         _matching_needs_no_discriminator,
         _a_generator_alone_has_no_opponents_options,
         _smoothing_needs_a_target,
-        _began_needs_an_autoencoder,
+        of_networks.began_needs_an_autoencoder,
         _policy_is_known,
         _ada_needs_logits_with_a_sign,
         _skipping_needs_a_winners_loss,
-        _autoencoders_have_no_labels,
-        _architecture_can_do_it,
-        _growing_ends_in_time,
-        _growing_networks_are_not_compiled,
-        _path_length_needs_one_input,
-        _several_scales_are_not_augmented,
-        _maps_are_not_augmented,
+        of_networks.autoencoders_have_no_labels,
+        of_networks.architecture_can_do_it,
+        of_networks.growing_ends_in_time,
+        of_networks.growing_networks_are_not_compiled,
+        of_networks.path_length_needs_one_input,
+        of_networks.several_scales_are_not_augmented,
+        of_networks.maps_are_not_augmented,
+        of_networks.features_are_of_one_image,
         _instance_noise_has_an_end,
         _several_updates_need_fresh_fakes,
     ),

@@ -45,7 +45,8 @@ def build_networks(config: TrainConfig, num_classes: int) -> tuple[GANModel, GAN
         classes = {"num_classes": 0, "semantic_classes": num_classes}
     shape = {"resolution": config.resolution, "channels": config.channels, **classes}
     generator = pair.generator(**shape, **config.generator)
-    return generator, pair.discriminator and pair.discriminator(**shape, **config.discriminator)
+    cls = config.discriminator_class
+    return generator, cls and cls(**shape, **config.discriminator)
 
 
 class ScaledOptimizer:

@@ -188,7 +188,8 @@ def test_the_r1_penalty_can_be_differentiated_again(cls, num_classes):
     penalty = r1_penalty(logits, reals)
     assert penalty > 0
     (0 * logits.sum() + penalty).backward()
-    parameters = list(discriminator.parameters())
+    penalised = getattr(discriminator, "pixel_head", discriminator)  # beside frozen features, the pixels alone
+    parameters = list(penalised.parameters())
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     assert len(gradients) > len(parameters) / 2  # a growing network reads by one of its layers for colours only
     assert sum(bool(gradient.any()) for gradient in gradients) >= len(gradients) / 2  # weights, not biases

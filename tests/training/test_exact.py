@@ -51,6 +51,10 @@ GAMES = {
         "instance_noise_kimg": 0.2,
         "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"base_channels": 4},
     },
+    "frozen features and pixels, bf16": {
+        "discriminator": {"features": "squeezenet", "pixels": 4, "max_channels": 16}, "loss": "hinge", "r1_gamma": 0.1,
+        "augment": "diffaugment", "share_fakes": True, "precision": "bf16", "channels_last": True,
+    },
     "began": {
         "architecture": "began", "loss": "began", "conditional": False, "r1_gamma": 0.0, "began_rate": 0.1,
         "generator": {"latent_size": 8, "base_channels": 4}, "discriminator": {"hidden_size": 8, "base_channels": 4},

@@ -70,7 +70,16 @@ GROWING = {
 }
 
 
-@pytest.mark.parametrize("game", [{}, GROWING], ids=["dcgan", "growing"])
+# Minibatch deviations are those of a process's share, so there is no discriminator of pixels, and no penalty of it.
+FEATURES = {
+    "discriminator": {"features": "squeezenet", "pixels": 0, "max_channels": 16},
+    "r1_gamma": 0.0,
+    "r2_gamma": 0.0,
+    "wgan_gp_weight": 0.0,
+}
+
+
+@pytest.mark.parametrize("game", [{}, GROWING, FEATURES], ids=["dcgan", "growing", "features"])
 def test_two_processes_end_with_the_weights_of_one(small_options, tmp_path, game, capsys):
     options = small_options | GAME | {"checkpoint_kimg": 10.0, "sample_kimg": 10.0} | game
     with pytest.MonkeyPatch.context() as patch:
