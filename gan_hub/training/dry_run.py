@@ -19,6 +19,7 @@ from gan_hub.training.accelerator import (
 from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.flops import step_kinds
+from gan_hub.training.memory import freed_memory_kept
 from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 
@@ -31,7 +32,9 @@ def preview(config: TrainConfig) -> None:
     Raises ValueError for options, data, models and logins that the run would refuse.
     """
     with only_training_of_this_process():
-        _preview(config, make_accelerator(config))
+        accelerator = make_accelerator(config)
+        with freed_memory_kept(accelerator.device):
+            _preview(config, accelerator)
 
 
 def _preview(config: TrainConfig, accelerator: Accelerator) -> None:

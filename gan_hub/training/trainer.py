@@ -29,6 +29,7 @@ from gan_hub.training.diagnostics import Diagnostics, hardware, peak_memory_gb
 from gan_hub.training.evaluator import EarlyStopping, Evaluator, InterruptibleExtractor, Scorer
 from gan_hub.training.export import EXPORT_NAME, export
 from gan_hub.training.logger import Logger
+from gan_hub.training.memory import freed_memory_kept
 from gan_hub.training.metric_means import MetricMeans
 from gan_hub.training.monitors import LOOK_STEPS, STOPPED_BY_ALARM, AlarmError
 from gan_hub.training.processes import on_any
@@ -79,6 +80,7 @@ def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callbac
             StopSignal(accelerator) as stop,
             failures_explained(config, accelerator.num_processes),
             lock_run(config.run_folder, accelerator),
+            freed_memory_kept(accelerator.device),
             trackers.closed_on_failure(accelerator),
         ):
             return _train(config, resume, accelerator, stop, callbacks)
