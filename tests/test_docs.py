@@ -10,7 +10,7 @@ import yaml
 from gan_hub import GANPipeline, cli
 from gan_hub.concepts_discovery.image_statistics import MEASURES
 from gan_hub.losses import ADVERSARIAL
-from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor
+from gan_hub.metrics.features import EXTRACTORS, OWN_CLASSIFIERS, Extractor
 from gan_hub.metrics.registry import SCORES
 from gan_hub.models import ARCHITECTURES, CLASSES
 from gan_hub.models.config_schema import rules
@@ -110,7 +110,7 @@ def test_each_score_and_each_extractor_has_its_row():
     assert [row[0].strip("`") for row in rows("Scores", METRICS)] == list(SCORES)
     table = {name: row for row in rows("Extractors", METRICS) for name in re.findall(r"`([^`]+)`", row[0])}
     assert table.keys() - {"owner/name"} == set(EXTRACTORS)
-    for name in BUNDLED:
+    for name in OWN_CLASSIFIERS:
         known = Extractor(name)
         assert [table[name][1], table[name][2]] == [str(known.network.hidden.out_features), str(known.num_classes)]
         assert f"{100 * known.test_accuracy:.1f} %" in table[name][4]

@@ -22,7 +22,7 @@ from gan_hub.hub.cards import format_number
 from gan_hub.hub.lint import examples, lint
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import from_uint8, height_width
-from gan_hub.metrics.features import BUNDLED, Extractor
+from gan_hub.metrics.features import OWN_CLASSIFIERS, Extractor
 from gan_hub.metrics.report import Report
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.files import WEIGHTS_NAME
@@ -64,7 +64,7 @@ def drawn_as(name: str, count: int, labels: list[int] | None = None) -> torch.Te
     return Extractor(recipe(name).extractor).classes(from_uint8(images))
 
 
-RECOGNISABLE = [name for name in FOLDERS if recipe(name).extractor in BUNDLED]
+RECOGNISABLE = [name for name in FOLDERS if recipe(name).extractor in OWN_CLASSIFIERS]
 CONDITIONAL = [name for name in RECOGNISABLE if recipe(name).conditional]
 WITH_REALS = [name for name in FOLDERS if recipe(name).real_samples]
 # Of each data set the best conditional model: the list has it first.

@@ -40,9 +40,13 @@ OPTIONS: dict[str, tuple[tuple[str, ...], Callable[[str], object], str]] = {
     "extractor": (
         ("--extractor",),
         str,
-        "whose features: digits, fashion, inception, … (the data set's own; inception for fid)",
+        "whose features: digits, fashion, mobilenet-v2, … (the data set's own, or mobilenet-v2; inception for fid)",
     ),
-    "weights": (("--extractor-weights",), str, "its .safetensors file, or a Hub id, where it is not shipped"),
+    "weights": (
+        ("--extractor-weights",),
+        str,
+        "its .safetensors file, or a Hub id; digits, fashion and mobilenet-v2 have theirs",
+    ),
     "num_images": (
         ("--num", "--num-images"),
         whole_number(1, 10_000_000),

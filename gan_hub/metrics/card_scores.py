@@ -17,6 +17,8 @@ from gan_hub.hub.cards import (
     update_card,
 )
 from gan_hub.hub.lint import lint
+from gan_hub.metrics.evaluation import ANY_EXTRACTOR
+from gan_hub.metrics.features import is_bundled_file
 from gan_hub.metrics.report import Report
 from gan_hub.pipeline import GANPipeline
 
@@ -81,18 +83,22 @@ def evaluate_command(model: str, data: str, options: Mapping[str, object]) -> st
         model: what the model is called.
         data: the data set; of a path there is no command, because only its owner has it.
         options: keyword arguments of `evaluate`; those that do not change a score are left out. A file of weights is
-            replaced by words, because its path means nothing elsewhere: the provenance has its checksum.
+            replaced by words, because its path means nothing elsewhere: the provenance has its checksum. It is left out
+            where it is the one that comes with the package.
 
     Returns:
         A line that a shell understands, or "" for data that others cannot have by a name.
     """
     if os.path.exists(data):
         return ""
-    values = {name: options[name] for name in FLAGS if name in options}
-    if os.path.exists(str(values.get("weights", ""))):
-        values["weights"] = f"your-{str(values.get('extractor', 'inception')).replace('/', '-')}.safetensors"
-    metrics = values.get("metrics")
+    values = {name: str(options[name]) for name in FLAGS if name in options}
+    metrics = options.get("metrics")
     if isinstance(metrics, list | tuple):
         values["metrics"] = ",".join(map(str, metrics))
-    flags = [(FLAGS[name], str(value)) for name, value in values.items()]
+    if os.path.exists(values.get("weights", "")):
+        usual = "inception" if "fid" in values.get("metrics", "").split(",") else ANY_EXTRACTOR
+        extractor, file = values.get("extractor", usual), values.pop("weights")
+        if not is_bundled_file(extractor, file):
+            values["weights"] = f"your-{extractor.replace('/', '-')}.safetensors"
+    flags = [(FLAGS[name], values[name]) for name in FLAGS if name in values]
     return shlex.join(["gan-hub", "evaluate", model, "--data", data, *itertools.chain(*flags)])

@@ -11,14 +11,14 @@ import torch
 from tqdm import tqdm
 
 from gan_hub._moved import renamed_arguments
-from gan_hub.data import NAMED_DATASETS, ImageSet
+from gan_hub.data import ImageSet
 from gan_hub.devices import find_device
 from gan_hub.hub.score_names import score_key
 from gan_hub.latents import as_int, check_seeds, seeded
-from gan_hub.messages import did_you_mean, short_repr
+from gan_hub.messages import short_repr
 from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.feature_cache import ImageSource, extract_features
-from gan_hub.metrics.features import BUNDLED, EXTRACTORS, Extractor, load_extractor
+from gan_hub.metrics.features import Extractor, load_extractor
 from gan_hub.metrics.frechet import Moments, frechet_distance, moments
 from gan_hub.metrics.inputs import Dataset, EvaluationInputs, Resolution, Subject, load_inputs, move_to_device, subset
 from gan_hub.metrics.memorization import nearest_copies
@@ -32,7 +32,8 @@ NUM_IMAGES = 10_000  # of a model, unless another number is asked for
 BATCH_CPU, BATCH_ACCELERATOR = 16, 64  # images that a model draws at a time
 DEFAULT, DEFAULT_IF_POSSIBLE = "fd", ("accuracy",)  # what is scored where no metric is named
 REPLICATES = 100  # resamplings for an interval
-OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets; for others one must be named
+OWN_EXTRACTORS = {"mnist": "digits", "fashion-mnist": "fashion"}  # of data sets
+ANY_EXTRACTOR = "mobilenet-v2"  # of all others: it takes every size and color, and comes with the package
 
 
 @renamed_arguments(
@@ -54,7 +55,7 @@ def evaluate(
         pipe_or_folder: a pipeline, whatever `GANPipeline.from_pretrained` takes, or images: an ImageSet, a folder, .zip, ….
         dataset: the real images: whatever `load_images` takes, or an ImageSet.
         metrics: names in `SCORES`, or "fid"; by default fd and, where the classes are the extractor's, accuracy.
-        extractor, weights: as of `load_extractor`; by default the data set's own.
+        extractor, weights: as of `load_extractor`; by default the data set's own, mobilenet-v2 where it has none.
         num_images, num_real: scored images (10,000 of a model, all of a set) and real ones (all), drawn by `seed`.
         seed: of the first image.
         split: "train" or "test", of `dataset`.
@@ -145,19 +146,8 @@ def _choose_scores(
     for name in names:
         if name not in SCORES and name != "fid":
             raise ValueError(f"metric {short_repr(name)} is not allowed; choose from fid, {', '.join(SCORES)}.")
-    own = OWN_EXTRACTORS.get(dataset) if isinstance(dataset, str) else None
+    own = OWN_EXTRACTORS.get(dataset, ANY_EXTRACTOR) if isinstance(dataset, str) else ANY_EXTRACTOR
     extractor = extractor or ("inception" if "fid" in names else own)
-    if extractor is None:
-        if isinstance(dataset, str) and "/" not in dataset and not os.path.exists(dataset):
-            meant = did_you_mean(dataset, NAMED_DATASETS)
-            if meant:
-                raise ValueError(f"data {short_repr(dataset)} is neither a known name nor a file or folder{meant}")
-        data = "an image set" if isinstance(dataset, ImageSet) else f"data {short_repr(dataset)}"
-        others = ", ".join(name for name in EXTRACTORS if name not in BUNDLED)
-        raise ValueError(
-            f"{data} has no extractor of its own; choose {others} or a Hub id as its extractor, or {' or '.join(BUNDLED)}, "
-            "which see 28 × 28 grey pixels."
-        )
     if isinstance(extractor, str):
         extractor = load_extractor(extractor, weights)
     if "fid" in names and extractor.name != "inception":

@@ -18,13 +18,25 @@ from gan_hub.metrics.extractors import cifar_resnet, hub_model, inception, mobil
 from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
 from gan_hub.metrics.extractors.small_classifier import SmallClassifier
 from gan_hub.model_folder.strict import LoadError
+from gan_hub.pretrained_networks import PRETRAINED, path_of
 
-__all__ = ["BUNDLED", "EXTRACTORS", "Extractor", "Outputs", "SmallClassifier", "WEIGHTS", "load_extractor"]
+__all__ = [
+    "BUNDLED",
+    "EXTRACTORS",
+    "OWN_CLASSIFIERS",
+    "WEIGHTS",
+    "Extractor",
+    "Outputs",
+    "SmallClassifier",
+    "is_bundled_file",
+    "load_extractor",
+]
 
 WEIGHTS = Path(__file__).parent / "weights"
-BUNDLED = ("digits", "fashion")  # trained by benchmarks/feature_nets.py, shipped with the package
+OWN_CLASSIFIERS = ("digits", "fashion")  # of 28 × 28 grey images, trained by benchmarks/feature_nets.py
 BY_FILE = {"inception": inception.load, "mobilenet-v2": mobilenet_v2.load, "resnet56-cifar10": cifar_resnet.load}
-EXTRACTORS = (*BUNDLED, *BY_FILE)
+EXTRACTORS = (*OWN_CLASSIFIERS, *BY_FILE)
+BUNDLED = (*OWN_CLASSIFIERS, *(name for name in BY_FILE if name in PRETRAINED))  # their weights come with the package
 LABEL_NAMES: dict[str, tuple[str, ...]] = {  # of the classes, in the order of the logits
     "digits": tuple("0123456789"),
     "fashion": NAMED_DATASETS["fashion-mnist"].label_names or (),
@@ -132,17 +144,17 @@ class Extractor:
 def load_extractor(name: str, weights: str | os.PathLike | None = None) -> Extractor:
     """Load a feature extractor.
 
-    `name` is one of EXTRACTORS, or the Hub id ("owner/name") of a vision model. BUNDLED ones need no `weights`. The others
-    need a .safetensors file, or a Hub id, of which model.safetensors is downloaded; of a Hub model, `weights` may be a folder
-    with its files. Raises ValueError for an unknown name, LoadError naming file and tensor for weights that are damaged or
-    of another network.
+    `name` is one of EXTRACTORS, or the Hub id ("owner/name") of a vision model. BUNDLED ones need no `weights`;
+    OWN_CLASSIFIERS take none. The others need a .safetensors file, or a Hub id, of which model.safetensors is downloaded; of
+    a Hub model, `weights` may be a folder with its files. Raises ValueError for an unknown name, LoadError naming file and
+    tensor for weights that are damaged or of another network.
     """
     return Extractor(name, weights)
 
 
 def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, ExtractorNetwork]:
     """The weight file of an extractor, or the folder of a Hub model's files; and the network."""
-    if name in BUNDLED:
+    if name in OWN_CLASSIFIERS:
         if weights is not None:
             raise ValueError(
                 f"extractor {name!r} has its weights with it; weights={short_repr(weights)} is not allowed."
@@ -152,11 +164,11 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
             raise LoadError(f"{path}: not found; `python benchmarks/feature_nets.py {name}` trains it.")
         return path, small_classifier.load(path)
     if name in BY_FILE:
-        if weights is None:
+        if weights is None and name not in PRETRAINED:
             raise ValueError(
                 f"extractor {name!r} needs weights=, a .safetensors file or the Hub id of a repository with one."
             )
-        path = _weight_file(weights)
+        path = path_of(name) if weights is None else _weight_file(weights)
         return path, BY_FILE[name](path)
     if re.fullmatch(HUB_ID, name):
         folder = hub_model.fetch(name, weights)
@@ -164,6 +176,11 @@ def _find(name: str, weights: str | os.PathLike | None) -> tuple[Path, Extractor
     raise ValueError(
         f"extractor {short_repr(name)} is not allowed; choose one of {', '.join(EXTRACTORS)}, or a Hub id (owner/name)."
     )
+
+
+def is_bundled_file(name: str, weights: str | os.PathLike) -> bool:
+    """Whether the file `weights` is the very one that comes with the package for the extractor `name`."""
+    return name in PRETRAINED and os.path.isfile(weights) and _sha256(Path(weights)) == PRETRAINED[name].sha256
 
 
 def _weight_file(weights: str | os.PathLike) -> Path:

@@ -15,7 +15,7 @@ import torch
 from gan_hub.data import ImageSet, NoSuchSplitError, load_images, load_pairs
 from gan_hub.data.split_file import SPLIT_NAME, DataSplit
 from gan_hub.messages import short_repr
-from gan_hub.metrics.features import BUNDLED, Extractor
+from gan_hub.metrics.features import OWN_CLASSIFIERS, Extractor
 from gan_hub.model_folder.files import INDEX_NAME
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
@@ -207,7 +207,7 @@ def _shape_without_model(
     """(resolution, channels) of both image sets where no model gives them."""
     if isinstance(dataset, ImageSet):
         return list(dataset.images.shape[1:3]), dataset.images.shape[3]
-    if extractor.name in BUNDLED:
+    if extractor.name in OWN_CLASSIFIERS:
         return resolution or 28, 1
     if resolution is None:
         raise ValueError("images without a model need resolution=, the pixels that both sides are brought to.")

@@ -28,7 +28,7 @@ from gan_hub.metrics.calibration import calibrate
 from gan_hub.metrics.card_scores import evaluate_command
 from gan_hub.metrics.evaluation import Report
 from gan_hub.metrics.feature_cache import ImageSource
-from gan_hub.metrics.features import BY_FILE
+from gan_hub.metrics.features import BY_FILE, is_bundled_file
 from gan_hub.metrics.memorization import nearest_copies_in_pixels
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.strict import write_json
@@ -116,10 +116,12 @@ def portable(config: TrainConfig) -> TrainConfig:
 
 
 def _portable_weights(config: TrainConfig) -> str:
-    """The extractor's weights for other machines: a Hub id as it is, a placeholder for a file."""
+    """The extractor's weights for other machines: a Hub id as it is, a placeholder for a file that they do not have."""
     name, weights = config.extractor, config.extractor_weights
     if not weights or (weights == public_name(weights) and not weights.endswith(".safetensors")):
         return weights
+    if is_bundled_file(name, weights):
+        return ""
     return f"your-{name}.safetensors" if name in BY_FILE else ""  # of a Hub model, the id alone says where they are
 
 

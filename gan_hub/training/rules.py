@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gan_hub.augment import policy_columns
 from gan_hub.losses import ADVERSARIAL, MATCHING
 from gan_hub.messages import short_repr
-from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID
+from gan_hub.metrics.features import BUNDLED, BY_FILE, EXTRACTORS, HUB_ID, OWN_CLASSIFIERS
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.config_schema import validate
 from gan_hub.training import architecture_rules as of_networks
@@ -193,8 +193,8 @@ def _extractor_takes_the_images(config: "TrainConfig") -> str | None:
     if name not in ("none", *EXTRACTORS) and not re.fullmatch(HUB_ID, name):
         known = f"none, {', '.join(EXTRACTORS)}"
         return f"extractor={short_repr(name)} is not allowed; choose one of {known}, or a Hub id (owner/name)."
-    if name in BUNDLED and (config.resolution, config.channels) != (28, 1):
-        others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
+    if name in OWN_CLASSIFIERS and (config.resolution, config.channels) != (28, 1):
+        others = ", ".join(other for other in EXTRACTORS if other not in OWN_CLASSIFIERS)
         return (
             f"extractor={short_repr(name)} is not allowed with {config.resolution} pixels and {config.channels} channels; it "
             f"takes 28 pixels and 1 channel. Choose none, or {others}, which take any size."
@@ -204,10 +204,10 @@ def _extractor_takes_the_images(config: "TrainConfig") -> str | None:
 
 def _extractor_has_its_weights(config: "TrainConfig") -> str | None:
     name, weights = config.extractor, config.extractor_weights
-    if name in BY_FILE and not weights:
+    if name in BY_FILE and name not in BUNDLED and not weights:
         what = "a .safetensors file, or the Hub id of a repository with one"
         return f"extractor={short_repr(name)} needs extractor_weights: {what}."
-    if weights and name in ("none", *BUNDLED):
+    if weights and name in ("none", *OWN_CLASSIFIERS):
         return f"extractor_weights={short_repr(weights)} is not allowed with extractor={short_repr(name)}, which needs none."
     return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gan_hub.augment import AugmentPipe
 from gan_hub.losses import ADVERSARIAL, MATCHING
-from gan_hub.metrics.features import BUNDLED, EXTRACTORS
+from gan_hub.metrics.features import EXTRACTORS, OWN_CLASSIFIERS
 from gan_hub.models import ARCHITECTURES
 from gan_hub.training.options import card_option, option
 
@@ -21,8 +21,8 @@ MAX_KIMG = 1e9  # a trillion images
 
 
 def _about_extractor(name: str) -> str:
-    """A bundled extractor knows the classes of one data set, and counts those of others wrongly."""
-    return "data" if name in BUNDLED else "run"
+    """A classifier of the project's own knows the classes of one data set, and counts those of others wrongly."""
+    return "data" if name in OWN_CLASSIFIERS else "run"
 
 
 def _about_rate(rate: float) -> str:
@@ -204,7 +204,7 @@ class ScoringOptions:
     )  # fmt: skip
     extractor_weights: str = option(
         "",
-        "its .safetensors file, or the Hub id of one; digits and fashion have theirs",
+        "its .safetensors file, or the Hub id of one; digits, fashion and mobilenet-v2 have theirs",
         free=True,
         part_of="extractor",
     )

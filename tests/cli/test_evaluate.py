@@ -15,6 +15,7 @@ from gan_hub.cli.evaluate import OPTIONS
 from gan_hub.hub.cards import check_card, format_number
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.metrics.card_scores import FLAGS, evaluate_command
+from gan_hub.pretrained_networks import path_of
 from tests.cli.conftest import present
 
 QUICKLY = ("--extractor", "digits", "--metrics", "fd,accuracy", "--bootstrap", "5", "--no-cache")
@@ -165,9 +166,20 @@ def test_the_command_in_a_card_is_one_that_a_shell_understands():
 def test_the_command_in_a_card_names_an_extractors_file_in_words_and_never_by_its_path(tmp_path):
     (tmp_path / "net.safetensors").touch()
     own = ["--extractor", "mobilenet-v2", "--extractor-weights", str(tmp_path / "net.safetensors")]
+    command = "gan-hub evaluate dcgan-mnist --data mnist --extractor mobilenet-v2"
     assert command_of(cli.parser().parse_args(["evaluate", "dcgan-mnist", "--data", "mnist", *own])) == (
-        "gan-hub evaluate dcgan-mnist --data mnist --extractor mobilenet-v2 --extractor-weights your-mobilenet-v2.safetensors"
+        f"{command} --extractor-weights your-mobilenet-v2.safetensors"
     )
+    shutil.copy(path_of("mobilenet-v2"), tmp_path / "net.safetensors")  # everybody has this one
+    assert command_of(cli.parser().parse_args(["evaluate", "dcgan-mnist", "--data", "mnist", *own])) == command
+
+
+def test_a_file_whose_extractor_was_not_named_is_called_by_the_one_that_took_it(tmp_path):
+    (tmp_path / "net.safetensors").touch()
+    file = {"weights": str(tmp_path / "net.safetensors")}
+    for asked, name in (("fd", "mobilenet-v2"), (["fid", "kid"], "inception"), ("fid,kid", "inception")):
+        line = evaluate_command("mine", "avatars", file | {"metrics": asked})
+        assert line.endswith(f"--extractor-weights your-{name}.safetensors")
 
 
 def test_every_flag_in_a_card_is_one_of_the_command():

@@ -1,6 +1,7 @@
 """evaluate(): scores with provenance, the same whoever calls it and however it is shared out or interrupted."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from gan_hub.data import ImageSet
 from gan_hub.data.image_set import LazyRows
@@ -24,6 +26,7 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.metrics.frechet import moments
 from gan_hub.metrics.registry import NEEDS, SCORES
 from gan_hub.metrics.report import Estimate, Report, compare
+from gan_hub.pretrained_networks import PRETRAINED, path_of
 from tests.metrics.test_features import real_samples
 
 ROOT = Path(__file__).parents[2]
@@ -427,9 +430,30 @@ def test_no_score_depends_on_the_default_dtype_of_torch(reals, tiny_pipeline, di
         torch.set_default_dtype(torch.float32)
 
 
-def test_data_without_an_extractor_of_its_own_names_the_choice(tiny_pipeline, reals, tmp_path):
-    with pytest.raises(ValueError, match="has no extractor of its own; choose inception, mobilenet-v2"):
-        evaluate(tiny_pipeline, reals)
+def test_data_without_an_extractor_of_its_own_are_measured_by_the_shipped_mobilenet(tiny_pipeline, reals, tmp_path):
+    few = reals.take(np.arange(12))
+    report = evaluate(tiny_pipeline, few, num_images=4, replicates=0, reference_scores=False)
+    assert list(report.scores) == ["FD-mobilenet-v2"] and math.isfinite(report.scores["FD-mobilenet-v2"])
+    copy = shutil.copy(path_of("mobilenet-v2"), tmp_path / "net.safetensors")
+    given = evaluate(
+        tiny_pipeline, few, extractor="mobilenet-v2", weights=copy, num_images=4, replicates=0, reference_scores=False
+    )
+    assert given == report and compare(given, report)[0].first == report.scores["FD-mobilenet-v2"]  # to the bit
+    assert report.provenance["extractor_sha256"] == PRETRAINED["mobilenet-v2"].sha256
+
+
+def test_features_by_the_shipped_network_serve_whoever_gives_the_same_file_and_no_other(tmp_path):
+    images = ImageSource.of_set(ImageSet(np.zeros((3, 8, 8, 3), np.uint8), None, None))
+    shipped = FeatureCache(images, Extractor("mobilenet-v2"))
+    copy = shutil.copy(path_of("mobilenet-v2"), tmp_path / "net.safetensors")
+    assert FeatureCache(images, Extractor("mobilenet-v2", copy)).folder == shipped.folder
+    other = load_file(copy)
+    del other["check.feature"]
+    save_file({name: 0.5 * tensor for name, tensor in other.items()}, copy)
+    assert FeatureCache(images, Extractor("mobilenet-v2", copy)).folder != shipped.folder
+
+
+def test_images_without_a_model_need_their_size(tmp_path):
     with pytest.raises(ValueError, match="need resolution=, the pixels that both sides are brought to"):
         (tmp_path / "pictures").mkdir()
         made = Extractor("digits")

@@ -1,8 +1,5 @@
 """The extractors that get their weights by file: structure against plain recomputations, colour, sizes, bad files."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,10 +11,8 @@ from gan_hub.metrics.extractors.inputs import bicubic, bilinear_tensorflow1, to_
 from gan_hub.metrics.extractors.small_classifier import SmallClassifier
 from gan_hub.metrics.features import load_extractor
 from gan_hub.model_folder.strict import LoadError
+from gan_hub.pretrained_networks import path_of
 from tests.metrics.made_weights import drawn, write
-
-NETS = Path(os.environ.get("GAN_HUB_NETS", "nets"))  # trained weight files, where somebody has them
-MOBILENET, RESNET = NETS / "mobilenet_v2_imagenet_fp16.safetensors", NETS / "cifar10_resnet56.safetensors"
 
 
 def uniform(*shape: int) -> torch.Tensor:
@@ -144,10 +139,12 @@ def test_a_file_that_misses_the_feature_it_states_is_refused(tmp_path):
         mobilenet_v2.load(path)
 
 
-@pytest.mark.skipif(not MOBILENET.is_file(), reason="needs the trained file in $GAN_HUB_NETS")
 def test_the_trained_mobilenet_v2_reproduces_the_feature_in_its_file():
     with torch.no_grad():
-        assert mobilenet_v2.load(MOBILENET).outputs(mobilenet_v2.check_image()).features.shape == (1, 1280)
+        assert mobilenet_v2.load(path_of("mobilenet-v2")).outputs(mobilenet_v2.check_image()).features.shape == (
+            1,
+            1280,
+        )
 
 
 # ------------------------------------------------------------------------------------------------------------ ResNet-56

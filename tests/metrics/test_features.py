@@ -2,17 +2,30 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from gan_hub.data import NAMED_DATASETS
+from gan_hub.hub import resolve
 from gan_hub.hub.resolve import BUNDLED_MODELS_DIR
 from gan_hub.images import from_uint8
 from gan_hub.metrics.extractors.network import ExtractorNetwork, Outputs
-from gan_hub.metrics.features import BUNDLED, EXTRACTORS, WEIGHTS, Extractor, load_extractor
+from gan_hub.metrics.features import (
+    BUNDLED,
+    EXTRACTORS,
+    OWN_CLASSIFIERS,
+    WEIGHTS,
+    Extractor,
+    is_bundled_file,
+    load_extractor,
+)
+from gan_hub.model_folder.strict import LoadError
+from gan_hub.pretrained_networks import PRETRAINED, files, path_of
 
 
 def real_samples(model: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -41,7 +54,7 @@ def test_features_have_a_variance_of_about_one(name, model):
     assert 0.7 < features.var(0).mean() < 1.4
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", OWN_CLASSIFIERS)
 def test_what_is_said_of_an_image_does_not_depend_on_its_batch_to_the_last_bit(name):
     extractor = load_extractor(name)
     images = torch.rand(64, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -95,7 +108,7 @@ def test_an_unknown_extractor_missing_weights_or_other_shapes_are_refused():
 
 
 def test_an_extractor_states_its_provenance():
-    for name in BUNDLED:
+    for name in OWN_CLASSIFIERS:
         extractor = Extractor(name)
         assert 0.9 < extractor.test_accuracy < 1 and extractor.num_classes == 10
         assert extractor.resize == "none (28 × 28)"
@@ -103,7 +116,34 @@ def test_an_extractor_states_its_provenance():
         assert not extractor.is_fid_inception and extractor.trusted_by is None
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+def test_the_shipped_mobilenet_needs_no_file_and_a_given_one_wins(tmp_path, monkeypatch):
+    monkeypatch.setattr(resolve, "snapshot_download", None)  # nothing is fetched
+    assert set(BUNDLED) == {"digits", "fashion", "mobilenet-v2"}
+    images = torch.rand(3, 3, 40, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    shipped, path = load_extractor("mobilenet-v2"), path_of("mobilenet-v2")
+    given = load_extractor("mobilenet-v2", shutil.copy(path, tmp_path / "same.safetensors"))
+    assert shipped.sha256 == given.sha256 == PRETRAINED["mobilenet-v2"].sha256
+    assert torch.equal(shipped.features(images), given.features(images))  # to the bit
+
+    tensors = load_file(path)
+    save_file({name: tensor * 0 for name, tensor in tensors.items()}, tmp_path / "zeros.safetensors")
+    other = load_extractor("mobilenet-v2", tmp_path / "zeros.safetensors")
+    assert other.sha256 != shipped.sha256 and not other.features(images).any()
+    for file, is_shipped in (("same", True), ("zeros", False), ("absent", False)):
+        assert is_bundled_file("mobilenet-v2", tmp_path / f"{file}.safetensors") is is_shipped
+    assert not is_bundled_file("resnet56-cifar10", path)
+
+
+def test_a_damaged_mobilenet_of_the_package_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    data = path_of("mobilenet-v2").read_bytes()
+    monkeypatch.setattr(files, "WEIGHTS", tmp_path)
+    name = PRETRAINED["mobilenet-v2"].file_name
+    (tmp_path / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(LoadError, match=f"{name}: damaged, its sha256 is"):
+        load_extractor("mobilenet-v2")
+
+
+@pytest.mark.parametrize("name", OWN_CLASSIFIERS)
 def test_a_bundled_extractor_names_each_of_its_classes_by_what_the_images_show(name):
     extractor = Extractor(name)
     assert len(extractor.label_names) == extractor.num_classes == len(set(extractor.label_names))

@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from gan_hub.pretrained_networks import path_of
 from gan_hub.training.config import TrainConfig, recipe_of
 from gan_hub.training.export import portable
 from gan_hub.training.flags import add_flags, heading, parse_flag, parser
@@ -220,9 +221,12 @@ def test_an_extractor_that_cannot_take_the_images_is_refused_before_the_run():
 
 
 def test_an_extractor_has_its_weights_or_is_told_them():
-    options = {"extractor": "mobilenet-v2", "resolution": 32, "channels": 3}
-    with pytest.raises(ValueError, match="extractor='mobilenet-v2' needs extractor_weights"):
-        TrainConfig(**options)
+    options = {"resolution": 32, "channels": 3}
+    for name in ("inception", "resnet56-cifar10"):
+        with pytest.raises(ValueError, match=f"extractor='{name}' needs extractor_weights"):
+            TrainConfig(extractor=name, **options)
+    TrainConfig(extractor="mobilenet-v2", **options)
+    TrainConfig(extractor="mobilenet-v2", extractor_weights="other.safetensors", **options)
     with pytest.raises(ValueError, match="extractor_weights='a.safetensors' is not allowed with extractor='digits'"):
         TrainConfig(extractor="digits", extractor_weights="a.safetensors")
     with pytest.raises(ValueError, match="extractor='vgg' is not allowed; choose one of none, digits, .*or a Hub id"):
@@ -236,6 +240,7 @@ def test_the_place_of_an_extractors_file_is_not_published(tmp_path):
 
     (tmp_path / "net.safetensors").write_bytes(b"")
     assert published("mobilenet-v2", str(tmp_path / "net.safetensors")) == "your-mobilenet-v2.safetensors"
+    assert published("mobilenet-v2", str(path_of("mobilenet-v2"))) == published("mobilenet-v2", "") == ""
     assert published("inception", "nets/inception.safetensors") == "your-inception.safetensors"
     assert published("inception", "somebody/inception") == "somebody/inception"
     assert published("somebody/vision", str(tmp_path)) == published("none", "") == ""
