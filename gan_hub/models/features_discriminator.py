@@ -63,9 +63,9 @@ class FixedConv2d(nn.Module):
         deviation = math.sqrt(2 / (inputs * kernel**2))  # He et al. 2015
         self.register_buffer("weight", deviation * torch.randn(outputs, inputs, kernel, kernel))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, I, H, W) → (N, O, H, W)."""
-        return functional.conv2d(x, self.weight, padding=self.weight.shape[2] // 2)
+    def forward(self, x: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
+        """(N, I, H, W) → (N, O, H, W), times `gain`."""
+        return functional.conv2d(x, gain * self.weight, padding=self.weight.shape[2] // 2)
 
 
 class ProjectedFeatures(nn.Module):
@@ -98,7 +98,7 @@ class ProjectedFeatures(nn.Module):
         scales: list[torch.Tensor] = []
         outputs = self.network(rgb)
         for layer, mix, join in list(zip(TAPS, self.across_channels, self.across_scales, strict=True))[::-1]:
-            x = mix(outputs[layer] / TAPS[layer].deviation)
+            x = mix(outputs[layer], 1 / TAPS[layer].deviation)
             if scales:
                 x = x + functional.interpolate(scales[-1], x.shape[2:], mode="bilinear")
             scales.append(join(x))
