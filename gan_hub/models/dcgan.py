@@ -26,6 +26,7 @@ from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Reso
 from gan_hub.models.layers import Grid, MinibatchStddev, with_spectral_norm
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops.convolution import Conv2d
 
 Norm = Annotated[str, Choice("batch", "none")]
 
@@ -178,7 +179,7 @@ class DCGANDiscriminator(GANModel):
         inputs[-1] += minibatch_stddev
         plain = [norm == "none" or stage == 0 for stage in range(len(features))]
         self.downs = nn.ModuleList(
-            nn.Conv2d(narrow, wide, kernel_size(small, large), stride=2, padding=1, bias=bias)
+            Conv2d(narrow, wide, kernel_size(small, large), stride=2, padding=1, bias=bias)
             for narrow, wide, small, large, bias in zip(inputs, features, grids[1:], grids[:-1], plain, strict=True)
         )
         self.norms = nn.ModuleList(

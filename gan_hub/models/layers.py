@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 
 from gan_hub.images import height_width
 from gan_hub.models.modeling import precision
+from gan_hub.models.ops.convolution import conv2d
 
 Grid = tuple[int, int]  # height, width
 EPSILON = 1e-8
@@ -102,7 +103,7 @@ class EqualizedConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, I, H, W) → (N, O, H, W)."""
-        return functional.conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[2] // 2)
+        return conv2d(x, self.weight * self.scale, self.bias, padding=self.weight.shape[2] // 2)
 
 
 class EqualizedLinear(nn.Module):

@@ -42,6 +42,7 @@ from gan_hub.models.layers import (
 )
 from gan_hub.models.mixins import HasLatentProjection, MultiScale
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops.convolution import Conv2d
 
 LEAK = 0.2  # of leaky ReLU below 0
 # Standard deviation of to_rgb's weights at the start; at 1, tanh is far from linear for one pixel in three.
@@ -64,7 +65,7 @@ def convolution(inputs: int, outputs: int, spectral_norm: bool) -> nn.Module:
         A layer (N, I, H, W) → (N, O, H, W).
     """
     if spectral_norm:
-        return with_spectral_norm(nn.Conv2d(inputs, outputs, 3, padding=1))
+        return with_spectral_norm(Conv2d(inputs, outputs, 3, padding=1))
     return EqualizedConv2d(inputs, outputs, 3)
 
 

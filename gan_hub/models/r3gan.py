@@ -28,7 +28,8 @@ from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Lay
 from gan_hub.models.layers import Grid, LowPass, stage_resolutions, stage_widths
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
-from gan_hub.models.ops.convolution import grouped
+from gan_hub.models.ops import low_pass
+from gan_hub.models.ops.convolution import Conv2d, conv2d
 
 Expansion = Annotated[int, Integer(1, 8)]
 
@@ -98,7 +99,7 @@ def init_he(layer: Weighted, fan_in: int, gain: float = 1.0) -> Weighted:
 
 def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
     """A linear 1 × 1 convolution: to and from images, and between stages of different width."""
-    return init_he(nn.Conv2d(inputs, outputs, 1, bias=False), inputs)
+    return init_he(Conv2d(inputs, outputs, 1, bias=False), inputs)
 
 
 class ResidualBlock(nn.Module):
@@ -111,22 +112,22 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, groups: int, expansion: int, depth: int) -> None:
         super().__init__()
         wide, gain = expansion * width, ACTIVATION_GAIN * depth**-0.25
-        self.expand = init_he(nn.Conv2d(width, wide, 1), width, gain)
-        self.mix = init_he(nn.Conv2d(wide, wide, 3, padding=1, groups=groups), 9 * wide // groups, gain)
-        self.reduce = init_he(nn.Conv2d(wide, width, 1, bias=False), wide, LAST_GAIN)
+        self.expand = init_he(Conv2d(width, wide, 1), width, gain)
+        self.mix = init_he(Conv2d(wide, wide, 3, padding=1, groups=groups), 9 * wide // groups, gain)
+        self.reduce = init_he(Conv2d(wide, width, 1, bias=False), wide, LAST_GAIN)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (N, F, H, W) → (N, F, H, W)."""
         branch = nn.functional.leaky_relu(self.expand(x), SLOPE, inplace=True)  # (N, expansion · F, H, W)
-        mixed = grouped(branch, self.mix.weight, self.mix.bias, padding=1, groups=self.mix.groups)
-        branch = nn.functional.leaky_relu(mixed, SLOPE, inplace=True)
+        branch = nn.functional.leaky_relu(self.mix(branch), SLOPE, inplace=True)
         return x + self.reduce(branch)  # (N, F, H, W)
 
 
 class SmoothResample(LowPass):
     """Resampling by 2 through the filter [1, 3, 3, 1] along each side (linear interpolation), zeros beyond the edge.
 
-    In float32 at least, whatever the precision of the rest: a group a feature map is slow in bf16 (on CPUs ten times).
+    In training on a CPU by `low_pass`. Elsewhere in float32 at least, whatever the precision of the rest: a group a feature
+    map is slow in bf16.
     """
 
     def __init__(self) -> None:
@@ -134,11 +135,13 @@ class SmoothResample(LowPass):
 
     def up(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, 2H, 2W). Times 4 for brightness: of four numbers under the kernel, three are zeros."""
+        if low_pass.is_faster(x):
+            return low_pass.double(x, self.kernel)
         return self.filtered(x, 4 * self.kernel, transposed=True)
 
     def down(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, 2H, 2W) → (N, F, H, W)."""
-        return self.filtered(x, self.kernel)
+        return low_pass.halve(x, self.kernel) if low_pass.is_faster(x) else self.filtered(x, self.kernel)
 
     def filtered(self, x: torch.Tensor, kernel: torch.Tensor, transposed: bool = False) -> torch.Tensor:
         """A strided convolution with one kernel for all feature maps.
@@ -154,7 +157,7 @@ class SmoothResample(LowPass):
         exact, maps = torch.promote_types(x.dtype, torch.float32), x.shape[1]
         with precision(x.device, force_fp32=True):
             weight = kernel.to(exact).expand(maps, 1, 4, 4)
-            return grouped(x.to(exact), weight, stride=2, padding=1, groups=maps, transposed=transposed).to(x.dtype)
+            return conv2d(x.to(exact), weight, stride=2, padding=1, groups=maps, transposed=transposed).to(x.dtype)
 
 
 class Upsample(SmoothResample):
@@ -243,9 +246,7 @@ class Analysis(nn.Module):
         self.from_image = pointwise(channels, features[0])
         self.stages = nn.ModuleList(residual_stages(stages, expansion))
         self.downs = nn.ModuleList(Downsample(before, after) for before, after in pairwise(features))
-        self.basis = init_he(
-            nn.Conv2d(features[-1], features[-1], end, groups=features[-1], bias=False), end[0] * end[1]
-        )
+        self.basis = init_he(Conv2d(features[-1], features[-1], end, groups=features[-1], bias=False), end[0] * end[1])
         self.score = init_he(nn.Linear(features[-1], embedding_size if num_classes else 1, bias=False), features[-1])
         # The logit sums E products: at this size it starts as large as one of them.
         self.embed = init_he(nn.Embedding(num_classes, embedding_size), embedding_size) if num_classes else None
@@ -255,7 +256,7 @@ class Analysis(nn.Module):
         x = self.stages[0](self.from_image(images))  # (N, F, H, W)
         for down, stage in zip(self.downs, self.stages[1:], strict=True):
             x = stage(down(x))  # (N, F', H/2, W/2)
-        x = grouped(x, self.basis.weight, groups=self.basis.groups).flatten(1)  # (N, F')
+        x = self.basis(x).flatten(1)  # (N, F')
         x = self.score(x)  # (N, E), or (N, 1)
         return x.squeeze(1) if self.embed is None else (x * self.embed(labels)).sum(1)  # (N,)
 

@@ -42,7 +42,8 @@ from gan_hub.models.layers import (
 )
 from gan_hub.models.mixins import ProgressiveGrowing, StyleBased, fade
 from gan_hub.models.modeling import GANModel, precision, register_checked
-from gan_hub.models.ops.convolution import grouped
+from gan_hub.models.ops import low_pass
+from gan_hub.models.ops.convolution import conv2d
 
 Noise = Annotated[str, Choice("const", "random", "none")]
 
@@ -70,8 +71,10 @@ class Blur(LowPass):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, H, W)."""
+        if low_pass.is_faster(x):
+            return low_pass.blur(x, self.kernel, padding=1)
         kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
-        return grouped(x, kernel, padding=1, groups=x.shape[1])
+        return conv2d(x, kernel, padding=1, groups=x.shape[1])
 
 
 class Mapping(nn.Module):
@@ -108,7 +111,7 @@ class Convolution(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, I, H, W) → (N, O, H, W)."""
-        return functional.conv2d(x, self.weight * self.scale, padding=1)
+        return conv2d(x, self.weight * self.scale, padding=1)
 
 
 class UpsampleConv2d(Convolution):
@@ -137,7 +140,8 @@ class DownsampleConv2d(EqualizedConv2d):
         """(N, I, H, W) → (N, O, H/2, W/2)."""
         x = self.blur(x)
         if self.fused:
-            return functional.conv2d(x, downsampling_kernel(self.weight * self.scale), self.bias, stride=2, padding=1)
+            kernels = downsampling_kernel(self.weight * self.scale)
+            return conv2d(x, kernels, self.bias, stride=2, padding=1)
         return downsample(super().forward(x))
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from gan_hub.images import height_width
 from gan_hub.losses import ADVERSARIAL, r1_penalty, r2_penalty
 from gan_hub.models import ARCHITECTURES
+from gan_hub.models.ops.convolution import Conv2d
 from gan_hub.models.r3gan import (
     Analysis,
     Downsample,
@@ -80,7 +81,7 @@ def test_nothing_is_normalised_and_every_3_by_3_convolution_is_grouped():
     for cls in ARCHITECTURES["r3gan"]:
         model = cls(resolution=32, base_channels=16, max_channels=32, num_classes=3)
         kinds = {type(module) for module in model.modules() if not list(module.children())}
-        assert kinds == {nn.Conv2d, nn.Linear, nn.Embedding, nn.Identity}
+        assert kinds == {Conv2d, nn.Linear, nn.Embedding, nn.Identity}
         middles = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
         assert len(middles) == 8 and all(m.in_channels // m.groups == 16 for m in middles)
         resized = [m for m in model.modules() if isinstance(m, SmoothResample)]

@@ -1,21 +1,23 @@
-"""Grouped convolutions whose second derivative, which gradient penalties need, is as cheap as the first.
+"""Convolutions whose second derivative, which gradient penalties need, is as cheap as the first.
 
 torch differentiates the gradient of a grouped convolution one group at a time, and asks for the weights' part even where
 they are fixed: a blur of 256 feature maps, a group each, becomes 256 convolutions. On an H100 a step with R1 and R2 of R3GAN
-at 64 × 64 took 1.0 s where one without took 33 ms. A convolution is bilinear in image and weights, so its second derivative is
-more convolutions of the same groups. Third derivatives are torch's.
+at 64 × 64 took 1.0 s where one without took 33 ms. Of any convolution it takes the second derivative by the weights as a
+convolution of features with features, whose kernel is as large as they are; a CPU is slow at that. A convolution is bilinear in
+image and weights, so its second derivative is more convolutions of the same shape. Third derivatives are torch's.
 """
 
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 # What torch.convolution takes after the bias: stride, padding, dilation, transposed, output padding, groups.
 Options = tuple[list[int], list[int], list[int], bool, list[int], int]
 
 
-def grouped(
+def conv2d(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None = None,
@@ -24,7 +26,7 @@ def grouped(
     groups: int = 1,
     transposed: bool = False,
 ) -> torch.Tensor:
-    """A grouped convolution with the values and derivatives of torch's, up to rounding.
+    """A convolution with the values and derivatives of torch's, up to rounding.
 
     Inside autocast, where no penalty is computed, and where nothing is differentiated it is torch's own.
 
@@ -44,6 +46,21 @@ def grouped(
         return convolution(x, weight, bias, stride=stride, padding=padding, groups=groups)
     options: Options = [stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0], groups
     return Convolution.apply(x, weight, bias, options)
+
+
+class Conv2d(nn.Conv2d):
+    """torch's layer, computed by `conv2d`: same stride and padding along both sides, no dilation.
+
+    Example:
+        >>> import torch
+        >>> from gan_hub.models.ops.convolution import Conv2d
+        >>> Conv2d(3, 8, 3, padding=1)(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 8, 16, 16])
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # its name
+        """(N, I, H, W) → (N, O, H', W')."""
+        return conv2d(x, self.weight, self.bias, self.stride[0], int(self.padding[0]), self.groups)
 
 
 class Convolution(torch.autograd.Function):
