@@ -43,10 +43,8 @@ Norm = Annotated[str, Choice("batch", "none")]
 Noise = Annotated[str, Choice("random", "none")]
 
 SLOPE = 0.2  # of leaky ReLU below 0
-UP_SPAN, DOWN_SPAN = (
-    4,
-    3,
-)  # doublings and halvings that an excitation spans: 4 × 4 weighs 64 × 64, 128 × 128 weighs 16 × 16
+UP_SPAN = 4  # doublings that an excitation spans: 4 × 4 pixels weigh 64 × 64
+DOWN_SPAN = 3  # halvings, in the discriminator: 128 × 128 pixels weigh 16 × 16
 POOLED = 4  # the side of the grid that an excitation sees
 # From how many pixels on a doubling is a transposed convolution: below, or where one image is drawn, to make the kernel costs
 # more than is saved.
