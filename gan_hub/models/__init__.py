@@ -5,6 +5,7 @@ from importlib import import_module
 
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_hub.models.fastgan import FastGANDiscriminator, FastGANGenerator
 from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
@@ -25,6 +26,8 @@ __all__ = [
     "BEGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "FeaturesDiscriminator",
     "GANModel",
     "GMMNGenerator",

@@ -23,14 +23,13 @@ from torch import nn
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, MinibatchStddev, with_spectral_norm
+from gan_hub.models.layers import ConditionalNorm, Grid, MinibatchStddev, with_spectral_norm
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.ops.convolution import Conv2d
 
 Norm = Annotated[str, Choice("batch", "none")]
 
-MOMENTUM = 0.1  # of batch normalisation: the share of a batch in the running statistics
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
@@ -67,27 +66,6 @@ def kernel_size(small: Grid, large: Grid) -> Grid:
     """The kernel between two grids at stride 2, padding 1: along a side 4 where it doubles, 3 where 4 becomes 7."""
     height, width = (4 if long == 2 * short else 3 for short, long in zip(small, large, strict=True))
     return height, width
-
-
-class ConditionalNorm(nn.Module):
-    """Batch normalisation (or none) whose scale and shift depend on the class (Dumoulin et al. 2017, equation 5)."""
-
-    def __init__(self, features: int, num_classes: int, norm: str) -> None:
-        super().__init__()
-        self.normalise = nn.BatchNorm2d(features, affine=False, momentum=MOMENTUM) if norm == "batch" else nn.Identity()
-        self.scale = nn.Parameter(torch.ones(max(num_classes, 1), features))
-        self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
-
-    def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        """x (N, F, H, W), labels (N,) or None → (N, F, H, W)."""
-        norm = self.normalise
-        if labels is None and isinstance(norm, nn.BatchNorm2d):  # one scale and shift for all: one kernel does both
-            if norm.training and norm.num_batches_tracked is not None:
-                norm.num_batches_tracked.add_(1)
-            statistics, affine = (norm.running_mean, norm.running_var), (self.scale[0], self.shift[0])
-            return nn.functional.batch_norm(x, *statistics, *affine, norm.training, MOMENTUM, norm.eps)
-        rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
-        return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
 
 class DCGANGenerator(HasLatentProjection, GANModel):

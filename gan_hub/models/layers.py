@@ -1,4 +1,4 @@
-"""Layers that three or more architectures share: stage sizes, resampling, equalised and spectrally normalised layers.
+"""Layers that several architectures share: stage sizes, resampling, equalised, conditional and spectrally normalised layers.
 
 Shapes: N images, F feature maps, H × W; I → O feature maps (or numbers) into and out of a layer.
 """
@@ -20,6 +20,7 @@ from gan_hub.models.ops.convolution import conv2d
 
 Grid = tuple[int, int]  # height, width
 EPSILON = 1e-8
+NORM_MOMENTUM = 0.1  # of batch normalisation: the share of a batch in the running statistics
 
 
 def stage_resolutions(resolution: int | Sequence[int]) -> list[Grid]:
@@ -124,6 +125,29 @@ class EqualizedLinear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, I) → (N, O)."""
         return functional.linear(x, self.weight * self.scale, self.bias * self.lr)
+
+
+class ConditionalNorm(nn.Module):
+    """Batch normalisation (or none) whose scale and shift depend on the class (Dumoulin et al. 2017, equation 5)."""
+
+    def __init__(self, features: int, num_classes: int, norm: str) -> None:
+        super().__init__()
+        self.normalise = (
+            nn.BatchNorm2d(features, affine=False, momentum=NORM_MOMENTUM) if norm == "batch" else nn.Identity()
+        )
+        self.scale = nn.Parameter(torch.ones(max(num_classes, 1), features))
+        self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        """x (N, F, H, W), labels (N,) or None → (N, F, H, W)."""
+        norm = self.normalise
+        if labels is None and isinstance(norm, nn.BatchNorm2d):  # one scale and shift for all: one kernel does both
+            if norm.training and norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.add_(1)
+            statistics, affine = (norm.running_mean, norm.running_var), (self.scale[0], self.shift[0])
+            return nn.functional.batch_norm(x, *statistics, *affine, norm.training, NORM_MOMENTUM, norm.eps)
+        rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
+        return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
 
 class MinibatchStddev(nn.Module):

@@ -11,6 +11,7 @@ from gan_hub.messages import short_repr
 from gan_hub.models.began import BEGANDiscriminator, BEGANGenerator
 from gan_hub.models.config_schema import Rule
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_hub.models.fastgan import FastGANDiscriminator, FastGANGenerator
 from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
 from gan_hub.models.mixins import SegmentationConditional
@@ -43,6 +44,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mlp": Architecture(MLPGenerator, MLPDiscriminator),
     "gmmn": Architecture(GMMNGenerator, None),
     "dcgan": Architecture(DCGANGenerator, DCGANDiscriminator),
+    "fastgan": Architecture(FastGANGenerator, FastGANDiscriminator),
     "began": Architecture(BEGANGenerator, BEGANDiscriminator),
     "r3gan": Architecture(R3GANGenerator, R3GANDiscriminator),
     "progan": Architecture(ProGANGenerator, ProGANDiscriminator),
