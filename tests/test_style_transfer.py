@@ -13,6 +13,7 @@ from gan_hub import style_transfer as st
 from gan_hub.hub import resolve
 from gan_hub.images import to_pil
 from gan_hub.model_folder.strict import LoadError
+from gan_hub.pretrained_networks import PRETRAINED, files, path_of
 from gan_hub.style_transfer.feature_networks import CaffeInput, ImageNetInput, squeezenet, vgg_stages
 from gan_hub.style_transfer.transfer import Objective, to_tensor
 from gan_hub.style_transfer.weights import HUB_IDS, LAYOUTS, Layout, read_features
@@ -151,6 +152,28 @@ def test_the_bundled_features_say_what_they_are(content, style):
     assert result.features == "digits" and "28 × 28 grey pictures" in result.note and "no brush strokes" in result.note
 
 
+def test_squeezenet_comes_with_the_package_and_is_the_default(content, style, monkeypatch):
+    monkeypatch.setattr(resolve, "snapshot_download", None)  # nothing is fetched
+    settings = dict(size=48, steps=10)
+    result = st.style_transfer(content, style, **settings)
+    assert result.features == "squeezenet1.0" and "photos (ImageNet)" in result.note
+    assert result == st.style_transfer(content, style, features="squeezenet", **settings)
+    given = st.style_transfer(content, style, features=path_of("squeezenet"), **settings)  # the same file: to the bit
+    assert given.history == result.history and given.image.tobytes() == result.image.tobytes()
+    assert result.history[-1].style < 0.5 * result.history[0].style
+    other = st.style_transfer(content, style, features="fashion", **settings)
+    assert other.image.tobytes() != result.image.tobytes()
+
+
+def test_a_damaged_squeezenet_of_the_package_is_refused(tmp_path, monkeypatch):
+    data = bytearray(path_of("squeezenet").read_bytes())
+    data[-1] ^= 1
+    monkeypatch.setattr(files, "WEIGHTS", tmp_path)
+    (tmp_path / PRETRAINED["squeezenet"].file_name).write_bytes(data)
+    with pytest.raises(LoadError, match="fp16.safetensors: damaged, its sha256 is"):
+        st.load_features("squeezenet")
+
+
 def test_own_layers_are_used_and_colours_are_not_mixed_by_grey_networks(fashion, content, style):
     image = normal(1, 3, 36, 48).clamp(-1, 1)
     for layer, channels in (("conv1", 32), ("pool1", 32), ("conv2", 64), ("conv3", 64)):
@@ -178,7 +201,10 @@ def test_own_layers_are_used_and_colours_are_not_mixed_by_grey_networks(fashion,
         ({"content_weight": 0, "style_weight": 0, "variation_weight": 0}, "all three weights are 0"),
         ({"optimizer": "sgd"}, "optimizer='sgd' is not allowed; choose one of lbfgs, adam"),
         ({"start": "style"}, "start='style' is not allowed; choose one of content, noise"),
-        ({"style_layers": ["relu1"]}, "layer 'relu1' is not in fashion; choose from conv1, pool1, conv2, conv3"),
+        (
+            {"style_layers": ["relu1"]},
+            "layer 'relu1' is not in squeezenet1.0; choose from conv1, pool1, fire2, fire3, ",
+        ),
         ({"content_layers": []}, "content_layers is empty"),
         ({"style": "painting.jpg"}, "style is a PIL image, not str"),
     ],

@@ -20,7 +20,10 @@ EXAMPLES = [
 ]
 # Options of the function of the same name; their defaults stand there, and only what is given is passed on.
 OPTIONS = {
-    "features": (str, 'a .safetensors file, a Hub id, or the bundled "fashion" or "digits" (fashion)'),
+    "features": (
+        str,
+        "squeezenet, fashion or digits, which are bundled; a .safetensors file; or a Hub id (squeezenet)",
+    ),
     "steps": (int, "evaluations of losses and gradient (300)"),
     "content_weight": (float, "(1)"),
     "style_weight": (float, "(100)"),
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
 
     settings = {name: value for name, value in vars(args).items() if name in OPTIONS or name in CHOICES}
     content, style = _open(args.content), _open(args.style)
-    network = load_features(settings.pop("features", "fashion"))
+    network = load_features(settings.pop("features", "squeezenet"))
     print(f"features: {network.name}, {network.note}", file=sys.stderr)
     every, begun = max(settings.get("steps", 300) // 10, 1), time.monotonic()
 

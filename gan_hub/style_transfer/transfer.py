@@ -65,7 +65,7 @@ class StyleTransfer:
         >>> content, style = Image.linear_gradient("L"), Image.radial_gradient("L")
         >>> result = style_transfer(content, style, size=32, steps=2)
         >>> result.image.size, len(result.history), result.features
-        ((32, 32), 3, 'fashion')
+        ((32, 32), 3, 'squeezenet1.0')
     """
 
     image: Image.Image
@@ -78,7 +78,7 @@ def style_transfer(
     content: Image.Image,
     style: Image.Image,
     *,
-    features: FeatureNetwork | str | os.PathLike[str] = "fashion",
+    features: FeatureNetwork | str | os.PathLike[str] = "squeezenet",
     content_weight: float = 1.0,
     style_weight: float = 100.0,
     variation_weight: float = 1.0,
@@ -96,8 +96,8 @@ def style_transfer(
 
     Args:
         content, style: images of any size and mode.
-        features: a network, or what `load_features` takes. The default is bundled, needs no internet, and catches
-            little of a style.
+        features: a network, or what `load_features` takes. The default comes with the package and was trained on
+            photographs.
         content_weight, style_weight, variation_weight: from 0; only their ratios matter.
         steps: evaluations of the losses and their gradient, 1 to 100,000.
         optimizer: "lbfgs" or "adam".

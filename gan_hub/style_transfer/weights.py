@@ -11,8 +11,9 @@ import torch
 
 from gan_hub.hub.resolve import download_file
 from gan_hub.messages import short_repr
-from gan_hub.metrics.features import BUNDLED
+from gan_hub.metrics.features import OWN_CLASSIFIERS
 from gan_hub.model_folder.strict import PICKLE_SUFFIXES, LoadError, read_header, read_weights
+from gan_hub.pretrained_networks import path_of
 from gan_hub.pretrained_networks.squeezenet import FIRES, SQUEEZENETS, CaffeInput, caffe_names
 from gan_hub.style_transfer.feature_networks import (
     VGG16,
@@ -24,6 +25,7 @@ from gan_hub.style_transfer.feature_networks import (
     vgg,
 )
 
+BUNDLED = ("squeezenet", *OWN_CLASSIFIERS)  # their weights come with the package
 HUB_FILE = "model.safetensors"  # what timm's repositories call their weights
 HUB_IDS = ("timm/vgg19.tv_in1k", "timm/vgg16.tv_in1k")  # recommended; any repository with a known layout loads
 
@@ -106,13 +108,15 @@ LAYOUTS = (
 
 
 def load_features(source: str | os.PathLike[str]) -> FeatureNetwork:
-    """Load a feature network: a bundled classifier by its name, a .safetensors file, or a Hub id ("owner/name").
+    """Load a feature network: a bundled one by its name, a .safetensors file, or a Hub id ("owner/name").
 
     Of a Hub repository only model.safetensors is fetched. A file must hold exactly the tensors of one of LAYOUTS, its
     classifier included. Raises LoadError naming file and tensor for what is damaged, renamed, missing or left over.
     """
     name = os.fspath(source)
-    if name in BUNDLED:
+    if name == "squeezenet":
+        return read_features(path_of(name))
+    if name in OWN_CLASSIFIERS:
         return bundled(name)
     if os.path.lexists(name) or isinstance(source, os.PathLike) or name.endswith((".safetensors", *PICKLE_SUFFIXES)):
         return read_features(Path(name))

@@ -194,10 +194,10 @@ def _extractor_takes_the_images(config: "TrainConfig") -> str | None:
         known = f"none, {', '.join(EXTRACTORS)}"
         return f"extractor={short_repr(name)} is not allowed; choose one of {known}, or a Hub id (owner/name)."
     if name in OWN_CLASSIFIERS and (config.resolution, config.channels) != (28, 1):
-        others = ", ".join(other for other in EXTRACTORS if other not in OWN_CLASSIFIERS)
+        others = ", ".join(other for other in EXTRACTORS if other not in BUNDLED)
         return (
             f"extractor={short_repr(name)} is not allowed with {config.resolution} pixels and {config.channels} channels; it "
-            f"takes 28 pixels and 1 channel. Choose none, or {others}, which take any size."
+            f"takes 28 pixels and 1 channel. Choose mobilenet-v2, which takes any size and needs no file, {others}, or none."
         )
     return None
 

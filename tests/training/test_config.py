@@ -216,8 +216,10 @@ def test_what_a_recipe_says_of_its_images_is_not_said_of_others():
 
 
 def test_an_extractor_that_cannot_take_the_images_is_refused_before_the_run():
-    with pytest.raises(ValueError, match="extractor='digits' is not allowed with 32 pixels and 1 channels"):
+    with pytest.raises(ValueError, match="extractor='digits' is not allowed with 32 pixels and 1 channels") as caught:
         TrainConfig(extractor="digits", resolution=32)
+    assert "Choose mobilenet-v2, which takes any size and needs no file" in str(caught.value)
+    TrainConfig(extractor="mobilenet-v2", resolution=32)  # as it says
 
 
 def test_an_extractor_has_its_weights_or_is_told_them():

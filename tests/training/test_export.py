@@ -1,6 +1,7 @@
 """What a card claims of its numbers: its command measures the same ones, or it has none."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from gan_hub import cli
 from gan_hub.data import NAMED_DATASETS
 from gan_hub.data.load import NamedDataset
+from gan_hub.metrics.extractors import mobilenet_v2
 from gan_hub.metrics.features import Extractor
-from gan_hub.metrics.report import Report
+from gan_hub.metrics.report import Report, compare
+from gan_hub.pretrained_networks import path_of
 from gan_hub.training import evaluator, trainer
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.export import command_of_card, portable
@@ -66,6 +69,26 @@ def told_by(left_out: int = 0, judged: bool = True, **changes) -> str:
     config = TrainConfig(**RUN | changes)
     pipeline = SimpleNamespace(calibration=object() if judged else None)
     return command_of_card(SimpleNamespace(config=config, data=SimpleNamespace(left_out=left_out)), pipeline, REPORT)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_given_the_shipped_network_as_a_file_is_measured_again_without_it(
+    small_options, bars, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(evaluator, "REPLICATES", 0)  # an interval of so many features takes a minute
+    monkeypatch.setattr(mobilenet_v2, "SIZE", 32)  # the noise in a card is 2,000 images
+    copy = shutil.copy(path_of("mobilenet-v2"), tmp_path / "net.safetensors")
+    options = SCORED | {"data": bars, "extractor": "mobilenet-v2", "extractor_weights": str(copy), "evaluate_kimg": 0}
+    folder = trainer.train(TrainConfig(**small_options | options | {"evaluate_images": 20, "timelapse_frames": 2}))
+    assert "extractor_weights: ''" in (folder / "recipe.yaml").read_text()
+    told = json.loads((folder / "scores.json").read_text())
+    _, verb, _, *rest = told["command"].split()
+    assert "--extractor mobilenet-v2 --num" in told["command"]
+    again = [verb, str(folder), *rest, "--bootstrap", "0", "--no-cache", "--out", str(tmp_path / "again.json")]
+    assert cli.main(again) == 0
+    report = Report.read(tmp_path / "again.json")
+    assert report.scores == told["scores"]  # to the bit
+    assert len(compare(report, Report(told["scores"], told["provenance"]))) == len(report.scores) == 2
 
 
 def test_a_card_has_no_command_where_not_everybody_can_measure_exactly_the_same(shapes_npz):
