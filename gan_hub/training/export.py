@@ -33,6 +33,7 @@ from gan_hub.metrics.memorization import nearest_copies_in_pixels
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.strict import write_json
 from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.training.architecture_rules import sees_features
 from gan_hub.training.best_checkpoint import Best
 from gan_hub.training.config import TrainConfig, public_name, recipe_of
 from gan_hub.training.evaluator import SCORED_TOGETHER, final_seed
@@ -271,13 +272,24 @@ def _training(run: RunSnapshot) -> str:
         f"{config.seed}, {config.precision}: {spent['seconds'] / 60:.0f} minutes by the clock, "
         f"{spent['cpu_seconds'] / 60:.0f} minutes of CPU time, scoring included, with {run.processes} "
         f"process(es) on {run.hardware}. gan_hub {full_version()}, torch {torch.__version__}, "
-        f"accelerate {accelerate.__version__}. {watched}{notes}\n\n{_cost(run)}"
+        f"accelerate {accelerate.__version__}. {watched}{notes}{_sight(config)}\n\n{_cost(run)}"
         + _course(run)
         + (
             f"\n\n![The same latents from the first step to the last]({TIMELAPSE_NAME})"
             if run.timelapse.frames()
             else ""
         )
+    )
+
+
+def _sight(config: TrainConfig) -> str:
+    """Through which frozen network the discriminator saw, since scores in its features would flatter."""
+    if not sees_features(config):
+        return ""
+    pixels = " and, beside that, their pixels" if config.discriminator.get("pixels", True) else ""
+    return (
+        f" The discriminator saw the images through a frozen {config.discriminator['features']}{pixels}; scores in the features "
+        "of that network would flatter, and none is given."
     )
 
 

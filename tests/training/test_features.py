@@ -22,6 +22,7 @@ def test_a_run_with_frozen_features_becomes_a_model_that_judges_and_a_start_for_
     folder = train(TrainConfig(**small_options | FEATURES))
     index = json.loads((folder / "model_index.json").read_text())
     assert index["discriminator"] == ["gan_hub", "FeaturesDiscriminator"]
+    assert "The discriminator saw the images through a frozen squeezenet and" in (folder / "README.md").read_text()
     pipe = GANPipeline.from_pretrained(folder)
     images = pipe(seeds=[1, 2, 3], labels=0).images
     logits = pipe.discriminate(images, labels=0)
