@@ -35,6 +35,7 @@ EMULATED = (
 ACCELERATE_PRECISION = {"fp32": "no", "fp64": "no", "bf16": "bf16", "fp16": "fp16"}
 # Environment variables that a run sets for accelerate and for the trackers.
 VARIABLES = ("ACCELERATE_USE_CPU", *(variable for folders in trackers.FOLDERS.values() for variable in folders))
+PATIENCE = timedelta(hours=2)  # the other processes wait while the first one scores and exports
 TRAINING = threading.Lock()  # one training at a time: accelerate's state and torch's random numbers are the process's
 
 
@@ -63,16 +64,22 @@ def only_training_of_this_process() -> Iterator[None]:
         TRAINING.release()
 
 
-def make_accelerator(config: TrainConfig) -> Accelerator:
-    """Devices, processes and precision; raises ValueError for what would silently train something else."""
+def process_state(config: TrainConfig) -> PartialState:
+    """This process among those of the run, and its device; raises ValueError as `make_accelerator` does, which may follow."""
     _refuse_unusable_settings()
-    trackers.check(config)
     cpu = _is_cpu(config.device)
     if cpu:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # without it, torchrun's processes would each train alone on a CPU
+    return PartialState(cpu=cpu, timeout=PATIENCE)
+
+
+def make_accelerator(config: TrainConfig) -> Accelerator:
+    """Devices, processes and precision; raises ValueError for what would silently train something else."""
+    trackers.check(config)
+    process_state(config)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
     accelerator = Accelerator(
-        cpu=cpu,
+        cpu=_is_cpu(config.device),
         mixed_precision=ACCELERATE_PRECISION[config.precision],
         log_with=[*config.tracker_names] or None,
         project_config=trackers.folders(config),
@@ -80,8 +87,7 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
             # Broadcasting buffers between the discriminator's two forwards breaks backward on CUDA (pytorch#175024);
             # what is saved and averaged is rank 0's. A network that can grow has colour layers for every level.
             DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=config.can_grow),
-            # The others wait while the first one scores and exports.
-            InitProcessGroupKwargs(timeout=timedelta(hours=2)),
+            InitProcessGroupKwargs(timeout=PATIENCE),
         ],
     )
     if config.precision == "fp16" and accelerator.device.type != "cuda":

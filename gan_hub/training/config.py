@@ -163,5 +163,6 @@ def recipe_of(config: TrainConfig) -> str:
     except ValueError:
         return "recipe.yaml"
     deciding = FIELDS.keys() - (FREE_OPTIONS - SELECTION_OPTIONS)
-    same = all(getattr(config, name) == getattr(published, name) for name in deciding)
+    # Of `auto` a run knows only what it stood for.
+    same = all(getattr(published, name) in (getattr(config, name), "auto") for name in deciding)
     return f"recipes/{path.name}" if same and Path(config.data).name == Path(published.data).name else "recipe.yaml"

@@ -20,6 +20,7 @@ from gan_hub.training.batches import Batches, load_data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.flops import step_kinds
 from gan_hub.training.memory import freed_memory_kept
+from gan_hub.training.precision import with_precision
 from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 
@@ -32,6 +33,7 @@ def preview(config: TrainConfig) -> None:
     Raises ValueError for options, data, models and logins that the run would refuse.
     """
     with only_training_of_this_process():
+        config = with_precision(config, prefix="# ")
         accelerator = make_accelerator(config)
         with freed_memory_kept(accelerator.device):
             _preview(config, accelerator)

@@ -13,7 +13,7 @@ from gan_hub.metrics.features import EXTRACTORS, OWN_CLASSIFIERS
 from gan_hub.models import ARCHITECTURES
 from gan_hub.training.options import card_option, option
 
-PRECISIONS = ("fp32", "bf16", "fp16", "fp64")  # fp64 is for parity tests
+PRECISIONS = ("fp32", "bf16", "fp16", "fp64", "auto")  # fp64 is for parity tests
 DEVICES = ("auto", "cpu", "cuda", "mps")
 OPTIMIZERS = ("adam", "sgd")
 INITIAL_PLAYERS = ("both", "generator")
@@ -157,7 +157,9 @@ class PrecisionOptions:
     """precision: arithmetic, device, seed."""
 
     precision: str = option(
-        "fp32", "arithmetic of the networks; penalties are fp32 in bf16 and fp16", choices=PRECISIONS
+        "fp32",
+        "arithmetic of the networks; penalties are fp32 in bf16 and fp16; auto measures fp32 and bf16 for a second",
+        choices=PRECISIONS,
     )
     compile: bool = option(
         False, "torch.compile both networks (needs a C++ compiler; minutes at the start)", may_change=True

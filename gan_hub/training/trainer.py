@@ -32,6 +32,7 @@ from gan_hub.training.logger import Logger
 from gan_hub.training.memory import freed_memory_kept
 from gan_hub.training.metric_means import MetricMeans
 from gan_hub.training.monitors import LOOK_STEPS, STOPPED_BY_ALARM, AlarmError
+from gan_hub.training.precision import with_precision
 from gan_hub.training.processes import on_any
 from gan_hub.training.run_files import PLOT_NAME, sample_grid, save_whole
 from gan_hub.training.run_lock import lock_run, one_export_at_a_time
@@ -76,6 +77,7 @@ def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callbac
         raise ValueError(f"torch's default dtype is {dtype}; a run needs float32 (see precision=).")
     make_folder(config)
     with only_training_of_this_process():
+        config = with_precision(config, resume)
         accelerator = make_accelerator(config)
         with (
             unbreakable_console(),
