@@ -179,7 +179,7 @@ def document(output: Path, marks: Sequence[float]) -> str:
     lines = [
         "# What a core-hour buys",
         "",
-        "`python benchmarks/core_hours.py --data path/to/cats64.zip --output runs/core-hours` measures it; it takes 16 core-hours.",
+        "`python benchmarks/core_hours.py --data path/to/cats64.zip --output runs/core-hours` measures it, in 16 core-hours.",
         "",
         "FD-mobilenet-v2 of 5,000 images on 8,303 cat faces, 64 × 64, lower is better, and in brackets the thousands of images",
         "seen. *features*: a discriminator that sees through a frozen SqueezeNet, and one of pixels beside it; *own*: the one of",

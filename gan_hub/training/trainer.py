@@ -42,8 +42,6 @@ from gan_hub.training.steps import train_step
 from gan_hub.training.stopping import StoppedError, StopSignal, failures_explained, unbreakable_console
 from gan_hub.training.train_state import TrainState
 
-EARLY_SAMPLES = (16, 4)  # parts of the first interval between sample grids, after which there is one, too
-
 
 def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a GAN: from a script, a notebook or a thread, one training at a time in a process.
@@ -215,11 +213,6 @@ class Trainer:
         """Whether something done every `kimg` is done after this step; always after the last."""
         return kimg > 0 and (step % self.config.every(kimg) == 0 or step == self.last_step)
 
-    def sample_due(self, step: int) -> bool:
-        """Whether a grid is drawn after this step: every `sample_kimg`, and early in the first interval, for the impatient."""
-        early = [self.config.every(self.config.sample_kimg / part) for part in EARLY_SAMPLES]
-        return self.due(step, self.config.sample_kimg) or step in early
-
     def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
         """Raise ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
 
@@ -250,7 +243,7 @@ class Trainer:
             self._score()
         if scored or self.has_callbacks:
             self._stop_if_requested()  # before the rest, since more is due after the last step
-        logged, context.sample_due = self.due(step, config.log_kimg), self.sample_due(step)
+        logged, context.sample_due = self.due(step, config.log_kimg), self.due(step, config.sample_kimg)
         if logged or context.sample_due or step % LOOK_STEPS == 0:
             self._look()
         if self.main is None:
