@@ -38,6 +38,7 @@ from packaging.version import parse
 from torch import nn
 
 from gan_hub.data import ImageSet
+from gan_hub.images import height_width
 from gan_hub.training.accelerator import make_accelerator
 from gan_hub.training.batches import Batches
 from gan_hub.training.config import TrainConfig
@@ -75,8 +76,8 @@ PEERS = {"dcgan": "examples", "stylegan2": "stylegan2-ada-pytorch", "r3gan": "R3
 
 def made_up(config: TrainConfig, count: int = 256) -> np.ndarray:
     """Random images (count, H, W, C) of the recipe's size."""
-    shape = (count, config.resolution, config.resolution, config.channels)
-    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    height, width = height_width(config.resolution)
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, config.channels)).astype(np.uint8)
 
 
 def configured(game: str, precision: str, changes: dict) -> TrainConfig:
@@ -233,18 +234,20 @@ class Contender:
     def __init__(self, game: str, ours: str, config: TrainConfig, peers: Path) -> None:
         self.kinds = [(same[0], len(same)) for same in step_kinds(config)] if ours or game == "stylegan2" else [(0, 1)]
         command = [sys.executable, __file__, "--serve", game, ours, config.precision, "--peers", str(peers)]
+        self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill up
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
         )
 
     def seconds(self, number: int) -> float:
         """CPU seconds of one step."""
-        assert self.process.stdin is not None and self.process.stdout is not None and self.process.stderr is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(f"{number}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"a contender ended: {self.process.stderr.read()[-2000:]}")
+            self.errors.seek(0)
+            raise SystemExit(f"a contender ended: {self.errors.read()[-2000:]}")
         return float(answer)
 
     def mean_step(self) -> float:
@@ -293,7 +296,8 @@ def main() -> None:
     parser.add_argument("--serve", nargs=3, metavar=("GAME", "OURS", "PRECISION"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve(*given.serve, given.peers.resolve())
+        game, ours, precision = given.serve
+        serve(game, ours, precision, given.peers.resolve())
         return
     torch.set_num_threads(1)
     print(f"{hardware(CPU)}, torch {torch.__version__}\n")

@@ -173,7 +173,8 @@ class MinibatchStddev(nn.Module):
         if self.training:
             size = max(size for size in range(1, (self.group or len(x)) + 1) if len(x) % size == 0)
             groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (size, -1))  # (G, N/G, F, H, W)
-            value = (groups.var(0, unbiased=False) + EPSILON).sqrt().mean((1, 2, 3))  # (N/G,)
+            variance = (groups - groups.mean(0)).square().mean(0)  # on a CPU `var` takes fifty times as long
+            value = (variance + EPSILON).sqrt().mean((1, 2, 3))  # (N/G,)
             self.running.lerp_(value.detach().mean().to(self.running.dtype), self.MOMENTUM)
             value = value.repeat(size)  # (N,)
         value = value.to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])

@@ -330,17 +330,15 @@ class Convolution(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, I, H, W) → (N, O, H or H/2, W or W/2)."""
         size = self.weight.shape[2]
+        # Scaling the weights rather than the features leaves one pass over those to the convolution.
+        weight, bias = self.weight * self.scale, None if self.bias is None else self.gain * self.bias
         if self.resample is None:
-            x = conv2d(x, self.weight, padding=size // 2)  # (N, O, H, W)
+            x = conv2d(x, weight, bias, padding=size // 2)  # (N, O, H, W)
         elif size == 1:
-            x = conv2d(self.resample.downsample(x), self.weight)  # (N, O, H/2, W/2)
+            x = conv2d(self.resample.downsample(x), weight, bias)  # (N, O, H/2, W/2)
         else:
-            x = conv2d(self.resample.blur(x, padding=2), self.weight, stride=2)  # (N, O, H/2, W/2)
-        if self.bias is None:
-            return x * self.scale
-        return functional.leaky_relu_(
-            torch.add((self.gain * self.bias)[:, None, None].to(x.dtype), x, alpha=self.scale), LEAK
-        )
+            x = conv2d(self.resample.blur(x, padding=2), weight, bias, stride=2)  # (N, O, H/2, W/2)
+        return x if bias is None else functional.leaky_relu_(x, LEAK)
 
 
 class DiscriminatorBlock(nn.Module):
