@@ -23,7 +23,11 @@ from torch import nn
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
+<<<<<<< HEAD
 from gan_hub.models.layers import ConditionalNorm, Grid, MinibatchStddev, with_spectral_norm
+=======
+from gan_hub.models.layers import Grid, MinibatchStddev, like_weights, linear_of_features, with_spectral_norm
+>>>>>>> w17-a
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.ops.convolution import Conv2d
@@ -117,6 +121,7 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         self.check_labels(labels)
         with precision(z.device, force_fp32):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
+            x = like_weights(x, self.ups[0].get_parameter("weight"))
             for norm, up in zip(self.norms, self.ups, strict=True):
                 x = up(torch.relu_(norm(x, labels)))  # (N, F/2, 2H, 2W)
             return torch.tanh(x)  # (N, C, H, W)
@@ -184,7 +189,7 @@ class DCGANDiscriminator(GANModel):
                 if self.stddev is not None and stage == len(self.downs) - 1:
                     x = self.stddev(x)
                 x = nn.functional.leaky_relu(norm(down(x)), 0.2, inplace=True)  # (N, 2F, H/2, W/2)
-            logits = self.score(x.flatten(1)).squeeze(1)  # (N,)
+            logits = linear_of_features(x, self.score.weight, self.score.bias).squeeze(1)  # (N,)
             if self.embed is not None:
                 logits = logits + (self.embed(labels) * x.sum(dim=(2, 3))).sum(1)
             return logits

@@ -62,6 +62,30 @@ def downsample(x: torch.Tensor, times: int = 1) -> torch.Tensor:
     return functional.avg_pool2d(x, 2**times) if times else x
 
 
+def like_weights(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """x (N, F, H, W) in the memory format of a convolution's weight (O, I, k, k): a gradient in another one is slow."""
+    if weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous():
+        return x.contiguous(memory_format=torch.channels_last)
+    return x
+
+
+def linear_of_features(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """A linear map of all numbers of an image, in whose gradient x keeps its memory format.
+
+    Args:
+        x: (N, F, H, W).
+        weight: (O, F H W).
+        bias: (O,), or None.
+
+    Returns:
+        (N, O).
+    """
+    if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
+        return functional.linear(x.flatten(1), weight, bias)
+    in_order = weight.unflatten(1, x.shape[1:]).permute(0, 2, 3, 1).flatten(1)  # as the numbers of x lie in memory
+    return functional.linear(x.permute(0, 2, 3, 1).flatten(1), in_order, bias)
+
+
 def normalize_2nd_moment(x: torch.Tensor) -> torch.Tensor:
     """(N, F, ...) → the same, each vector over F divided by the root of its mean square.
 

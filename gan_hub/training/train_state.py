@@ -117,6 +117,8 @@ class TrainState:
         # Before `prepare`, which patches `forward` with autocast: the average is sampled as it will be published.
         self.ema = EMA(generator.to(accelerator.device), config.ema_halflife_kimg)
         self.generator, self.generator_optimizer = self._prepare("generator", generator)
+        if config.channels_last:  # as the weights that it averages
+            self.averaged_generator.to(memory_format=torch.channels_last)
         self.discriminator = self.discriminator_optimizer = None
         if discriminator is not None:
             self.discriminator, self.discriminator_optimizer = self._prepare("discriminator", discriminator)

@@ -16,6 +16,8 @@ from gan_hub.models.layers import (
     EqualizedLinear,
     MinibatchStddev,
     SpectralNorm,
+    like_weights,
+    linear_of_features,
     normalize_2nd_moment,
     stage_resolutions,
     stage_widths,
@@ -259,3 +261,22 @@ def test_a_gradient_passes_the_bound_only_where_following_it_leads_back():
     assert y.tolist() == [-1, -1, 0.5, 0.5, 1, 1]
     (gradient,) = torch.autograd.grad(y, x, torch.tensor([1.0, -1, 1, -1, 1, -1]))
     assert gradient.tolist() == [0, -1, 1, -1, 1, 0]  # a step goes against the gradient
+
+
+def test_a_linear_map_of_features_is_torchs_and_its_gradient_keeps_their_memory_format():
+    torch.manual_seed(0)
+    layer, features = torch.nn.Linear(4 * 3 * 5, 2).double(), torch.randn(2, 4, 3, 5, dtype=torch.float64)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = features.clone(memory_format=layout).requires_grad_()
+        found = linear_of_features(x, layer.weight, layer.bias)
+        torch.testing.assert_close(found, layer(features.flatten(1)), rtol=0, atol=1e-14)
+        found.sum().backward()
+        assert x.grad is not None and x.grad.is_contiguous(memory_format=layout)
+
+
+def test_features_follow_the_memory_format_of_the_weights():
+    x, weight = torch.randn(2, 4, 3, 3), torch.randn(4, 8, 4, 4)
+    assert like_weights(x, weight) is x
+    assert like_weights(x, weight.contiguous(memory_format=torch.channels_last)).is_contiguous(
+        memory_format=torch.channels_last
+    )

@@ -142,9 +142,8 @@ def test_channels_last_changes_nothing_but_rounding(game):
     plain, fast = (weights_after(game, channels_last=choice, **images) for choice in (False, True))
     assert (plain - fast).abs().max() <= 1e-10
     state, batches, _ = game()  # it is on by itself
-    assert next(p for p in state.generator.parameters() if p.dim() == 4).is_contiguous(
-        memory_format=torch.channels_last
-    )
+    for network in (state.generator, state.averaged_generator):
+        assert next(p for p in network.parameters() if p.dim() == 4).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_bf16_trains_what_fp32_trains(game):

@@ -39,6 +39,7 @@ def train_and_tell(options: dict, folder: Path, replace=setattr) -> None:
         accelerator, state = self.accelerator, self.state
         weights = {f"g.{name}": tensor for name, tensor in state.unwrapped_generator.state_dict().items()}
         weights |= {f"d.{name}": tensor for name, tensor in state.unwrapped_discriminator.state_dict().items()}
+        weights = {name: tensor.contiguous() for name, tensor in weights.items()}
         save_file(
             weights, folder / f"{accelerator.num_processes}-processes-rank-{accelerator.process_index}.safetensors"
         )
