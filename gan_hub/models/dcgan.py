@@ -23,11 +23,14 @@ from torch import nn
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
-<<<<<<< HEAD
-from gan_hub.models.layers import ConditionalNorm, Grid, MinibatchStddev, with_spectral_norm
-=======
-from gan_hub.models.layers import Grid, MinibatchStddev, like_weights, linear_of_features, with_spectral_norm
->>>>>>> w17-a
+from gan_hub.models.layers import (
+    ConditionalNorm,
+    Grid,
+    MinibatchStddev,
+    like_weights,
+    linear_of_features,
+    with_spectral_norm,
+)
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.ops.convolution import Conv2d

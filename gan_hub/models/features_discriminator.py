@@ -26,6 +26,7 @@ from gan_hub.images import height_width, over_white
 from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Resolution, Width
 from gan_hub.models.layers import Grid, MinibatchStddev, with_spectral_norm
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops.convolution import Conv2d
 from gan_hub.pretrained_networks.squeezenet import FrozenSqueezeNet
 
 Features = Annotated[str, Choice("squeezenet")]
@@ -143,7 +144,7 @@ class PixelDiscriminator(nn.Module):
             height, across = height // 2, across // 2
         self.stddev = MinibatchStddev()
         self.downs = nn.ModuleList(
-            nn.Conv2d(inputs + (stage == len(widths) - 2), outputs, 4, stride=2, padding=1)
+            Conv2d(inputs + (stage == len(widths) - 2), outputs, 4, stride=2, padding=1)
             for stage, (inputs, outputs) in enumerate(pairwise(widths))
         )
         self.score = nn.Linear(widths[-1] * height * across, 1)
