@@ -105,6 +105,20 @@ def test_building_draws_nothing_and_a_cast_keeps_the_weights():
     assert torch.equal(network.double().stages["conv1"][0].weight, weight.double())
 
 
+def test_the_default_dtype_of_torch_is_that_of_a_new_network_and_rounds_nothing_of_a_loaded_one():
+    weight = load_file(path_of("squeezenet"))["conv1.w"]
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert FrozenSqueezeNet()(images().double())["fire9"].dtype == torch.float64
+        torch.set_default_dtype(torch.bfloat16)
+        network = FrozenSqueezeNet(["conv1"])
+        network.fill_constants("cpu")  # as a loaded model is filled
+    finally:
+        torch.set_default_dtype(before)
+    assert torch.equal(network.stages["conv1"][0].weight, weight.float())
+
+
 @pytest.mark.parametrize("layers", [[], ["conv1", "conv1"], ["relu1"], "conv1"])
 def test_layers_that_are_not_there_are_told_with_those_that_are(layers):
     with pytest.raises(ValueError, match=r"is not allowed; name at least one, each once, of conv1, pool1, .*fire9\."):
