@@ -69,7 +69,8 @@ def discriminator_class(architecture: str, arguments: Mapping[str, object]) -> t
 
     Args:
         architecture: A name in ARCHITECTURES.
-        arguments: Those of the discriminator in the recipe; {"features": …} asks for `FeaturesDiscriminator`.
+        arguments: Those of the discriminator in the recipe; {"features": …} asks for `FeaturesDiscriminator`, unless
+            the architecture's own takes an argument of that name.
 
     Returns:
         Its class; None where the architecture's generator is trained alone.
