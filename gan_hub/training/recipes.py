@@ -172,7 +172,8 @@ def remarks(recipe: Options, changes: Options) -> list[str]:
             f"as much shorter as the run, for it would not fit into total_kimg {changes['total_kimg']:g}: {values}."
         )
     own, chosen = _class_of_discriminator(recipe), _class_of_discriminator(recipe | changes)
-    if own in JOINING_DISCRIMINATORS.values() and chosen not in (own, None) and "discriminator" in changes:
+    left_out = own in JOINING_DISCRIMINATORS.values() and "discriminator" in changes
+    if left_out and own is not None and chosen is not None and chosen is not own:
         sentences.append(
             f"discriminator={changes['discriminator']!r} stands in place of all of {recipe['discriminator']!r}: "
             f"{chosen.__name__} is trained, not {own.__name__}."
