@@ -222,14 +222,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="cats64.zip")
     parser.add_argument("--output", type=Path, default=Path("runs/core-hours"))
-    parser.add_argument("--pairs", nargs="*", choices=PAIRS, default=PAIRS)
-    parser.add_argument("--minutes", nargs="*", type=float, default=MARKS)
+    parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS)
+    parser.add_argument("--minutes", nargs="+", type=float, default=MARKS)
     parser.add_argument("--table", action="store_true", help="only write the page from what is there")
     arguments = parser.parse_args()
     for pair in [] if arguments.table else arguments.pairs:
         measure(pair, arguments.data, arguments.output, arguments.minutes)
-    write_text(DOCUMENT, document(arguments.output, MARKS))
-    picture(arguments.output, MARKS).save(PICTURE)
+    if not any(_read(arguments.output, pair, mark) for pair in PAIRS for mark in arguments.minutes):
+        parser.error(
+            f"{arguments.output} has no measurement at {', '.join(map('{:g}'.format, arguments.minutes))} minutes."
+        )
+    write_text(DOCUMENT, document(arguments.output, arguments.minutes))
+    picture(arguments.output, arguments.minutes).save(PICTURE)
 
 
 if __name__ == "__main__":

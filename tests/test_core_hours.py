@@ -1,9 +1,11 @@
 """What a core-hour buys: every pair can be run, the clock measures at its marks and ends, the page says what was measured."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import core_hours
 from gan_hub.model_folder.strict import write_json
@@ -51,3 +53,21 @@ def test_the_page_has_a_row_a_pair_with_what_was_measured_and_on_which_machine(t
     text = core_hours.document(tmp_path, core_hours.MARKS)
     assert "| r3gan | own | – | 912 (42) | – | – |" in text and "a CPU (1 thread(s))" in text
     assert text.count("\n| ") == 2 + len(core_hours.PAIRS)
+
+
+def test_nothing_is_written_where_nothing_was_measured_and_the_minutes_asked_for_are_the_page_s(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(core_hours, "DOCUMENT", tmp_path / "page.md")
+    monkeypatch.setattr(core_hours, "PICTURE", tmp_path / "page.png")
+    folder = tmp_path / "runs" / "r3gan-own" / "marks"
+    monkeypatch.setattr(sys, "argv", ["core_hours.py", "--table", "--output", str(tmp_path / "runs"), "--minutes", "5"])
+    with pytest.raises(SystemExit):
+        core_hours.main()
+    assert "has no measurement at 5 minutes" in capsys.readouterr().err and not core_hours.DOCUMENT.exists()
+
+    folder.mkdir(parents=True)
+    write_json(folder / "5.json", {"kimg": 7.2, "FD-mobilenet-v2": 912.4, "hardware": "a CPU"})
+    Image.new("RGB", (64, 32)).save(folder / "5.png")
+    core_hours.main()
+    assert "| r3gan | own | 912 (7) |" in core_hours.DOCUMENT.read_text() and core_hours.PICTURE.exists()

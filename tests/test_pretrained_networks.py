@@ -42,7 +42,7 @@ def test_a_whole_file_is_given_and_a_damaged_one_refused_by_its_checksum(name, c
             path_of(name)
         assert str(caught.value).startswith(f"{path}: ")
     path.unlink()
-    with pytest.raises(LoadError, match="cannot be read"):
+    with pytest.raises(LoadError, match="not found; installing gan_hub again brings it back"):
         path_of(name)
     path.write_bytes(data)
     assert path_of(name) == path  # what went wrong before is not remembered
@@ -103,6 +103,20 @@ def test_building_draws_nothing_and_a_cast_keeps_the_weights():
     weight = load_file(path_of("squeezenet"))["conv1.w"]
     assert torch.equal(network.stages["conv1"][0].weight, weight.float())
     assert torch.equal(network.double().stages["conv1"][0].weight, weight.double())
+
+
+def test_the_default_dtype_of_torch_is_that_of_a_new_network_and_rounds_nothing_of_a_loaded_one():
+    weight = load_file(path_of("squeezenet"))["conv1.w"]
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert FrozenSqueezeNet()(images().double())["fire9"].dtype == torch.float64
+        torch.set_default_dtype(torch.bfloat16)
+        network = FrozenSqueezeNet(["conv1"])
+        network.fill_constants("cpu")  # as a loaded model is filled
+    finally:
+        torch.set_default_dtype(before)
+    assert torch.equal(network.stages["conv1"][0].weight, weight.float())
 
 
 @pytest.mark.parametrize("layers", [[], ["conv1", "conv1"], ["relu1"], "conv1"])

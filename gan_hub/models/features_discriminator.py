@@ -2,12 +2,13 @@
 
 - features of four depths of a classifier of photographs, which is never trained and lies in no file of the model
 - random and fixed convolutions mix them: 1 × 1 across channels, 3 × 3 across scales, from coarse to fine (section 3.2)
-- one small discriminator a scale, spectrally normalised, gives one logit; a loss is the mean over all of them
+- one small, spectrally normalised discriminator a scale
 - classes: projection in each of them (Miyato & Koyama 2018)
 - unlike the paper: a plain discriminator of pixels beside them, as colour and contrast lag behind without one; gradient
   penalties are about it alone
+- unlike the paper: each discriminator gives one logit instead of 4 × 4, and a loss is the mean over all logits, not their sum
 - unlike the paper: SqueezeNet at the images' own size instead of EfficientNet at 256 pixels, for a CPU; no batch
-  normalisation, so that a logit does not depend on the rest of its batch
+  normalisation, so that a logit does not depend on the rest of its batch (that of the pixels does in training mode)
 
 Written from the paper; no code taken. Licence: Apache-2.0. The frozen network has another, which lies beside its weights.
 
@@ -175,7 +176,8 @@ class FeaturesDiscriminator(GANModel):
     pixel discriminator at its finest stage, 0 for none; `enlarge` says how many times larger than the images the frozen
     network sees them; `max_channels` is the most feature maps of a layer that is trained.
 
-    With `force_fp32`, as gradient penalties ask, the logit of the pixels alone has a gradient by the images.
+    `force_fp32` announces a gradient penalty. Besides switching autocast off, it cuts the gradient by the images through the
+    frozen network, so that the logit of the pixels alone has one: a generator is trained without it.
 
     Example:
         >>> import torch

@@ -79,8 +79,9 @@ class GANModel(ModelMixin, ConfigMixin):
     unknown config keys. Here each of these raises `LoadError` with file and field, before large memory is taken.
 
     A generator's `forward(z, labels, force_fp32)` takes latents (N, Z) and labels (N,), None in a network without classes,
-    and gives images (N, C, H, W) in [-1, 1]. A discriminator's `forward(images, labels, force_fp32)` gives logits (N,).
-    `force_fp32` switches autocast off inside, for gradient penalties.
+    and gives images (N, C, H, W) in [-1, 1]. A discriminator's `forward(images, labels, force_fp32)` gives logits (N,), or
+    (N, P) of P patches or parts. `force_fp32` announces a gradient penalty: autocast is off inside, and parts that no penalty
+    is about may leave out their gradient by the images.
 
     Example:
         >>> from gan_hub import GANModel, DCGANGenerator

@@ -69,7 +69,8 @@ def discriminator_class(architecture: str, arguments: Mapping[str, object]) -> t
 
     Args:
         architecture: A name in ARCHITECTURES.
-        arguments: Those of the discriminator in the recipe; {"features": …} asks for `FeaturesDiscriminator`.
+        arguments: Those of the discriminator in the recipe; {"features": …} asks for `FeaturesDiscriminator`, unless
+            the architecture's own takes an argument of that name.
 
     Returns:
         Its class; None where the architecture's generator is trained alone.
@@ -182,10 +183,9 @@ def _check_config(role: str, cls: type[GANModel]) -> None:
 
 def _check_class_name(role: str, cls: type[GANModel], others: dict[str, Architecture]) -> None:
     """Raise ValueError where a file with this class name would mean another class, or the same in the other role."""
-    for known, pair in others.items():
-        for its_role, its_class in pair._asdict().items():
-            if its_class is None or its_class.__name__ != cls.__name__ or (its_class is cls and its_role == role):
-                continue
-            raise ValueError(
-                f"{cls.__name__} is the name of the {its_role} of {known!r}; choose another name for the class."
-            )
+    taken = [(repr(known), *its) for known, pair in others.items() for its in pair._asdict().items()]
+    taken += [(f"recipes with {key!r}", "discriminator", joining) for key, joining in JOINING_DISCRIMINATORS.items()]
+    for known, its_role, its_class in taken:
+        if its_class is None or its_class.__name__ != cls.__name__ or (its_class is cls and its_role == role):
+            continue
+        raise ValueError(f"{cls.__name__} is the name of the {its_role} of {known}; choose another name for the class.")

@@ -250,7 +250,7 @@ class GANPipeline(PretrainedPipeline):
         logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
         for batch, *rest in batches(batch_size, pixels, indices if maps is None else maps, bare.device):
             with precision(bare.device, force_fp32=True):
-                scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches
+                scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches or parts
             logits.append(scores if scores.dim() == 1 else scores.mean(1))
         return torch.cat(logits)
 

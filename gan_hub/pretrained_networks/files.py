@@ -63,6 +63,8 @@ def path_of(name: str) -> Path:
             f"pretrained network {short_repr(name)} is not allowed; choose one of {', '.join(PRETRAINED)}."
         )
     path = WEIGHTS / PRETRAINED[name].file_name
+    if not path.exists():
+        raise LoadError(f"{path}: not found; installing gan_hub again brings it back.")
     _compare(path, PRETRAINED[name].sha256)
     return path
 

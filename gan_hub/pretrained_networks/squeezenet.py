@@ -137,19 +137,21 @@ class FrozenSqueezeNet(nn.Module):
         return {layer: outputs[layer] for layer in self.layers}
 
     def fill_constants(self, device: str | None = None) -> None:
-        """Read the weights from the package, in float32; again after a network was built on the meta device.
+        """Read the weights from the package: in torch's default dtype, on its default device, unless that is the meta device.
 
-        Raises LoadError where the file is damaged.
+        With a `device`, in float32 there, after a network was built on the meta device. Raises LoadError where the file is
+        damaged.
         """
-        if device is None and torch.empty(0).is_meta:
+        like = torch.empty(0) if device is None else torch.empty(0, dtype=torch.float32, device=device)
+        if like.is_meta:
             return
         path = path_of("squeezenet")
         tensors = parse_tensors(path, read_bytes(path, MAX_BYTES))
         for name, caffe_name in caffe_names():
             if name.partition(".")[0] in self.stages:
                 convolution = self.stages.get_submodule(name)
-                convolution.weight = tensors[f"{caffe_name}.w"].to(device, torch.float32)
-                convolution.bias = tensors[f"{caffe_name}.b"].to(device, torch.float32)
+                convolution.weight = tensors[f"{caffe_name}.w"].to(like)
+                convolution.bias = tensors[f"{caffe_name}.b"].to(like)
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Images (N, 3, H, W) in [-1, 1], H and W from 21 → layer: its output (N, C, h, w); ValueError for another shape."""

@@ -31,7 +31,8 @@ def has_autoencoder(config: "TrainConfig") -> bool:
 
 def sees_features(config: "TrainConfig") -> bool:
     """Whether the discriminator sees through a frozen network."""
-    return config.discriminator_class is FeaturesDiscriminator
+    discriminator = config.discriminator_class
+    return discriminator is not None and issubclass(discriminator, FeaturesDiscriminator)
 
 
 def has_several_scales(config: "TrainConfig") -> bool:
@@ -40,8 +41,9 @@ def has_several_scales(config: "TrainConfig") -> bool:
 
 
 def autoencoders_have_no_labels(config: "TrainConfig") -> str | None:
-    """No autoencoder takes labels."""
-    if has_autoencoder(config) and config.conditional:
+    """Neither an autoencoder nor the generator that has its decoder takes labels."""
+    own = ARCHITECTURES[config.architecture].discriminator
+    if config.conditional and own is not None and issubclass(own, AutoencoderDiscriminator):
         return f"conditional=True is not allowed with architecture={config.architecture!r}, which has no classes."
     return None
 
@@ -136,6 +138,11 @@ def maps_are_not_augmented(config: "TrainConfig") -> str | None:
 
 def began_needs_an_autoencoder(config: "TrainConfig") -> str | None:
     """BEGAN's loss and an autoencoder go together."""
+    if config.loss == "began" and sees_features(config):
+        return (
+            f"loss='began' is not allowed with discriminator={config.discriminator!r}, which reconstructs no image; choose "
+            "hinge, or leave features out."
+        )
     if (config.loss == "began") != has_autoencoder(config):
         return (
             f"loss={config.loss!r} is not allowed with architecture={config.architecture!r}; the loss began and an "

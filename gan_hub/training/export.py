@@ -286,10 +286,11 @@ def _sight(config: TrainConfig) -> str:
     """Through which frozen network the discriminator saw, since scores in its features would flatter."""
     if not sees_features(config):
         return ""
+    network = config.discriminator.get("features", "squeezenet")  # an own architecture may have it by default
     pixels = " and, beside that, their pixels" if config.discriminator.get("pixels", True) else ""
     return (
-        f" The discriminator saw the images through a frozen {config.discriminator['features']}{pixels}; scores in the features "
-        "of that network would flatter, and none is given."
+        f" The discriminator saw the images through a frozen {network}{pixels}; scores in the features of that network would "
+        "flatter, and none is given."
     )
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gan_hub.hub.resolve import bundled_models
+from gan_hub.models import ARCHITECTURES, GANModel, discriminator_class
 from gan_hub.models.layers import stage_resolutions
+from gan_hub.models.registry import JOINING_DISCRIMINATORS
 from gan_hub.training import strict_yaml
 from gan_hub.training.option_aliases import unknown_option
 from gan_hub.training.options import default_of
@@ -159,7 +161,7 @@ def merge(recipe: Options, changes: Options) -> Options:
 
 
 def remarks(recipe: Options, changes: Options) -> list[str]:
-    """One sentence each on what `merge` left out of a recipe, and on what it shortened."""
+    """One sentence each on what `merge` left out of a recipe, on what it shortened, and on another kind of discriminator."""
     dropped, shortened = _dropped(recipe, changes), _shortened(recipe, changes)
     sentences = []
     if dropped:
@@ -169,7 +171,24 @@ def remarks(recipe: Options, changes: Options) -> list[str]:
         sentences.append(
             f"as much shorter as the run, for it would not fit into total_kimg {changes['total_kimg']:g}: {values}."
         )
+    own, chosen = _class_of_discriminator(recipe), _class_of_discriminator(recipe | changes)
+    left_out = own in JOINING_DISCRIMINATORS.values() and "discriminator" in changes
+    if left_out and own is not None and chosen is not None and chosen is not own:
+        sentences.append(
+            f"discriminator={changes['discriminator']!r} stands in place of all of {recipe['discriminator']!r}: "
+            f"{chosen.__name__} is trained, not {own.__name__}."
+        )
     return sentences
+
+
+def _class_of_discriminator(options: Options) -> type[GANModel] | None:
+    """The class that options ask for; None where there is none, or they are not valid."""
+    architecture, arguments = (
+        options.get("architecture", FIELDS["architecture"].default),
+        options.get("discriminator", {}),
+    )
+    valid = isinstance(architecture, str) and architecture in ARCHITECTURES and isinstance(arguments, Mapping)
+    return discriminator_class(architecture, arguments) if valid else None
 
 
 def _dropped(recipe: Options, changes: Options) -> list[str]:

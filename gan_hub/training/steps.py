@@ -2,8 +2,8 @@
 
 What the updates have in common: `state` has the networks and optimizers, `config` the game. `reals` and `fakes` are n images
 of this process, (n, C, H, W) in [-1, 1], or a list of scales of them; the discriminator sees both through `augment`. `labels`
-condition both players: classes (n,), maps of semantic classes (n, H, W), or None. Logits are (n,), losses are scalars, and
-the metrics that are returned are detached.
+condition both players: classes (n,), maps of semantic classes (n, H, W), or None. Logits are (n,), or (n, P) of patches
+or parts; losses are scalars, and the metrics that are returned are detached.
 
 Gradient penalties are of the augmented images. They come every `penalty_interval` steps and are multiplied by that interval,
 within the same loss and update, so that Adam's rates stay (lazy regularisation: Karras et al. 2020b, appendix B).

@@ -1,5 +1,8 @@
 """The discriminator that sees through a frozen network: what is fixed, what learns, and where gradients go."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -132,3 +135,16 @@ def test_a_recipe_asks_for_it_by_an_argument_that_the_architectures_own_lacks():
     assert discriminator_class("dcgan", {"features": "squeezenet"}) is FeaturesDiscriminator
     assert discriminator_class("dcgan", {"base_channels": 4}).__name__ == "DCGANDiscriminator"
     assert discriminator_class("gmmn", {"features": "squeezenet"}) is None
+    assert discriminator_class("fastgan", {"max_channels": 64}).__name__ == "FastGANDiscriminator"
+
+
+def test_copies_judge_alike_and_a_dtype_is_that_of_the_frozen_part_too(tmp_path):
+    discriminator, x = build().eval(), images(2, 3, 32, 32)
+    discriminator.save_pretrained(tmp_path)
+    expected = discriminator(x)
+    for other in (copy.deepcopy(discriminator), pickle.loads(pickle.dumps(discriminator))):
+        assert torch.equal(other(x), expected)
+    for dtype, tolerance in ((torch.float64, 1e-4), (torch.bfloat16, 0.1), (torch.float16, 0.1)):
+        loaded = FeaturesDiscriminator.from_pretrained(tmp_path, dtype=dtype)
+        assert {tensor.dtype for tensor in loaded.projected.buffers()} == {dtype}
+        assert torch.allclose(loaded(x.to(dtype)).float(), expected, atol=tolerance)

@@ -312,6 +312,10 @@ def test_a_class_whose_name_is_taken_is_refused():
         register_architecture("other", type("Generator", (Generator,), {}), Discriminator)
     with pytest.raises(ValueError, match="Discriminator is the name of the discriminator of 'own'"):
         register_architecture("other", type("Discriminator", (Generator,), {}))
+    with pytest.raises(
+        ValueError, match="FeaturesDiscriminator is the name of the discriminator of recipes with 'features'"
+    ):
+        register_architecture("other", Generator, type("FeaturesDiscriminator", (Discriminator,), {}))
     with pytest.raises(ValueError, match="generator and discriminator are both called Twin"):
         register_architecture("own", type("Twin", (Generator,), {}), type("Twin", (Discriminator,), {}))
 

@@ -346,6 +346,15 @@ def test_a_flag_that_shortens_a_run_shortens_the_parts_that_no_longer_fit():
         TrainConfig(**merge({"total_kimg": 500}, {"total_kimg": 100.0, "decay_kimg": 150.0}))
 
 
+def test_arguments_that_leave_out_a_recipe_s_frozen_features_are_told_to_be_another_discriminator():
+    recipe = {"architecture": "fastgan", "discriminator": {"features": "squeezenet", "pixels": 32}}
+    (told,) = remarks(recipe, {"discriminator": {"max_channels": 64}})
+    assert told.endswith("FastGANDiscriminator is trained, not FeaturesDiscriminator.") and "'pixels': 32" in told
+    for changes in ({"discriminator": {"features": "squeezenet"}}, {"architecture": "dcgan"}, {"discriminator": 3}, {}):
+        assert remarks(recipe, changes) == []
+    assert remarks({"architecture": "fastgan"}, {"discriminator": {"features": "squeezenet"}}) == []
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_can_be_tried_for_a_short_time(path):
     config = TrainConfig(**merge(read_recipe(path), {"total_kimg": 1.0}))

@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 
-from gan_hub import GANPipeline
+from gan_hub import FeaturesDiscriminator, GANPipeline
+from gan_hub.models import ARCHITECTURES, CLASSES, register_architecture
 from gan_hub.training import TrainConfig, train
 from gan_hub.training.batches import Batches
 from gan_hub.training.steps import train_step
+from tests.models.test_own_architectures import Generator
 
 FEATURES = {
     "discriminator": {"features": "squeezenet", "pixels": 4, "max_channels": 16},
@@ -59,7 +61,15 @@ REFUSED = {
         r"not allowed with a gradient penalty \(r1\), which is about the discriminator of pixels; choose pixels above 0",
     ),
     "no discriminator": ({"architecture": "gmmn", "loss": "mmd", "r1_gamma": 0.0}, "which has no discriminator"),
-    "an autoencoder's loss": ({"loss": "began"}, "loss='began' is not allowed"),
+    "an autoencoder's loss": ({"loss": "began"}, "which reconstructs no image; choose hinge, or leave features out"),
+    "an autoencoder's loss with its generator": (
+        {"architecture": "began", "loss": "began", "conditional": False},
+        "which reconstructs no image; choose hinge, or leave features out",
+    ),
+    "classes of a generator without": (
+        {"architecture": "began", "conditional": True},
+        "conditional=True is not allowed with architecture='began', which has no classes",
+    ),
     "another network": (
         {"discriminator": {"features": "inception"}},
         "config key 'features' has the value 'inception'; allowed: one of 'squeezenet'",
@@ -82,6 +92,17 @@ def test_maps_do_not_go_with_frozen_features(small_options):
     options = {"architecture": "spade", "conditional": False, "generator": {}, "r1_gamma": 0.0}
     with pytest.raises(ValueError, match="features are those of one image, without maps. Leave features out."):
         TrainConfig(**small_options | FEATURES | options)
+
+
+def test_an_own_generator_may_have_it_as_its_discriminator_and_its_card_says_what_it_saw(small_options, monkeypatch):
+    monkeypatch.setitem(
+        ARCHITECTURES, "own", ARCHITECTURES["dcgan"]
+    )  # what is registered in their place is gone afterwards
+    monkeypatch.setitem(CLASSES, "Generator", Generator)
+    register_architecture("own", Generator, FeaturesDiscriminator)
+    options = {"architecture": "own", "conditional": False, "generator": {}, "discriminator": {"pixels": 4}}
+    folder = train(TrainConfig(**small_options | FEATURES | options))
+    assert "through a frozen squeezenet and, beside that" in (folder / "README.md").read_text()
 
 
 def test_any_architecture_with_one_image_may_be_joined(small_options):
