@@ -31,9 +31,8 @@ from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 
 AUTO = "auto"
-WORTH = (
-    1.1  # how many times faster bf16 must be: it rounds to 8 bits, and a measurement this short errs by a few percent
-)
+# How many times as fast bf16 must be: it rounds to 8 bits, and a measurement this short errs by a few percent.
+WORTH = 1.1
 SECONDS, ROUNDS = 1.0, 15  # of measuring: rounds until so long has passed, at least 3 and at most so many
 # The fewest images of a measured step, doubled up to the run's own batch until a step takes so many seconds: in steps that are
 # short, the time between the operations counts as well.

@@ -35,8 +35,8 @@ def conv2d(
         x: (N, I, H, W).
         weight: (O, I / groups, k, k), or (I, O / groups, k, k) where it is transposed.
         bias: (O,), or None.
-        stride, padding, groups: As for `conv2d`.
-        transposed: `conv_transpose2d` instead of `conv2d`.
+        stride, padding, groups: As for torch's.
+        transposed: torch's `conv_transpose2d` instead of its `conv2d`.
 
     Returns:
         (N, O, H', W').
