@@ -16,7 +16,7 @@ F feature maps.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import torch
 from torch import nn
@@ -124,7 +124,7 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         self.check_labels(labels)
         with precision(z.device, force_fp32):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
-            x = like_weights(x, self.ups[0].get_parameter("weight"))
+            x = like_weights(x, cast(nn.ConvTranspose2d, self.ups[0]).weight)
             for norm, up in zip(self.norms, self.ups, strict=True):
                 x = up(torch.relu_(norm(x, labels)))  # (N, F/2, 2H, 2W)
             return torch.tanh(x)  # (N, C, H, W)

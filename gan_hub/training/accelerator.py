@@ -65,8 +65,12 @@ def only_training_of_this_process() -> Iterator[None]:
 
 
 def process_state(config: TrainConfig) -> PartialState:
-    """This process among those of the run, and its device; raises ValueError as `make_accelerator` does, which may follow."""
+    """This process among those of the run, and its device, whose arithmetic is set.
+
+    Raises ValueError as `make_accelerator` does, which may follow.
+    """
     _refuse_unusable_settings()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
     cpu = _is_cpu(config.device)
     if cpu:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # without it, torchrun's processes would each train alone on a CPU
@@ -77,7 +81,6 @@ def make_accelerator(config: TrainConfig) -> Accelerator:
     """Devices, processes and precision; raises ValueError for what would silently train something else."""
     trackers.check(config)
     process_state(config)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = config.tf32
     accelerator = Accelerator(
         cpu=_is_cpu(config.device),
         mixed_precision=ACCELERATE_PRECISION[config.precision],

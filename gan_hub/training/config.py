@@ -19,6 +19,7 @@ from gan_hub.training.options import checked_value
 from gan_hub.training.recipes import RECIPES, flatten, merge, nest, read_recipe, remarks
 from gan_hub.training.rules import check_together
 from gan_hub.training.sections import (
+    AUTO_PRECISIONS,
     FIELDS,
     FREE_OPTIONS,
     SELECTION_OPTIONS,
@@ -162,7 +163,10 @@ def recipe_of(config: TrainConfig) -> str:
         published = TrainConfig(**read_recipe(path))
     except ValueError:
         return "recipe.yaml"
+    if published.precision == "auto" and config.precision in AUTO_PRECISIONS:
+        published = dataclasses.replace(
+            published, precision=config.precision
+        )  # of `auto` a run knows only what it stood for
     deciding = FIELDS.keys() - (FREE_OPTIONS - SELECTION_OPTIONS)
-    # Of `auto` a run knows only what it stood for.
-    same = all(getattr(published, name) in (getattr(config, name), "auto") for name in deciding)
+    same = all(getattr(config, name) == getattr(published, name) for name in deciding)
     return f"recipes/{path.name}" if same and Path(config.data).name == Path(published.data).name else "recipe.yaml"

@@ -26,13 +26,13 @@ from gan_hub.training.config import TrainConfig
 from gan_hub.training.diagnostics import hardware
 from gan_hub.training.flops import OneProcess, step_kinds
 from gan_hub.training.memory import freed_memory_kept
+from gan_hub.training.sections import AUTO_PRECISIONS
 from gan_hub.training.steps import train_step
 from gan_hub.training.train_state import TrainState
 
 AUTO = "auto"
-WORTH = (
-    1.1  # how many times faster bf16 must be: it rounds to 8 bits, and a measurement this short errs by a few percent
-)
+# How many times as fast bf16 must be: it rounds to 8 bits, and a measurement this short errs by a few percent.
+WORTH = 1.1
 SECONDS, ROUNDS = 1.0, 15  # of measuring: rounds until so long has passed, at least 3 and at most so many
 # The fewest images of a measured step, doubled up to the run's own batch until a step takes so many seconds: in steps that are
 # short, the time between the operations counts as well.
@@ -58,7 +58,9 @@ def with_precision(config: TrainConfig, resume: bool = False, prefix: str = "") 
     if process.is_main_process:
         chosen, why = [_of_checkpoint(config) if resume else ""], "as the run was begun"
         if not chosen[0]:
-            chosen[0], why = faster_precision(config, torch.device(process.device or "cpu"))
+            share = max(config.batch_size // process.num_processes, 1)  # more might not fit into its memory
+            device = torch.device(process.device or "cpu")
+            chosen[0], why = faster_precision(replace(config, batch_size=share), device)
         print(f"{prefix}precision auto: {chosen[0]}, {why}.", flush=True)
     if process.num_processes > 1:
         broadcast_object_list(chosen)
@@ -89,10 +91,10 @@ def faster_precision(config: TrainConfig, device: torch.device) -> tuple[str, st
         return "fp32", "since this CPU emulates bf16"
     if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
         return "fp32", f"since bf16 is not to be counted on with {device.type}"
-    with freed_memory_kept(device), torch.random.fork_rng():
+    with freed_memory_kept(device), torch.random.fork_rng([device] if device.type == "cuda" else []):
         batch = config.batch_size if config.loss == "mmd" else min(config.batch_size, BATCH)
         while True:
-            steps = {name: made_up_step(config, device, name, batch) for name in ("fp32", "bf16")}
+            steps = {name: made_up_step(config, device, name, batch) for name in AUTO_PRECISIONS}
             for step in steps.values():
                 _timed(step, device)  # the first one allocates
             if batch == config.batch_size or _timed(steps["fp32"], device) > STEP_SECONDS:
@@ -115,12 +117,13 @@ def seconds_of_steps(steps: dict[str, Callable[[], object]], device: torch.devic
 
 def _timed(step: Callable[[], object], device: torch.device) -> float:
     """Seconds of a step; on a CPU by the process's own clock, so that other programs count less."""
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    name = "process_time" if device.type == "cpu" else "perf_counter"
+    clock, resolution = getattr(time, name), time.get_clock_info(name).resolution
     began = clock()
     step()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return clock() - began
+    return max(clock() - began, resolution)  # on Windows this clock stands still for 16 ms, longer than a short step
 
 
 class InPrecision(OneProcess):

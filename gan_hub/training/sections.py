@@ -14,6 +14,7 @@ from gan_hub.models import ARCHITECTURES
 from gan_hub.training.options import card_option, option
 
 PRECISIONS = ("fp32", "bf16", "fp16", "fp64", "auto")  # fp64 is for parity tests
+AUTO_PRECISIONS = ("fp32", "bf16")  # what auto chooses between
 DEVICES = ("auto", "cpu", "cuda", "mps")
 OPTIMIZERS = ("adam", "sgd")
 INITIAL_PLAYERS = ("both", "generator")

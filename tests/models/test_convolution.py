@@ -1,4 +1,4 @@
-"""Grouped convolutions: torch's numbers, derivatives of both orders, and no convolution a group among them."""
+"""Convolutions: torch's numbers, derivatives of both orders, and no convolution a group among them."""
 
 from collections import Counter
 from typing import ClassVar
@@ -9,6 +9,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from gan_hub.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator
 from gan_hub.models.ops.convolution import Conv2d, conv2d
 
 CASES = [
@@ -34,9 +35,12 @@ class Calls(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.count = Counter()
+        self.computed = []  # of each gradient of a convolution: whether of x, weights and bias
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         self.count[operator.overloadpacket.__name__] += 1
+        if operator.overloadpacket.__name__ == "convolution_backward":
+            self.computed.append(tuple(args[-1]))
         return operator(*args, **(kwargs or {}))
 
 
@@ -106,3 +110,52 @@ def test_the_layer_computes_what_torchs_does():
     torchs.load_state_dict(own.state_dict())
     x = torch.randn(2, 4, 6, 5)
     assert torch.equal(own(x), torchs(x))
+
+
+def test_the_layer_refuses_what_it_would_not_do():
+    for option in ({"dilation": 2}, {"padding_mode": "reflect"}):
+        with pytest.raises(TypeError, match=next(iter(option))):
+            Conv2d(4, 8, 3, **option)
+
+
+def test_the_images_gradient_of_a_penalty_computes_none_of_the_weights():
+    x, weight, bias = tensors()
+    with Calls() as calls:
+        torch.autograd.grad(conv2d(x, weight, bias, padding=1).sum(), x, create_graph=True)
+    assert calls.computed == [(True, False, False)]
+    with Calls() as calls:
+        (2 * conv2d(x, 3 * weight, bias, padding=1)).sum().backward()
+    assert calls.computed == [(True, True, False)] and x.grad is not None and weight.grad is not None
+
+
+def test_gradients_that_are_asked_for_by_name_come_alone_and_are_torchs():
+    x, weight, bias = tensors()
+    for wanted in ([x], [weight], [bias], [weight, bias], [x, weight, bias]):
+        found = torch.autograd.grad(conv2d(x, weight, bias, padding=1).square().sum(), wanted)
+        expected = torch.autograd.grad(functional.conv2d(x, weight, bias, padding=1).square().sum(), wanted)
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        DCGANGenerator(resolution=8, latent_size=4, base_channels=2),
+        DCGANDiscriminator(resolution=8, channels=1, base_channels=2),
+        R3GANDiscriminator(resolution=8, channels=1, base_channels=16, max_channels=16),
+    ],
+    ids=lambda network: type(network).__name__,
+)
+def test_transforms_of_torch_func_go_through_networks(network):
+    network.eval()
+    given = torch.randn(2, *((4,) if isinstance(network, DCGANGenerator) else (1, 8, 8)))
+    weights = dict(network.named_parameters())
+
+    def loss(weights, rows):
+        return torch.func.functional_call(network, weights, (rows, None)).square().sum()
+
+    of_each = torch.func.vmap(lambda row: torch.func.grad(loss)(weights, row[None]))(given)
+    loss(weights, given).backward()
+    for name, weight in weights.items():
+        torch.testing.assert_close(of_each[name].sum(0), weight.grad)
+    _, along = torch.func.jvp(lambda rows: loss(weights, rows), (given,), (torch.ones_like(given),))
+    torch.testing.assert_close(along, torch.func.grad(loss, argnums=1)(weights, given).sum())

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_hub.training import precision
+from gan_hub.training.accelerator import only_training_of_this_process
 from gan_hub.training.checkpoints import list_checkpoints, read_state
 from gan_hub.training.config import TrainConfig, recipe_of
 from gan_hub.training.dry_run import preview
@@ -82,6 +84,28 @@ def test_nothing_is_measured_where_bf16_is_emulated_or_a_precision_is_given(auto
     monkeypatch.setattr(precision, "emulates_bf16", lambda cpu: True)
     assert with_precision(auto).precision == "fp32"
     assert measured == []
+
+
+def test_a_clock_that_stands_still_during_a_step_finds_no_difference(auto, monkeypatch):
+    monkeypatch.setattr(precision, "emulates_bf16", lambda cpu: False)
+    monkeypatch.setattr(time, "process_time", lambda: 7.0)
+    chosen, why = faster_precision(auto, CPU)
+    assert chosen == "fp32" and "1.00 times" in why
+
+
+def test_steps_in_fp32_are_measured_with_the_products_that_the_run_has(auto, monkeypatch):
+    switches = []
+
+    def look(steps, device):
+        switches.append(torch.backends.cuda.matmul.allow_tf32)
+        return SPEEDS["fp32"]
+
+    monkeypatch.setattr(precision, "emulates_bf16", lambda cpu: False)
+    monkeypatch.setattr(precision, "seconds_of_steps", look)
+    with only_training_of_this_process():
+        for tf32 in (True, False):
+            with_precision(replace(auto, tf32=tf32))
+    assert switches == [True, False]
 
 
 @pytest.mark.parametrize("name", ["dcgan-mnist", "spade-facades", "msg-gan-fashion-mnist", "gmmn-mnist"])
@@ -159,6 +183,7 @@ def test_the_card_names_the_repositorys_recipe_though_that_says_auto(monkeypatch
     monkeypatch.setattr(module, "RECIPES", tmp_path)
     assert recipe_of(replace(auto, precision="bf16")) == "recipes/small.yaml"
     assert recipe_of(replace(auto, precision="bf16", seed=3)) == "recipe.yaml"
+    assert recipe_of(replace(auto, precision="fp64")) == "recipe.yaml"  # which auto never stands for
 
 
 @pytest.mark.slow
@@ -173,8 +198,10 @@ def test_two_processes_take_what_the_first_one_measured(auto, tmp_path):
         "precision.emulates_bf16 = lambda cpu: False\n"
         "seconds = {'fp32': 0.3, 'bf16': 0.2} if rank == '0' else {'fp32': 0.2, 'bf16': 0.3}\n"
         "precision.seconds_of_steps = lambda steps, device: seconds\n"
+        "made, batches = precision.made_up_step, []\n"
+        "precision.made_up_step = lambda *given: batches.append(given[-1]) or made(*given)\n"
         "config = precision.with_precision(TrainConfig(**json.loads(sys.argv[1])))\n"
-        "Path(sys.argv[2], rank).write_text(config.precision)\n"
+        "Path(sys.argv[2], rank).write_text(f'{config.precision} {max(batches, default=0)}')\n"
     )
     options = {name: getattr(auto, name) for name in ("name", "data", "output", "precision", "device", "batch_size")}
     options |= {"generator": dict(auto.generator), "discriminator": dict(auto.discriminator)}
@@ -183,5 +210,6 @@ def test_two_processes_take_what_the_first_one_measured(auto, tmp_path):
         env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert [Path(tmp_path, rank).read_text() for rank in "01"] == ["bf16", "bf16"]
+    largest = auto.batch_size // 2  # a process's share
+    assert [Path(tmp_path, rank).read_text() for rank in "01"] == [f"bf16 {largest}", "bf16 0"]
     assert ended.stdout.count("precision auto") == 1

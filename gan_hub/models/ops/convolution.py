@@ -28,24 +28,30 @@ def conv2d(
 ) -> torch.Tensor:
     """A convolution with the values and derivatives of torch's, up to rounding.
 
-    Inside autocast, where no penalty is computed, and where nothing is differentiated it is torch's own.
+    Inside autocast, where no penalty is computed, inside transforms of torch.func, and where nothing is differentiated it is
+    torch's own.
 
     Args:
         x: (N, I, H, W).
         weight: (O, I / groups, k, k), or (I, O / groups, k, k) where it is transposed.
         bias: (O,), or None.
-        stride, padding, groups: As for `conv2d`.
-        transposed: `conv_transpose2d` instead of `conv2d`.
+        stride, padding, groups: As for torch's.
+        transposed: torch's `conv_transpose2d` instead of its `conv2d`.
 
     Returns:
         (N, O, H', W').
     """
     differentiated = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad) and not x.is_meta
-    if torch.compiler.is_compiling() or not differentiated or torch.is_autocast_enabled(x.device.type):
+    if not differentiated or is_traced() or torch.is_autocast_enabled(x.device.type):
         convolution = functional.conv_transpose2d if transposed else functional.conv2d
         return convolution(x, weight, bias, stride=stride, padding=padding, groups=groups)
     options: Options = [stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0], groups
     return Convolution.apply(x, weight, bias, options)
+
+
+def is_traced() -> bool:
+    """Whether a compiler or a transform of torch.func (vmap, grad, jvp) looks on: both have derivatives of their own."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 class Conv2d(nn.Conv2d):
@@ -57,6 +63,19 @@ class Conv2d(nn.Conv2d):
         >>> Conv2d(3, 8, 3, padding=1)(torch.zeros(2, 3, 16, 16)).shape
         torch.Size([2, 8, 16, 16])
     """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # its name
         """(N, I, H, W) → (N, O, H', W')."""
@@ -79,11 +98,11 @@ class Convolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """The gradients of x, weight and bias, each where it is needed."""
         x, weight = ctx.saved_tensors
-        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
         x_gradient = weight_gradient = None
-        if needs_x or needs_weight:
-            x_gradient, weight_gradient = Gradients.apply(gradient, x, weight, ctx.options, (needs_x, needs_weight))
-        return x_gradient, weight_gradient, gradient.sum((0, 2, 3)) if needs_bias else None, None
+        needed = _is_asked_for(ctx, 0), _is_asked_for(ctx, 1)
+        if any(needed):
+            x_gradient, weight_gradient = Gradients.apply(gradient, x, weight, ctx.options, needed)
+        return x_gradient, weight_gradient, gradient.sum((0, 2, 3)) if _is_asked_for(ctx, 2) else None, None
 
 
 class Gradients(torch.autograd.Function):
@@ -132,6 +151,19 @@ class Gradients(torch.autograd.Function):
             if needs_x:
                 of_x, _ = _gradients(gradient, x, along_weight, ctx.options, (True, False))
         return of_gradient, of_x, of_weight, None, None
+
+
+def _is_asked_for(ctx: Any, place: int) -> bool:
+    """Whether the backward that runs now goes on to an input; that of a penalty goes to the images and not to the weights.
+
+    torch's own functions are told so. `needs_input_grad` is of whatever requires a gradient.
+    """
+    if not ctx.needs_input_grad[place]:
+        return False
+    try:
+        return torch._C._will_engine_execute_node(ctx.next_functions[place][0])
+    except RuntimeError:  # it does not answer for a leaf whose gradient is what `torch.autograd.grad` returns
+        return True
 
 
 def _gradients(

@@ -13,13 +13,15 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from gan_hub.models.ops.convolution import is_traced
+
 EDGE = 0.75  # of the last pixel, the part that lies within the image
 LINEAR_GAIN = 4.0  # of interpolation, which fills four pixels with one
 
 
 def is_faster(x: torch.Tensor) -> bool:
-    """Whether the functions below are to be taken: on a CPU, where x is differentiated and nothing is being compiled."""
-    return torch.is_grad_enabled() and x.requires_grad and x.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether the functions below are to be taken: on a CPU, where x is differentiated and nothing is compiled or mapped."""
+    return torch.is_grad_enabled() and x.requires_grad and x.device.type == "cpu" and not is_traced()
 
 
 def blur(x: torch.Tensor, kernel: torch.Tensor, padding: int) -> torch.Tensor:
