@@ -40,12 +40,13 @@ BATCH, STEP_SECONDS = 8, 0.25
 CLASSES = 10  # of the made-up labels and maps
 
 
-def with_precision(config: TrainConfig, resume: bool = False, prefix: str = "") -> TrainConfig:
+def with_precision(config: TrainConfig, prefix: str = "") -> TrainConfig:
     """The configuration with the precision that `auto` stands for here; the main process chooses, and prints it.
 
+    A run that has a checkpoint keeps the precision of the newest that can be read: it goes on from there, or is refused.
+
     Args:
-        config: Of a run that is about to begin.
-        resume: Take the precision that the run's newest readable checkpoint was trained in, where there is one.
+        config: Of a run that is about to begin or to go on.
         prefix: Begins the printed line.
 
     Returns:
@@ -56,7 +57,7 @@ def with_precision(config: TrainConfig, resume: bool = False, prefix: str = "") 
     process = process_state(config)
     chosen = [""]
     if process.is_main_process:
-        chosen, why = [_of_checkpoint(config) if resume else ""], "as the run was begun"
+        chosen, why = [_of_checkpoint(config)], "as the run was begun"
         if not chosen[0]:
             share = max(config.batch_size // process.num_processes, 1)  # more might not fit into its memory
             device = torch.device(process.device or "cpu")

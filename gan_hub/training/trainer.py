@@ -75,7 +75,7 @@ def train(config: TrainConfig, resume: bool = False, callbacks: Sequence[Callbac
         raise ValueError(f"torch's default dtype is {dtype}; a run needs float32 (see precision=).")
     make_folder(config)
     with only_training_of_this_process():
-        config = with_precision(config, resume)
+        config = with_precision(config)
         accelerator = make_accelerator(config)
         with (
             unbreakable_console(),

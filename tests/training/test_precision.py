@@ -158,9 +158,19 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(auto, machine):
         assert all(torch.equal(tensor, other[name]) for name, tensor in load_file(path).items())
 
 
-def test_a_resume_without_a_checkpoint_measures(auto, machine):
-    machine("bf16")
-    assert with_precision(auto, resume=True).precision == "bf16"
+def test_a_run_without_a_checkpoint_measures_and_one_that_has_some_is_not_measured_only_to_be_refused(
+    auto, machine, capsys
+):
+    measured = machine("bf16")
+    assert with_precision(auto).precision == "bf16" and measured == ["bf16"]
+    train(auto)
+    machine("fp32")
+    with pytest.raises(ValueError, match="already has checkpoints"):
+        train(auto)
+    capsys.readouterr()
+    preview(auto)
+    assert "# precision auto: bf16, as the run was begun." in capsys.readouterr().out
+    assert measured == ["bf16", "bf16"]
 
 
 def test_another_precision_is_refused_at_a_resume(auto, machine):
