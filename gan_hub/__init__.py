@@ -1,9 +1,9 @@
 """gan_hub: load, play with and train GANs. The public names; each is imported when it is first used."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gan_hub import _moved
+from gan_hub.imports import import_lazily
 
 if TYPE_CHECKING:  # for editors and type checkers
     from gan_hub.hub.zoo import list_models
@@ -94,7 +94,7 @@ def __getattr__(name: str) -> Any:
     """PEP 562: `import gan_hub` is cheap; torch and diffusers are imported with the first name that needs them."""
     if name not in _HOMES:
         raise AttributeError(f"module 'gan_hub' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_lazily(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ LEVELS = {
     "model_folder": 2,
     "devices": 1,
     "images": 0,
+    "imports": 0,
     "seeds": 0,
     "version": 0,
     "latents": 1,

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from gan_hub.cli.arguments import Commands, Parser, add_command, output_folder, whole_number
+from gan_hub.imports import collector_paused
 
 EXAMPLES = [
     "gan-hub export runs/my-gan --out my-gan-so-far",
@@ -34,7 +35,8 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the model folder and print where."""
-    from gan_hub.training.export_checkpoint import export_run
+    with collector_paused():
+        from gan_hub.training.export_checkpoint import export_run
 
     folder = export_run(args.run_folder, args.out, args.step, args.data, scores=not args.no_scores)
     print(f"wrote {folder}")

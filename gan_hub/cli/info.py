@@ -3,6 +3,7 @@
 import argparse
 
 from gan_hub.cli.arguments import Commands, Parser, add_command, add_model, load_model
+from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub info dcgan-mnist", "gan-hub info someone/their-gan --revision v1"]
 
@@ -15,9 +16,10 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Load a model and print its shapes, networks, classes, judge and, of a bundled one, scores."""
-    from gan_hub.hub.resolve import bundled_models
-    from gan_hub.hub.zoo import describe
-    from gan_hub.images import height_width
+    with collector_paused():
+        from gan_hub.hub.resolve import bundled_models
+        from gan_hub.hub.zoo import describe
+        from gan_hub.images import height_width
 
     pipe = load_model(args)
     config = pipe.unwrapped_generator.config

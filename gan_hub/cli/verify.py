@@ -3,6 +3,7 @@
 import argparse
 
 from gan_hub.cli.arguments import Commands, Parser, add_command, add_model, source_of
+from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub verify dcgan-mnist", "gan-hub verify runs/my-gan/export"]
 
@@ -15,6 +16,7 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a line for each thing that was checked; the first that is wrong is an error."""
-    from gan_hub.verify import verify_model
+    with collector_paused():
+        from gan_hub.verify import verify_model
 
     print("\n".join(verify_model(args.model, **source_of(args))))

@@ -1,5 +1,6 @@
 """The page, four tabs over any model, and the command that serves it: `python app.py` and `gan-hub demo`."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blo
     try:
         models.load_requested()
         page = compose()
+        gc.freeze()  # what the server is made of stays; a pass through it would hold every visitor up for half a second
         page.launch(server_port=args.port, share=args.share)
     except (LoadError, OSError) as error:
         print(f"{prog}: {error}", file=sys.stderr)

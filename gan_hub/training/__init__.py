@@ -3,7 +3,7 @@
 The public names are imported when they are first used, so that importing the room costs nothing.
 """
 
-from importlib import import_module
+from gan_hub.imports import import_lazily
 
 _HOMES = {
     "AlarmError": "gan_hub.training.monitors",
@@ -21,7 +21,7 @@ def __getattr__(name: str) -> object:
     """PEP 562: a public name, imported when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'gan_hub.training' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_lazily(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

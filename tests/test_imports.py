@@ -1,0 +1,101 @@
+"""Importing is quick: the garbage collector waits meanwhile, and a light path imports nothing heavy."""
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gan_hub.imports import collector_paused
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_python(code: str) -> str:
+    """What a fresh process prints that runs `code` at the root of the repository."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Node:
+    """What only the collector can free: it refers to itself."""
+
+    living = 0
+
+    def __init__(self):
+        self.itself = self
+        Node.living += 1
+
+    def __del__(self):
+        Node.living -= 1
+
+
+@pytest.fixture
+def collecting():
+    """A collector that is on, whatever a test leaves."""
+    gc.enable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_the_collector_waits_while_it_is_paused_and_not_afterwards(collecting):
+    with collector_paused():
+        assert not gc.isenabled()
+        with collector_paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ImportError), collector_paused():
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_a_collector_that_is_off_stays_off(collecting):
+    gc.disable()
+    with collector_paused():
+        assert not gc.isenabled()
+    assert not gc.isenabled()
+
+
+def test_what_was_made_meanwhile_is_old_and_freed_once_nothing_refers_to_it(collecting):
+    gc.collect()
+    with collector_paused():
+        Node()
+        kept = [[] for _ in range(10_000)]
+    assert gc.get_freeze_count() == 0 and gc.get_count()[0] < len(kept) and Node.living == 1
+    assert not any(kept[0] is each for each in gc.get_objects(generation=0))
+    gc.collect()
+    assert Node.living == 0
+
+
+def test_what_the_caller_froze_stays_frozen(collecting):
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with collector_paused():
+        pass
+    assert gc.get_freeze_count() == frozen > 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from gan_hub import GANPipeline",
+        "from gan_hub.training import train",
+        "from gan_hub import cli; cli.main(['verify', 'mlp-mnist'])",
+        "import app",
+    ],
+)
+def test_no_large_library_is_imported_under_the_eyes_of_the_collector(code):
+    watch = """
+import gc, sys
+seen = set()
+def note(phase, info):
+    for name in ("torch", "diffusers", "gradio", "accelerate"):
+        if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+            seen.add(name)
+gc.callbacks.append(note)
+"""
+    assert run_python(f"{watch}\n{code}\nprint(); print(seen)").splitlines()[-1] == "set()"
