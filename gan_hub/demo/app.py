@@ -88,6 +88,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blo
     args = parse(arguments, prog)
     if args.model is not None:
         os.environ[models.MODEL_VARIABLE] = args.model
+    # Gradio asks matplotlib for its backend at every event; looking for a screen would keep the first visitor waiting.
+    os.environ.setdefault("MPLBACKEND", "agg")
     try:
         models.load_requested()
         page = compose()

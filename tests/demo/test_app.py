@@ -229,6 +229,37 @@ def test_an_installed_package_serves_a_folder_without_a_checkout(playable, tmp_p
         assert "Traceback" not in log.read()
 
 
+def test_the_first_visitor_does_not_wait_for_a_plotting_library(playable, tmp_path):
+    """Looked at from inside, in a thread of the process that serves."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = """
+import os, sys, threading
+from types import SimpleNamespace
+from gan_hub.demo.app import main
+from tests.demo.conftest import Visitor
+from tests.demo.test_app import opened
+model, port = sys.argv[1:]
+def visit():
+    try:
+        server = SimpleNamespace(url=f"http://127.0.0.1:{port}")
+        events = opened(server.url, SimpleNamespace(poll=lambda: None))["dependencies"]
+        sample = next(event["id"] for event in events if event["api_name"] == "sample")
+        drawn = Visitor(server).call(sample, "tiny-playable", "0", "own", 1.0, "none", 1.0)[0]
+        print("drawn:", drawn, "plots:", "matplotlib.pyplot" in sys.modules, flush=True)
+    finally:
+        os._exit(0)
+threading.Thread(target=visit).start()
+main([model, "--port", port])
+"""
+    environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "PYTHONPATH": str(ROOT)}
+    environment.pop("MPLBACKEND", None)
+    command = [sys.executable, "-c", program, str(playable), str(port)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert "drawn: True plots: False" in done.stdout, done.stdout + done.stderr
+
+
 def test_the_page_comes_up_while_the_hub_accepts_and_says_nothing(tmp_path):
     """The whole program, with an empty cache, against an address that never answers."""
     with socket.socket() as silent, socket.socket() as free:
