@@ -24,6 +24,7 @@ from gan_hub.model_folder.manifest import Manifest, read_file
 from gan_hub.model_folder.strict import (
     VARIANT_DTYPES,
     LoadError,
+    is_finite,
     parse_json,
     read_weights,
     refuse_unloadable,
@@ -306,7 +307,7 @@ class GANModel(ModelMixin, ConfigMixin):
                 raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
             dtype = VARIANT_DTYPES[variant][1] if variant and tensor.is_floating_point() else tensor.dtype
             plain_tensor = tensor.detach().to("cpu", dtype).contiguous()
-            if not torch.isfinite(plain_tensor).all():
+            if plain_tensor.is_floating_point() and not is_finite(plain_tensor):
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
             if plain_tensor.untyped_storage().data_ptr() in places:  # tied weights: a file holds each on its own
                 plain_tensor = plain_tensor.clone()

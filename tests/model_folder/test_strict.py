@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gan_hub.model_folder.manifest import Manifest
-from gan_hub.model_folder.strict import LoadError, read_bytes, read_json, short_repr, write_json
+from gan_hub.model_folder.strict import LoadError, is_finite, read_bytes, read_json, short_repr, write_json
 from gan_hub.models import GANModel
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.pipeline import GANPipeline
@@ -603,3 +603,18 @@ def test_the_network_refuses_to_save_what_could_not_be_loaded(tmp_path):
     assert isinstance(model, GANModel)
     model.save_pretrained(tmp_path / "a")
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["config.json", WEIGHTS]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_one_element_that_is_not_finite_is_found_wherever_it_stands(dtype):
+    assert is_finite(torch.empty(0, dtype=dtype)) and is_finite(torch.tensor(1.0, dtype=dtype))
+    for count in (1, 7, 100_000):
+        values = torch.linspace(-9, 9, count).to(dtype)
+        assert is_finite(values) and is_finite(torch.full_like(values, torch.finfo(dtype).max))
+        for place in {0, count // 2, count - 1}:
+            for bad in (float("nan"), float("inf"), -float("inf")):
+                spoiled = values.clone()
+                spoiled[place] = bad
+                assert not is_finite(spoiled), (count, place, bad)
+    both = torch.tensor([float("inf"), 0.0, float("nan"), -float("inf")], dtype=dtype)
+    assert not is_finite(both)
