@@ -164,7 +164,12 @@ def rows(rounds: int = 3, only: str = "") -> list[Row]:
         for name, (measure, _) in chosen.items():
             seen[name].append(measure())
     return [
-        Row(name, *(statistics.median(values) for values in zip(*seen[name], strict=True)), goal)
+        Row(
+            name,
+            statistics.median(each.clock for each in seen[name]),
+            statistics.median(each.processor for each in seen[name]),
+            goal,
+        )
         for name, (_, goal) in chosen.items()
     ]
 

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin
 
+from gan_hub.resolutions import height_width
+
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # channels → PIL mode
 NUMBERED = ("1", "L", "P", "I", "I;16")  # PIL modes of a map of class numbers, not of colours
 MAX_PIXELS = 64_000_000  # an 8000 × 8000 photo; Pillow itself only warns up to 180 megapixels
@@ -20,18 +22,6 @@ BAND_PIXELS = 4_000_000  # of a large picture, converted at a time: its intermed
 
 class TooManyPixelsError(ValueError):
     """A picture above MAX_PIXELS, refused before it is decoded."""
-
-
-def height_width(resolution: int | Sequence[int]) -> tuple[int, int]:
-    """(H, W) in pixels of a `resolution` as configs write it: one number is a square, a pair is [height, width].
-
-    Raises ValueError for anything else. The sizes that a network can have are in the rules of its config.
-    """
-    pair = resolution if isinstance(resolution, (list, tuple)) else (resolution, resolution)
-    sides = [side for side in pair if type(side) is int and side > 0]
-    if len(pair) != 2 or len(sides) != 2:
-        raise ValueError(f"resolution {resolution!r} is not allowed; it is a number of pixels, or [height, width].")
-    return sides[0], sides[1]
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:

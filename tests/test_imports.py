@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gan_hub.cli import program
 from gan_hub.imports import collector_paused
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,3 +100,37 @@ def note(phase, info):
 gc.callbacks.append(note)
 """
     assert run_python(f"{watch}\n{code}\nprint(); print(seen)").splitlines()[-1] == "set()"
+
+
+HEAVY = {"torch", "numpy", "PIL", "diffusers", "safetensors.torch", "gradio", "accelerate", "pandas", "matplotlib", "yaml",
+         "huggingface_hub"}  # fmt: skip
+COMMANDS = [command.__name__.split(".")[-1].replace("_", "-") for command in program.COMMANDS]
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import gan_hub", set()),
+        ("run('--version')", set()),
+        ("run('--help')", set()),
+        (f"[run(name, '--help') for name in {sorted({*COMMANDS} - {'train'})}]", set()),
+        ("run('list')", {"huggingface_hub", "yaml"}),
+        ("run('no-such-command')", set()),
+        ("run('demo', '--port', '0')", set()),
+        ("from gan_hub.hub.zoo import list_models; list_models()", {"huggingface_hub", "yaml"}),
+        ("from gan_hub import GANPipeline", HEAVY - {"gradio", "pandas", "matplotlib"}),
+    ],
+)
+def test_a_light_path_imports_nothing_heavy(code, allowed):
+    begin = """
+import sys
+from gan_hub import cli
+def run(*arguments):
+    try:
+        cli.main(arguments)
+    except SystemExit:
+        pass
+"""
+    begin = "import sys" if code == "import gan_hub" else begin
+    end = f"print(); print(*sorted({HEAVY - allowed} & set(sys.modules)))"
+    assert run_python(f"{begin}\n{code}\n{end}").splitlines()[-1] == ""

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gan_hub.cli.arguments import Commands, Parser, add_command
+from gan_hub.imports import collector_paused
 
 if TYPE_CHECKING:
     from gan_hub.hub.zoo import ModelInfo
@@ -20,7 +21,8 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print `list_models()` as a table."""
-    from gan_hub.hub.zoo import list_models
+    with collector_paused():
+        from gan_hub.hub.zoo import list_models
 
     models = list_models()
     if not models:
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
 def _row(model: "ModelInfo") -> tuple[str, ...]:
     """The cells of a model: MB are of float32 weights, AUC is of its discriminator against it."""
     from gan_hub.hub.cards import format_number
-    from gan_hub.images import height_width
+    from gan_hub.resolutions import height_width
 
     height, width = height_width(model.resolution)
     kind = "from maps" if model.from_maps else f"{len(model.label_names)} classes" if model.label_names else ""

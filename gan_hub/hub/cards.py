@@ -7,15 +7,18 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from yaml import YAMLError
 
 from gan_hub.atomic import write_text
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.concepts import Concept
 from gan_hub.model_folder.files import CARD_NAME, SCORES_NAME
 from gan_hub.model_folder.strict import read_bytes, write_json
+
+if TYPE_CHECKING:
+    from gan_hub.model_folder.concepts import Concept
 
 MAX_CARD_BYTES = 1_000_000
 MEMORIZED_NAME = "memorised.png"
@@ -145,7 +148,7 @@ class CardScores:
         return content | {"command": self.command} if self.command else content
 
 
-def concepts_section(concepts: Iterable[Concept]) -> str:
+def concepts_section(concepts: "Iterable[Concept]") -> str:
     """The text under "Concepts", a row for each concept of a pipeline; "" if there is none."""
     rows = []
     for concept in concepts:

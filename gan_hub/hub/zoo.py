@@ -6,9 +6,9 @@ from pathlib import Path
 from gan_hub.hub.cards import load_card, results_of
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.hub.score_names import is_frechet_distance, score_key
-from gan_hub.images import height_width
 from gan_hub.model_folder.files import CARD_NAME, CONFIG_NAME, JUDGE_NAME, SUMMARY_NAME, weights_name
 from gan_hub.model_folder.strict import read_json
+from gan_hub.resolutions import height_width
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,7 @@ def save(
         _load_again(fresh, roles, assemble, variant)
         # Of the files that are there, those that still are this model's.
         unchanged: list[str] = list(real_samples.NAMES)
-        if variant and _has_weights_of(folder, parts, roles, VARIANT_DTYPES[variant][1]):
+        if variant and _has_weights_of(folder, parts, roles, getattr(torch, VARIANT_DTYPES[variant][1])):
             unchanged += Manifest(folder).files
         written = move_files(fresh, folder)
     for name in {JUDGE_NAME, SEGMENTATIONS_NAME, CONCEPTS_NAME} - set(written):

@@ -11,22 +11,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load as _load_safetensors
 
 from gan_hub.atomic import write_text
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import MAX_JSON_BYTES, PICKLE_SUFFIXES, weights_name
 
-if TYPE_CHECKING:  # manifest.py reads its own file by this module
+if (
+    TYPE_CHECKING
+):  # torch is imported for tensors alone: JSON is read without; manifest.py reads its file by this module
+    import torch
+
     from gan_hub.model_folder.manifest import Manifest
 
 MAX_HEADER_BYTES = 8_000_000  # about 80,000 tensors; the header is parsed before anything else is read
 
 # The floating dtypes a weight file may hold, by their safetensors names, with their bytes per element.
 FLOAT_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
-VARIANT_DTYPES = {"fp16": ("F16", torch.float16), "bf16": ("BF16", torch.bfloat16)}
+VARIANT_DTYPES = {"fp16": ("F16", "float16"), "bf16": ("BF16", "bfloat16")}  # variant → names in a file, and of torch
 
 
 class LoadError(ValueError):
@@ -108,10 +110,12 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def parse_tensors(path: Path, data: bytes) -> dict[str, torch.Tensor]:
+def parse_tensors(path: Path, data: bytes) -> "dict[str, torch.Tensor]":
     """The tensors of a safetensors file, from bytes at hand, on the CPU; raises LoadError, naming `path`, for damage."""
+    from safetensors.torch import load
+
     try:
-        return _load_safetensors(data)
+        return load(data)
     except Exception as error:  # the parser raises SafetensorError, TypeError or KeyError, depending on the damage
         raise LoadError(f"{path}: damaged ({short_repr(str(error))}).") from error
 
@@ -132,11 +136,13 @@ def read_header(path: Path) -> tuple[set[str], dict[str, str]]:
 # --------------------------------------------------------------------------------------------- weights
 
 
-def is_finite(tensor: torch.Tensor) -> bool:
+def is_finite(tensor: "torch.Tensor") -> bool:
     """Whether a tensor of floats has neither NaN nor Inf.
 
     Its extremes tell, as both are NaN where any element is: one pass, a tenth of the time of an element-wise answer.
     """
+    import torch
+
     return tensor.numel() == 0 or all(math.isfinite(extreme) for extreme in torch.aminmax(tensor.detach()))
 
 
@@ -177,7 +183,7 @@ def _parse_header(path: Path, data: bytes) -> Mapping[str, dict]:
 
 
 def _check_header(
-    path: Path, header: Mapping[str, dict], expected: Mapping[str, torch.Tensor], variant: str | None, mixed: bool
+    path: Path, header: Mapping[str, dict], expected: "Mapping[str, torch.Tensor]", variant: str | None, mixed: bool
 ) -> None:
     """Names, dtypes and shapes against the tensors the network has (on the meta device)."""
     missing, extra = sorted(expected.keys() - header.keys()), sorted(header.keys() - expected.keys())
@@ -204,11 +210,11 @@ def _check_header(
 
 def read_weights(
     path: Path,
-    expected: Mapping[str, torch.Tensor],
+    expected: "Mapping[str, torch.Tensor]",
     variant: str | None = None,
     manifest: "Manifest | None" = None,
     mixed_dtypes: bool = False,
-) -> dict[str, torch.Tensor]:
+) -> "dict[str, torch.Tensor]":
     """The tensors of a weight file, in the file's dtype, on the CPU.
 
     The file is read only once its size and header agree with `expected`, and parsed from the very bytes that were hashed.

@@ -305,7 +305,7 @@ class GANModel(ModelMixin, ConfigMixin):
                 )
             if tensor.is_complex():  # a cast would keep its real part alone
                 raise ValueError(f"{type(self).__name__}: its weights have a complex dtype; files hold real numbers.")
-            dtype = VARIANT_DTYPES[variant][1] if variant and tensor.is_floating_point() else tensor.dtype
+            dtype = DTYPES[VARIANT_DTYPES[variant][1]] if variant and tensor.is_floating_point() else tensor.dtype
             plain_tensor = tensor.detach().to("cpu", dtype).contiguous()
             if plain_tensor.is_floating_point() and not is_finite(plain_tensor):
                 raise ValueError(f"{type(self).__name__}: tensor {name!r} contains NaN or Inf; it was not saved.")
