@@ -102,6 +102,11 @@ gc.callbacks.append(note)
     assert run_python(f"{watch}\n{code}\nprint(); print(seen)").splitlines()[-1] == "set()"
 
 
+def test_a_command_ends_without_a_search_for_garbage():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 1000)); from gan_hub import cli"
+    assert run_python(f"{code}; cli.main(['list'])").splitlines()[-1] == "True"
+
+
 HEAVY = {"torch", "numpy", "PIL", "diffusers", "safetensors.torch", "gradio", "accelerate", "pandas", "matplotlib", "yaml",
          "huggingface_hub"}  # fmt: skip
 COMMANDS = [command.__name__.split(".")[-1].replace("_", "-") for command in program.COMMANDS]

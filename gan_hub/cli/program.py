@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command imports 
 """
 
 import argparse
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -66,6 +68,8 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Wrong usage that the parser sees leaves through SystemExit(2)."""
     print_in_any_encoding()
+    # At its end Python would look for garbage among half a million objects of torch and diffusers, for a second.
+    atexit.register(gc.freeze)
     root = parser()
     args = root.parse_args(arguments)
     try:
