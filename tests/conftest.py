@@ -28,6 +28,7 @@ LABEL_NAMES = ("circle", "square", "star")
 # Tests that make one claim many times over, by several processes, or for minutes: how many of their cases run by default. The
 # others are marked as slow: `make test-all` and CI run them, too.
 BULK = {
+    "tests/test_imports.py::test_no_large_library_is_imported_under_the_eyes_of_the_collector": 1,
     "tests/demo/test_sanitize.py::test_a_hostile_model_makes_no_browser_call_another_server": 0,
     "tests/hub/test_before_training.py::test_a_run_that_could_not_be_published_does_not_begin": 1,
     "tests/hub/test_resolve.py::test_half_a_download_is_refused_and_the_next_one_succeeds": 1,
