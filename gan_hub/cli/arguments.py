@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gan_hub.imports import collector_paused
 from gan_hub.messages import did_you_mean
 from gan_hub.seeds import parse_seeds
 
@@ -171,9 +170,8 @@ def source_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def load_model(args: argparse.Namespace, with_discriminator: bool = True) -> "GANPipeline":
     """The pipeline that the options of `add_model` and `add_device` describe."""
-    with collector_paused():
-        from gan_hub.devices import find_device
-        from gan_hub.pipeline import GANPipeline
+    from gan_hub.devices import find_device
+    from gan_hub.pipeline import GANPipeline
 
     device = find_device(args.device) if getattr(args, "device", None) else None
     networks: dict[str, Any] = {} if with_discriminator else {"discriminator": None}

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from gan_hub.cli.arguments import Commands, Parser, add_command
-from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub compare ours.json theirs.json", "gan-hub compare ours.json theirs.json --force"]
 
@@ -20,8 +19,7 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a line for each score that both reports have."""
-    with collector_paused():
-        from gan_hub.metrics import Report, compare
+    from gan_hub.metrics import Report, compare
 
     first, second = Report.read(args.first), Report.read(args.second)
     rows = compare(first, second, args.force)

@@ -23,7 +23,6 @@ from gan_hub.cli.arguments import (
     whole_number,
     word_list,
 )
-from gan_hub.imports import collector_paused
 
 if TYPE_CHECKING:
     from gan_hub.model_folder.concepts import Concept
@@ -82,15 +81,8 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Find, name and drop concepts, write them, list those there are, and draw them."""
-    with collector_paused():
-        from gan_hub.concepts_discovery.edit import (
-            SEARCHES,
-            check_same_model,
-            edit_concepts,
-            find_concepts,
-            save_concepts,
-        )
-        from gan_hub.sampling import check_size
+    from gan_hub.concepts_discovery.edit import SEARCHES, check_same_model, edit_concepts, find_concepts, save_concepts
+    from gan_hub.sampling import check_size
 
     pipe = load_model(args)
     if args.picture is not None:

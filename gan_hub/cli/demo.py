@@ -3,7 +3,6 @@
 import argparse
 
 from gan_hub.cli.arguments import Commands, Parser, add_command
-from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub demo", "gan-hub demo my-gan --port 8000"]
 
@@ -19,7 +18,6 @@ def run(args: argparse.Namespace) -> None:
     from gan_hub.demo.arguments import parse
 
     parse(args.arguments, "gan-hub demo")  # --help and wrong usage do not wait for gradio
-    with collector_paused():
-        from gan_hub.demo.app import main
+    from gan_hub.demo.app import main
 
     main(args.arguments, prog="gan-hub demo")

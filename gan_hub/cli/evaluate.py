@@ -17,7 +17,6 @@ from gan_hub.cli.arguments import (
     whole_number,
     word_list,
 )
-from gan_hub.imports import collector_paused
 from gan_hub.seeds import MAX_SEED
 
 if TYPE_CHECKING:
@@ -93,12 +92,11 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Score, print the report, and write it where --out and --card say."""
-    with collector_paused():
-        from gan_hub.hub.cards import scored_card
-        from gan_hub.hub.resolve import resolve
-        from gan_hub.metrics import evaluate
-        from gan_hub.metrics.distributed import ProcessGroup
-        from gan_hub.metrics.memorization import COUNT
+    from gan_hub.hub.cards import scored_card
+    from gan_hub.hub.resolve import resolve
+    from gan_hub.metrics import evaluate
+    from gan_hub.metrics.distributed import ProcessGroup
+    from gan_hub.metrics.memorization import COUNT
 
     options: dict[str, Any] = {name: value for name, value in vars(args).items() if name in OPTIONS}
     folder = resolve(args.model, (), **source_of(args)) if args.card else None

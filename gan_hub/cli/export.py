@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from gan_hub.cli.arguments import Commands, Parser, add_command, output_folder, whole_number
-from gan_hub.imports import collector_paused
 
 EXAMPLES = [
     "gan-hub export runs/my-gan --out my-gan-so-far",
@@ -35,8 +34,7 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the model folder and print where."""
-    with collector_paused():
-        from gan_hub.training.export_checkpoint import export_run
+    from gan_hub.training.export_checkpoint import export_run
 
     folder = export_run(args.run_folder, args.out, args.step, args.data, scores=not args.no_scores)
     print(f"wrote {folder}")

@@ -3,7 +3,6 @@
 import argparse
 
 from gan_hub.cli.arguments import Commands, Parser, add_command, add_model, load_model
-from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub info dcgan-mnist", "gan-hub info someone/their-gan --revision v1"]
 
@@ -16,10 +15,9 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Load a model and print its shapes, networks, classes, judge and, of a bundled one, scores."""
-    with collector_paused():
-        from gan_hub.hub.resolve import bundled_models
-        from gan_hub.hub.zoo import describe
-        from gan_hub.images import height_width
+    from gan_hub.hub.resolve import bundled_models
+    from gan_hub.hub.zoo import describe
+    from gan_hub.images import height_width
 
     pipe = load_model(args)
     config = pipe.unwrapped_generator.config

@@ -13,7 +13,6 @@ from gan_hub.cli.arguments import (
     whole_number,
 )
 from gan_hub.cli.sample import add_sampling, label_of
-from gan_hub.imports import collector_paused
 
 EXAMPLES = [
     "gan-hub interpolate dcgan-mnist --seeds 1,5,9 --label 7 --out walk.webp",
@@ -36,8 +35,7 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the walk and write it."""
-    with collector_paused():
-        from gan_hub.sampling import save_walk
+    from gan_hub.sampling import save_walk
 
     pipe = load_model(args, with_discriminator=False)
     save_walk(

@@ -4,7 +4,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from gan_hub.cli.arguments import Commands, Parser, add_command
-from gan_hub.imports import collector_paused
 
 if TYPE_CHECKING:
     from gan_hub.hub.zoo import ModelInfo
@@ -21,8 +20,7 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print `list_models()` as a table."""
-    with collector_paused():
-        from gan_hub.hub.zoo import list_models
+    from gan_hub.hub.zoo import list_models
 
     models = list_models()
     if not models:

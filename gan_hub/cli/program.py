@@ -30,6 +30,7 @@ from gan_hub.cli import (
 )
 from gan_hub.cli.arguments import Parser, in_flags
 from gan_hub.console import print_in_any_encoding
+from gan_hub.imports import collect_rarely
 
 COMMANDS = (
     list_,
@@ -68,6 +69,7 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Wrong usage that the parser sees leaves through SystemExit(2)."""
     print_in_any_encoding()
+    collect_rarely()
     # At its end Python would look for garbage among half a million objects of torch and diffusers, for a second.
     atexit.register(gc.freeze)
     root = parser()

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from gan_hub.cli.arguments import Commands, Parser, add_command
-from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub push my-gan me/my-gan", "gan-hub push runs/my-gan/export me/my-gan --private"]
 
@@ -28,9 +27,8 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Ask whether the Hub will take the model, upload it, and print the commit's address."""
-    with collector_paused():
-        from gan_hub.hub.access import check_push
-        from gan_hub.hub.upload import upload
+    from gan_hub.hub.access import check_push
+    from gan_hub.hub.upload import upload
 
     check_push(args.repo_id, args.token)
     address = upload(

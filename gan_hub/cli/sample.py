@@ -21,7 +21,6 @@ from gan_hub.cli.arguments import (
     seed_list,
     whole_number,
 )
-from gan_hub.imports import collector_paused
 
 if TYPE_CHECKING:
     from gan_hub.pipeline import GANPipeline
@@ -85,8 +84,7 @@ def label_of(args: argparse.Namespace, pipe: "GANPipeline") -> str | int | None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the images and write them where --out says."""
-    with collector_paused():
-        from gan_hub import sampling
+    from gan_hub import sampling
 
     kind = args.out.suffix if not args.out.is_dir() else ""
     if args.columns is not None and kind != ".png":

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from gan_hub.atomic import atomic_file
 from gan_hub.cli.arguments import Commands, Parser, add_command, png_file
-from gan_hub.imports import collector_paused
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,9 +51,8 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Paint the picture, with a line of progress ten times, and write it with how it was made."""
-    with collector_paused():
-        from gan_hub.images import save_png
-        from gan_hub.style_transfer import load_features, style_transfer
+    from gan_hub.images import save_png
+    from gan_hub.style_transfer import load_features, style_transfer
 
     settings = {name: value for name, value in vars(args).items() if name in OPTIONS or name in CHOICES}
     content, style = _open(args.content), _open(args.style)

@@ -3,7 +3,6 @@
 import argparse
 
 from gan_hub.cli.arguments import Commands, Parser, add_command, add_model, source_of
-from gan_hub.imports import collector_paused
 
 EXAMPLES = ["gan-hub verify dcgan-mnist", "gan-hub verify runs/my-gan/export"]
 
@@ -16,7 +15,6 @@ def add(commands: "Commands[Parser]") -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a line for each thing that was checked; the first that is wrong is an error."""
-    with collector_paused():
-        from gan_hub.verify import verify_model
+    from gan_hub.verify import verify_model
 
     print("\n".join(verify_model(args.model, **source_of(args))))

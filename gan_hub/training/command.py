@@ -15,7 +15,6 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from gan_hub.console import print_in_any_encoding
-from gan_hub.imports import collector_paused
 
 if TYPE_CHECKING:
     from gan_hub.training.config import TrainConfig
@@ -33,8 +32,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
     Returns:
         the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 stopped by a signal with its state saved.
     """
-    with collector_paused():
-        from gan_hub.training.flags import parser
+    from gan_hub.training.flags import parser
 
     print_in_any_encoding()
     flags = vars(parser(__doc__ or "", prog).parse_args(sys.argv[1:] if arguments is None else arguments))
@@ -61,10 +59,9 @@ def main(arguments: Sequence[str] | None = None, prog: str = "train.py") -> int:
 
 def _configure(recipe: str, flags: dict[str, str], push: str | None) -> "TrainConfig":
     """The configuration of a recipe and flags, once what it leaves out is printed; raises ValueError."""
-    with collector_paused():
-        from gan_hub.training.config import TrainConfig
-        from gan_hub.training.flags import parse_flag
-        from gan_hub.training.recipes import merge, read_recipe, remarks
+    from gan_hub.training.config import TrainConfig
+    from gan_hub.training.flags import parse_flag
+    from gan_hub.training.recipes import merge, read_recipe, remarks
 
     options, changes = read_recipe(recipe), {name: parse_flag(name, text) for name, text in flags.items()}
     try:
@@ -97,8 +94,7 @@ def _is_first_process() -> bool:
 
 
 def _preview(config: "TrainConfig") -> int:
-    with collector_paused():
-        from gan_hub.training.dry_run import preview
+    from gan_hub.training.dry_run import preview
 
     if _is_first_process():
         print(config.to_yaml(), flush=True)
@@ -107,9 +103,8 @@ def _preview(config: "TrainConfig") -> int:
 
 
 def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> int:
-    with collector_paused():
-        from gan_hub.hub.upload import upload
-        from gan_hub.training.trainer import StoppedError, train
+    from gan_hub.hub.upload import upload
+    from gan_hub.training.trainer import StoppedError, train
 
     try:
         folder = train(config, resume)
