@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from gan_hub.data import diagnose, sources
 from gan_hub.data.decode import Entry, apply_to_image, read_entry
@@ -24,7 +24,7 @@ from gan_hub.data.limits import MAX_MAP_CLASSES, MAX_NAMES_BYTES
 from gan_hub.data.load import expand_home, group_skipped
 from gan_hub.data.sources import SplitContents, UndecodedSource
 from gan_hub.data.splits import NoSuchSplitError, check_split
-from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width
+from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width, upright
 from gan_hub.model_folder.strict import read_bytes
 
 MAP_MARK, FOLDERS = "_labels", ("images", "labels")
@@ -188,7 +188,7 @@ def _decode_image(entry: Entry, size: tuple[int, int], channels: int) -> Decoded
 
     def fit(image: Image.Image) -> DecodedImage:
         pixels = np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
-        return DecodedImage(entry.name, ImageOps.exif_transpose(image).size, pixels)
+        return DecodedImage(entry.name, upright(image).size, pixels)
 
     return _read_and_apply(entry, fit)
 
@@ -199,10 +199,10 @@ def _decode_map(entry: Entry, size: tuple[int, int]) -> DecodedMap | str:
     def fit(image: Image.Image) -> DecodedMap | str:
         if image.format in ("JPEG", "MPO"):
             return "map stored with loss"
-        upright = fit_map(image, None)
-        is_color = upright.mode not in NUMBERED
-        pixels = _pixel_values(fit_map(upright, size), is_color)
-        return DecodedMap(entry.name, upright.size, pixels, _unique_values(upright, is_color), is_color)
+        whole = fit_map(image, None)
+        is_color = whole.mode not in NUMBERED
+        pixels = _pixel_values(fit_map(whole, size), is_color)
+        return DecodedMap(entry.name, whole.size, pixels, _unique_values(whole, is_color), is_color)
 
     return _read_and_apply(entry, fit)
 
