@@ -3,10 +3,12 @@
 Shapes: H × W resolution, C channels.
 """
 
+import contextlib
 import functools
 import io
 import lzma
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +17,17 @@ from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
 
 from gan_hub.data.limits import MAX_FILE_BYTES, TooLargeError
+from gan_hub.data.workers import map_in_order
 from gan_hub.images import TooManyPixelsError, fit_pil
 
 Result = TypeVar("Result")
+
+LARGE_PIXELS = 16_000_000  # a picture above is decoded alone: one takes up to ten bytes a pixel while it is
+_ONE_LARGE_AT_A_TIME = threading.Lock()
+BAR_AFTER = 1.0  # seconds; what is done sooner needs no progress bar
 
 # Formats that Pillow decodes by itself. Not among them: EPS, for which it would start another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -63,8 +71,11 @@ def decode_all(
     channels: int,
     labels: list[int | None],
     unusable: list[tuple[str, str]],
+    count: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """Decode entries one by one; what cannot be used is noted and left out.
+    """Decode entries on all cores, in their order; what cannot be used is noted and left out.
+
+    A terminal shows how many are done, how many a second, and how long it will take.
 
     Args:
         entries: the images in their order.
@@ -72,17 +83,24 @@ def decode_all(
         channels: 1 to 4.
         labels: gets the label of each usable entry.
         unusable: gets (name, kind of fault) of each other one.
+        count: how many entries there are, at most, where that is known.
 
     Returns:
         The usable images, uint8 (H, W, C).
     """
-    for entry in entries:
-        image = decode_entry(entry, size, channels)
-        if isinstance(image, str):
-            unusable.append((entry.name, image))
-        else:
-            labels.append(entry.label)
-            yield image
+
+    def decode(entry: Entry) -> tuple[str, int | None, np.ndarray | str]:
+        return entry.name, entry.label, decode_entry(entry, size, channels)
+
+    # tqdm takes None for "hidden unless this is a terminal".
+    with tqdm(total=count, desc="decoding", unit="img", disable=None, delay=BAR_AFTER, leave=False) as bar:
+        for name, label, image in map_in_order(decode, entries):
+            bar.update()
+            if isinstance(image, str):
+                unusable.append((name, image))
+            else:
+                labels.append(label)
+                yield image
 
 
 def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:
@@ -98,7 +116,9 @@ def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarr
     """
 
     def fit(image: Image.Image) -> np.ndarray:
-        return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
+        alone = _ONE_LARGE_AT_A_TIME if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext()
+        with alone:
+            return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
 
     data = read_entry(entry)
     if isinstance(data, str):

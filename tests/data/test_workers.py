@@ -1,0 +1,92 @@
+"""Pictures are decoded on several cores, and nobody can tell: not by order, errors, or what is held in memory."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from gan_hub.data import decode, load_images, workers
+from gan_hub.data.workers import map_in_order
+from tests.made_files import bad_files, encoded, picture, write, zipped
+
+
+@pytest.fixture
+def four_workers(monkeypatch):
+    monkeypatch.setattr(workers, "worker_count", lambda: 4)
+
+
+def test_results_come_in_the_order_of_the_items_whichever_is_done_first():
+    def late(item: int) -> int:
+        time.sleep(0.02 if item % 5 == 0 else 0)
+        return -item
+
+    for count in (1, 2, 4):
+        assert list(map_in_order(late, range(40), count)) == [-item for item in range(40)]
+    assert list(map_in_order(late, [], 4)) == []
+
+
+def test_several_are_at_work_at_a_time_and_few_are_begun_ahead_of_their_turn():
+    both = threading.Barrier(2, timeout=30)  # broken, an error, unless two threads come to it
+    assert len(list(map_in_order(lambda item: both.wait(), range(8), 2))) == 8
+    items = iter(range(1000))
+    results = map_in_order(str, items, 2)
+    next(results)
+    assert next(items) <= 2 * workers.AHEAD + 1
+    results.close()
+
+
+def test_an_error_is_raised_when_it_is_its_turn():
+    def failing(item: int) -> int:
+        if item in (7, 9):
+            raise ValueError(f"item {item}")
+        return item
+
+    results, seen = map_in_order(failing, range(20), 4), []
+    with pytest.raises(ValueError, match="item 7"):
+        seen.extend(results)
+    assert seen == list(range(7))
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_a_set_is_the_same_by_one_worker_as_by_four(tmp_path, monkeypatch, form):
+    files = {f"{'abc'[seed % 3]}/{seed:03d}.png": encoded(picture(seed)) for seed in range(90)}
+    files |= {f"b/{name}": content for contents in bad_files().values() for name, content in contents.items()}
+    source = write(tmp_path / "set", files) if form == "folder" else zipped(tmp_path / "set.zip", files)
+    sets, errors = [], []
+    for count in (1, 4):
+        monkeypatch.setattr(workers, "worker_count", lambda count=count: count)
+        sets.append(load_images(source, 20, 3))
+        with pytest.raises(ValueError, match=r"b/\S+ cannot be used \(.*\), and \d+ more cannot") as error:
+            load_images(source, 20, 3, strict=True)
+        errors.append(str(error.value))
+    one, four = sets
+    assert one.fingerprint() == four.fingerprint() and one.report() == four.report() and one.skipped == four.skipped
+    assert errors[0] == errors[1]
+
+
+def test_the_pixels_of_photographs_are_those_that_pillow_decodes_alone(tmp_path, four_workers):
+    files = {f"{seed:02d}.jpg": encoded(picture(seed, 3, 200), "JPEG") for seed in range(40)}
+    found = load_images(write(tmp_path, files), 32, 3)
+    entries = [decode.Entry(name, None, len(data), lambda data=data: data) for name, data in files.items()]
+    assert np.array_equal(found.images, np.stack([decode.decode_entry(entry, (32, 32), 3) for entry in entries]))
+
+
+def test_of_large_pictures_one_is_decoded_at_a_time(tmp_path, four_workers, monkeypatch):
+    at_work, most, real = [0], [0], decode.fit_pil
+
+    def watched(*arguments):
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        time.sleep(0.01)
+        at_work[0] -= 1
+        return real(*arguments)
+
+    monkeypatch.setattr(decode, "fit_pil", watched)
+    write(tmp_path, {f"{seed:02d}.png": encoded(picture(seed, 1, 40)) for seed in range(16)})
+    load_images(tmp_path, 8, 1)
+    assert most[0] > 1
+    most[0] = 0
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 40 * 40 - 1)
+    load_images(tmp_path, 8, 1)
+    assert most[0] == 1
