@@ -57,10 +57,10 @@ def test_a_set_is_decoded_once_and_is_then_the_same_to_the_last_bit(source, cach
     assert not sets(cache)
     decodings.clear()
     for _ in range(3):
-        found = load_images(source, 28, 1)
-        assert type(found.images) is np.ndarray and found.images.flags.writeable  # in memory, as if it were decoded
-        assert found.fingerprint() == expected.fingerprint() and found.report() == expected.report()
-        assert found.labels.tolist() == expected.labels.tolist() and found.label_names == expected.label_names
+        loaded = load_images(source, 28, 1)
+        assert type(loaded.images) is np.ndarray and loaded.images.flags.writeable  # in memory, as if it were decoded
+        assert loaded.fingerprint() == expected.fingerprint() and loaded.report() == expected.report()
+        assert np.array_equal(loaded.labels, expected.labels) and loaded.label_names == expected.label_names
     assert sorted(decodings) == sorted(f"{'ab'[seed % 2]}/{seed:02d}.bmp" for seed in range(COUNT))
     assert len(sets(cache)) == 1
 
@@ -117,8 +117,8 @@ def test_a_set_with_an_unreadable_file_is_read_again_until_it_is_whole(source, d
     with monkeypatch.context() as patch:  # a disk or a share that fails for a while; the file itself is not changed
         patch.setattr(Path, "read_bytes", failing)
         assert load_images(source, 28, 1).skipped == {"unreadable": ["b/01.bmp"]}
-    found = load_images(source, 28, 1)
-    assert not found.skipped and len(found) == COUNT
+    loaded = load_images(source, 28, 1)
+    assert not loaded.skipped and len(loaded) == COUNT
     decodings.clear()
     load_images(source, 28, 1)
     assert not decodings
@@ -131,9 +131,11 @@ def test_a_cache_that_cannot_be_written_is_done_without_and_said(source, tmp_pat
     expected = uncached(source, monkeypatch)
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("GAN_HUB_CACHE", str(tmp_path / "file"))
-    found = load_images(source, 28, 1)
-    assert found.fingerprint() == expected.fingerprint() and found.labels.tolist() == expected.labels.tolist()
-    assert "decoded again at every start, as " in found.report() and "GAN_HUB_CACHE may name another" in found.report()
+    loaded = load_images(source, 28, 1)
+    assert loaded.fingerprint() == expected.fingerprint() and np.array_equal(loaded.labels, expected.labels)
+    assert (
+        "decoded again at every start, as " in loaded.report() and "GAN_HUB_CACHE may name another" in loaded.report()
+    )
     with pytest.raises(ValueError, match="cannot be written to .*set GAN_HUB_CACHE to a folder"):
         load_images(source, 28, 1, memory_bytes=1)  # it has to lie on the disk
 
@@ -142,13 +144,13 @@ def test_what_lies_in_a_cache_is_read_where_nothing_can_be_written(source, cache
     expected = load_images(source, 28, 1)
     (lock,) = cache.glob("*.lock")
     lock.unlink()
-    lock.mkdir()  # a lock that nobody gets, as in a read-only folder
+    lock.mkdir()  # a lock that cannot be had, as in a read-only folder
     decodings.clear()
-    found = load_images(source, 28, 1)
-    assert found.fingerprint() == expected.fingerprint() and not found.notes and not decodings
+    loaded = load_images(source, 28, 1)
+    assert loaded.fingerprint() == expected.fingerprint() and not loaded.notes and not decodings
     shutil.rmtree(sets(cache)[0])
-    found = load_images(source, 28, 1)
-    assert found.fingerprint() == expected.fingerprint() and len(decodings) == COUNT and found.notes
+    loaded = load_images(source, 28, 1)
+    assert loaded.fingerprint() == expected.fingerprint() and len(decodings) == COUNT and loaded.notes
 
 
 # --------------------------------------------------------------------------------- processes of one machine

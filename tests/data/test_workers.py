@@ -1,4 +1,4 @@
-"""Pictures are decoded on several cores, and nobody can tell: not by order, errors, or what is held in memory."""
+"""Pictures are decoded on several cores, and it shows neither in their order, nor in errors, nor in memory."""
 
 import threading
 import time
@@ -33,7 +33,6 @@ def test_several_are_at_work_at_a_time_and_few_are_begun_ahead_of_their_turn():
     results = map_in_order(str, items, 2)
     next(results)
     assert next(items) <= 2 * workers.AHEAD + 1
-    results.close()
 
 
 def test_an_error_is_raised_when_it_is_its_turn():
@@ -67,9 +66,9 @@ def test_a_set_is_the_same_by_one_worker_as_by_four(tmp_path, monkeypatch, form)
 
 def test_the_pixels_of_photographs_are_those_that_pillow_decodes_alone(tmp_path, four_workers):
     files = {f"{seed:02d}.jpg": encoded(picture(seed, 3, 200), "JPEG") for seed in range(40)}
-    found = load_images(write(tmp_path, files), 32, 3)
+    loaded = load_images(write(tmp_path, files), 32, 3)
     entries = [decode.Entry(name, None, len(data), lambda data=data: data) for name, data in files.items()]
-    assert np.array_equal(found.images, np.stack([decode.decode_entry(entry, (32, 32), 3) for entry in entries]))
+    assert np.array_equal(loaded.images, np.stack([decode.decode_entry(entry, (32, 32), 3) for entry in entries]))
 
 
 def test_of_large_pictures_one_is_decoded_at_a_time(tmp_path, four_workers, monkeypatch):
