@@ -200,7 +200,7 @@ def _decode_into(
         else:
             about |= {name: getattr(contents, name) for name in CACHED_FIELDS}
             entries, count = islice(contents.entries, limit), least(listing.max_count, limit)
-            rows = decode_all(entries, shape[:2], shape[2], labels, unusable, count)
+            rows = decode_all(entries, shape[:2], shape[2], labels, unusable, count, listing.workers)
             about["images"] = _write_images(source, fresh / "images.npy", rows, shape)
             unusable += contents.unusable
         about |= {"shape": [len(labels), *shape], "labels": labels, "unusable": unusable}

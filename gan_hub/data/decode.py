@@ -7,12 +7,14 @@ import contextlib
 import functools
 import io
 import lzma
+import math
 import struct
 import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +29,7 @@ Result = TypeVar("Result")
 
 LARGE_PIXELS = 16_000_000  # a picture above is decoded alone: one takes up to ten bytes a pixel while it is
 _ONE_LARGE_AT_A_TIME = threading.Lock()
+GROUP, GROUP_BYTES = 16, 1_000_000  # images that a thread decodes at a time, or fewer, where they are large
 BAR_AFTER = 1.0  # seconds; what is done sooner needs no progress bar
 
 # Formats that Pillow decodes by itself. Not among them: EPS, for which it would start another program.
@@ -72,6 +75,7 @@ def decode_all(
     labels: list[int | None],
     unusable: list[tuple[str, str]],
     count: int | None = None,
+    workers: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode entries on all cores, in their order; what cannot be used is noted and left out.
 
@@ -84,23 +88,39 @@ def decode_all(
         labels: gets the label of each usable entry.
         unusable: gets (name, kind of fault) of each other one.
         count: how many entries there are, at most, where that is known.
+        workers: threads that decode; by default one a core.
 
     Returns:
         The usable images, uint8 (H, W, C).
     """
 
-    def decode(entry: Entry) -> tuple[str, int | None, np.ndarray | str]:
-        return entry.name, entry.label, decode_entry(entry, size, channels)
+    def decode(group: list[Entry]) -> list[tuple[str, int | None, np.ndarray | str]]:
+        return [(entry.name, entry.label, decode_entry(entry, size, channels)) for entry in group]
+
+    groups = _groups(entries, max(1, min(GROUP, GROUP_BYTES // math.prod((*size, channels)))))
 
     # tqdm takes None for "hidden unless this is a terminal".
     with tqdm(total=count, desc="decoding", unit="img", disable=None, delay=BAR_AFTER, leave=False) as bar:
-        for name, label, image in map_in_order(decode, entries):
+        for name, label, image in chain.from_iterable(map_in_order(decode, groups, workers)):
             bar.update()
             if isinstance(image, str):
                 unusable.append((name, image))
             else:
                 labels.append(label)
                 yield image
+
+
+def _groups(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
+    """The entries in lists of `most`, or of GROUP_BYTES of files: threads that take small ones singly mostly wait."""
+    group, file_bytes = [], 0
+    for entry in entries:
+        group.append(entry)
+        file_bytes += entry.size
+        if len(group) == most or file_bytes > GROUP_BYTES:
+            yield group
+            group, file_bytes = [], 0
+    if group:
+        yield group
 
 
 def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:

@@ -243,7 +243,7 @@ def _decode_into_memory(listing: UndecodedSource, size: tuple[int, int], channel
     unusable: list[tuple[str, str]] = []
     images = np.empty((count, *size, channels), np.uint8)
     entries = islice(contents.entries, count)
-    for row, image in enumerate(decode_all(entries, size, channels, labels, unusable, count)):
+    for row, image in enumerate(decode_all(entries, size, channels, labels, unusable, count, listing.workers)):
         images[row] = image
     contents = replace(contents, entries=(), unusable=[*unusable, *contents.unusable])
     return DecodedImages(images[: len(labels)], labels, contents)

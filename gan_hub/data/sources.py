@@ -49,6 +49,11 @@ class UndecodedSource:
     always_cache: bool = False  # reading it again is slow: what was decoded is kept on the disk whatever its size
     file_bytes: Callable[[], int] = lambda: 0  # of the files that are decoded; 0 of what is pixels already
 
+    @property
+    def workers(self) -> int | None:
+        """Threads that are worth their while, for `decode_all`: one where nothing is decoded."""
+        return None if self.file_bytes() else 1
+
 
 def hash_lines(lines: Iterable[str]) -> str:
     """One sha256 (hex) of many lines."""

@@ -14,6 +14,7 @@ from tests.made_files import bad_files, encoded, picture, write, zipped
 @pytest.fixture
 def four_workers(monkeypatch):
     monkeypatch.setattr(workers, "worker_count", lambda: 4)
+    monkeypatch.setattr(decode, "GROUP", 3)
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_done_first():
