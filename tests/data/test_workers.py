@@ -1,5 +1,7 @@
 """Pictures are decoded on several cores, and it shows neither in their order, nor in errors, nor in memory."""
 
+import io
+import sys
 import threading
 import time
 
@@ -70,6 +72,17 @@ def test_the_pixels_of_photographs_are_those_that_pillow_decodes_alone(tmp_path,
     loaded = load_images(write(tmp_path, files), 32, 3)
     entries = [decode.Entry(name, None, len(data), lambda data=data: data) for name, data in files.items()]
     assert np.array_equal(loaded.images, np.stack([decode.decode_entry(entry, (32, 32), 3) for entry in entries]))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_sees_how_many_are_decoded_a_second_and_a_log_stays_clean(tmp_path, monkeypatch, terminal):
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(decode, "BAR_AFTER", 0)
+    load_images(write(tmp_path, {f"{seed:02d}.png": encoded(picture(seed)) for seed in range(20)}), 28, 1)
+    assert ("decoding" in screen.getvalue() and "/20" in screen.getvalue()) is terminal
+    assert terminal or not screen.getvalue()
 
 
 def test_of_large_pictures_one_is_decoded_at_a_time(tmp_path, four_workers, monkeypatch):
