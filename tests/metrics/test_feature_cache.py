@@ -1,7 +1,6 @@
 """Features of the same real images are measured once, and no image or feature is held in memory twice."""
 
 import tracemalloc
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +17,6 @@ from gan_hub.training.batches import Data
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.evaluator import Scorer
 from tests.conftest import make_pipeline
-
-SETTINGS: dict[str, Any] = {"metrics": "fd", "num_images": 20, "replicates": 0, "reference_scores": False, "keep": True}
 
 
 @pytest.fixture(autouse=True)
@@ -42,17 +39,21 @@ class Counting(Extractor):
         return super().outputs_of_block(images)
 
 
+def scores(seed: int, reals: ImageSet, extractor: Extractor, keep: bool = True):
+    pipe = make_pipeline(0, 28, 1, seed)
+    report = evaluate(pipe, reals, "fd", extractor, num_images=20, replicates=0, reference_scores=False, keep=keep)
+    return report.scores
+
+
 def test_the_second_model_is_scored_without_looking_at_the_real_images_again(reals):
     first, second = Counting("digits"), Counting("digits")
-    evaluate(make_pipeline(0, 28, 1), reals, extractor=first, **SETTINGS)
+    scores(0, reals, first)
     assert first.seen == 70 + 20
-    score = evaluate(make_pipeline(0, 28, 1, seed=9), reals, extractor=second, **SETTINGS).scores
+    score = scores(9, reals, second)
     assert second.seen == 20
-    assert (
-        score == evaluate(make_pipeline(0, 28, 1, seed=9), reals, extractor=first, **SETTINGS | {"keep": False}).scores
-    )
+    assert score == scores(9, reals, first, keep=False)
     reals.images[0, 0, 0] ^= 1
-    evaluate(make_pipeline(0, 28, 1), reals, extractor=second, **SETTINGS)
+    scores(0, reals, second)
     assert second.seen == 20 + 70  # the images of the first model are kept as well
 
 
