@@ -99,8 +99,7 @@ def decode_all(
 
     groups = _groups(entries, max(1, min(GROUP, GROUP_BYTES // math.prod((*size, channels)))))
 
-    # tqdm takes None for "hidden unless this is a terminal".
-    with tqdm(total=count, desc="decoding", unit="img", disable=None, delay=BAR_AFTER, leave=False) as bar:
+    with progress_bar(count) as bar:
         for name, label, image in chain.from_iterable(map_in_order(decode, groups, workers)):
             bar.update()
             if isinstance(image, str):
@@ -108,6 +107,12 @@ def decode_all(
             else:
                 labels.append(label)
                 yield image
+
+
+def progress_bar(count: int | None) -> tqdm:
+    """A bar over `count` images, where that is known; only a terminal shows it, of what takes more than a moment."""
+    hidden = None  # which tqdm takes for "unless this is a terminal"
+    return tqdm(total=count, desc="decoding", unit="img", disable=hidden, delay=BAR_AFTER, leave=False)
 
 
 def _groups(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
@@ -136,9 +141,7 @@ def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarr
     """
 
     def fit(image: Image.Image) -> np.ndarray:
-        alone = _ONE_LARGE_AT_A_TIME if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext()
-        with alone:
-            return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
+        return np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
 
     data = read_entry(entry)
     if isinstance(data, str):
@@ -170,7 +173,10 @@ def read_entry(entry: Entry) -> bytes | np.ndarray | str:
 def apply_to_image(data: bytes, function: Callable[[Image.Image], Result]) -> Result | str:
     """`function` of the image that a file's bytes hold, or the kind of fault."""
     try:
-        return function(Image.open(io.BytesIO(data), formats=_formats()))
+        image = Image.open(io.BytesIO(data), formats=_formats())
+        large = image.width * image.height > LARGE_PIXELS
+        with _ONE_LARGE_AT_A_TIME if large else contextlib.nullcontext():
+            return function(image)
     except Exception as error:
         return fault_kind(data, error)
 

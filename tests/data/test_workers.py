@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from gan_hub.data import decode, load_images, workers
+from gan_hub.data import decode, load_images, load_pairs, workers
 from gan_hub.data.workers import map_in_order
 from tests.made_files import bad_files, encoded, picture, write, zipped
 
@@ -65,6 +65,20 @@ def test_a_set_is_the_same_by_one_worker_as_by_four(tmp_path, monkeypatch, form)
     one, four = sets
     assert one.fingerprint() == four.fingerprint() and one.report() == four.report() and one.skipped == four.skipped
     assert errors[0] == errors[1]
+
+
+def test_pairs_are_the_same_by_one_worker_as_by_four(tmp_path, monkeypatch):
+    files = {f"{seed:02d}.png": encoded(picture(seed, 3)) for seed in range(30)}
+    files |= {f"{seed:02d}_labels.png": encoded(picture(seed) % 3) for seed in range(28)}
+    files |= {"03.bmp": encoded(picture(99, 3), "BMP"), "05_labels.png": b"", "31.png": b"<html"}
+    write(tmp_path, files)
+    loaded = []
+    for count in (1, 4):
+        monkeypatch.setattr(workers, "worker_count", lambda count=count: count)
+        loaded.append(load_pairs(tmp_path, 20, 3))
+    one, four = loaded
+    assert one.fingerprint() == four.fingerprint() and one.report() == four.report() and one.skipped == four.skipped
+    assert one.skipped["second of its name"] == ["03.png"] and len(one) == 27
 
 
 def test_the_pixels_of_photographs_are_those_that_pillow_decodes_alone(tmp_path, four_workers):
