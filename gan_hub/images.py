@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from gan_hub.resolutions import height_width
 
@@ -57,17 +57,29 @@ def normalize_pil(image: Image.Image, channels: int) -> Image.Image:
     - transparency is laid on white where `channels` has no opacity; a picture without it is opaque where it has;
     - an animation gives its first frame; CMYK and palettes are converted.
 
+    A picture that is all that already is returned itself: copies of a photograph take as long as its decoding.
+
     Raises TooManyPixelsError, ValueError for a picture of no pixels, and OSError for a truncated file.
     """
     _check_pixels(image)
-    image = ImageOps.exif_transpose(image)
+    image = upright(image)
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     elif image.has_transparency_data:
         image = _on_white(image, MODES[channels]) if not has_opacity(channels) else image.convert("RGBA")
     if image.mode == "LAB":  # which Pillow turns into RGB, but not into L
         image = image.convert("RGB")
-    return image.convert(MODES[channels])
+    return image if image.mode == MODES[channels] else image.convert(MODES[channels])
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its camera noted (EXIF), or itself where nothing has to be turned.
+
+    Raises OSError for a truncated file.
+    """
+    image.load()
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -160,7 +172,7 @@ def fit_map(image: Image.Image, resolution: int | Sequence[int] | None) -> Image
     upright. Raises TooManyPixelsError, ValueError for a picture of no pixels, and OSError for a truncated file.
     """
     _check_pixels(image)
-    image = ImageOps.exif_transpose(image)
+    image = upright(image)
     if resolution is None:
         return image
     height, width = height_width(resolution)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gan_hub.images import (
     MAX_PIXELS,
@@ -142,6 +142,29 @@ def test_the_rotation_that_a_camera_noted_is_applied():
     image = reopened(Image.fromarray(pixels), "PNG", exif=exif)
     upright = np.asarray(normalize_pil(image, 1))
     assert upright.shape == (3, 2) and upright[0, 1] == 255 and upright.sum() == 255
+
+
+def test_a_picture_that_needs_no_change_is_not_copied_and_none_is_changed_in_place():
+    plain = Image.fromarray(noise(4, 5, 3))
+    assert normalize_pil(plain, 3) is plain and fit_pil(plain, (4, 5), 3) is plain
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = reopened(plain, "PNG", exif=exif)
+    assert normalize_pil(turned, 3).size == (4, 5)
+    assert turned.size == (5, 4) and np.array_equal(np.asarray(turned), np.asarray(plain))
+    assert turned.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize("orientation", range(10))  # 0 and 9 are none
+@pytest.mark.parametrize("channels", MODE_OF)
+def test_a_photograph_becomes_what_pillow_makes_of_its_copies(orientation, channels):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    smooth = Image.fromarray(noise(12, 16, 3)).resize((160, 120), Image.Resampling.BICUBIC)
+    photo = reopened(smooth, "JPEG", exif=exif, quality=90)
+    copied = ImageOps.exif_transpose(photo).convert(MODE_OF[channels])
+    expected = ImageOps.fit(copied, (24, 20), Image.Resampling.LANCZOS)
+    assert np.array_equal(np.asarray(fit_pil(photo, (20, 24), channels)), np.asarray(expected))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F"])

@@ -3,7 +3,8 @@
 <root>/<set>/images.npy   uint8 (N, H, W, C)
 <root>/<set>/about.json   labels, names, what was skipped, the version of the source, checksums
 
-A cached set is made again if its source has changed or its files are damaged. All of it may be deleted at any time.
+A cached set is made again if its source, or what decodes its files, has changed, or if it is damaged. All of it may be
+deleted at any time.
 """
 
 import contextlib
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+import PIL
 from filelock import FileLock
+from PIL import features
 
 from gan_hub.atomic import atomic_folder, remove_folder
 from gan_hub.data.decode import decode_all
@@ -31,6 +34,13 @@ VERSION = 3  # of decoding: raised when a change of it would change a pixel, a l
 CACHED_FIELDS = ("label_names", "split", "labels_of", "notes")  # of SplitContents
 
 
+CODECS = ("libjpeg_turbo", "jpg", "jpg_2000", "webp", "avif", "libtiff")  # of Pillow: each may round in its own way
+
+
+class CacheError(ValueError):
+    """The cache cannot be written: no permission, no room."""
+
+
 class DecodedImages(NamedTuple):
     """The decoded images of one split."""
 
@@ -40,10 +50,11 @@ class DecodedImages(NamedTuple):
 
 
 class _CacheEntry(NamedTuple):
-    """Where a set is cached, and the version of its source."""
+    """Where a set is cached, and the versions of its source and of the decoders; None where they do not matter."""
 
     folder: Path
     version: str | None
+    decoders: str | None
 
 
 def cache_root(kind: str = "data") -> Path:
@@ -55,6 +66,8 @@ def load_cached(
     source: str, listing: UndecodedSource, size: tuple[int, int], channels: int, split: str, limit: int | None
 ) -> DecodedImages:
     """Load a decoded set from the cache, or decode and cache it. Of several processes one decodes, the others wait.
+
+    What lies there whole is read without a lock, so that a cache may be read-only, and processes do not queue.
 
     Args:
         source: name of the source, for the cache key and for messages.
@@ -68,19 +81,25 @@ def load_cached(
         The set; its images are a read-only memory map.
 
     Raises:
-        ValueError: the cache cannot be written (nothing half-written is left), or what the source itself raises.
+        CacheError: the cache cannot be written; nothing half-written is left.
+        ValueError: what the source itself raises.
     """
     place = source if listing.always_cache else str(Path(source).resolve())
     cache_key = json.dumps([VERSION, place, size, channels, split, limit])
     name = re.sub(r"[^\w.-]+", "-", place)[-40:].strip("-.")
     folder = cache_root() / f"{name}-{hashlib.sha256(cache_key.encode()).hexdigest()[:16]}"
+    # Pictures of the Hub are not fetched again for another Pillow, and drawn ones need none.
+    decoders = None if listing.always_cache else decoders_version()
+    decoded = _open(_CacheEntry(folder, listing.version(), decoders))
+    if decoded is not None:
+        return decoded
     with _explain_write_errors(source):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{folder}.lock")
         lock.acquire()
     try:
-        entry = _CacheEntry(folder, listing.version())
-        decoded = _open(entry)
+        entry = _CacheEntry(folder, listing.version(), decoders)
+        decoded = _open(entry)  # another process may have written it meanwhile
         if decoded is None:
             _decode_into(source, entry, listing, (*size, channels), limit)
             decoded = _open(entry, check=False)
@@ -91,13 +110,18 @@ def load_cached(
     return decoded
 
 
+def decoders_version() -> str:
+    """The versions of Pillow and of the libraries by which it decodes: others may round a pixel in another way."""
+    return " ".join([PIL.__version__, *(f"{name} {features.version(name)}" for name in CODECS)])
+
+
 @contextlib.contextmanager
 def _explain_write_errors(source: str) -> Iterator[None]:
-    """Turn an OSError into a ValueError that says what to do."""
+    """Turn an OSError into a CacheError that says what to do."""
     try:
         yield
     except OSError as error:
-        raise ValueError(
+        raise CacheError(
             f"data {source!r}: its decoded images cannot be written to {cache_root()} ({error.strerror or error}); make "
             f"room there, or set {CACHE_VARIABLE} to a folder on another disk."
         ) from error
@@ -106,7 +130,8 @@ def _explain_write_errors(source: str) -> Iterator[None]:
 def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
     """The cached set, or None where there is none, or one that is damaged or of another version of the source.
 
-    Raises NoSuchSplitError where it is cached that the source has no such split. Without `check` images are not hashed.
+    Raises NoSuchSplitError where it is cached that the source has no such split. Without `check` (of
+    what was just written) images are not hashed.
     """
     try:
         content = json.loads((entry.folder / "about.json").read_text(encoding="utf-8"))
@@ -114,6 +139,8 @@ def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
         if content["sha256"] != _sha256_of_json(about):
             return None
         if entry.version is not None and about["state"] != entry.version:
+            return None
+        if entry.decoders is not None and about.get("decoders") != entry.decoders:
             return None
         if about["missing"] is not None:
             raise NoSuchSplitError(about["missing"])
@@ -124,11 +151,18 @@ def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
             return None
         fields = {name: about[name] for name in CACHED_FIELDS}
         unusable = [(name, kind) for name, kind in about["unusable"]]
+        if check and entry.decoders is not None and any(_may_be_readable_now(*each) for each in unusable):
+            return None
         return DecodedImages(images, about["labels"], SplitContents((), **fields, unusable=unusable))
     except NoSuchSplitError:
         raise
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _may_be_readable_now(name: str, kind: str) -> bool:
+    """Whether a disk or a network that failed may be back; folders (`name/`) are listed anew each time."""
+    return kind == "unreadable" and not name.endswith("/")
 
 
 def _sha256_of_images(images: np.ndarray) -> str:
@@ -149,7 +183,12 @@ def _decode_into(
     remove_folder(entry.folder)  # outdated or damaged: its room is needed
     labels: list[int | None] = []
     unusable: list[tuple[str, str]] = []
-    about: dict[str, object] = {"state": entry.version, "missing": None, "images": None}
+    about: dict[str, object] = {
+        "state": entry.version,
+        "decoders": entry.decoders,
+        "missing": None,
+        "images": None,
+    }
     with contextlib.ExitStack() as stack:  # errors of the source are no errors of writing, hence two of three parts
         with _explain_write_errors(source):
             fresh = stack.enter_context(atomic_folder(entry.folder))
@@ -160,7 +199,8 @@ def _decode_into(
             about["missing"] = str(error)
         else:
             about |= {name: getattr(contents, name) for name in CACHED_FIELDS}
-            rows = decode_all(islice(contents.entries, limit), shape[:2], shape[2], labels, unusable)
+            entries, count = islice(contents.entries, limit), least(listing.max_count, limit)
+            rows = decode_all(entries, shape[:2], shape[2], labels, unusable, count, listing.workers)
             about["images"] = _write_images(source, fresh / "images.npy", rows, shape)
             unusable += contents.unusable
         about |= {"shape": [len(labels), *shape], "labels": labels, "unusable": unusable}
@@ -170,6 +210,11 @@ def _decode_into(
             stack.close()  # puts it in its place
 
 
+def least(*numbers: int | None) -> int | None:
+    """The smallest of the numbers that are known; None where none is."""
+    return min((number for number in numbers if number is not None), default=None)
+
+
 def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, int]) -> None:
     """Raise ValueError where the decoded images would not fit on the disk."""
     if listing.max_count is None:
@@ -177,7 +222,7 @@ def _check_disk(source: str, listing: UndecodedSource, shape: tuple[int, int, in
     height, width, channels = shape
     need, free = listing.max_count * height * width * channels, shutil.disk_usage(cache_root()).free
     if need > free:
-        raise ValueError(
+        raise CacheError(
             f"data {source!r}: its decoded images need {need / 1e9:,.1f} GB, but {cache_root()} has {free / 1e9:,.1f} GB; "
             f"make room there, or set {CACHE_VARIABLE} to a folder on another disk."
         )

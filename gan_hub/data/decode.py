@@ -3,23 +3,34 @@
 Shapes: H × W resolution, C channels.
 """
 
+import contextlib
 import functools
 import io
 import lzma
+import math
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
 
 from gan_hub.data.limits import MAX_FILE_BYTES, TooLargeError
+from gan_hub.data.workers import map_in_order
 from gan_hub.images import TooManyPixelsError, fit_pil
 
 Result = TypeVar("Result")
+
+LARGE_PIXELS = 16_000_000  # a picture above is decoded alone: one takes up to ten bytes a pixel while it is
+_ONE_LARGE_AT_A_TIME = threading.Lock()
+GROUP, GROUP_BYTES = 16, 1_000_000  # images that a thread decodes at a time, or fewer, where they are large
+BAR_AFTER = 1.0  # seconds; what is done sooner needs no progress bar
 
 # Formats that Pillow decodes by itself. Not among them: EPS, for which it would start another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -63,8 +74,12 @@ def decode_all(
     channels: int,
     labels: list[int | None],
     unusable: list[tuple[str, str]],
+    count: int | None = None,
+    workers: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """Decode entries one by one; what cannot be used is noted and left out.
+    """Decode entries on all cores, in their order; what cannot be used is noted and left out.
+
+    A terminal shows how many are done, how many a second, and how long it will take.
 
     Args:
         entries: the images in their order.
@@ -72,17 +87,45 @@ def decode_all(
         channels: 1 to 4.
         labels: gets the label of each usable entry.
         unusable: gets (name, kind of fault) of each other one.
+        count: how many entries there are, at most, where that is known.
+        workers: threads that decode; by default one a core.
 
     Returns:
         The usable images, uint8 (H, W, C).
     """
+
+    def decode(group: list[Entry]) -> list[tuple[str, int | None, np.ndarray | str]]:
+        return [(entry.name, entry.label, decode_entry(entry, size, channels)) for entry in group]
+
+    groups = _groups(entries, max(1, min(GROUP, GROUP_BYTES // math.prod((*size, channels)))))
+
+    with progress_bar(count) as bar:
+        for name, label, image in chain.from_iterable(map_in_order(decode, groups, workers)):
+            bar.update()
+            if isinstance(image, str):
+                unusable.append((name, image))
+            else:
+                labels.append(label)
+                yield image
+
+
+def progress_bar(count: int | None) -> tqdm:
+    """A bar over `count` images, where that is known; only a terminal shows it, of what takes more than a moment."""
+    hidden = None  # which tqdm takes for "unless this is a terminal"
+    return tqdm(total=count, desc="decoding", unit="img", disable=hidden, delay=BAR_AFTER, leave=False)
+
+
+def _groups(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
+    """The entries in lists of `most`, or of GROUP_BYTES of files: threads that take small ones singly mostly wait."""
+    group, file_bytes = [], 0
     for entry in entries:
-        image = decode_entry(entry, size, channels)
-        if isinstance(image, str):
-            unusable.append((entry.name, image))
-        else:
-            labels.append(entry.label)
-            yield image
+        group.append(entry)
+        file_bytes += entry.size
+        if len(group) == most or file_bytes > GROUP_BYTES:
+            yield group
+            group, file_bytes = [], 0
+    if group:
+        yield group
 
 
 def decode_entry(entry: Entry, size: tuple[int, int], channels: int) -> np.ndarray | str:
@@ -130,7 +173,10 @@ def read_entry(entry: Entry) -> bytes | np.ndarray | str:
 def apply_to_image(data: bytes, function: Callable[[Image.Image], Result]) -> Result | str:
     """`function` of the image that a file's bytes hold, or the kind of fault."""
     try:
-        return function(Image.open(io.BytesIO(data), formats=_formats()))
+        image = Image.open(io.BytesIO(data), formats=_formats())
+        large = image.width * image.height > LARGE_PIXELS
+        with _ONE_LARGE_AT_A_TIME if large else contextlib.nullcontext():
+            return function(image)
     except Exception as error:
         return fault_kind(data, error)
 

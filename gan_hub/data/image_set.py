@@ -149,6 +149,11 @@ def chunks(images: np.ndarray | LazyRows) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(images[start : start + step])
 
 
+def image_checksums(images: ImageSet) -> Iterator[bytes]:
+    """The sha256 of each image's bytes: they tell images apart in a fraction of the memory, of sets on the disk as well."""
+    return (hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in images.images)
+
+
 def without(images: ImageSet, others: ImageSet) -> ImageSet:
     """The images that are not, byte for byte, among `others`.
 
@@ -159,8 +164,8 @@ def without(images: ImageSet, others: ImageSet) -> ImageSet:
         >>> without(images, images.take(np.array([1]))).images.ravel().tolist()
         [0, 2, 3]
     """
-    unwanted = {image.tobytes() for image in others.images}
-    remaining = [index for index, image in enumerate(images.images) if image.tobytes() not in unwanted]
+    unwanted = set(image_checksums(others))
+    remaining = [index for index, checksum in enumerate(image_checksums(images)) if checksum not in unwanted]
     return images.take(np.array(remaining, dtype=np.int64))
 
 

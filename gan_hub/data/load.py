@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_hub.data import arrays, diagnose, parquet, sources
-from gan_hub.data.cache import DecodedImages, load_cached
+from gan_hub.data.cache import CACHE_VARIABLE, CacheError, DecodedImages, cache_root, least, load_cached
 from gan_hub.data.decode import decode_all
 from gan_hub.data.image_set import MEMORY_BYTES, ImageSet
 from gan_hub.data.limits import MAX_CLASSES
@@ -23,6 +23,8 @@ from gan_hub.data.splits import check_split
 from gan_hub.images import height_width
 from gan_hub.messages import short_repr
 
+# What takes longer than half a second to decode on one core is kept decoded on the disk.
+CACHED_COUNT, CACHED_BYTES = 1000, 20_000_000  # pictures, or bytes of their files, from which on a set is
 FOLDER_VARIABLE = "GAN_HUB_DATA"  # an environment variable: a folder with one sub-folder a named data set
 
 
@@ -75,7 +77,8 @@ def load_images(
         split: "train" or "test"; where there is no test split, a validation split serves as one.
         strict: files that cannot be used are an error, instead of skipped and counted (`ImageSet.left_out`).
         limit: the most files or rows to read, the first ones; None for all.
-        memory_bytes: a larger set stays on the disk, in the cache. Hub data sets and drawn ones are always cached.
+        memory_bytes: a larger set stays on the disk, in the cache; processes of one machine share them. Cached is also
+            what is slow to read or to decode.
 
     Returns:
         uint8 images (N, H, W, C), with labels int64 (N,) where all images have one.
@@ -91,7 +94,7 @@ def load_images(
         >>> load_images("shapes.npz", resolution=16, channels=3).report()
         '4 images of 16 × 16 × 3; classes: 0 2, 1 2.'
     """
-    size = height_width(resolution)
+    size, memory_bytes = height_width(resolution), memory_bytes // _processes_of_this_machine()
     check_split(split)
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ValueError(f"limit {limit!r} is not allowed; it is a whole number from 1, or None.")
@@ -104,8 +107,7 @@ def load_images(
         listing = _list_source(source, split)
     decoded = _decode(source, listing, size, channels, split, limit, memory_bytes)
 
-    contents = decoded.contents
-    skipped = group_skipped(source, contents.unusable, strict)
+    contents, skipped = decoded.contents, group_skipped(source, decoded.contents.unusable, strict)
     result = ImageSet(
         decoded.images, skipped=skipped, memory_bytes=memory_bytes, split=contents.split, notes=contents.notes
     )
@@ -199,19 +201,49 @@ def _decode(
     limit: int | None,
     memory_bytes: int,
 ) -> DecodedImages:
-    """Decode into memory, or by way of the cache where the set is large or slow to read."""
-    count = math.inf if listing.max_count is None else listing.max_count
-    if listing.always_cache or min(count, limit or math.inf) * size[0] * size[1] * channels > memory_bytes:
-        decoded = load_cached(source, listing, size, channels, split, limit)
-        fits = decoded.images.nbytes <= memory_bytes
-        return decoded._replace(images=np.array(decoded.images)) if fits else decoded
-    assert listing.max_count is not None, "a source of unknown size is cached"
+    """Decode into memory, or by way of the cache where the set is large, or slow to read or to decode."""
+    count = least(listing.max_count, limit)
+    fits = count is not None and math.prod((count, *size, channels)) <= memory_bytes
+    note = ""
+    if listing.always_cache or not fits or _is_slow(listing, limit):
+        try:
+            decoded = load_cached(source, listing, size, channels, split, limit)
+        except CacheError:
+            if listing.always_cache or not fits:
+                raise
+            note = (
+                f"decoded again at every start, as {cache_root()} cannot be written to ({CACHE_VARIABLE} may name another "
+                "folder)"
+            )
+        else:
+            in_memory = decoded.images.nbytes <= memory_bytes
+            return decoded._replace(images=np.array(decoded.images)) if in_memory else decoded
+    assert count is not None, "a source of unknown size is cached"
+    decoded = _decode_into_memory(listing, size, channels, count)
+    return decoded._replace(contents=replace(decoded.contents, notes=[*decoded.contents.notes, *filter(None, [note])]))
+
+
+def _processes_of_this_machine() -> int:
+    """How many processes a launcher (accelerate, torchrun) started here: each that loads a set has a copy of its own."""
+    value = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, int(value)) if value.isdecimal() else 1
+
+
+def _is_slow(listing: UndecodedSource, limit: int | None) -> bool:
+    """Whether decoding these files takes longer than a moment; what is pixels already never does."""
+    file_bytes, count = listing.file_bytes(), least(listing.max_count, limit) or 0
+    share = count / max(1, listing.max_count or 1)
+    return file_bytes > 0 and (count >= CACHED_COUNT or share * file_bytes >= CACHED_BYTES)
+
+
+def _decode_into_memory(listing: UndecodedSource, size: tuple[int, int], channels: int, count: int) -> DecodedImages:
+    """Decode the first `count` entries into one array."""
     contents = listing.open()
     labels: list[int | None] = []
     unusable: list[tuple[str, str]] = []
-    images = np.empty((listing.max_count, *size, channels), np.uint8)
-    entries = islice(contents.entries, listing.max_count if limit is None else min(limit, listing.max_count))
-    for row, image in enumerate(decode_all(entries, size, channels, labels, unusable)):
+    images = np.empty((count, *size, channels), np.uint8)
+    entries = islice(contents.entries, count)
+    for row, image in enumerate(decode_all(entries, size, channels, labels, unusable, count, listing.workers)):
         images[row] = image
     contents = replace(contents, entries=(), unusable=[*unusable, *contents.unusable])
     return DecodedImages(images[: len(labels)], labels, contents)

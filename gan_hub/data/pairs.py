@@ -11,20 +11,22 @@ import os
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import tee
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from gan_hub.data import diagnose, sources
-from gan_hub.data.decode import Entry, apply_to_image, read_entry
+from gan_hub.data.decode import Entry, apply_to_image, progress_bar, read_entry
 from gan_hub.data.image_set import ImageSet
 from gan_hub.data.limits import MAX_MAP_CLASSES, MAX_NAMES_BYTES
 from gan_hub.data.load import expand_home, group_skipped
 from gan_hub.data.sources import SplitContents, UndecodedSource
 from gan_hub.data.splits import NoSuchSplitError, check_split
-from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width
+from gan_hub.data.workers import map_in_order
+from gan_hub.images import NUMBERED, fit_map, fit_pil, height_width, upright
 from gan_hub.model_folder.strict import read_bytes
 
 MAP_MARK, FOLDERS = "_labels", ("images", "labels")
@@ -156,31 +158,36 @@ def _list_source(source: str, split: str) -> UndecodedSource:
 
 
 def _decode_files(listing: UndecodedSource, size: tuple[int, int], channels: int | None) -> SplitFiles:
-    """Decode all images and maps of a split; without `channels` the maps alone."""
+    """Decode all images and maps of a split on all cores; without `channels` the maps alone."""
+
+    def decode(entry: Entry) -> DecodedImage | DecodedMap | str | None:
+        if shared_name(entry.name)[1]:
+            return _decode_map(entry, size)
+        return None if channels is None else _decode_image(entry, size, channels)
+
     files = SplitFiles(listing.open())
     files.unusable += files.contents.unusable
-    for entry in files.contents.entries:
-        key, is_map = shared_name(entry.name)
-        if is_map:
-            _add(files, files.maps, key, entry, lambda entry: _decode_map(entry, size))
-        elif channels is not None:
-            _add(files, files.images, key, entry, lambda entry: _decode_image(entry, size, channels))
+    entries, decoding = tee(files.contents.entries)
+    with progress_bar(listing.max_count) as bar:
+        for entry, decoded in zip(entries, map_in_order(decode, decoding, listing.workers), strict=True):
+            bar.update()
+            if decoded is not None:
+                _add(files, entry.name, decoded)
     return files
 
 
-def _add(
-    files: SplitFiles, known: dict[str, Result], key: str, entry: Entry, decode: Callable[[Entry], Result | str]
-) -> None:
-    """Decode one file and add it to the `known` ones of its kind, or to the unusable ones."""
-    if key in known:
-        files.unusable.append((entry.name, "second of its name"))
-        return
-    decoded = decode(entry)
-    if isinstance(decoded, str):
-        files.unusable.append((entry.name, decoded))
+def _add(files: SplitFiles, name: str, decoded: DecodedImage | DecodedMap | str) -> None:
+    """Add a file to the images or maps, or to the unusable ones, of which `decoded` is the kind of fault."""
+    key, is_map = shared_name(name)
+    if key in (files.maps if is_map else files.images):
+        files.unusable.append((name, "second of its name"))
+    elif isinstance(decoded, str):
+        files.unusable.append((name, decoded))
         files.spoiled.add(key)
+    elif isinstance(decoded, DecodedMap):
+        files.maps[key] = decoded
     else:
-        known[key] = decoded
+        files.images[key] = decoded
 
 
 def _decode_image(entry: Entry, size: tuple[int, int], channels: int) -> DecodedImage | str:
@@ -188,7 +195,7 @@ def _decode_image(entry: Entry, size: tuple[int, int], channels: int) -> Decoded
 
     def fit(image: Image.Image) -> DecodedImage:
         pixels = np.asarray(fit_pil(image, size, channels)).reshape(*size, channels)
-        return DecodedImage(entry.name, ImageOps.exif_transpose(image).size, pixels)
+        return DecodedImage(entry.name, upright(image).size, pixels)
 
     return _read_and_apply(entry, fit)
 
@@ -199,10 +206,10 @@ def _decode_map(entry: Entry, size: tuple[int, int]) -> DecodedMap | str:
     def fit(image: Image.Image) -> DecodedMap | str:
         if image.format in ("JPEG", "MPO"):
             return "map stored with loss"
-        upright = fit_map(image, None)
-        is_color = upright.mode not in NUMBERED
-        pixels = _pixel_values(fit_map(upright, size), is_color)
-        return DecodedMap(entry.name, upright.size, pixels, _unique_values(upright, is_color), is_color)
+        whole = fit_map(image, None)
+        is_color = whole.mode not in NUMBERED
+        pixels = _pixel_values(fit_map(whole, size), is_color)
+        return DecodedMap(entry.name, whole.size, pixels, _unique_values(whole, is_color), is_color)
 
     return _read_and_apply(entry, fit)
 

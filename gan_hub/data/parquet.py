@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_hub.data.decode import Entry, OutsideFileError
 from gan_hub.data.limits import MAX_FILE_BYTES, TooLargeError, check_unpacked
-from gan_hub.data.sources import SplitContents, UndecodedSource, file_version, hash_lines
+from gan_hub.data.sources import SplitContents, UndecodedSource, file_size, file_version, hash_lines
 from gan_hub.data.splits import SPLIT_OF_WORD, NoSuchSplitError, held_out_split, join_holdout, join_names, split_of
 from gan_hub.model_folder.strict import read_bytes
 
@@ -150,7 +150,9 @@ def list_parquet(source: Path, files: list[Path], split: str) -> UndecodedSource
         return columns.contents(_parquet_entries(source, tables, columns), found_split)
 
     max_count = sum(max(0, metadata.num_rows) for _, metadata in tables)
-    return UndecodedSource(max_count, open_, lambda: hash_lines(map(file_version, chosen)))
+    return UndecodedSource(
+        max_count, open_, lambda: hash_lines(map(file_version, chosen)), file_bytes=lambda: sum(map(file_size, chosen))
+    )
 
 
 def _file_splits(source: Path, files: list[Path]) -> dict[Path, str | None]:

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 import re
+import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,12 @@ class UndecodedSource:
     open: Callable[[], SplitContents]
     version: Callable[[], str | None]  # a text that differs when the source has changed; None where that is unknown
     always_cache: bool = False  # reading it again is slow: what was decoded is kept on the disk whatever its size
+    file_bytes: Callable[[], int] = lambda: 0  # of the files that are decoded; 0 of what is pixels already
+
+    @property
+    def workers(self) -> int | None:
+        """Threads that are worth their while, for `decode_all`: one where nothing is decoded."""
+        return None if self.file_bytes() else 1
 
 
 def hash_lines(lines: Iterable[str]) -> str:
@@ -54,12 +61,23 @@ def hash_lines(lines: Iterable[str]) -> str:
 
 
 def file_version(path: Path) -> str:
-    """Name, size and time of the last change of a file."""
+    """Name, size and times of the last change of a file: of its content, and of what the system knows about it.
+
+    The former can be set by hand, and is by tools that copy files with their times.
+    """
     try:
         status = path.stat()
     except OSError:
         return f"{path} gone"
-    return f"{path} {status.st_size} {status.st_mtime_ns}"
+    return f"{path} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a file; 0 where it cannot be asked for them, as when it was removed since it was listed."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def is_image_name(name: str) -> bool:
@@ -144,7 +162,7 @@ def add_unreadable_folders(tree: FolderTree, source: UndecodedSource) -> Undecod
 
     extra = [*(entry.name for entry in missed), *(f"{name} {kind}" for name, kind in tree.unusable)]
     max_count = None if source.max_count is None else source.max_count + len(missed)
-    return UndecodedSource(max_count, open_, lambda: hash_lines([str(source.version()), *extra]))
+    return replace(source, max_count=max_count, open=open_, version=lambda: hash_lines([str(source.version()), *extra]))
 
 
 def list_folder(tree: FolderTree, split: str, classes: bool = True) -> UndecodedSource:
@@ -170,11 +188,7 @@ def list_folder(tree: FolderTree, split: str, classes: bool = True) -> Undecoded
 
     def entries() -> Iterator[Entry]:
         for name, label in selection.images:
-            try:
-                size = (path / name).stat().st_size
-            except OSError:
-                size = 0  # removed since it was listed; reading it fails later
-            yield Entry(name, label, size, (path / name).read_bytes)
+            yield Entry(name, label, file_size(path / name), (path / name).read_bytes)
 
     return UndecodedSource(
         len(selection.images),
@@ -182,6 +196,7 @@ def list_folder(tree: FolderTree, split: str, classes: bool = True) -> Undecoded
         lambda: hash_lines(
             chain((file_version(path / name) for name, _ in selection.images), _version_lines(selection))
         ),
+        file_bytes=lambda: sum(file_size(path / name) for name, _ in selection.images),
     )
 
 
@@ -249,15 +264,21 @@ def list_zip(path: Path, split: str, classes: bool = True) -> UndecodedSource:
     selection = _select(path, [name for name in infos if is_image_name(name)], [], tables, split, classes)
 
     def entries() -> Iterator[Entry]:
-        with opened() as zipped:
-            for name, label in selection.images:
-                size = infos[name].file_size
-                yield Entry(name, label, size, partial(read_zip_member, zipped, infos[name].filename, size))
+        zipped = opened()  # closed with the last entry that reads from it, which may be after the last one is listed
+        lock = threading.Lock()  # a ZipFile counts its readers, and threads may miscount
+
+        def read(name: str) -> bytes:
+            with lock:
+                return read_zip_member(zipped, infos[name].filename, infos[name].file_size)
+
+        for name, label in selection.images:
+            yield Entry(name, label, infos[name].file_size, partial(read, name))
 
     return UndecodedSource(
         len(selection.images),
         lambda: _contents(entries(), selection),
         lambda: hash_lines([file_version(path), *_version_lines(selection)]),
+        file_bytes=lambda: sum(infos[name].file_size for name, _ in selection.images),
     )
 
 

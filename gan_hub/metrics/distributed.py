@@ -54,11 +54,12 @@ class ProcessGroup:
     def gather(self, own: dict[int, torch.Tensor], sizes: list[int]) -> torch.Tensor:
         """All chunks in order, on every process.
 
-        Chunk i has sizes[i] rows, and `own` holds this process's chunks by number. For the exchange they are padded to the
-        largest one, since processes exchange tensors of equal shapes only.
+        Chunk i has sizes[i] rows, and `own` holds this process's chunks by number; a process alone empties it, so that no row
+        is held twice. For the exchange they are padded to the largest one, since processes exchange tensors of equal shapes
+        only.
         """
         if self.size == 1:
-            return torch.cat([own[chunk] for chunk in range(len(sizes))])
+            return _joined(own, sizes)
         from accelerate.utils import gather, gather_object
 
         # A process without a chunk (there are fewer chunks than processes) does not know what a row looks like.
@@ -71,3 +72,13 @@ class ProcessGroup:
         gathered = gather(padded.to(self.device))
         per_process = cast(torch.Tensor, gathered).cpu().unflatten(0, (self.size, rounds))
         return torch.cat([per_process[i % self.size, i // self.size, :size] for i, size in enumerate(sizes)])
+
+
+def _joined(chunks: dict[int, torch.Tensor], sizes: list[int]) -> torch.Tensor:
+    """All chunks in order; each one's memory is given back as soon as it is copied."""
+    rows = torch.empty(sum(sizes), *chunks[0].shape[1:], dtype=chunks[0].dtype)
+    start = 0
+    for number, size in enumerate(sizes):
+        rows[start : start + size] = chunks.pop(number)
+        start += size
+    return rows

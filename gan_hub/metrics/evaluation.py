@@ -293,6 +293,15 @@ def _reference_scores(evaluation: Evaluation) -> dict[str, float]:
     return scores
 
 
-def real_moments(reals: ImageSet, extractor: Extractor) -> Moments:
-    """Mean and covariance of the features of a whole image set."""
-    return moments(extract_features(ImageSource.of_set(reals), extractor).features)
+def real_moments(reals: ImageSet, extractor: Extractor, keep: bool = False) -> Moments:
+    """Mean and covariance of the features of a whole image set.
+
+    Args:
+        reals: the images.
+        extractor: of their features.
+        keep: whether features are kept on the disk, and read from there the next time.
+
+    Returns:
+        Mean (F,) and covariance (F, F), float64.
+    """
+    return moments(extract_features(ImageSource.of_set(reals), extractor, keep=keep).features)

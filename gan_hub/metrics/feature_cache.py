@@ -176,6 +176,11 @@ def _outputs(images: np.ndarray, extractor: Extractor) -> dict[str, torch.Tensor
     return outputs
 
 
+def _kind_of(device: torch.device) -> str:
+    """The kind of processor, since the last bits of a feature depend on it: a home folder may be on several machines."""
+    return f"cpu {torch.backends.cpu.get_cpu_capability()}" if device.type == "cpu" else device.type
+
+
 class FeatureCache:
     """Chunks of features on the disk: <cache>/features/<key>/<number>-<sha256>.safetensors.
 
@@ -187,7 +192,7 @@ class FeatureCache:
         """The chunks of these images, on this machine, by this extractor; the folder is made by the first `put`."""
         key = {
             "version": [VERSION, full_version(), torch.__version__], "part": images.chunk_size, "shape": images.shape,
-            "extractor": [extractor.name, extractor.sha256, extractor.resize, extractor.device.type],
+            "extractor": [extractor.name, extractor.sha256, extractor.resize, _kind_of(extractor.device)],
             "count": images.count, "pictures": images.identity,
         }  # fmt: skip
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

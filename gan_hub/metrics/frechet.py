@@ -80,15 +80,16 @@ class ResampledFrechet:
 
     `ResampledFrechet(features, reals)(weights)` is `frechet_distance(moments(features, weights), reals)`. What does not
     depend on the weights is computed once: the root R of the reals' covariance, and the features projected by R, with
-    covariance Rᵀ Σ R. It keeps two copies of the features in float64.
+    covariance Rᵀ Σ R. It keeps two copies of the features in float64,
+    and a resampling takes another two while it lasts.
     """
 
     def __init__(self, features: torch.Tensor, reals: Moments) -> None:
         """Features (N, F) of generated images, and the moments of the real ones."""
         mean, covariance = reals
         root = factor(covariance)
-        self.features = features.double() - mean  # (N, F)
-        self.squares = self.features.square().sum(1)  # (N,)
+        self.features = torch.sub(features, mean)  # (N, F), float64 as the mean is
+        self.squares = torch.cat([rows.square().sum(1) for rows in self.features.split(CHUNK)])  # (N,)
         self.projected = self.features @ root  # (N, rank)
         self.trace = covariance.trace()
 
@@ -99,7 +100,7 @@ class ResampledFrechet:
         mean = weights @ self.features / count
         spread = (weights @ self.squares - count * mean.square().sum()) / (count - 1)  # the trace of the covariance
         drawn = weights > 0  # a third of the images is absent from a resampling
-        rows = self.projected[drawn] - weights @ self.projected / count
+        rows = self.projected[drawn].sub_(weights @ self.projected / count)
         projected_covariance = (rows * weights[drawn, None]).T @ rows / (count - 1)
         overlap = (
             torch.linalg.eigvalsh(projected_covariance).clamp_min(0).sqrt().sum()

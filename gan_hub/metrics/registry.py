@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from gan_hub.data import ImageSet
+from gan_hub.data.image_set import image_checksums
 from gan_hub.hub.score_names import score_name
 from gan_hub.metrics.bootstrap import standard_error, standard_error_of_mean
 from gan_hub.metrics.calibration import auc, verdicts
@@ -89,11 +90,11 @@ class Evaluation:
 
     @cached_property
     def trained_rows(self) -> torch.Tensor:
-        """The rows of the real images that the model was trained on, int64, found by their bytes."""
+        """The rows of the real images that the model was trained on, int64, found by checksums of their bytes."""
         if self.trained_images is None:
             return torch.arange(len(self.real_images))
-        known = {image.tobytes() for image in self.trained_images.images}
-        there = [image.tobytes() in known for image in self.real_images.images]
+        known = set(image_checksums(self.trained_images))
+        there = [checksum in known for checksum in image_checksums(self.real_images)]
         if not any(there):
             raise ValueError("none of the real images is among those the model was trained on (trained=).")
         return torch.tensor(there).nonzero().flatten()

@@ -27,8 +27,11 @@ class Scorer:
 
     @cached_property
     def reals(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The moments of the training images' features, measured when a score is first due."""
-        return real_moments(self.data.train, self.extractor)
+        """The moments of the training images' features, measured when a score is first due.
+
+        A run that goes on, and the next one on these images, read the features from the disk.
+        """
+        return real_moments(self.data.train, self.extractor, True)
 
     def score(self, pipeline: GANPipeline, final: bool = False) -> Report:
         """The report of a generator against the training images; for its card (`final`) with intervals and reference scores."""
