@@ -207,7 +207,7 @@ def _ada_color(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> t
     saturation = where_drawn("saturation", torch.exp2(_standard_normal(drawn["saturation"][1])), 1.0)
 
     same, axis = torch.eye(3, dtype=x.dtype, device=x.device), x.new_full((3, 3), 1 / 3)  # I and v vᵀ
-    cross = (same.roll(1, 0) - same.roll(-1, 0)) / math.sqrt(3)  # v ×, from [[0, -1, 1], [1, 0, -1], [-1, 1, 0]]
+    cross = (same.roll(1, 0) - same.roll(-1, 0)) / math.sqrt(3)  # v ×
     matrix = same - 2 * luma_flip * axis  # (n, 3, 3)
     matrix = _matmul(hue.cos() * same + hue.sin() * cross + (1 - hue.cos()) * axis, matrix)
     matrix = _matmul(saturation * same + (1 - saturation) * axis, matrix)
@@ -217,7 +217,6 @@ def _ada_color(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> t
 
 def _affine(a: torch.Tensor, b: torch.Tensor | float, c: torch.Tensor | float, d: torch.Tensor | float) -> torch.Tensor:
     """(x, y) → (a x + b y, c x + d y) as (n, 2, 3), from numbers (n,), or one for all images."""
-    # full_like allocates on the device and avoids a host-device sync.
     b, c, d = (v if isinstance(v, torch.Tensor) else torch.full_like(a, v) for v in (b, c, d))
     return torch.stack([a, b, torch.zeros_like(a), c, d, torch.zeros_like(a)], 1).view(-1, 2, 3)
 

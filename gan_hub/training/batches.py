@@ -277,7 +277,7 @@ class Batches:
         second = torch.randn(self.batch_size, self.latent_size, generator=generator)[self.rows]
         mixed, share = torch.rand(2, self.batch_size, generator=generator)[:, self.rows]
         share = torch.where(mixed < self.config.mixing, share, 1.0)
-        return tuple(to_device(each, self.device, self.dtype) for each in (second, share))
+        return to_device(second, self.device, self.dtype), to_device(share, self.device, self.dtype)
 
     def labels(self, update: int) -> torch.Tensor | None:
         """The labels of the generator's update, drawn with the frequencies of the reals."""
