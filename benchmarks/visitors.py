@@ -5,6 +5,7 @@ after a call, and fetches the pictures it is shown. Nothing here knows what the 
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -30,6 +31,10 @@ SIZES = re.compile(r"Vm(RSS|HWM):\s+(\d+) kB")
 
 class Failure(Exception):
     """What a visitor was told instead of an answer."""
+
+
+class Lost(Failure):
+    """The server does not know the visitor any more; a browser then loads the page anew."""
 
 
 class Server:
@@ -107,16 +112,28 @@ class Visitor:
         self.early: dict[str, dict] = {}  # answers that came before that of the queue
         self.listening: asyncio.Task | None = None
         self.alive: asyncio.Task | None = None
+        self.pictures: list[str] = []  # SHA-256 of each picture that was shown
 
     async def open(self) -> None:
         """Load the page, and do what it does at its start."""
         page = await self._get(f"{self.url}/{self.query}")
-        config = json.loads(re.search(r"window\.gradio_config = (\{.*?\});</script>", page.text, re.DOTALL)[1])
+        embedded = re.search(r"window\.gradio_config = (\{.*?\});</script>", page.text, re.DOTALL)
+        if embedded is None:
+            raise Failure("the page has no configuration")
+        config = json.loads(embedded[1])
         self.values = {block["id"]: block["props"].get("value") for block in config["components"]}
         self.named = {block["props"].get("elem_id"): block["id"] for block in config["components"]}
         self.calls = {call["id"]: call for call in config["dependencies"]}
         self.alive = asyncio.create_task(self._heartbeat())
         await self.trigger(0, "load")
+
+    async def reload(self) -> None:
+        """Load the page anew, in a new session, with the cookies of the old one."""
+        for task in (self.listening, self.alive):
+            if task is not None:
+                task.cancel()
+        self.session, self.listening, self.waiting = secrets.token_hex(5), None, {}
+        await self.open()
 
     async def close(self) -> None:
         """Close the window."""
@@ -177,7 +194,8 @@ class Visitor:
             except TimeoutError:
                 raise Failure(f"no answer in {PATIENCE} s") from None
         if not message.get("success"):
-            raise Failure(str(message.get("output") or message.get("message"))[:120])
+            lost = message.get("output") is None
+            raise (Lost if lost else Failure)(str(message.get("output") or message.get("message"))[:120])
         return message["output"]
 
     async def _listen(self) -> None:
@@ -227,6 +245,7 @@ class Visitor:
         for answer in await asyncio.gather(*(self._get(url) for url in urls)):
             if not answer.content.startswith(b"\x89PNG"):
                 raise Failure(f"a picture: {answer.status_code} {answer.text[:90]}")
+            self.pictures.append(hashlib.sha256(answer.content).hexdigest())
 
     async def _get(self, url: str) -> httpx.Response:
         self.notes.requests += 1
@@ -266,6 +285,8 @@ class Person:
             await action
         except (Failure, httpx.HTTPError) as error:
             self.notes.failures.append(f"{kind}: {type(error).__name__} {error}")
+            if kind != "reload" and not isinstance(error, Failure) or isinstance(error, Lost):
+                await self._timed("reload", self.visitor.reload())
         else:
             self.notes.seconds.setdefault(kind, []).append(time.monotonic() - began)
 

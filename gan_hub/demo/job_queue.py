@@ -133,7 +133,7 @@ class JobQueue(queueing.Queue):
     def _drop_abandoned_for(self, session: str | None, events: Sequence[Event]) -> bool:
         """Drop the oldest of these `events` without a listener, to make room for a call of `session`; False without any.
 
-        A visitor who does come to listen is told so. Calls of the same session stay. Behind a proxy all visitors have one address:
+        Who comes to listen after all is told so. Calls of the same session stay. Behind a proxy all visitors have one address:
         calls that were sent and left there must not keep out the next visitor.
         """
         others = [event for event in events if event.session_hash != session]
