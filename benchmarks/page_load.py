@@ -151,6 +151,7 @@ def crowd_rows(counts: list[int], seconds: float = 50, within: float = 10) -> li
         finally:
             server.stop()
             shutil.rmtree(folder, ignore_errors=True)
+        print(*sorted(set(notes.failures)), sep="\n", end="", file=sys.stderr)
         actions = sum(len(notes.seconds.get(kind, ())) for kind in ("open", "draw", "model")) or 1
         actions += 2 * len(notes.seconds.get("game", ()))
         times = [f"{notes.median(kind):.1f} / {notes.p95(kind):.1f}" for kind in kinds]

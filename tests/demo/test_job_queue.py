@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import itertools
+import re
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -262,3 +264,19 @@ def test_the_line_of_a_page_is_this_one_however_it_was_made(server):
         gr.Button().click(sample.new_seeds, gr.Textbox(), None)
     assert isinstance(page._queue, job_queue.JobQueue) and not page.api_open
     assert isinstance(page.queue(max_size=3)._queue, job_queue.JobQueue) and page._queue.max_size == 3
+
+
+def test_the_limits_in_the_document_on_hosting_are_these():
+    document = (Path(__file__).parents[2] / "docs" / "hosting.md").read_text(encoding="utf-8")
+    said = re.search(r"(\d+)\s+waiting calls, (\d+) of one address, (\d+) of one session", document)
+    assert said is not None
+    limits = (job_queue.MAX_QUEUED, job_queue.MAX_PER_ADDRESS, job_queue.MAX_PER_SESSION)
+    assert tuple(map(int, said.groups())) == limits
+    assert "after ten seconds without a" in document and job_queue.LISTENER_TIMEOUT == 10
+
+
+def test_fifty_visitors_of_one_address_find_places_when_they_all_open_the_page_or_change_the_model(server):
+    changes = [event for event in server.page.fns.values() if any(name == "input" for _, name in event.targets)]
+    model = next(block for block in server.page.blocks.values() if getattr(block, "elem_id", None) == "model")
+    of_one = sum(any(block == model._id for block, _ in event.targets) for event in changes)
+    assert 50 * (of_one + 1) <= job_queue.MAX_PER_ADDRESS <= job_queue.MAX_QUEUED // 2
