@@ -1,6 +1,8 @@
 """A step asks its device for numbers once, whatever the game: counted on the meta device, where no number can be read unseen."""
 
 import contextlib
+import math
+import re
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -185,3 +187,26 @@ def test_what_waits_for_nothing_is_not_counted():
         torch.ones(3).sum().item()  # of the host's own
         x[torch.zeros(2, dtype=torch.long, device=META)]
     assert waits.found == []
+
+
+@pytest.mark.parametrize(
+    "scale, metrics, problem",
+    [
+        (1.0, {"loss/generator": 1.0, "gradient/generator": math.inf}, None),  # the scaler skips this update
+        (2.0**-12, {"loss/generator": 1.0, "gradient/generator": math.inf}, "gradient/generator never fits into fp16"),
+        (2.0**-12, {"loss/generator": 1.0, "gradient/generator": 1.0}, None),
+        (1.0, {"gradient/generator": math.nan, "loss/generator": math.nan}, "loss/generator became nan"),
+        (1.0, {"loss/generator": 1.0, "weights/generator": -math.inf}, "weights/generator became -inf"),
+    ],
+)
+def test_a_gradient_that_overflows_in_fp16_ends_a_run_only_where_no_scale_is_left(scale, metrics, problem):
+    run = Run(precision="fp16")
+    for optimizer in run.state.optimizers.values():
+        optimizer.scaler.load_state_dict(optimizer.scaler.state_dict() | {"scale": scale})
+    run = SimpleNamespace(config=run.config, state=run.state)
+    checked = {name: torch.tensor(value) for name, value in metrics.items()}
+    if problem is None:
+        Trainer.check(run, 8, checked)
+    else:
+        with pytest.raises(ValueError, match=rf"^{re.escape(problem)} at 0\.0 kimg; no checkpoint or average has it"):
+            Trainer.check(run, 8, checked)
