@@ -1,23 +1,29 @@
-"""What one visitor can do to another, on this machine: `python benchmarks/page_load.py [--walks N] [--calls N] [--sessions N]`
+"""What visitors do to each other, on this machine: `python benchmarks/page_load.py [--walks N] [--calls N] [--sessions N]`
 
 Serves app.py on a free port of 127.0.0.1 and prints a table: how long a visitor waits for four pictures while another has
 joined walks that nobody listens to, holds as many with streams that are open, or posts around the line; what large and
 malformed requests cost; and what a session leaves behind. Ends by itself after a few minutes.
+
+`--crowd 1 8 32 50` prints another table instead: crowds that come to look, a minute or so each (`visitors.py`).
 """
 
 import argparse
+import asyncio
 import concurrent.futures
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import httpx
+from visitors import Server, crowd
 
 ROOT = Path(__file__).resolve().parents[1]
 WALK = ("spade-facades", "3, 14, 15", "slerp", 120, "own", True)  # the slowest call the page has
@@ -115,12 +121,58 @@ def sessions(page: Page, count: int) -> str:
     return " then ".join(told) + f" a session, in series of {count}; {page.memory():.0f} MB in all"
 
 
+def crowd_rows(counts: list[int], seconds: float = 50, within: float = 10) -> list[list[str]]:
+    """A table of crowds, each before a page of its own: the header, then a row a crowd.
+
+    Args:
+        counts: visitors of each crowd.
+        seconds: that each stays.
+        within: seconds in which they arrive.
+
+    Returns:
+        Cells: visitors; median and 95 % of the seconds from click to picture of opening, drawing, another model and the next
+        pair of the game; calls and files a second; failed actions; CPU seconds of an action, and CPU used of one core; memory
+        in MB before, at the end, and ten seconds after all have left; MB of files that were written.
+    """
+    kinds = {"open": "open", "draw": "draw", "model": "another model", "next pair": "next pair"}
+    timed = [f"{title}, s (median / 95 %)" for title in kinds.values()]
+    table = [["visitors", *timed, "requests a second", "failed", "CPU s an action", "CPU", "memory, MB", "files, MB"]]
+    for count in counts:
+        folder = tempfile.mkdtemp()
+        server = Server(GRADIO_TEMP_DIR=folder).wait()
+        try:
+            memory, cpu, began = [server.memory()], server.cpu(), time.monotonic()
+            notes = asyncio.run(crowd(server.url, count, seconds, within=within))
+            passed, cpu = time.monotonic() - began, server.cpu() - cpu
+            memory.append(server.memory())
+            time.sleep(10)
+            memory.append(server.memory())
+            written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
+        finally:
+            server.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+        print(*sorted(set(notes.failures)), sep="\n", end="", file=sys.stderr)
+        actions = sum(len(notes.seconds.get(kind, ())) for kind in ("open", "draw", "model")) or 1
+        actions += 2 * len(notes.seconds.get("game", ()))
+        times = [f"{notes.median(kind):.1f} / {notes.p95(kind):.1f}" for kind in kinds]
+        used = [f"{cpu / actions:.2f}", f"{100 * cpu / passed:.0f} %", " → ".join(f"{value:.0f}" for value in memory)]
+        failed = f"{len(notes.failures)} of {actions}"
+        table.append([str(count), *times, f"{notes.requests / passed:.0f}", failed, *used, f"{written:.0f}"])
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--walks", type=int, default=50, help="walks of the one who does not listen, at most 100")
     parser.add_argument("--calls", type=int, default=40, help="posts around the line at once, at most 100")
     parser.add_argument("--sessions", type=int, default=400, help="sessions in each of three series, at most 1000")
+    parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="crowds of so many instead, at most 200 each")
     given = parser.parse_args()
+    if given.crowd:
+        header, *rows = crowd_rows([min(count, 200) for count in given.crowd])
+        for row in (header, ["---"] * len(header), *rows):
+            print("|", " | ".join(row), "|")
+        return
     page = Page()
     try:
         print(f"alone: {page.wait()}, then {page.wait()}")

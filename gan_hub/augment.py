@@ -11,6 +11,8 @@ import math
 
 import torch
 
+from gan_hub.host_copy import to_device
+
 # ------------------------------------------------------------------------------------- differentiable augmentation
 
 
@@ -154,7 +156,7 @@ def _ada_geometry(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -
     flip = 1 - 2 * where_drawn("x_flip", _integer(drawn["x_flip"][1], 2))
     turns = _integer(drawn["rotate_90"][1], 4) if height == width else 2 * _integer(drawn["rotate_90"][1], 2)
     turns = where_drawn("rotate_90", turns).long()
-    quarter = x.new_tensor([[1, 0], [0, 1], [-1, 0], [0, -1]])[turns]  # (n, 2): cosine, sine without rounding
+    cosine, sine = ((turns == place).to(x.dtype) - (turns == place + 2).to(x.dtype) for place in (0, 1))
     right, down = (0.25 * number - 0.125 for number in drawn["integer_translation"][1:])
     scale = where_drawn("scale", torch.exp2(0.2 * _standard_normal(drawn["scale"][1])), 1.0)
     before, after = (
@@ -165,7 +167,7 @@ def _ada_geometry(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -
 
     inverse = _affine(flip, 0, 0, 1)  # (n, 2, 3)
     for step in (
-        _affine(quarter[:, 0], -quarter[:, 1], quarter[:, 1], quarter[:, 0]),
+        _affine(cosine, -sine, sine, cosine),
         _inverse_shift(
             where_drawn("integer_translation", (right * width).round()),
             where_drawn("integer_translation", (down * height).round()),
@@ -205,7 +207,7 @@ def _ada_color(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> t
     saturation = where_drawn("saturation", torch.exp2(_standard_normal(drawn["saturation"][1])), 1.0)
 
     same, axis = torch.eye(3, dtype=x.dtype, device=x.device), x.new_full((3, 3), 1 / 3)  # I and v vᵀ
-    cross = x.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)  # v ×
+    cross = (same.roll(1, 0) - same.roll(-1, 0)) / math.sqrt(3)  # v ×
     matrix = same - 2 * luma_flip * axis  # (n, 3, 3)
     matrix = _matmul(hue.cos() * same + hue.sin() * cross + (1 - hue.cos()) * axis, matrix)
     matrix = _matmul(saturation * same + (1 - saturation) * axis, matrix)
@@ -215,7 +217,6 @@ def _ada_color(x: torch.Tensor, drawn: dict[str, tuple[torch.Tensor, ...]]) -> t
 
 def _affine(a: torch.Tensor, b: torch.Tensor | float, c: torch.Tensor | float, d: torch.Tensor | float) -> torch.Tensor:
     """(x, y) → (a x + b y, c x + d y) as (n, 2, 3), from numbers (n,), or one for all images."""
-    # full_like allocates on the device and avoids a host-device sync.
     b, c, d = (v if isinstance(v, torch.Tensor) else torch.full_like(a, v) for v in (b, c, d))
     return torch.stack([a, b, torch.zeros_like(a), c, d, torch.zeros_like(a)], 1).view(-1, 2, 3)
 
@@ -396,4 +397,4 @@ class AugmentPipe:
         own = drawn[self.rows]
         if len(own) != len(like):
             raise ValueError(f"{len(like)} images were given; this process has {len(own)} of the {self.total}.")
-        return own.to(like.device)
+        return to_device(own, like.device)

@@ -68,6 +68,8 @@ BULK = {
     "tests/training/test_run.py::test_a_nan_in_the_average_or_a_buffer_is_not_checkpointed_and_no_good_checkpoint_is_pruned": 4,
     "tests/training/test_run_files.py::test_a_resume_that_meets_a_full_disk_loses_no_line": 1,
     "tests/training/test_run_lock.py::test_two_runs_of_one_name_do_not_mix_the_second_is_told_by_whom": 1,
+    "tests/training/test_waits.py::test_a_step_waits_for_its_device_once": 8,
+    "tests/training/test_waits.py::test_no_architecture_makes_a_step_wait_again": 3,
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from gan_hub.demo import image_files, inputs, models
+from gan_hub.demo.answers import remembered
 from gan_hub.demo.components import (
     MODEL_QUEUE,
     PRIVATE,
@@ -283,6 +284,7 @@ def new_pool_seeds() -> str:
 
 
 @with_error_toast
+@remembered
 def on_model_change(
     model: str,
     seeds: str,

@@ -12,10 +12,14 @@ from pathlib import Path
 from PIL import Image
 
 
+def cache_folder() -> Path:
+    """Gradio's cache, whose files are served in place and deleted by age (`delete_cache`)."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
+
+
 def new_folder() -> Path:
-    """A new folder in Gradio's cache: its files are served in place and deleted by age (`delete_cache`)."""
-    cache = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
-    folder = cache / secrets.token_hex(16)
+    """A new folder in Gradio's cache."""
+    folder = cache_folder() / secrets.token_hex(16)
     folder.mkdir(parents=True)
     return folder
 

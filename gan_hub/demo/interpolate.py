@@ -4,6 +4,7 @@ import gradio as gr
 import torch
 
 from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo.answers import remembered
 from gan_hub.demo.components import (
     MODEL_QUEUE,
     ModelChange,
@@ -76,6 +77,7 @@ def _path(pipe: GANPipeline, seeds: list[int], mode: str, count: int, closed: bo
 
 
 @with_error_toast
+@remembered
 def on_model_change(
     model: str, seeds: str, mode: str, frames: int, label: str, loop: bool, request: gr.Request | None = None
 ) -> tuple[Update, str, str, str, str, str]:

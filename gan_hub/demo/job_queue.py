@@ -4,24 +4,32 @@ Gradio's own queue is first come, first served, starts a call even if its visito
 all calls together: one visitor who sends fifty calls and leaves would keep all others waiting.
 """
 
+import math
 import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import gradio as gr
 from fastapi import HTTPException, Request
 from gradio import queueing
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
-from gradio.server_messages import EventMessage
+from gradio.server_messages import EventMessage, ProcessCompletedMessage
+from gradio.utils import error_payload
 
 from gan_hub.demo.texts import translate
 
-MAX_QUEUED = 128  # waiting calls
-MAX_PER_ADDRESS = 64  # of them; a school or a proxy is one address as well
+MAX_QUEUED = 768  # waiting calls; a hundred visitors who open the page or change the model at once have six each
+MAX_PER_ADDRESS = 384  # of them; a school or a proxy is one address as well
 MAX_PER_SESSION = 16  # of them; opening the page or changing the model takes five
 LISTENER_TIMEOUT = 10  # seconds that a call waits for its visitor to listen; a browser takes less than one
+HEARD_SECONDS = 2  # who has listened so lately keeps a place in a line that is full
+CLEANING_SECONDS = 0.1  # between two searches for calls that have waited so long
+# Between two messages about the places in a line. Each goes to all who wait: after each call, they would cost more than
+# the calls.
+PLACES_SECONDS = 1.0
 
 
 class JobQueue(queueing.Queue):
@@ -43,6 +51,18 @@ class JobQueue(queueing.Queue):
         super().__init__(**settings)
         self.pending_event_ids_session = defaultdict(set)  # Gradio reads entries that may have been dropped meanwhile
         self.ANALYTICS_MAX_EVENTS = 0  # the statistics are shown nowhere, and each call would compute them anew
+        self.progress_update_sleep_when_free = 0.1  # seconds; no call of the page reports progress more finely
+        self._heard: dict[str | None, float] = {}  # session → when it was last seen to listen, of those that wait
+        self._last_cleaning, self._last_places = 0.0, defaultdict[str, float](float)
+
+    @property
+    def sleep_when_free(self) -> float:
+        """Seconds until Gradio asks again for a call to start: short while calls wait, since the model stands idle meanwhile."""
+        return 0.002 if len(self) else 0.02
+
+    @sleep_when_free.setter
+    def sleep_when_free(self, value: float) -> None:
+        """Leave Gradio's own value, a millisecond, which costs a twentieth of a core while the page stands idle."""
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
         """As in Gradio, except that a forgotten session gets none: a KeyError here would stop the queue for all."""
@@ -52,6 +72,15 @@ class JobQueue(queueing.Queue):
     def compute_analytics_summary(self, records: object) -> dict[str, Any]:
         """No statistics, see `__init__`."""
         return {"functions": {}}
+
+    def broadcast_estimations(self, concurrency_id: str, after: int | None = None) -> None:
+        """Tell a new call its place (`after`, its rank), and from time to time all calls theirs."""
+        now = time.monotonic()
+        if after is None:
+            if now - self._last_places[concurrency_id] < PLACES_SECONDS:
+                return
+            self._last_places[concurrency_id] = now
+        super().broadcast_estimations(concurrency_id, after)
 
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None
@@ -104,10 +133,11 @@ class JobQueue(queueing.Queue):
     def _drop_abandoned_for(self, session: str | None, events: Sequence[Event]) -> bool:
         """Drop the oldest of these `events` without a listener, to make room for a call of `session`; False without any.
 
-        Calls of the same session stay. Behind a proxy all visitors have one address: calls that were sent and left there
-        must not keep out the next visitor.
+        Who comes to listen after all is told so. Calls of the same session stay. Behind a proxy all visitors have one address:
+        calls that were sent and left there must not keep out the next visitor.
         """
-        abandoned = [event for event in events if event.session_hash != session and not self._has_listener(event)]
+        others = [event for event in events if event.session_hash != session]
+        abandoned = [event for event in others if not self._was_heard(event, HEARD_SECONDS)]
         if not abandoned:
             return False
         self._drop(min(abandoned, key=lambda event: event.enqueue_time))
@@ -119,18 +149,38 @@ class JobQueue(queueing.Queue):
                 queue.queue.remove(event)
         self.event_ids_to_events.pop(event._id, None)
         self.pending_event_ids_session[event.session_hash].discard(event._id)
+        error = gr.Error(translate(event.request, "line_is_full"), title=translate(event.request, "check"))
+        refusal = ProcessCompletedMessage(output=error_payload(error, True), title=error.title, success=False)
+        self.send_message(event, refusal)
 
     def _has_listener(self, event: Event) -> bool:
         """Whether the visitor listens. A queued call gets a message with its place at once, and a listener takes it away."""
         messages = self.pending_messages_per_session.get(event.session_hash)
         return messages is not None and messages.empty()
 
+    def _was_heard(self, event: Event, seconds: float) -> bool:
+        """Whether the visitor has listened within so many seconds.
+
+        Who listens has messages waiting all the same now and then: several come at once, or the server is busy.
+        """
+        if self._has_listener(event):
+            self._heard[event.session_hash] = time.monotonic()
+        return time.monotonic() - self._heard.get(event.session_hash, -math.inf) <= seconds
+
     def _drop_timed_out(self) -> None:
         """Drop calls that had no listener for LISTENER_TIMEOUT seconds, and what Gradio keeps of finished sessions."""
-        oldest = time.monotonic() - LISTENER_TIMEOUT
+        now = time.monotonic()
+        if now - self._last_cleaning < CLEANING_SECONDS:
+            return
+        self._last_cleaning, oldest = now, now - LISTENER_TIMEOUT
         for queue in self.event_queue_per_concurrency_id.values():
-            for event in [e for e in queue.queue if e.enqueue_time < oldest and not self._has_listener(e)]:
+            unheard = [event for event in queue.queue if not self._was_heard(event, LISTENER_TIMEOUT)]
+            for event in [event for event in unheard if event.enqueue_time < oldest]:
                 self._drop(event)
+        waiting = {
+            event.session_hash for queue in self.event_queue_per_concurrency_id.values() for event in queue.queue
+        }
+        self._heard = {session: heard for session, heard in self._heard.items() if session in waiting}
         for session in [session for session, events in self.pending_event_ids_session.items() if not events]:
             del self.pending_event_ids_session[session]
 

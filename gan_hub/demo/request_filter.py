@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from gradio.components import Component
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan_hub.demo.texts import translate
@@ -70,6 +70,8 @@ class RequestFilter:
                 message = {**message, "headers": [*message["headers"], *SECURITY_HEADERS]}
             await send(message)
 
+        if self._is_unknown_session(scope):
+            return await _forgotten(Request(scope))(scope, receive, send_guarded)
         try:
             await self.app(scope, await self._checked(scope, receive), send_guarded)
         except Exception as error:
@@ -83,6 +85,11 @@ class RequestFilter:
             await refusal_response(Request(scope), error.status, error.key, **error.values)(
                 scope, receive, send_guarded
             )
+
+    def _is_unknown_session(self, scope: Scope) -> bool:
+        """Whether messages are asked for of a session that this process does not know: of a replica, or before a restart."""
+        session = Request(scope).query_params.get("session_hash") if _route(scope) == "queue/data" else None
+        return session is not None and session not in self.page._queue.pending_messages_per_session
 
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
         """`receive` for the routes behind. Raises RefusedError, as the returned function does for too large a body."""
@@ -215,6 +222,13 @@ def refusal_response(request: Request, status: int, key: str, **values: object) 
     """
     sentence = translate(request, key, **values)
     return JSONResponse({"detail": sentence, "error": sentence}, status)
+
+
+def _forgotten(request: Request) -> Response:
+    """The stream of messages of an unknown session. Gradio sends the same and breaks off; its page then loads itself anew."""
+    message = {"msg": "unexpected_error", "message": translate(request, "unknown_session"), "success": False}
+    line = f"data: {json.dumps(message | {'session_not_found': True})}\n\n"
+    return Response(line, media_type="text/event-stream")
 
 
 def _bad_call(request: Request, error: Exception) -> JSONResponse:

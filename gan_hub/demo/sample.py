@@ -12,6 +12,7 @@ from gradio.components import Component
 from PIL import Image
 
 from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo.answers import remembered
 from gan_hub.demo.components import (
     MODEL_QUEUE,
     PRIVATE,
@@ -205,6 +206,7 @@ def _float(text: str) -> float | None:
 
 
 @with_error_toast
+@remembered
 def on_model_change(
     model: str,
     seeds: str,

@@ -156,6 +156,7 @@ TEXTS = {
         "too_large": "That is too much at once; at most {most} bytes are read.",
         "too_many_calls": "You have many calls waiting already; please wait for some of them.",
         "line_is_full": "Very many people are here just now; please try again in a minute.",
+        "unknown_session": "The server was started anew and does not know this window; please load the page again.",
     },
     "pt": {
         "title": "# Brinque com uma rede generativa adversária",
@@ -304,6 +305,7 @@ TEXTS = {
         "too_large": "É muita coisa de uma vez; são lidos até {most} bytes.",
         "too_many_calls": "Você já tem muitas chamadas na fila; espere por algumas delas.",
         "line_is_full": "Há gente demais aqui agora; tente de novo daqui a um minuto.",
+        "unknown_session": "O servidor foi reiniciado e não conhece esta janela; recarregue a página.",
     },
 }
 

@@ -14,6 +14,7 @@ import torch
 from gan_hub.augment import AugmentPipe, flip_horizontally, noise_sigma
 from gan_hub.data import ImageSet, NoSuchSplitError, balanced_order, hold_out, load_images, load_pairs, without
 from gan_hub.data.split_file import DataSplit
+from gan_hub.host_copy import to_device
 from gan_hub.images import from_uint8, height_width
 from gan_hub.model_folder import real_samples, segmentations
 from gan_hub.model_folder.files import REAL_SAMPLES_TABLE
@@ -252,8 +253,9 @@ class Batches:
             u = torch.rand(self.batch_size, 1, generator=generator_for(self.seed, FLIP, update))
             images = flip_horizontally(images, u[self.rows])
             if self.config.takes_maps and labels is not None:
-                labels = flip_horizontally(labels[:, None], u[self.rows].to(self.device))[:, 0]
-        return images.to(self.device, self.dtype).contiguous(memory_format=self.layout), labels
+                labels = flip_horizontally(labels[:, None], to_device(u[self.rows], self.device))[:, 0]
+        images = to_device(images, self.device, self.dtype)
+        return images.contiguous(memory_format=self.layout), labels
 
     def seed_layers(self, step: int) -> None:
         """Seed torch's global generators for a step: dropout and StyleGAN's random noise draw from them.
@@ -265,7 +267,7 @@ class Batches:
     def noise(self, update: int, stream: int) -> torch.Tensor:
         """Latents z (n, Z) ~ N(0, 1) of one player's update."""
         z = torch.randn(self.batch_size, self.latent_size, generator=generator_for(self.seed, stream, update))
-        return z[self.rows].to(self.device, self.dtype)
+        return to_device(z[self.rows], self.device, self.dtype)
 
     def mixing(self, update: int, stream: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Mixing regularisation: second latents (n, Z), and the shares (n,) in [0, 1] of rows that stay with the first."""
@@ -275,7 +277,7 @@ class Batches:
         second = torch.randn(self.batch_size, self.latent_size, generator=generator)[self.rows]
         mixed, share = torch.rand(2, self.batch_size, generator=generator)[:, self.rows]
         share = torch.where(mixed < self.config.mixing, share, 1.0)
-        return second.to(self.device, self.dtype), share.to(self.device, self.dtype)
+        return to_device(second, self.device, self.dtype), to_device(share, self.device, self.dtype)
 
     def labels(self, update: int) -> torch.Tensor | None:
         """The labels of the generator's update, drawn with the frequencies of the reals."""
@@ -284,13 +286,13 @@ class Batches:
         labels = self._labels_of(self._label_sources[drawn])
         if labels is not None and self.config.takes_maps and self.config.flip:
             u = torch.rand(self.batch_size, 1, generator=generator)[self.rows]
-            labels = flip_horizontally(labels[:, None], u.to(self.device))[:, 0]
+            labels = flip_horizontally(labels[:, None], to_device(u, self.device))[:, 0]
         return labels
 
     def _labels_of(self, indices: np.ndarray) -> torch.Tensor | None:
         """The labels of these images: classes (n,), maps of classes (n, H, W), or None."""
         known = self.data.labels if self.config.conditional else self.data.maps
-        return None if known is None else torch.from_numpy(known[indices].astype(np.int64)).to(self.device)
+        return None if known is None else to_device(torch.from_numpy(known[indices].astype(np.int64)), self.device)
 
     def augment_pipe(self, update: int, stream: int, step: int, ada_p: float) -> AugmentPipe:
         """The augmentation and instance noise of the discriminator's inputs in one player's update.

@@ -57,7 +57,7 @@ def train_step(state: TrainState, config: TrainConfig, batches: Batches, step: i
     batches.seed_layers(step)
     if state.discriminator is None:
         return mmd_step(state, config, batches, step)
-    k = config.discriminator_steps
+    k, adaptive = config.discriminator_steps, state.adaptive  # read once: what moves it in this step is read later
     penalize = step % config.penalty_interval == 0
     path_length = config.path_length_weight > 0 and step % config.path_length_interval == 0
 
@@ -67,7 +67,7 @@ def train_step(state: TrainState, config: TrainConfig, batches: Batches, step: i
         z, mixing = batches.noise(update, NOISE_DISCRIMINATOR), batches.mixing(update, MIXING_DISCRIMINATOR)
         fakes, latents = state.draw_fakes(z, mixing, labels, with_grad=config.share_fakes, path_length=path_length)
         reals = state.match_resolution(reals)
-        augment = batches.augment_pipe(update, AUGMENT_DISCRIMINATOR, step, state.adaptive.augment_p)
+        augment = batches.augment_pipe(update, AUGMENT_DISCRIMINATOR, step, adaptive.augment_p)
         metrics = discriminator_step(state, config, reals, fakes, labels, augment, penalize)
     state.update_adaptive(step, metrics)
 
@@ -75,7 +75,7 @@ def train_step(state: TrainState, config: TrainConfig, batches: Batches, step: i
         labels = labels if config.pairs_matter else batches.labels(step)  # a pair is of one class
         z, mixing = batches.noise(step, NOISE_GENERATOR), batches.mixing(step, MIXING_GENERATOR)
         fakes, latents = state.draw_fakes(z, mixing, labels, with_grad=True, path_length=path_length)
-    augment = batches.augment_pipe(step, AUGMENT_GENERATOR, step, state.adaptive.augment_p)
+    augment = batches.augment_pipe(step, AUGMENT_GENERATOR, step, adaptive.augment_p)
     metrics |= generator_step(state, config, reals, fakes, labels, augment, latents)
     return metrics | state.weight_norms()
 
@@ -252,7 +252,7 @@ def path_length_of_fakes(state: TrainState, fakes: Images, latents: torch.Tensor
     """
     assert isinstance(fakes, torch.Tensor), "several scales have no path length"
     penalty, mean = path_length_penalty(fakes, latents, augment.normal(fakes), state.adaptive.path_length_mean)
-    state.adaptive.path_length_mean = state.mean(mean)
+    state.keep_path_length(mean)
     return penalty
 
 

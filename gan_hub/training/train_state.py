@@ -223,24 +223,62 @@ class TrainState:
         parts[self.accelerator.process_index] = share
         return torch.cat(parts)
 
+    @property
+    def adaptive(self) -> AdaptiveState:
+        """The adaptive state after all steps so far; waits for the device if the last step moved it unread."""
+        if self._unread:
+            self.read()
+        return self._adaptive
+
+    @adaptive.setter
+    def adaptive(self, value: AdaptiveState) -> None:
+        self._adaptive, self._unread = value, {}
+
     def mean(self, value: torch.Tensor) -> float:
         """The mean of a scalar over the processes; waits for the device."""
         return reduce(self.accelerator, value.detach(), "mean").item()
 
+    def keep_path_length(self, mean: torch.Tensor) -> None:
+        """Take over a new mean path length of this process, a scalar. It is read later, see `read`."""
+        self._unread["path_length_mean"] = reduce(self.accelerator, mean.detach(), "mean")
+
+    def read(self, *values: torch.Tensor) -> list[float]:
+        """Read numbers from the device, and with them what the adaptive state has not read yet: one wait for all.
+
+        Args:
+            values: scalars.
+
+        Returns:
+            The numbers.
+        """
+        names, adaptive, config = list(self._unread), self._adaptive, self.config
+        tensors = [value.detach().double() for value in (*values, *self._unread.values())]
+        numbers = torch.stack(tensors).tolist() if tensors else []
+        unread = dict(zip(names, numbers[len(values) :], strict=True))
+        self._unread = {}
+        if "path_length_mean" in unread:
+            adaptive.path_length_mean = unread["path_length_mean"]
+        if "logit/real" in unread:
+            real, fake = unread["logit/real"], unread["logit/fake"]
+            adaptive.balance = began_balance(adaptive.balance, real, fake, config.began_gamma, config.began_rate)
+        return numbers[: len(values)]
+
     def update_adaptive(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
         """Move ADA's p and BEGAN's k, where the run has them, after the discriminator's step.
 
-        BEGAN's k moves by the errors of that step's fakes, where the paper has those of the generator's.
+        BEGAN's k moves by the errors of that step's fakes, where the paper has those of the generator's. It is not needed
+        before the next step, and is read by then (`read`).
         """
-        config, adaptive = self.config, self.adaptive
+        config = self.config
         if config.augment == "ada" and step % ADA_INTERVAL == 0:
             # E[sign D(x)] of this step's reals: an even chance of each sign is accuracy ½
             sign = 2 * self.mean(metrics["accuracy/real"]) - 1
             images = ADA_INTERVAL * config.batch_size
-            adaptive.augment_p = adjusted_p(adaptive.augment_p, sign, images, config.ada_target, config.ada_kimg)
+            p = self._adaptive.augment_p  # read at once: this step's generator needs the next one
+            self._adaptive.augment_p = adjusted_p(p, sign, images, config.ada_target, config.ada_kimg)
         if config.loss == "began":
-            real, fake = self.mean(metrics["logit/real"]), self.mean(metrics["logit/fake"])
-            adaptive.balance = began_balance(adaptive.balance, real, fake, config.began_gamma, config.began_rate)
+            for name in ("logit/real", "logit/fake"):
+                self._unread[name] = reduce(self.accelerator, metrics[name].detach(), "mean")
 
     def set_lr_factor(self, factor: float) -> None:
         """Set both learning rates to `factor` times the configured ones; it follows from the clock, so no checkpoint has it."""

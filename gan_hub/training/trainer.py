@@ -1,6 +1,7 @@
 """The run: accelerator, data, networks, steps, export; `train` reads from top to bottom."""
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -216,17 +217,21 @@ class Trainer:
     def check(self, step: int, metrics: dict[str, torch.Tensor]) -> None:
         """Raise ValueError where a loss, a gradient or a weight of this step is NaN or Inf: before anything keeps it.
 
-        fp16 gradients overflow now and then, and the scaler skips that update; only an exhausted scale is an error.
+        fp16 gradients overflow now and then, and the scaler skips that update; only an exhausted scale is an error. This is
+        where a step waits for its device: everything that is still to be known of it is read at once.
         """
-        watched = ("loss/", "weights/") if self.config.precision == "fp16" else ("loss/", "gradient/", "weights/")
-        values = {name: value for name, value in metrics.items() if name.startswith(watched)}
-        if torch.isfinite(torch.stack([value.double() for value in values.values()])).all():
-            exhausted = self.state.exhausted_scaler()
-            if exhausted is None:
-                return
-            problem = f"gradient/{exhausted} never fits into fp16"
-        else:
-            problem = next(f"{name} became {value}" for name, value in values.items() if not torch.isfinite(value))
+        names = [name for name in metrics if name.startswith(("loss/", "gradient/", "weights/"))]
+        numbers = self.state.read(*(metrics[name] for name in names))
+        wrong = {name: number for name, number in zip(names, numbers, strict=True) if not math.isfinite(number)}
+        fp16 = self.config.precision == "fp16"
+        fatal = {name: number for name, number in wrong.items() if not (fp16 and name.startswith("gradient/"))}
+        # The scale is halved where a gradient overflows, and only there.
+        exhausted = self.state.exhausted_scaler() if wrong and not fatal else None
+        if not fatal and exhausted is None:
+            return
+        problem = f"gradient/{exhausted} never fits into fp16"
+        if fatal:
+            problem = "{} became {}".format(*next(iter(fatal.items())))
         raise ValueError(
             f"{problem} at {step * self.config.batch_size / 1000:.1f} kimg; no checkpoint or average has it, the last "
             "checkpoint is from before. Lower the learning rates, raise r1_gamma, or use precision fp32."

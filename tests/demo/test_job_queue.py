@@ -1,7 +1,10 @@
 """The queue of calls: fair turns, a limit, only for visitors who listen, and no way around it."""
 
 import concurrent.futures
+import itertools
+import re
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -110,6 +113,46 @@ def test_who_listens_late_is_served_all_the_same(slow):
     time.sleep(0.3)
     assert slow.noted == []
     assert late.listen()[0] and slow.noted == ["late"]
+
+
+def test_who_listens_keeps_the_place_however_long_the_line_is_and_whatever_else_is_being_sent(slow, monkeypatch):
+    """A busy server has messages for a listener that are not taken yet, at any one moment."""
+    patient = Visitor(slow.server)
+    patient.join(slow.note, "patient").raise_for_status()
+    queue, heard = slow.server.page._queue, job_queue.JobQueue._has_listener
+    monkeypatch.setattr(job_queue, "LISTENER_TIMEOUT", 0.5)
+    monkeypatch.setattr(job_queue.JobQueue, "get_events", lambda self: self._drop_timed_out())  # nothing starts
+    looks = itertools.count()
+    monkeypatch.setattr(job_queue.JobQueue, "_has_listener", lambda self, event: next(looks) % 3 == 0)
+    time.sleep(1.5)
+    assert waiting(slow.server) == 1 and next(looks) > 6
+    monkeypatch.setattr(job_queue.JobQueue, "_has_listener", heard)
+    assert queue._heard
+
+
+def test_whose_call_left_the_line_is_told_so_and_waits_for_no_answer(slow, monkeypatch):
+    late = Visitor(slow.server, {"accept-language": "pt"})
+    late.join(slow.note, "late").raise_for_status()
+    monkeypatch.setattr(job_queue, "LISTENER_TIMEOUT", 0.2)
+    wait_until(lambda: waiting(slow.server) == 0)
+    success, output, sent = late.listen()
+    assert not success and output["error"] == TEXTS["pt"]["line_is_full"] and slow.noted == []
+
+
+def test_places_are_told_from_time_to_time_and_not_to_everybody_after_each_call(slow, monkeypatch):
+    monkeypatch.setattr(job_queue, "PLACES_SECONDS", 60)
+    last = Visitor(slow.server)
+    for number in range(8):
+        last.join(slow.note, str(number)).raise_for_status()
+    sent = last.listen(8)[2]
+    assert sent.count('"estimation"') <= 8 + 8 and len(slow.noted) == 8  # a place for each, and of one round of news
+
+
+def test_nobody_there_costs_little_and_somebody_there_is_not_kept_waiting(slow):
+    queue = slow.server.page._queue
+    assert queue.sleep_when_free == 0.02
+    Visitor(slow.server).join(slow.note, "x").raise_for_status()
+    assert queue.sleep_when_free == 0.002
 
 
 def test_a_session_that_is_forgotten_does_not_end_the_line_for_the_others(slow):
@@ -221,3 +264,19 @@ def test_the_line_of_a_page_is_this_one_however_it_was_made(server):
         gr.Button().click(sample.new_seeds, gr.Textbox(), None)
     assert isinstance(page._queue, job_queue.JobQueue) and not page.api_open
     assert isinstance(page.queue(max_size=3)._queue, job_queue.JobQueue) and page._queue.max_size == 3
+
+
+def test_the_limits_in_the_document_on_hosting_are_these():
+    document = (Path(__file__).parents[2] / "docs" / "hosting.md").read_text(encoding="utf-8")
+    said = re.search(r"(\d+)\s+waiting calls, (\d+) of one address, (\d+) of one session", document)
+    assert said is not None
+    limits = (job_queue.MAX_QUEUED, job_queue.MAX_PER_ADDRESS, job_queue.MAX_PER_SESSION)
+    assert tuple(map(int, said.groups())) == limits
+    assert "after ten seconds without a" in document and job_queue.LISTENER_TIMEOUT == 10
+
+
+def test_fifty_visitors_of_one_address_find_places_when_they_all_open_the_page_or_change_the_model(server):
+    changes = [event for event in server.page.fns.values() if any(name == "input" for _, name in event.targets)]
+    model = next(block for block in server.page.blocks.values() if getattr(block, "elem_id", None) == "model")
+    of_one = sum(any(block == model._id for block, _ in event.targets) for event in changes)
+    assert 50 * (of_one + 1) <= job_queue.MAX_PER_ADDRESS <= job_queue.MAX_QUEUED // 2

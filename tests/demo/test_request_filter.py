@@ -8,7 +8,7 @@ import gradio as gr
 import httpx
 import pytest
 
-from gan_hub.demo import models, request_filter
+from gan_hub.demo import game, models, request_filter, sample
 from gan_hub.demo.page import Page
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Visitor, launched
@@ -227,3 +227,34 @@ def test_a_page_launched_by_somebody_else_is_guarded_as_well(monkeypatch, playab
 def test_a_browser_is_told_to_fetch_pictures_from_here_alone(server):
     policy = httpx.get(server.url).headers["content-security-policy"]
     assert "img-src 'self' data: blob:;" in policy and "form-action 'self'" in policy and "frame-src 'none'" in policy
+
+
+# ------------------------------------------------------------------------------- another replica, or a restart
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_window_that_this_process_does_not_know_is_told_so_and_loads_anew(server, capsys, language):
+    """As where a proxy sends it to another replica, or the server was restarted; the page takes `session_not_found` so."""
+    address = f"{server.url}/gradio_api/queue/data?session_hash=elsewhere"
+    answer = httpx.get(address, headers={"accept-language": language}, timeout=30)
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
+    message = json.loads(answer.text.removeprefix("data: "))
+    assert message == {
+        "msg": "unexpected_error",
+        "message": TEXTS[language]["unknown_session"],
+        "success": False,
+        "session_not_found": True,
+    }
+    assert "Traceback" not in "".join(capsys.readouterr())
+    visitor = Visitor(server)
+    assert visitor.call(sample.new_seeds, "0-15")[0]  # a session that it does know is answered
+
+
+def test_a_round_of_another_replica_gets_a_sentence_and_its_pictures_are_not_found(server, tmp_path):
+    success, output, _ = Visitor(server).call(game.pick_left, None)
+    assert not success and output["error"] == TEXTS["en"]["no_game"]
+    picture = tmp_path / "gradio" / "picture.png"
+    picture.parent.mkdir()
+    picture.write_bytes(b"of the other replica")
+    answer = httpx.get(f"{server.url}/gradio_api/file={picture}", timeout=30)
+    assert answer.status_code in (403, 404) and b"of the other" not in answer.content

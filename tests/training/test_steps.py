@@ -22,13 +22,15 @@ SHAPE = {"resolution": 28, "channels": 1, "num_classes": 3, "base_channels": 4}
 
 def toy_players(generator, discriminator, optimizer=lambda network: torch.optim.Adam(network.parameters(), 1e-3)):
     """What the steps need of a `TrainState`, on one process."""
+    adaptive = AdaptiveState()
     return SimpleNamespace(
         generator=generator,
         discriminator=discriminator,
         unwrapped_discriminator=discriminator,
         generator_optimizer=ScaledOptimizer(optimizer(generator)),
         discriminator_optimizer=ScaledOptimizer(optimizer(discriminator)),
-        adaptive=AdaptiveState(),
+        adaptive=adaptive,
+        keep_path_length=lambda mean: setattr(adaptive, "path_length_mean", mean.item()),
         eager_for_double_backward=lambda needed: contextlib.nullcontext(),
         mean=lambda value: value.item(),
     )
