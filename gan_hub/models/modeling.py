@@ -360,14 +360,13 @@ def evaluating(network: nn.Module) -> nn.Module:
     """`network` itself where all of it is in eval mode, else a twin in eval mode that shares its parameters and buffers.
 
     In training mode, batch statistics would tie an image to its batch, and sampling would change them. No flag of the
-    network is touched, as another thread may be using it. The twin of a wrapped network is that of the network inside.
+    network is touched, as another thread may use it. A wrapped network's twin is that of the network inside.
     """
-    waiting = [network]  # a loop of its own, as `modules()` takes a tenth of a millisecond of every picture drawn alone
-    while waiting:
-        module = waiting.pop()
-        if module.training:
+    inside: list[nn.Module | None] = [network]  # `modules()` is slower, by a tenth of a millisecond of every picture
+    for module in inside:  # which grows meanwhile
+        if module is not None and module.training:
             return _twin(unwrapped(network), {})
-        waiting += [child for child in module._modules.values() if child is not None]
+        inside += () if module is None else module._modules.values()
     return network
 
 

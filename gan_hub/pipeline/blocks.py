@@ -14,7 +14,6 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,7 +26,6 @@ from gan_hub.models import GANModel
 BLOCK = 8  # images; from 16 on, torch takes other 1 × 1 convolutions than for one
 WORTH = 1.0  # the most time that a block may take, as a share of its images' one by one
 TRIED_AFTER = 64  # images of a generator, as a trial takes as long as some 16 of them
-HELD_BYTES = 32 * 2**20 - 2**16  # a little below the most that glibc allocates from its heap
 
 # Functions of torch → the argument that has a row for each image, and the dimensions of the one after it, the weight.
 PER_IMAGE: dict[Callable[..., Any], tuple[int, int]] = {
@@ -146,7 +144,6 @@ def block_size(
 
 def _is_faster(draw: Callable[..., torch.Tensor], rows: torch.Tensor, *conditions: torch.Tensor) -> bool:
     """Whether a block of random latents takes less time than one by one, and has the same bits."""
-    _hold_memory()
     rows = torch.randn(rows.shape, generator=torch.Generator("cpu").manual_seed(0), dtype=torch.float32, device="cpu")
     images, seconds = [], []
     for place in range(BLOCK):
@@ -161,14 +158,3 @@ def _is_faster(draw: Callable[..., torch.Tensor], rows: torch.Tensor, *condition
     except RuntimeError:  # a network that takes one image only, or no memory for several
         return False
     return is_equal and time.thread_time() - start <= WORTH * BLOCK * statistics.median(seconds)
-
-
-@cache
-def _hold_memory() -> None:
-    """Let the allocator of glibc keep what is freed.
-
-    The features of a block are megabytes, which it gives back to the system and fetches again, page by page, at every
-    layer: for 64 × 64 pixels as long as the layer itself takes. A block of its own that is freed raises what it keeps to
-    twice that size. Nothing is written to it, so it takes no memory.
-    """
-    torch.empty(HELD_BYTES, dtype=torch.uint8, device="cpu")

@@ -98,14 +98,12 @@ class GANPipeline(PretrainedPipeline):
         Args:
             seeds: a whole number from 0 to 2**32 − 1 an image.
             latents: own latents (N, Z).
-            num_images: how many images, at most 1,000,000.
-            seed: the first of their seeds; random where it is None.
+            num_images, seed: how many images, at most 1,000,000, and the first of their seeds; random where it is None.
             labels: a name or an index for all images, or one an image. Without, each latent of a conditional model takes a
                 class of its own, always the same.
             truncation: from 1 (none) to 0 (the mean): interpolates w, or z in a model without a w, towards its mean.
             output_type: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
-            batch_size: images at a time, whose last bits then depend on it. By default 64; on a CPU as many as have the
-                bits of images drawn alone (docs/many-images.md).
+            batch_size: images at a time; by default 64, on a CPU as many as keep each one's bits (docs/commands.md).
             segmentation: the semantic class of each pixel, for a model that draws from maps: whole numbers (H, W) for all
                 images or (N, H, W), or pictures of mode L or P. Without, each latent takes one of the model's examples.
             concepts: strengths by name, as in {"thickness": 1.0}, from −10 to 10: moves each image along these of the
@@ -114,7 +112,7 @@ class GANPipeline(PretrainedPipeline):
         Returns: the images, and what makes them again.
 
         Raises:
-            ValueError: for anything that is not allowed, in one sentence.
+            ValueError: for anything that is not allowed.
         """
         check_output_type(output_type)
         generator = self.unwrapped_generator
@@ -134,8 +132,8 @@ class GANPipeline(PretrainedPipeline):
             ws = styled.map(*batch, truncation=psi)
             return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
 
-        draw, conditions = draw_by_style if by_style else _draw, indices if maps is None else maps
-        images = self._drawn(draw, z, conditions, batch_size, output_type, prepare)
+        draw, classes = draw_by_style if by_style else _draw, indices if maps is None else maps
+        images = self._drawn(draw, z, classes, batch_size, output_type, prepare)
         return GANOutput(images, z, None if indices is None else indices.tolist(), seeds, maps)
 
     def stream(
@@ -166,11 +164,11 @@ class GANPipeline(PretrainedPipeline):
         Raises:
             ValueError: for anything that is not allowed: at once, but for a seed, which is refused before its block.
         """
-        batch = check_batch_size(batch_size)
-        options |= {"labels": labels, "batch_size": batch, "output_type": output_type}
-        self([], **options)  # refuses what is not allowed
         if labels is not None and not isinstance(labels, str) and latent_space.as_int(labels) is None:
             raise ValueError(f"labels={short_repr(labels)}: a stream takes a name or an index, for all its images.")
+        batch = check_batch_size(batch_size)
+        options |= {"labels": labels, "batch_size": batch, "output_type": output_type}
+        self([], **options)  # refuses what is not allowed, but for a label, of which it needs none
         label_indices(labels, self.sample_latents([0]), self.label_names)
         size = stream_block(self.unwrapped_generator.config, block_size, batch or _alone(self.device))
         return stream_outputs(partial(self, **options), seeds, size, progress)
