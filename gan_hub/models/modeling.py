@@ -375,9 +375,7 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
     twin = twins[id(module)] = type(module).__new__(type(module))
-    twin.__dict__.update(
-        module.__dict__, training=False, _compiled_call_impl=None
-    )  # the compiled call is in training mode
+    twin.__dict__.update(module.__dict__, training=False, _compiled_call_impl=None)  # compiled, it is in training mode
     twin._modules = {}
     for name, value in module.__dict__.items():  # a forward that was patched, as accelerate does, is still the module's
         if isinstance(value, MethodType) and value.__self__ is module:
