@@ -4,6 +4,7 @@ Shapes: N images, C channels (1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity), H
 in [-1, 1]; opacity −1 is fully transparent.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,13 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
 
     Raises ValueError for NaN or Inf, which a cast would quietly turn into black.
     """
-    if not torch.isfinite(images).all():
+    images = images.detach().float()
+    low, high = map(float, images.aminmax()) if images.numel() else (0.0, 0.0)  # NaN where there is one
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("the images contain NaN or Inf.")
-    scaled = (images.detach().float() + 1) * 127.5
-    return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    scaled = (images + 1).mul_(127.5).round_()
+    scaled = scaled if low >= -1 and high <= 1 else scaled.clamp_(0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def from_uint8(images: np.ndarray) -> torch.Tensor:

@@ -78,8 +78,8 @@ def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
     """
     seeds = check_seeds(seeds)
     z, generator = torch.empty(len(seeds), latent_size, dtype=torch.float32, device="cpu"), torch.Generator("cpu")
-    for row, seed in zip(z, seeds, strict=True):
-        row.normal_(generator=generator.manual_seed(seed))
+    for row, seed in enumerate(seeds):  # to iterate over z would make a tensor for each row, all at once
+        z[row].normal_(generator=generator.manual_seed(seed))
     return z
 
 

@@ -4,21 +4,20 @@ Shapes: N seeds, H, W pixels, C channels.
 """
 
 import math
+import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, cast
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from gan_hub.atomic import atomic_file, move_files, scratch_folder
 from gan_hub.images import grid, height_width, save_animation, save_png, to_pil
 from gan_hub.latents import check_seeds, interpolate
 from gan_hub.pipeline import GANPipeline
 
-BLOCK_IMAGES, BLOCK_BYTES = 256, 64_000_000  # images drawn at a time
 MAX_PIXELS = 500_000_000  # of one picture or animation, with its scale
 
 
@@ -59,7 +58,8 @@ def save_grid(
     """
     seeds = check_seeds(seeds)
     check_size(pipe, len(seeds), scale)
-    images = [image for _, block, _ in _draw(pipe, seeds, progress, options) for image in to_pil(block)]
+    stream = pipe.stream(seeds, progress=_on_terminal(progress), **options)
+    images = [image for output in stream for image in cast(list[Image.Image], output.images)]
     sheet = grid(images, columns or math.ceil(math.sqrt(len(images))), scale=scale)
     with atomic_file(path) as scratch:
         save_png(sheet, scratch, **_metadata(pipe, model_name, options), seeds=",".join(map(str, seeds)))
@@ -92,9 +92,11 @@ def save_files(
     seeds = check_seeds(seeds)
     check_size(pipe, 1, scale)
     with scratch_folder(folder) as scratch:
-        for block, images, labels in _draw(pipe, seeds, progress, options):
-            for place, (seed, image) in enumerate(zip(block, to_pil(images), strict=True)):
-                label = None if labels is None or pipe.label_names is None else pipe.label_names[labels[place]]
+        for output in pipe.stream(seeds, progress=_on_terminal(progress), **options):
+            block, images = cast(list[int], output.seeds), cast(list[Image.Image], output.images)
+            for place, (seed, image) in enumerate(zip(block, images, strict=True)):
+                names, labels = pipe.label_names, output.labels
+                label = None if labels is None or names is None else names[labels[place]]
                 fields = _metadata(pipe, model_name, options) | {"seed": seed, "label": label}
                 save_png(_enlarged(image, scale), scratch / f"seed{seed:04d}.png", **fields)
         move_files(scratch, folder)
@@ -130,9 +132,9 @@ def save_npz(
         with archive.open("images.npy", "w", force_zip64=True) as file:
             header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for _, images, labels in _draw(pipe, seeds, progress, options):
-                file.write(images.tobytes())
-                all_labels += labels or []
+            for output in pipe.stream(seeds, output_type="np", progress=_on_terminal(progress), **options):
+                file.write(np.asarray(output.images).tobytes())
+                all_labels += output.labels or []
         arrays: dict[str, np.ndarray] = {"seeds": np.array(seeds, dtype=np.uint32)}
         if pipe.label_names is not None:
             arrays["labels"] = np.array(all_labels, dtype=np.int64)
@@ -200,20 +202,8 @@ def check_size(pipe: GANPipeline, images: int, scale: int) -> None:
         )
 
 
-def _draw(
-    pipe: GANPipeline, seeds: Sequence[int], progress: bool, options: SamplingOptions
-) -> Iterator[tuple[Sequence[int], np.ndarray, list[int] | None]]:
-    """(seeds, images in uint8 (n, H, W, C), classes) of one block after the other."""
-    config = pipe.unwrapped_generator.config
-    bytes_each = math.prod(height_width(config["resolution"])) * config["channels"]
-    batch = options.get("batch_size") or 1
-    size = max(1, min(BLOCK_IMAGES, BLOCK_BYTES // bytes_each) // batch) * batch
-    with tqdm(total=len(seeds), unit="image", disable=None if progress else True) as bar:
-        for start in range(0, len(seeds), size):
-            block = seeds[start : start + size]
-            out = pipe(seeds=block, output_type="np", **options)
-            yield block, np.asarray(out.images), out.labels
-            bar.update(len(block))
+def _on_terminal(progress: bool) -> bool:
+    return progress and sys.stderr.isatty()
 
 
 def _enlarged(image: Image.Image, scale: int) -> Image.Image:

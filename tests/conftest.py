@@ -40,6 +40,8 @@ BULK = {
     "tests/model_folder/test_strict.py::test_every_mutated_file_is_refused_by_name_or_loads_bit_identical": 0,
     "tests/models/test_export.py::test_a_compiled_network_is_one_graph_with_the_same_numbers": 4,
     "tests/models/test_export.py::test_an_onnx_file_computes_the_same_numbers_for_any_batch": 4,
+    "tests/test_blocks.py::test_a_published_model_draws_blocks_with_the_bits_of_images_drawn_alone": 15,
+    "tests/test_blocks.py::test_every_architecture_draws_blocks_with_the_bits_of_images_drawn_alone": 11,
     "tests/test_console.py::test_commands_print_in_any_locale": 2,
     "tests/test_numbers.py::test_many_small_images_take_little_more_memory_than_what_is_returned": 0,
     "tests/test_pipeline.py::test_saved_and_loaded_in_a_fresh_process_it_is_bit_equal": 1,

@@ -230,19 +230,40 @@ import torch
 from gan_hub import GANPipeline
 from gan_hub.models.dcgan import DCGANGenerator
 torch.set_num_threads(1)
-pipe = GANPipeline(DCGANGenerator(resolution=16, channels=1, latent_size=8, base_channels=4).eval())
-kind, count = sys.argv[1], int(sys.argv[2])
-pipe(num_images=300, seed=0, output_type=kind, batch_size=100)
+kind, count, channels = sys.argv[1], *map(int, sys.argv[2:])
+pipe = GANPipeline(DCGANGenerator(resolution=16, channels=channels, latent_size=8, base_channels=4).eval())
+pipe(num_images=300, seed=0, output_type=kind)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-out = pipe(num_images=count, seed=0, output_type=kind, batch_size=100)
+out = pipe(num_images=count, seed=0, output_type=kind)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+PIL_OBJECT = 900  # bytes that Pillow takes for a picture beside its pixels, at the least
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "each"),
+    [("np", 1, 256), ("np", 3, 768), ("pt", 1, 4 * 256), ("pil", 1, 256 + PIL_OBJECT), ("pil", 3, 768 + PIL_OBJECT)],
+)
+def test_many_small_images_take_little_more_memory_than_what_is_returned(kind, channels, each):
+    """Twice the pixels, latents and seeds that come back is the limit."""
+    count = 50_000
+    arguments = [sys.executable, "-c", MEASURE, kind, str(count), str(channels)]
+    run = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    returned = count * (each + 4 * 8 + 40)  # pixels, z in float32, a seed as Python's int in a list
+    assert int(run.stdout) < 2 * returned
+
+
+LATENTS = """
+import resource
+from gan_hub.latents import sample
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+sample(range(100), 4)
+before = peak()
+z = sample(range(300_000), 4)
+print(peak() - before)
 """
 
 
-@pytest.mark.parametrize(("kind", "each"), [("np", 16 * 16), ("pt", 4 * 16 * 16)])
-def test_many_small_images_take_little_more_memory_than_what_is_returned(kind, each):
-    """Twice the pixels, latents and seeds that come back is the limit."""
-    count = 100_000
-    run = subprocess.run([sys.executable, "-c", MEASURE, kind, str(count)], capture_output=True, text=True, check=True)
-    returned = count * (each + 4 * 8 + 40)  # pixels, z in float32, a seed as Python's int in a list
-    assert int(run.stdout) < 2 * returned
+def test_latents_of_many_seeds_take_no_tensor_each():
+    run = subprocess.run([sys.executable, "-c", LATENTS], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 2 * 300_000 * (4 * 4 + 40)  # z in float32, and the seeds as Python's ints in a list

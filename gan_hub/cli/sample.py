@@ -53,7 +53,9 @@ def add(commands: "Commands[Parser]") -> None:
         help='moves the images along a concept of the model, as in "thickness=1.5"; may be given several times',
     )
     parser.add_argument(
-        "--batch-size", type=whole_number(1, 4096), help="images drawn at a time (1 on a CPU, 64 on an accelerator)"
+        "--batch-size",
+        type=whole_number(1, 4096),
+        help="images drawn at a time (64; on a CPU as many as keep each one's bits)",
     )
 
 

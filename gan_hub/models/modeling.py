@@ -361,11 +361,14 @@ def evaluating(network: nn.Module) -> nn.Module:
     """`network` itself where all of it is in eval mode, else a twin in eval mode that shares its parameters and buffers.
 
     In training mode, batch statistics would tie an image to its batch, and sampling would change them. No flag of the
-    network is touched, as another thread may be using it. The twin of a wrapped network is that of the network inside.
+    network is touched, as another thread may use it. A wrapped network's twin is that of the network inside.
     """
-    if not any(module.training for module in network.modules()):
-        return network
-    return _twin(unwrapped(network), {})
+    inside: list[nn.Module | None] = [network]  # `modules()` is slower, by a tenth of a millisecond of every picture
+    for module in inside:  # which grows meanwhile
+        if module is not None and module.training:
+            return _twin(unwrapped(network), {})
+        inside += () if module is None else module._modules.values()
+    return network
 
 
 def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
@@ -373,9 +376,7 @@ def _twin(module: nn.Module, twins: dict[int, nn.Module]) -> nn.Module:
     if id(module) in twins:
         return twins[id(module)]
     twin = twins[id(module)] = type(module).__new__(type(module))
-    twin.__dict__.update(
-        module.__dict__, training=False, _compiled_call_impl=None
-    )  # the compiled call is in training mode
+    twin.__dict__.update(module.__dict__, training=False, _compiled_call_impl=None)  # compiled, it is in training mode
     twin._modules = {}
     for name, value in module.__dict__.items():  # a forward that was patched, as accelerate does, is still the module's
         if isinstance(value, MethodType) and value.__self__ is module:

@@ -3,6 +3,7 @@
 Shapes: N images, C channels, H × W resolution, Z latent size, L rows of w, W size of w.
 """
 
+import itertools
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -234,27 +235,31 @@ def as_pixels(images: ImagesIn, config: Mapping[str, Any]) -> torch.Tensor:
     )
 
 
+def check_batch_size(batch_size: int | None) -> int | None:
+    """`batch_size` as an int, or None; raises ValueError for anything but a whole number from 1."""
+    size = None if batch_size is None else latent_space.as_int(batch_size)
+    if batch_size is not None and (size is None or size < 1):
+        raise ValueError(f"batch_size={short_repr(batch_size)} is not allowed; it is a whole number from 1.")
+    return size
+
+
 def batches(
-    batch_size: int | None, values: torch.Tensor, labels: torch.Tensor | None, device: torch.device
+    size: int, values: torch.Tensor, labels: torch.Tensor | None, rest: int | None = None
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Cut latents or images into batches on a device.
+    """Cut latents or images into batches.
 
     Args:
-        batch_size: rows at a time; by default 1 on the CPU, where larger sums change the last bit, and 64 elsewhere.
+        size: rows at a time.
         values: latents or images, a row each.
         labels: a row each, too; None where there are none.
-        device: where the batches are to lie.
+        rest: rows at a time of the last ones, which do not fill a batch; by default all of them.
 
     Yields: (values, labels) or (values,).
-
-    Raises:
-        ValueError: for a batch size that is not allowed.
     """
-    size = (1 if device.type == "cpu" else 64) if batch_size is None else latent_space.as_int(batch_size)
-    if size is None or size < 1:
-        raise ValueError(f"batch_size={short_repr(batch_size)} is not allowed; it is a whole number from 1.")
-    for start in range(0, len(values), size):
-        rows = slice(start, start + size)
+    whole = len(values) // size * size
+    starts = [*range(0, whole, size), *range(whole, len(values), rest or size)]
+    for start, stop in itertools.pairwise([*starts, len(values)]):
+        rows = slice(start, stop)
         # Cloned: kernels look at the strides, also of a batch of one, and another layout changes the last bit.
         batch = values[rows].clone(memory_format=torch.contiguous_format)
-        yield (batch.to(device), *([] if labels is None else [labels[rows].to(device)]))
+        yield (batch,) if labels is None else (batch, labels[rows])

@@ -78,11 +78,17 @@ def _filled(images: Array, blocks: Iterable[torch.Tensor], convert: Callable[[to
 
 def _joined(batches: Iterable[torch.Tensor], size: int) -> Iterator[torch.Tensor]:
     """Batches of images (n, C, H, W), put together until there are `size` of them or more."""
-    waiting, count = [], 0
+    waiting: list[torch.Tensor] = []
+    count = 0
     for batch in batches:
-        waiting, count = [*waiting, batch], count + len(batch)
+        waiting.append(batch)
+        count += len(batch)
         if count >= size:
-            yield torch.cat(waiting)
+            yield _one(waiting)
             waiting, count = [], 0
     if waiting:
-        yield torch.cat(waiting)
+        yield _one(waiting)
+
+
+def _one(batches: list[torch.Tensor]) -> torch.Tensor:
+    return batches[0] if len(batches) == 1 else torch.cat(batches)

@@ -3,8 +3,10 @@
 Shapes: N images, C channels, H × W resolution, Z latent size, L rows of w, W size of w. Images are float in [-1, 1] inside.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, cast
 
 import diffusers
 import numpy as np
@@ -13,9 +15,12 @@ from torch import nn
 
 from gan_hub import latents as latent_space
 from gan_hub.images import height_width
+from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
+from gan_hub.models import GANModel
 from gan_hub.models.mixins import StyleBased
 from gan_hub.models.modeling import evaluating, precision, unwrapped
+from gan_hub.pipeline.blocks import SingleImageBits, block_size
 from gan_hub.pipeline.inputs import (
     ImagesIn,
     Labels,
@@ -24,6 +29,7 @@ from gan_hub.pipeline.inputs import (
     as_pixels,
     as_w,
     batches,
+    check_batch_size,
     label_indices,
     maps_of_images,
     maps_of_latents,
@@ -31,6 +37,9 @@ from gan_hub.pipeline.inputs import (
 )
 from gan_hub.pipeline.outputs import GANOutput, Images, check_output_type, collect_images
 from gan_hub.pipeline.pretrained import PretrainedPipeline
+from gan_hub.pipeline.streaming import stream_block, stream_outputs
+
+ACCELERATOR_BATCH = 64  # images drawn or judged at a time
 
 
 class GANPipeline(PretrainedPipeline):
@@ -89,13 +98,12 @@ class GANPipeline(PretrainedPipeline):
         Args:
             seeds: a whole number from 0 to 2**32 − 1 an image.
             latents: own latents (N, Z).
-            num_images: how many images, at most 1,000,000.
-            seed: the first of their seeds; random where it is None.
+            num_images, seed: how many images, at most 1,000,000, and the first of their seeds; random where it is None.
             labels: a name or an index for all images, or one an image. Without, each latent of a conditional model takes a
                 class of its own, always the same.
             truncation: from 1 (none) to 0 (the mean): interpolates w, or z in a model without a w, towards its mean.
             output_type: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
-            batch_size: images at a time; by default 1 on the CPU, where larger sums change the last bit, 64 elsewhere.
+            batch_size: images at a time; by default 64, on a CPU as many as keep each one's bits (docs/commands.md).
             segmentation: the semantic class of each pixel, for a model that draws from maps: whole numbers (H, W) for all
                 images or (N, H, W), or pictures of mode L or P. Without, each latent takes one of the model's examples.
             concepts: strengths by name, as in {"thickness": 1.0}, from −10 to 10: moves each image along these of the
@@ -104,7 +112,7 @@ class GANPipeline(PretrainedPipeline):
         Returns: the images, and what makes them again.
 
         Raises:
-            ValueError: for anything that is not allowed, in one sentence.
+            ValueError: for anything that is not allowed.
         """
         check_output_type(output_type)
         generator = self.unwrapped_generator
@@ -112,19 +120,58 @@ class GANPipeline(PretrainedPipeline):
         indices = label_indices(labels, z, self.label_names)
         maps = maps_of_latents(segmentation, z, generator, self.segmentations)
         shifts = directions.shifts(directions.by_name(self.concepts, generator.latent_sizes), concepts)
-        moved = z + shifts["z"] if "z" in shifts else z
         psi = latent_space.check_psi(truncation)
         by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in shifts)
+
+        def prepare(rows: torch.Tensor) -> torch.Tensor:
+            moved = rows + shifts["z"] if "z" in shifts else rows
+            return moved if by_style else latent_space.truncate(moved, psi)
 
         def draw_by_style(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
             styled = _styled(network)
             ws = styled.map(*batch, truncation=psi)
             return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
 
-        draw = draw_by_style if by_style else _draw
-        rows = moved if by_style else latent_space.truncate(moved, psi)
-        images = self._drawn(draw, rows, indices if maps is None else maps, batch_size, output_type)
+        draw, classes = draw_by_style if by_style else _draw, indices if maps is None else maps
+        images = self._drawn(draw, z, classes, batch_size, output_type, prepare)
         return GANOutput(images, z, None if indices is None else indices.tolist(), seeds, maps)
+
+    def stream(
+        self,
+        seeds: Iterable[int],
+        *,
+        labels: str | int | None = None,
+        block_size: int | None = None,
+        batch_size: int | None = None,
+        output_type: str = "pil",
+        progress: bool = False,
+        **options: Any,
+    ) -> Iterator[GANOutput]:
+        """Draw any number of images, a block at a time, in the memory of one block; the images are those of `pipe(seeds)`.
+
+        A block is drawn when it is asked for, so a loop may end at any time.
+
+        Args:
+            seeds: a whole number from 0 to 2**32 − 1 an image, from anything that can be iterated over, also without end.
+            labels: a name or an index for all images; without, each takes a class of its own, as in sampling.
+            block_size: images of an output; by default 256, fewer where they are large. A multiple of `batch_size`.
+            batch_size, output_type: as in sampling.
+            progress: whether to show a bar on stderr.
+            **options: truncation, segmentation and concepts, as in sampling.
+
+        Yields: an output for each block of seeds; the last may be smaller.
+
+        Raises:
+            ValueError: for anything that is not allowed: at once, but for a seed, which is refused before its block.
+        """
+        if labels is not None and not isinstance(labels, str) and latent_space.as_int(labels) is None:
+            raise ValueError(f"labels={short_repr(labels)}: a stream takes a name or an index, for all its images.")
+        batch = check_batch_size(batch_size)
+        options |= {"labels": labels, "batch_size": batch, "output_type": output_type}
+        self([], **options)  # refuses what is not allowed, but for a label, of which it needs none
+        label_indices(labels, self.sample_latents([0]), self.label_names)
+        size = stream_block(self.unwrapped_generator.config, block_size, batch or _alone(self.device))
+        return stream_outputs(partial(self, **options), seeds, size, progress)
 
     def _drawn(
         self,
@@ -133,10 +180,11 @@ class GANPipeline(PretrainedPipeline):
         labels: torch.Tensor | None,
         batch_size: int | None,
         output_type: str,
+        prepare: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> Images:
-        """Images that `draw` (generator, latents or w, labels) makes of the rows, as `output_type`."""
+        """Images that `draw` (generator, latents or w, labels) makes of the rows, prepared by the batch, as `output_type`."""
         config = self.unwrapped_generator.config
-        drawn = self._drawn_batches(draw, rows, labels, batch_size)
+        drawn = self._drawn_batches(draw, rows, labels, batch_size, prepare)
         return collect_images(drawn, len(rows), config["resolution"], config["channels"], output_type)
 
     def _drawn_batches(
@@ -145,13 +193,24 @@ class GANPipeline(PretrainedPipeline):
         rows: torch.Tensor,
         labels: torch.Tensor | None,
         batch_size: int | None,
+        prepare: Callable[[torch.Tensor], torch.Tensor] | None,
     ) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
         generator, bare = evaluating(self.generator), self.unwrapped_generator
-        dtype, shape = bare.dtype, (bare.config["channels"], *height_width(bare.config["resolution"]))
-        for batch, *rest in batches(batch_size, rows, labels, bare.device):
-            with precision(bare.device, force_fp32=True):
-                images = draw(generator, batch.to(dtype), *rest)
+        (device, dtype), shape = _place(bare), (bare.config["channels"], *height_width(bare.config["resolution"]))
+
+        def drawn(batch: torch.Tensor, *conditions: torch.Tensor) -> torch.Tensor:
+            batch = batch if prepare is None else prepare(batch)
+            with precision(device, force_fp32=True):
+                return draw(generator, batch.to(device, dtype), *(each.to(device) for each in conditions))
+
+        exact = batch_size is None and device.type == "cpu"  # as if each image were drawn alone
+        size = check_batch_size(batch_size) or ACCELERATOR_BATCH
+        if exact:  # a network that is compiled or wrapped may look at its batch in ways of its own
+            size = block_size(bare, drawn, rows, labels) if isinstance(generator, GANModel) else 1
+        for batch, *conditions in batches(size, rows, labels, rest=1 if exact else None):
+            with SingleImageBits(size) if exact and len(batch) > 1 else nullcontext():
+                images = drawn(batch, *conditions)
             if images.shape != (len(batch), *shape):  # of a network from outside the package
                 raise ValueError(
                     f"{type(bare).__name__} made images of shape {tuple(images.shape)}; by its config they are "
@@ -178,11 +237,12 @@ class GANPipeline(PretrainedPipeline):
         bare = self._need_w()
         z = as_latents(z, self.latent_size)
         psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names)
-        generator = _styled(evaluating(self.generator))
+        generator, (device, dtype) = _styled(evaluating(self.generator)), _place(bare)
         ws = [torch.empty(0, bare.rows, len(bare.w_avg), dtype=torch.float32, device="cpu")]
-        for batch, *rest in batches(None, z, indices, bare.device):
-            with precision(bare.device, force_fp32=True):
-                ws.append(generator.map(batch.to(bare.dtype), *rest, truncation=psi).float().cpu())
+        for batch, *conditions in batches(_alone(device), z, indices):
+            with precision(device, force_fp32=True):
+                conditions = (each.to(device) for each in conditions)
+                ws.append(generator.map(batch.to(device, dtype), *conditions, truncation=psi).float().cpu())
         return torch.cat(ws)
 
     @torch.no_grad()
@@ -246,11 +306,13 @@ class GANPipeline(PretrainedPipeline):
             return torch.stack(each).amax(0)
         indices = label_indices(labels, pixels, self.label_names)
         maps = maps_of_images(segmentation, len(pixels), self.unwrapped_generator)
-        discriminator = evaluating(self.discriminator)
+        discriminator, (device, dtype) = evaluating(self.discriminator), _place(bare)
+        size = check_batch_size(batch_size) or _alone(device)
         logits = [torch.empty(0, dtype=torch.float32, device="cpu")]
-        for batch, *rest in batches(batch_size, pixels, indices if maps is None else maps, bare.device):
-            with precision(bare.device, force_fp32=True):
-                scores = discriminator(batch.to(bare.dtype), *rest).float().cpu()  # (N,), or (N, P) of patches or parts
+        for batch, *conditions in batches(size, pixels, indices if maps is None else maps):
+            with precision(device, force_fp32=True):
+                conditions = (each.to(device) for each in conditions)
+                scores = discriminator(batch.to(device, dtype), *conditions).float().cpu()  # (N,), or (N, P) of patches
             logits.append(scores if scores.dim() == 1 else scores.mean(1))
         return torch.cat(logits)
 
@@ -302,6 +364,17 @@ class GANPipeline(PretrainedPipeline):
 
 def _draw(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
     return network(*batch)
+
+
+def _place(network: GANModel) -> tuple[torch.device, torch.dtype]:
+    """Device and dtype; diffusers' own properties ask every module, which takes as long as a small network."""
+    first = next(network.parameters())
+    return first.device, first.dtype
+
+
+def _alone(device: torch.device) -> int:
+    """Rows at a time where none may depend on the others: on a CPU sums over several round otherwise."""
+    return 1 if device.type == "cpu" else ACCELERATOR_BATCH
 
 
 def _styled(network: nn.Module) -> StyleBased:

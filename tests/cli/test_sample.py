@@ -9,6 +9,7 @@ from PIL import Image
 
 from gan_hub import GANPipeline, sampling
 from gan_hub.data import load_images
+from gan_hub.pipeline import streaming
 from tests.cli.conftest import present
 
 
@@ -126,12 +127,12 @@ def test_python_and_the_shell_write_the_same_files(run, tiny_model, tmp_path):
 
 
 def test_many_seeds_are_drawn_in_blocks_and_batches_change_nothing(run, tiny_model, tiny_pipeline, monkeypatch):
-    monkeypatch.setattr(sampling, "BLOCK_IMAGES", 7)
+    monkeypatch.setattr(streaming, "STREAM_IMAGES", 7)
     sizes = []
     draw = GANPipeline.__call__
 
     def count(self, seeds=None, **options):
-        sizes.append(len(seeds))
+        sizes.extend([len(seeds)] * bool(seeds))  # a stream asks for no image first, to refuse what is not allowed
         return draw(self, seeds, **options)
 
     monkeypatch.setattr(GANPipeline, "__call__", count)
