@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gan_hub import latents as latent_space
+from gan_hub.engines.drop_in import DropIn
 from gan_hub.images import height_width
 from gan_hub.model_folder import concepts as directions
 from gan_hub.models.mixins import StyleBased
@@ -29,11 +30,11 @@ from gan_hub.pipeline.inputs import (
     maps_of_latents,
     seeds_and_latents,
 )
+from gan_hub.pipeline.optimized import OptimizedPipeline
 from gan_hub.pipeline.outputs import GANOutput, Images, check_output_type, collect_images
-from gan_hub.pipeline.pretrained import PretrainedPipeline
 
 
-class GANPipeline(PretrainedPipeline):
+class GANPipeline(OptimizedPipeline):
     """A generator, its discriminator and the names of its classes; loads strictly, from safetensors only.
 
     Example:
@@ -116,7 +117,7 @@ class GANPipeline(PretrainedPipeline):
         psi = latent_space.check_psi(truncation)
         by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in shifts)
 
-        def draw_by_style(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+        def draw_by_style(network: nn.Module | DropIn, *batch: torch.Tensor) -> torch.Tensor:
             styled = _styled(network)
             ws = styled.map(*batch, truncation=psi)
             return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
@@ -147,7 +148,7 @@ class GANPipeline(PretrainedPipeline):
         batch_size: int | None,
     ) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
-        generator, bare = evaluating(self.generator), self.unwrapped_generator
+        generator, bare = self._drawing_network(), self.unwrapped_generator
         dtype, shape = bare.dtype, (bare.config["channels"], *height_width(bare.config["resolution"]))
         for batch, *rest in batches(batch_size, rows, labels, bare.device):
             with precision(bare.device, force_fp32=True):
@@ -178,7 +179,7 @@ class GANPipeline(PretrainedPipeline):
         bare = self._need_w()
         z = as_latents(z, self.latent_size)
         psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names)
-        generator = _styled(evaluating(self.generator))
+        generator = _styled(self._drawing_network())
         ws = [torch.empty(0, bare.rows, len(bare.w_avg), dtype=torch.float32, device="cpu")]
         for batch, *rest in batches(None, z, indices, bare.device):
             with precision(bare.device, force_fp32=True):
@@ -300,13 +301,13 @@ class GANPipeline(PretrainedPipeline):
         return torch.sigmoid(scale * (first - second))
 
 
-def _draw(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+def _draw(network: nn.Module | DropIn, *batch: torch.Tensor) -> torch.Tensor:
     return network(*batch)
 
 
-def _styled(network: nn.Module) -> StyleBased:
-    """The style-based network inside a wrapped one, or inside its eval twin; the caller knows that it is one."""
-    return cast(StyleBased, unwrapped(network))
+def _styled(network: nn.Module | DropIn) -> StyleBased:
+    """The style-based network inside a wrapped one or its eval twin, or an engine for one; the caller knows that it is."""
+    return cast(StyleBased, network if isinstance(network, DropIn) else unwrapped(network))
 
 
 # diffusers looks classes up by name in itself: its own loader then ends in the sentence of `extract_init_dict`.
