@@ -21,8 +21,7 @@ from gan_hub.cli.arguments import (
     seed_list,
     whole_number,
 )
-
-ENGINES = ("plain", "torch", "torch-bfloat16", "onnxruntime", "cuda-graphs", "compile")
+from gan_hub.engines.record import AUTO, ENGINES
 
 if TYPE_CHECKING:
     from gan_hub.pipeline import GANPipeline
@@ -59,7 +58,7 @@ def add(commands: "Commands[Parser]") -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=("auto", *ENGINES),
+        choices=(AUTO, *ENGINES),
         default="plain",
         help="what draws: plain, the model's own pictures bit for bit; auto, the fastest here within a level of 255 (plain)",
     )

@@ -21,7 +21,7 @@ from gan_hub.models.modeling import evaluating, precision, unwrapped
 
 WORTH = 1.05  # how many times as fast as plain an engine must be: a measurement this short errs by a few percent
 MARGIN = 2.0  # probes do not show the worst seed: an engine may differ in them by max_levels / MARGIN
-ROUNDS = 3  # of timing, at least
+ROUNDS, MAX_ROUNDS = 3, 50  # of timing
 BFLOAT16_LEVELS = 2.0  # bfloat16 has 8 bits, and rounds away more than a level
 MAX_LEVELS, MAX_SECONDS, MAX_BATCH = 255.0, 3600.0, 4096
 
@@ -170,7 +170,7 @@ def timed(
     Args:
         networks: by name.
         batch: what each draws from.
-        seconds: of all turns together; there are at least ROUNDS.
+        seconds: half of them go to the turns, of which there are ROUNDS to MAX_ROUNDS.
         device: where they draw.
 
     Returns:
@@ -178,7 +178,7 @@ def timed(
     """
     turns: dict[str, list[float]] = {name: [] for name in networks}
     began, rounds = time.monotonic(), 0
-    while rounds < ROUNDS or time.monotonic() - began < seconds / 2:
+    while rounds < ROUNDS or (rounds < MAX_ROUNDS and time.monotonic() - began < seconds / 2):
         for name, network in networks.items():
             start = time.perf_counter()
             network(*batch)

@@ -76,7 +76,7 @@ class DropIn:
 
     def _mapped(self, z: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         """z (N, Z), labels (N,) or None → w (N, W)."""
-        return self.functions["mapping"](*_without_none(z, labels))
+        return self.functions["mapping"](*_inputs(z, labels))
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None, truncation: float = 1.0) -> torch.Tensor:
         """Map z to w, as `StyleBased.map`.
@@ -99,12 +99,13 @@ class DropIn:
         """z (N, Z), labels (N,) or a map (N, H, W) or None → images (N, C, H, W) in [-1, 1]."""
         if "forward" in self.functions:
             self.check_labels(labels)
-            return self.functions["forward"](*_without_none(z, labels))
+            return self.functions["forward"](*_inputs(z, labels))
         return self.synthesize(self.map(z, labels)).clamp(-1, 1)
 
 
-def _without_none(*values: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
-    return tuple(value for value in values if value is not None)
+def _inputs(z: torch.Tensor, condition: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
+    """What a function takes: z, and classes or maps where there are any, as int64, the dtype of the probes."""
+    return (z,) if condition is None else (z, condition.long())
 
 
 class Watch:
