@@ -1,26 +1,24 @@
-"""What engines are made of: the parts of one generator, examples of their inputs, their operators as torch captures them."""
+"""What engines are made of: the parts of one generator, examples of their inputs, the operators they run."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
-from gan_hub.engines.capture import capture
 from gan_hub.engines.drop_in import parts_of
+from gan_hub.engines.operators import BATCHES, Recording, record
 from gan_hub.engines.probes import Probes
 from gan_hub.models import GANModel
 from gan_hub.models.mixins import StyleBased
 
-EXAMPLES = 2  # images of an example: of a single one torch would take the number for fixed
-
 
 class Parts:
-    """The parts of one generator in eval mode; each is captured once, when an engine first asks."""
+    """The parts of one generator in eval mode; each is recorded once, when an engine first asks."""
 
     def __init__(self, generator: GANModel, probes: Probes, batch_size: int) -> None:
         self.generator, self.probes, self.batch_size = generator, probes, batch_size
         self.modules: Mapping[str, nn.Module] = parts_of(generator)
-        self._programs: dict[str, torch.export.ExportedProgram] = {}
+        self._recordings: dict[str, Recording] = {}
 
     def inputs(self, name: str, count: int | None = None) -> tuple[torch.Tensor, ...]:
         """An example of a part's inputs, for `count` images, by default as many as are to be drawn at once."""
@@ -30,8 +28,8 @@ class Parts:
                 return (self.generator.map(batch[0], batch[1] if len(batch) > 1 else None).contiguous(),)
         return batch
 
-    def program(self, name: str) -> torch.export.ExportedProgram:
-        """A part's operators; raises whatever torch says of a network that it cannot follow."""
-        if name not in self._programs:
-            self._programs[name] = capture(self.modules[name], self.inputs(name, EXAMPLES))
-        return self._programs[name]
+    def recording(self, name: str) -> Recording:
+        """A part's operators; raises CaptureError for a network that cannot be followed."""
+        if name not in self._recordings:
+            self._recordings[name] = record(self.modules[name], [self.inputs(name, count) for count in BATCHES])
+        return self._recordings[name]

@@ -5,20 +5,21 @@ eval mode these are arithmetic on constants. What is left are the operators that
 """
 
 import math
+import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from torch import fx, nn
-from torch.fx.node import map_arg
+from torch.utils._pytree import tree_leaves, tree_map
 
-from gan_hub.engines.drop_in import Function
+from gan_hub.engines.operators import Call, CaptureError, Recording, replayed
 
 aten = torch.ops.aten
 LINEAR = {aten.linear.default: (1, 2), aten.conv2d.default: (1, 2), aten.conv_transpose2d.input: (1, 2)}
-NOT_COMPUTED = {aten._assert_tensor_metadata.default}
-RESHAPES = {aten.unflatten.int, aten.view.default, aten.reshape.default}
+IDLE = {aten.detach.default, aten.alias.default}
+RESHAPES = {aten.view.default, aten._unsafe_view.default}
 
 
 class Graph:
@@ -49,51 +50,57 @@ class Graph:
         for name in {str(node.target) for node in self.graph.nodes if node.op == "get_attr"}:
             setattr(root, name, constants[name])
         copied.output(copied.graph_copy(self.graph, {}))  # a module takes hold of its graph
+        for node in copied.nodes:
+            node.meta = {}  # features of the recording, which need not stay in memory
         return fx.GraphModule(root, copied)
 
 
-def capture(network: nn.Module, inputs: Sequence[torch.Tensor]) -> torch.export.ExportedProgram:
-    """The operators of a network in eval mode, for any number of images.
+def folded(recording: Recording) -> Graph:
+    """The operators of a recording that see its inputs; all others are computed in float64.
 
-    Args:
-        network: z, labels → images, or another function of tensors whose first dimension is the batch.
-        inputs: An example of two images at least.
-
-    Returns:
-        torch's program.
-
-    Raises:
-        Exception: whatever torch says of a network that it cannot follow.
+    Raises CaptureError for a network that writes into its weights.
     """
-    batch = torch.export.Dim("batch")
-    with torch.no_grad():
-        return torch.export.export(network, tuple(inputs), dynamic_shapes=_shapes(network, inputs, batch))
+    result = Graph()
+    values: dict[int, Any] = {}
+    for number, tensor in enumerate(recording.inputs):
+        values[id(tensor)] = result.graph.placeholder(f"x{number}")
+        values[id(tensor)].meta = {"val": tensor}
+    batch = result.graph.call_function(aten.sym_size.int, (values[id(recording.inputs[0])], 0))
+    exact: dict[int, torch.Tensor] = {}  # by the id of a weight
 
+    def multiple(times: int) -> fx.Node:
+        return batch if times == 1 else result.graph.call_function(operator.mul, (batch, times))
 
-def _shapes(network: nn.Module, inputs: Sequence[torch.Tensor], batch: Any) -> Any:
-    """The first dimension of each input is the batch; where `forward` takes *inputs, torch wants them as one tuple."""
-    each = tuple({0: batch} for _ in inputs)
-    return (each,) if isinstance(network, Function) else each
+    def evaluate(target: Callable[..., Any], args: Any, kwargs: Any, call: Call) -> Any:
+        args, kwargs = tree_map(lambda value: _exact(value, exact, own), (args, kwargs))
+        mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
+        if not _has_node((args, kwargs)):
+            args, kwargs = _with_dtypes((args, kwargs))
+            with torch.no_grad():
+                value = target(*args, **kwargs)
+            for one, recorded in zip(tree_leaves(value), call.results, strict=True):
+                own[id(one)] = one, recorded.dtype if isinstance(recorded, torch.Tensor) else None
+            return value
+        if mutable and isinstance(args[0], torch.Tensor):
+            raise CaptureError("it writes into a constant")
+        args, kwargs = tree_map(lambda value: _as_node(result, value, own), (args, kwargs))
+        node = result.graph.call_function(target, args, kwargs)
+        node.meta = {"val": call.results[0] if not call.is_tuple else None}
+        return node
 
-
-def folded(program: torch.export.ExportedProgram) -> Graph:
-    """The operators that see the inputs; all others are computed in float64."""
-    result, known = Graph(), {}
-    tensors = {**program.state_dict, **program.constants}
-    lifted = program.graph_signature
-    names = {**lifted.inputs_to_parameters, **lifted.inputs_to_buffers, **lifted.inputs_to_lifted_tensor_constants}
-    for node in program.graph.nodes:
-        if node.op == "placeholder":
-            tensor = tensors.get(names.get(node.name, ""))
-            known[node] = result.graph.placeholder(node.name) if tensor is None else _exact(tensor)
-        elif node.op == "call_function" and node.target not in NOT_COMPUTED:
-            known[node] = _computed(result, node, known)
-        elif node.op == "output":
-            (image,) = arguments(node)[0]
-            result.graph.output(_as_node(result, image, known))
-        if isinstance(known.get(node), fx.Node):
-            known[node].meta = {"val": node.meta.get("val")}
-    for simplify in (_without_idle, _products_as_linear, _batch_norms_as_affine, _into_weights, _sums_of_products):
+    own: dict[int, tuple[torch.Tensor, torch.dtype | None]] = {}  # constants and their dtypes in the network, by id
+    images = replayed(recording, evaluate, values, multiple)
+    if not isinstance(images, fx.Node):
+        raise CaptureError("its images do not depend on its latents")
+    result.graph.output(images)
+    for simplify in (
+        _standard_layers,
+        _without_idle,
+        _products_as_linear,
+        _batch_norms_as_affine,
+        _into_weights,
+        _sums_of_products,
+    ):
         simplify(result)
         result.graph.eliminate_dead_code()
     return result
@@ -102,24 +109,6 @@ def folded(program: torch.export.ExportedProgram) -> Graph:
 def arguments(node: fx.Node) -> tuple[Any, ...]:
     """A node's arguments, of which torch's own annotation says that they are anything."""
     return cast(tuple[Any, ...], node.args)
-
-
-def _exact(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy, in float64 where it is floating."""
-    return tensor.detach().to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
-
-
-def _computed(result: Graph, node: fx.Node, known: dict[fx.Node, Any]) -> Any:
-    """The constant that a node is, or the operator for it in the new graph."""
-    values: Any = map_arg((arguments(node), node.kwargs), lambda used: known[used])
-    if _has_node(values):
-        args, kwargs = cast(Any, map_arg)((arguments(node), node.kwargs), lambda used: _as_node(result, used, known))
-        return result.graph.call_function(cast(Callable[..., Any], node.target), args, kwargs)
-    if isinstance(node.meta.get("val"), torch.Tensor | tuple | list):
-        values = _with_dtypes(values)
-    args, kwargs = values
-    with torch.no_grad():
-        return cast(Callable[..., Any], node.target)(*args, **kwargs)
 
 
 def _has_node(value: object) -> bool:
@@ -137,24 +126,54 @@ def _with_dtypes(value: Any) -> Any:
     return torch.float64 if isinstance(value, torch.dtype) and value.is_floating_point else value
 
 
-def _as_node(result: Graph, node: fx.Node, known: dict[fx.Node, Any]) -> Any:
-    """What stands in the new graph for a node: an operator, a constant, or a plain value."""
-    value = known[node]
+def _exact(value: Any, exact: dict[int, torch.Tensor], own: dict[int, tuple[torch.Tensor, torch.dtype | None]]) -> Any:
+    """A weight's copy, in float64 where it is floating; anything else, and what was computed of such copies, as it is."""
+    if not isinstance(value, torch.Tensor) or id(value) in own:
+        return value
+    if id(value) not in exact:
+        dtype = torch.float64 if value.is_floating_point() else value.dtype
+        copied = exact[id(value)] = value.detach().to(dtype, copy=True)
+        own[id(copied)] = copied, value.dtype
+    return exact[id(value)]
+
+
+def _as_node(result: Graph, value: Any, own: dict[int, tuple[torch.Tensor, torch.dtype | None]]) -> Any:
+    """What stands in the graph for a constant; anything else as it is."""
     if not isinstance(value, torch.Tensor):
         return value
-    made = result.constant(value, node.meta["val"].dtype)
-    made.meta = {"val": node.meta["val"]}
+    dtype = own[id(value)][1] or value.dtype
+    made = result.constant(value, dtype)
+    made.meta = {"val": value.to(dtype)}
     return made
 
 
 # ------------------------------------------------------------------------------------------- simplifications
 
 
-def _without_idle(result: Graph) -> None:
-    """Drop conversions to the dtype that a tensor has, and slices of all of it."""
+def _standard_layers(result: Graph) -> None:
+    """Write convolutions in the form in which layers call them."""
     for node in list(result.graph.nodes):
-        cast_to_same = node.target is aten.to.dtype and _dtype(node) == _dtype(arguments(node)[0])
-        if cast_to_same or (node.target is aten.slice.Tensor and arguments(node)[2:] == (0, sys.maxsize)):
+        if node.target is not aten.convolution.default:
+            continue
+        x, weight, bias, stride, padding, dilation, transposed, output_padding, groups = arguments(node)
+        with result.graph.inserting_before(node):
+            if transposed:
+                options = stride, padding, output_padding, groups, dilation
+                made = result.graph.call_function(aten.conv_transpose2d.input, (x, weight, bias, *options))
+            else:
+                options = stride, padding, dilation, groups
+                made = result.graph.call_function(aten.conv2d.default, (x, weight, bias, *options))
+        if len(stride) == 2:
+            made.meta = dict(node.meta)
+            node.replace_all_uses_with(made)
+            result.graph.erase_node(node)
+
+
+def _without_idle(result: Graph) -> None:
+    """Drop slices of all of a tensor, and what only matters to gradients."""
+    for node in list(result.graph.nodes):
+        whole = node.target is aten.slice.Tensor and arguments(node)[2:] == (0, sys.maxsize)
+        if whole or node.target in IDLE:
             node.replace_all_uses_with(arguments(node)[0])
             result.graph.erase_node(node)
 
@@ -162,7 +181,7 @@ def _without_idle(result: Graph) -> None:
 def _products_as_linear(result: Graph) -> None:
     """Write x @ W and b + x @ W with constant W, b as linear maps."""
     for node in list(result.graph.nodes):
-        if node.target is aten.matmul.default:
+        if node.target in (aten.mm.default, aten.matmul.default):
             (x, matrix), bias, options = arguments(node), None, {}
         elif node.target is aten.addmm.default:
             (bias, x, matrix), options = arguments(node), dict(node.kwargs)
@@ -191,9 +210,12 @@ def _dtype(node: fx.Node) -> torch.dtype | None:
 def _batch_norms_as_affine(result: Graph) -> None:
     """Write normalisation by running statistics as a product and a sum, (F, 1, 1) each."""
     for node in list(result.graph.nodes):
-        if node.target is not aten.batch_norm.default or arguments(node)[5]:
+        if node.target is not aten.native_batch_norm.default or arguments(node)[5]:
             continue
-        x, weight, bias, mean, variance, _, _, epsilon = arguments(node)[:8]
+        x, weight, bias, mean, variance, _, _, epsilon = arguments(node)
+        first = next((user for user in node.users if user.target is operator.getitem and arguments(user)[1] == 0), None)
+        if first is None or any(user.users for user in node.users if user is not first):
+            continue
         mean, variance = result.value(mean), result.value(variance)
         if (
             mean is None
@@ -203,15 +225,14 @@ def _batch_norms_as_affine(result: Graph) -> None:
             continue
         scale = (variance + epsilon).rsqrt() * (1.0 if weight is None else cast(torch.Tensor, result.value(weight)))
         shift = (0.0 if bias is None else cast(torch.Tensor, result.value(bias))) - mean * scale
-        spread = (-1,) + (1,) * (node.meta["val"].dim() - 2)
-        with result.graph.inserting_before(node):
+        spread = (-1,) + (1,) * (first.meta["val"].dim() - 2)
+        with result.graph.inserting_before(first):
             for operation, constant in ((aten.mul.Tensor, scale), (aten.add.Tensor, shift)):
                 x = result.graph.call_function(
-                    operation, (x, result.constant(constant.view(spread), node.meta["val"].dtype))
+                    operation, (x, result.constant(constant.view(spread), first.meta["val"].dtype))
                 )
-                x.meta = dict(node.meta)
-        node.replace_all_uses_with(x)
-        result.graph.erase_node(node)
+                x.meta = dict(first.meta)
+        first.replace_all_uses_with(x)
 
 
 def _into_weights(result: Graph) -> None:

@@ -17,7 +17,7 @@ from torch import nn
 
 from gan_hub.atomic import atomic_file, write_bytes
 from gan_hub.engines.build import Parts
-from gan_hub.engines.drop_in import isolated
+from gan_hub.engines.drop_in import Function, isolated
 from gan_hub.engines.probes import probes_of
 from gan_hub.models import GANModel
 from gan_hub.models.modeling import evaluating, unwrapped
@@ -65,8 +65,11 @@ def onnx_bytes(parts: Parts, name: str) -> bytes:
     """One part as an ONNX graph; raises ValueError where the exporter is missing or cannot express it."""
     try:
         with _quiet():
+            inputs, batch = parts.inputs(name, 2), torch.export.Dim("batch")
+            each = tuple({0: batch} for _ in inputs)
+            shapes = (each,) if isinstance(parts.modules[name], Function) else each  # its forward takes *inputs
             exported = torch.onnx.export(
-                parts.program(name), parts.inputs(name, 2), dynamo=True, optimize=False, verbose=False
+                parts.modules[name], inputs, dynamo=True, dynamic_shapes=shapes, optimize=False, verbose=False
             )
     except ImportError as error:
         raise ValueError(f"ONNX graphs need the extra: pip install 'gan_hub[fast]' ({error}).") from error

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from gan_hub.engines.build import Parts
-from gan_hub.engines.drop_in import UnsupportedError
+from gan_hub.engines.drop_in import UnsupportedError, parts_of
 from gan_hub.engines.onnx_graph import cache_key, cached_graphs, drop_graphs, keep_graphs, onnx_bytes
+from gan_hub.models import GANModel
 
 PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 ERRORS_ONLY = 3  # ONNX Runtime's level of logging
 # What making a graph takes on one core: so long at least, and so long an operator.
-EXPORT_SECONDS, OPERATOR_SECONDS = 0.6, 0.006
+EXPORT_SECONDS, OPERATOR_SECONDS = 0.6, 0.01
 
 
 def build(parts: Parts, seconds: float | None) -> dict[str, Callable[..., torch.Tensor]]:
@@ -32,7 +33,7 @@ def build(parts: Parts, seconds: float | None) -> dict[str, Callable[..., torch.
         UnsupportedError: where a package is missing, or the time is too short.
         ValueError: for a network that cannot be exported.
     """
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    missing = missing_packages()
     if missing:
         raise UnsupportedError(f"needs {', '.join(missing)}: pip install 'gan_hub[fast]'")
     key, names = cache_key(parts.generator), list(parts.modules)
@@ -42,6 +43,9 @@ def build(parts: Parts, seconds: float | None) -> dict[str, Callable[..., torch.
             return {name: Session(graph) for name, graph in graphs.items()}
         except Exception:  # a graph of another version of ONNX Runtime: it is made again
             drop_graphs(key)
+    if threading.current_thread() is not threading.main_thread():
+        # To make a graph torch hooks all modules of the process, and would take another thread's drawing for part of it.
+        raise UnsupportedError("has no graph of this network in its cache, and makes one in the main thread alone")
     expected = EXPORT_SECONDS + OPERATOR_SECONDS * _operators(parts)
     if seconds is not None and expected > seconds:
         raise UnsupportedError(
@@ -54,9 +58,22 @@ def build(parts: Parts, seconds: float | None) -> dict[str, Callable[..., torch.
     return sessions
 
 
+def missing_packages() -> list[str]:
+    """The packages of the extra "fast" that are not installed."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+
+
+def has_graphs(generator: GANModel) -> bool:
+    """Whether the graphs of a generator are in the cache; also where it has none, being drawn in a way of its own."""
+    try:
+        return cached_graphs(cache_key(generator), list(parts_of(generator))) is not None
+    except UnsupportedError:
+        return True
+
+
 def _operators(parts: Parts) -> int:
-    """How many operators the parts have together; raises whatever torch says of a network that it cannot follow."""
-    return sum(len(parts.program(name).graph.nodes) for name in parts.modules)
+    """How many operators the parts have together; raises CaptureError where they depend on their inputs."""
+    return sum(len(parts.recording(name).calls) for name in parts.modules)
 
 
 class Session:

@@ -19,4 +19,4 @@ def build(parts: Parts, dtype: torch.dtype) -> dict[str, Callable[..., torch.Ten
     Returns:
         A function a part.
     """
-    return {name: with_fast_kernels(folded(parts.program(name)), parts.inputs(name), dtype) for name in parts.modules}
+    return {name: with_fast_kernels(folded(parts.recording(name)), parts.inputs(name), dtype) for name in parts.modules}

@@ -12,7 +12,7 @@ from tests.engines.test_networks import worst
 @pytest.fixture
 def optimizer(monkeypatch) -> fast_drawing.Optimizer:
     """One that starts at once, for a page that takes any engine."""
-    monkeypatch.setattr(fast_drawing, "optimizer", fast_drawing.Optimizer(delay=0, seconds=0))
+    monkeypatch.setattr(fast_drawing, "optimizer", fast_drawing.Optimizer(delay=0, seconds=0, graphs=False))
     models._load.cache_clear()
     yield fast_drawing.optimizer
     models._load.cache_clear()
@@ -39,6 +39,17 @@ def test_the_page_measures_by_default_and_does_not_where_it_is_told_so(offered, 
     pipe = models.load(offered)
     optimizer.wait()
     assert "torch" in pipe.engine.milliseconds
+    assert "makes one in the main thread alone" in pipe.engine.reasons["onnxruntime"]
+
+
+def test_graphs_are_made_by_another_process_and_taken_from_the_cache(offered, optimizer, monkeypatch, tmp_path):
+    monkeypatch.setenv("GAN_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv(fast_drawing.ENGINE_VARIABLE, "auto")
+    optimizer.graphs = True
+    pipe = models.load(offered)
+    optimizer.wait()
+    assert [file.suffix for file in (tmp_path / "engines").iterdir()] == [".graph"]
+    assert "onnxruntime" in pipe.engine.milliseconds and pipe.engine.levels["onnxruntime"] < 0.5
 
 
 def test_an_engine_that_cannot_be_had_leaves_the_page_plain_and_is_told(offered, optimizer, monkeypatch, capsys):
