@@ -19,7 +19,7 @@ from gan_hub.engines.operators import Call, CaptureError, Recording, replayed
 aten = torch.ops.aten
 LINEAR = {aten.linear.default: (1, 2), aten.conv2d.default: (1, 2), aten.conv_transpose2d.input: (1, 2)}
 IDLE = {aten.detach.default, aten.alias.default}
-RESHAPES = {aten.view.default, aten._unsafe_view.default}
+VIEWS = {aten.view.default, aten._unsafe_view.default}
 
 
 class Graph:
@@ -151,8 +151,10 @@ def _as_node(result: Graph, value: Any, own: dict[int, tuple[torch.Tensor, torch
 
 
 def _standard_layers(result: Graph) -> None:
-    """Write convolutions in the form in which layers call them."""
+    """Write convolutions in the form in which layers call them, and views so that features may lie in any memory format."""
     for node in list(result.graph.nodes):
+        if node.target in VIEWS:
+            node.target = aten.reshape.default
         if node.target is not aten.convolution.default:
             continue
         x, weight, bias, stride, padding, dilation, transposed, output_padding, groups = arguments(node)
@@ -242,7 +244,7 @@ def _into_weights(result: Graph) -> None:
         if change is None:
             continue
         source, scale, shift = change
-        reshape = source if source.target in RESHAPES else None
+        reshape = source if source.target is aten.reshape.default else None
         layer = source if reshape is None else arguments(source)[0]
         if reshape is not None:
             shape = reshape.meta["val"].shape[1:]
@@ -287,7 +289,7 @@ def _is_layer(result: Graph, node: fx.Node) -> bool:
     """Whether a node is a convolution or a linear map of constant weights whose result has one use."""
     if len(node.users) != 1:
         return False
-    if node.target in RESHAPES:
+    if node.target is aten.reshape.default:
         inner = arguments(node)[0]
         flat = isinstance(inner, fx.Node) and inner.target is aten.linear.default and inner.meta["val"].dim() == 2
         image = (
