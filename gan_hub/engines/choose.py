@@ -12,6 +12,7 @@ from torch import nn
 from gan_hub.engines import gpu, onnx_runtime, torch_packed
 from gan_hub.engines.build import Parts
 from gan_hub.engines.drop_in import DropIn, Running, UnsupportedError, isolated
+from gan_hub.engines.onnx_graph import cache_key, drop_graphs
 from gan_hub.engines.probes import Probes, first_line, largest_differences, probes_of
 from gan_hub.engines.record import AUTO, ENGINES, Engine
 from gan_hub.latents import as_float
@@ -71,6 +72,8 @@ def choose(
             name: f"differs by {value:.2g} levels in the probes, more than half of max_levels={max_levels:g}"
             for name, value in far.items()
         }
+        if "onnxruntime" in far:
+            drop_graphs(cache_key(bare))  # a class from outside the package may draw otherwise since it was made
         near = {name: network for name, network in built.items() if name in levels and name not in far}
         milliseconds = timed({"plain": bare, **near}, probes.batch(batch_size), seconds, bare.device)
     name = engine if engine != AUTO else min(milliseconds, key=lambda name: milliseconds[name])
@@ -110,6 +113,14 @@ def _check(engine: object, batch_size: object, max_levels: object, seconds: obje
             raise ValueError(f"{name}={short_repr(value)} is not allowed; it is a number from 0 to {most:g}.")
 
 
+def bfloat16_is_fast() -> bool:
+    """Whether this CPU has instructions for bfloat16; where it has none, a network could take minutes."""
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return False
+
+
 def _wanted(engine: str, generator: GANModel, max_levels: float) -> tuple[list[str], dict[str, str]]:
     """The engines to build, and of the others the reason why not."""
     reasons: dict[str, str] = {}
@@ -126,7 +137,9 @@ def _wanted(engine: str, generator: GANModel, max_levels: float) -> tuple[list[s
         return [engine], {}
     reasons["compile"] = "is only taken by name, as it needs a compiler and its time"
     if max_levels < BFLOAT16_LEVELS:
-        reasons.setdefault("torch-bfloat16", f"rounds by more than max_levels={max_levels:g}")
+        reasons.setdefault("torch-bfloat16", f"is not tried below max_levels={BFLOAT16_LEVELS:g}")
+    elif not bfloat16_is_fast():
+        reasons.setdefault("torch-bfloat16", "is emulated on this CPU")
     return [name for name in ENGINES if name != "plain" and name not in reasons], reasons
 
 
