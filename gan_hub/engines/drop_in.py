@@ -145,8 +145,5 @@ class Running:
         """Whether it draws what this generator would: the one that it was made of, unchanged."""
         return generator is self.generator and self.watch.is_unchanged()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> None:
-        return None
-
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         return type(None), ()
