@@ -10,6 +10,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="gan_hub-tests-")
 os.environ["GAN_HUB_CACHE"] = os.path.join(os.environ["HF_HOME"], "decoded")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GAN_HUB_ENGINE"] = "plain"  # the page's pictures are compared bit for bit, and cores are few
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks gain nothing from a second thread
 for name in ("HF_ENDPOINT", "HF_TOKEN", "GAN_HUB_DATA"):
     os.environ.pop(name, None)
@@ -30,6 +31,8 @@ LABEL_NAMES = ("circle", "square", "star")
 BULK = {
     "tests/test_imports.py::test_no_large_library_is_imported_under_the_eyes_of_the_collector": 1,
     "tests/demo/test_sanitize.py::test_a_hostile_model_makes_no_browser_call_another_server": 0,
+    "tests/engines/test_networks.py::test_a_bundled_model_draws_its_own_pictures_to_one_level": 4,
+    "tests/engines/test_networks.py::test_every_architecture_draws_its_own_pictures_to_one_level": 6,
     "tests/hub/test_before_training.py::test_a_run_that_could_not_be_published_does_not_begin": 1,
     "tests/hub/test_resolve.py::test_half_a_download_is_refused_and_the_next_one_succeeds": 1,
     "tests/hub/test_upload.py::test_a_damaged_manifest_on_the_hub_is_told_and_written_anew": 2,

@@ -9,7 +9,7 @@ import gradio as gr
 
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import arithmetic, game, interpolate, models, sample
-from gan_hub.demo.arguments import parse
+from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
 from gan_hub.demo.components import MODEL_QUEUE, QUIET, ModelChange
 from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.page import Page
@@ -90,6 +90,8 @@ def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blo
         os.environ[models.MODEL_VARIABLE] = args.model
     # Gradio asks matplotlib for its backend at every event; looking for a screen would keep the first visitor waiting.
     os.environ.setdefault("MPLBACKEND", "agg")
+    if args.engine is not None:
+        os.environ[ENGINE_VARIABLE] = args.engine
     try:
         models.load_requested()
         page = compose()

@@ -2,9 +2,14 @@
 
 import argparse
 import difflib
+import os
 import socket
 from collections.abc import Sequence
 from typing import NoReturn
+
+from gan_hub.engines.record import AUTO, ENGINES
+
+ENGINE_VARIABLE = "GAN_HUB_ENGINE"  # what draws the page's pictures, "auto" by default; --engine sets it
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,14 +29,22 @@ def parse(arguments: Sequence[str] | None, prog: str) -> argparse.Namespace:
     source.add_argument("--model", metavar="MODEL", default=None, help="the same")
     parser.add_argument("--port", type=int, help="1 to 65535; by default the first free one from 7860")
     parser.add_argument("--share", action="store_true", help="also open a public address through Gradio's servers")
+    parser.add_argument(
+        "--engine",
+        choices=(AUTO, *ENGINES),
+        help="what draws: auto, the fastest here within a level of 255 (the default); plain, the models bit for bit",
+    )
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
-        near = difflib.get_close_matches(unknown[0], ("--model", "--port", "--share", "--help"), 1)
+        near = difflib.get_close_matches(unknown[0], ("--model", "--port", "--share", "--engine", "--help"), 1)
         parser.error(f"unrecognized arguments: {' '.join(unknown)}" + (f"; did you mean {near[0]}?" if near else ""))
     if args.port is not None and not 1 <= args.port <= 65535:
         parser.error(f"--port {args.port} is not allowed; it is a number from 1 to 65535")
     if args.port is not None and (reason := _port_error(args.port)):
         parser.error(f"--port {args.port} cannot be used ({reason}); choose another, or leave it out")
+    engine = os.environ.get(ENGINE_VARIABLE)
+    if args.engine is None and engine and engine not in (AUTO, *ENGINES):
+        parser.error(f"{ENGINE_VARIABLE}={engine!r} is not allowed; choose one of {', '.join((AUTO, *ENGINES))}")
     if args.model is not None and not args.model.strip():
         parser.error("--model is empty; it is a folder, a bundled name or a Hub id")
     return args

@@ -13,7 +13,7 @@ import gradio as gr
 import torch
 from PIL import Image
 
-from gan_hub.demo import inputs, sanitize
+from gan_hub.demo import fast_drawing, inputs, sanitize
 from gan_hub.demo.texts import translate
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
@@ -139,7 +139,9 @@ def load(name: object) -> GANPipeline:
 
 @functools.lru_cache(maxsize=16)
 def _load(source: str) -> GANPipeline:
-    return GANPipeline.from_pretrained(source)
+    pipe = GANPipeline.from_pretrained(source)
+    fast_drawing.optimizer.add(pipe, fast_drawing.wanted_engine())
+    return pipe
 
 
 def pil_images(out: GANOutput) -> list[Image.Image]:

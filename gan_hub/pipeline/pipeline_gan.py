@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from gan_hub import latents as latent_space
+from gan_hub.engines.drop_in import DropIn
 from gan_hub.images import height_width
 from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
@@ -35,14 +36,14 @@ from gan_hub.pipeline.inputs import (
     maps_of_latents,
     seeds_and_latents,
 )
+from gan_hub.pipeline.optimized import OptimizedPipeline
 from gan_hub.pipeline.outputs import GANOutput, Images, check_output_type, collect_images
-from gan_hub.pipeline.pretrained import PretrainedPipeline
 from gan_hub.pipeline.streaming import stream_block, stream_outputs
 
 ACCELERATOR_BATCH = 64  # images drawn or judged at a time
 
 
-class GANPipeline(PretrainedPipeline):
+class GANPipeline(OptimizedPipeline):
     """A generator, its discriminator and the names of its classes; loads strictly, from safetensors only.
 
     Example:
@@ -127,7 +128,7 @@ class GANPipeline(PretrainedPipeline):
             moved = rows + shifts["z"] if "z" in shifts else rows
             return moved if by_style else latent_space.truncate(moved, psi)
 
-        def draw_by_style(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+        def draw_by_style(network: nn.Module | DropIn, *batch: torch.Tensor) -> torch.Tensor:
             styled = _styled(network)
             ws = styled.map(*batch, truncation=psi)
             return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
@@ -196,7 +197,7 @@ class GANPipeline(PretrainedPipeline):
         prepare: Callable[[torch.Tensor], torch.Tensor] | None,
     ) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
-        generator, bare = evaluating(self.generator), self.unwrapped_generator
+        generator, bare = self._drawing_network(), self.unwrapped_generator
         (device, dtype), shape = _place(bare), (bare.config["channels"], *height_width(bare.config["resolution"]))
 
         def drawn(batch: torch.Tensor, *conditions: torch.Tensor) -> torch.Tensor:
@@ -204,8 +205,10 @@ class GANPipeline(PretrainedPipeline):
             with precision(device, force_fp32=True):
                 return draw(generator, batch.to(device, dtype), *(each.to(device) for each in conditions))
 
-        exact = batch_size is None and device.type == "cpu"  # as if each image were drawn alone
-        size = check_batch_size(batch_size) or ACCELERATOR_BATCH
+        usual = self.engine.batch_size if isinstance(generator, DropIn) and device.type == "cpu" else ACCELERATOR_BATCH
+        size = check_batch_size(batch_size) or usual
+        # As if each image were drawn alone; an engine promises its tolerance and no bits.
+        exact = batch_size is None and device.type == "cpu" and not isinstance(generator, DropIn)
         if exact:  # a network that is compiled or wrapped may look at its batch in ways of its own
             size = block_size(bare, drawn, rows, labels) if isinstance(generator, GANModel) else 1
         for batch, *conditions in batches(size, rows, labels, rest=1 if exact else None):
@@ -237,7 +240,7 @@ class GANPipeline(PretrainedPipeline):
         bare = self._need_w()
         z = as_latents(z, self.latent_size)
         psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names)
-        generator, (device, dtype) = _styled(evaluating(self.generator)), _place(bare)
+        generator, (device, dtype) = _styled(self._drawing_network()), _place(bare)
         ws = [torch.empty(0, bare.rows, len(bare.w_avg), dtype=torch.float32, device="cpu")]
         for batch, *conditions in batches(_alone(device), z, indices):
             with precision(device, force_fp32=True):
@@ -362,7 +365,7 @@ class GANPipeline(PretrainedPipeline):
         return torch.sigmoid(scale * (first - second))
 
 
-def _draw(network: nn.Module, *batch: torch.Tensor) -> torch.Tensor:
+def _draw(network: nn.Module | DropIn, *batch: torch.Tensor) -> torch.Tensor:
     return network(*batch)
 
 

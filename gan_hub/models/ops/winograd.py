@@ -41,6 +41,8 @@ def is_faster(x: torch.Tensor, weight: torch.Tensor) -> bool:
         return False
     if torch.is_grad_enabled() or torch.compiler.is_compiling() or weight.shape[2:] != (3, 3):
         return False
+    if torch._C._len_torch_dispatch_stack():  # its operators are being recorded or counted, one by one an image
+        return False
     height, width = x.shape[2:]
     return height % 4 == width % 4 == 0 and height * width >= 1024 and min(weight.shape[:2]) >= 128
 

@@ -1,0 +1,142 @@
+"""Which of torch's operators a network runs, recorded in the thread that runs it, for any number of images.
+
+torch's own ways to do so put their hooks into all modules of the process, and another thread may be drawing. Here the network
+runs twice with different numbers of images: what is a multiple of the number in both runs is taken for that multiple.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+
+BATCHES = 5, 7  # images of the two runs: no layer's size is a small multiple of both
+aten = torch.ops.aten
+
+
+class CaptureError(ValueError):
+    """A network whose operators depend on what it is given."""
+
+
+class Call(NamedTuple):
+    """One operator that was run: what it was given and what came out, tensors by themselves."""
+
+    target: Callable[..., Any]
+    arguments: list[Any]  # args and kwargs, flat
+    structure: Any
+    results: list[Any]  # flat
+    is_tuple: bool
+
+
+class Batch(NamedTuple):
+    """A whole number that is `times` the number of images."""
+
+    times: int
+
+
+class _Recorder(TorchDispatchMode):
+    """Notes every operator that runs inside, and looks out for numbers that leave torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is aten._local_scalar_dense.default:
+            if args[0].is_floating_point() or args[0].dtype == torch.bool:
+                raise CaptureError("it decides by the values of its features")
+            return func(*args)  # a check of labels or maps
+        result = func(*args, **kwargs)
+        flat, structure = tree_flatten((args, kwargs))
+        self.calls.append(Call(func, flat, structure, tree_leaves(result), isinstance(result, (tuple, list))))
+        return result
+
+
+class Recording(NamedTuple):
+    """The operators of a network in their order, and its inputs and its result among their tensors."""
+
+    calls: list[Call]
+    inputs: tuple[torch.Tensor, ...]
+    result: torch.Tensor
+
+
+def record(network: nn.Module | Callable[..., torch.Tensor], inputs: Sequence[Sequence[torch.Tensor]]) -> Recording:
+    """Run a network for two numbers of images and compare.
+
+    Args:
+        network: a function of tensors whose first dimension is the batch.
+        inputs: examples of BATCHES images.
+
+    Returns:
+        The second run, numbers that follow the batch as `Batch`.
+
+    Raises:
+        CaptureError: where the two runs differ in more than such numbers.
+    """
+    first, second = (_run(network, tuple(batch)) for batch in inputs)
+    if [call.target for call in first.calls] != [call.target for call in second.calls]:
+        raise CaptureError("its operators depend on the number of images")
+    calls = []
+    for one, other in zip(first.calls, second.calls, strict=True):
+        if len(one.arguments) != len(other.arguments):
+            raise CaptureError("its operators depend on the number of images")
+        together = [_common(*pair) for pair in zip(one.arguments, other.arguments, strict=True)]
+        calls.append(other._replace(arguments=together))
+    return second._replace(calls=calls)
+
+
+def _run(network: Callable[..., torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> Recording:
+    with torch.no_grad(), _Recorder() as recorder:
+        result = network(*inputs)
+    return Recording(recorder.calls, inputs, result)
+
+
+def _common(first: Any, second: Any) -> Any:
+    """What an argument is for any number of images."""
+    if isinstance(second, torch.Tensor) or first == second:
+        return second
+    whole = type(first) is int and type(second) is int
+    if not whole or first % BATCHES[0] or second != first // BATCHES[0] * BATCHES[1]:
+        raise CaptureError("its numbers depend on what it is given")
+    return Batch(first // BATCHES[0])
+
+
+def replayed(
+    recording: Recording,
+    evaluate: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Call], Any],
+    values: dict[int, Any],
+    multiple: Callable[[int], Any],
+) -> Any:
+    """Go through a recording with other values in the place of its tensors.
+
+    Args:
+        recording: the operators.
+        evaluate: gives the value of an operator's result, from operator, args, kwargs and what was recorded.
+        values: those of inputs and weights, by the id of the tensor; what else is a tensor is its own value.
+        multiple: the value of a multiple of the number of images.
+
+    Returns:
+        The value of the result.
+    """
+    for call in recording.calls:
+        flat = [_value(argument, values, multiple) for argument in call.arguments]
+        args, kwargs = tree_unflatten(flat, call.structure)
+        value = evaluate(call.target, args, kwargs, call)
+        if not call.is_tuple:
+            values.update({id(result): value for result in call.results if isinstance(result, torch.Tensor)})
+            continue
+        for place, result in enumerate(call.results):
+            if isinstance(result, torch.Tensor):
+                single = call._replace(results=[result], is_tuple=False)
+                values[id(result)] = evaluate(operator.getitem, (value, place), {}, single)
+    return values[id(recording.result)]
+
+
+def _value(argument: Any, values: dict[int, Any], multiple: Callable[[int], Any]) -> Any:
+    if isinstance(argument, torch.Tensor):
+        return values.get(id(argument), argument)
+    return multiple(argument.times) if isinstance(argument, Batch) else argument
