@@ -380,9 +380,9 @@ def _alone(device: torch.device) -> int:
     return 1 if device.type == "cpu" else ACCELERATOR_BATCH
 
 
-def _styled(network: nn.Module) -> StyleBased:
-    """The style-based network inside a wrapped one, or inside its eval twin; the caller knows that it is one."""
-    return cast(StyleBased, unwrapped(network))
+def _styled(network: nn.Module | DropIn) -> StyleBased:
+    """The style-based network inside a wrapped one or its eval twin, or an engine for one; the caller knows that it is."""
+    return cast(StyleBased, network if isinstance(network, DropIn) else unwrapped(network))
 
 
 # diffusers looks classes up by name in itself: its own loader then ends in the sentence of `extract_init_dict`.
