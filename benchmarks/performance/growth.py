@@ -127,6 +127,8 @@ def render(raw: dict, results: dict) -> str:
         "R3GAN's by less than twice (maps halve); with the batch an image gets cheaper only where weights, which a batch reads "
         "once, are most of the bytes.\n\n"
         f"Two threads instead of one, {THREADS_BATCH} images at {THREADS_AT} px; by the law, twice as fast at equal processor "
-        f"time. Other work on the machine takes from the second thread (load {raw['load']:.1f} on {os.cpu_count()} cores).\n\n"
+        f"time. Other work on the machine takes from the second thread (load {raw['load']:.1f} on {os.cpu_count()} cores): the "
+        "first then waits for it at the end of every operator, and spins. Where cores are shared, one thread is the faster "
+        "choice.\n\n"
         f"{table(['generator', 'times as fast by the clock, best round', 'processor time, times'], rows)}"
     )

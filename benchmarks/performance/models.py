@@ -59,7 +59,9 @@ def render(raw: dict, results: dict) -> str:
     lines, ceiling = [], results.get("peak")
     for row in raw["rows"]:
         rounds = row["rounds"]
-        engines = [name for name in rounds[0] if name not in (NETWORK, PLAIN, PICTURE)]
+        engines = [
+            name for name in rounds[0] if row["about"].get(name, {}).get("levels", 2) <= 1
+        ]  # neither plain nor rough
         best = max(engines, key=lambda name: ratios(rounds, PLAIN, name)[0], default=PLAIN)
         share = row["flop"] / median(rounds, best) / peak.peak(ceiling, dtype_of(best, row["about"])) if ceiling else 0
         levels = row["about"].get(best, {}).get("levels")

@@ -132,7 +132,7 @@ def render(raw: dict, _: dict) -> str:
     return (
         f"Steps without a penalty, {raw['precision']}, one thread a process, gloo on one machine of {raw['cores']} cores, "
         f"whose other work (load {raw['load']:.1f}) takes from the second process: the clock's figures, the best of "
-        f"{len(raw['rounds'])} launches, are a lower bound. The law: half the arithmetic "
+        f"{len(raw['rounds'])} launches, say little where it is busy. The law: half the arithmetic "
         f"each where a batch is shared, all of it where each has its own, plus one sum of the gradients."
         f"\n\n{table(head, rows)}\n\n"
         "Processor time an image says what two processes cost beside the arithmetic: the sums, and smaller batches."
