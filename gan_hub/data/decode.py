@@ -97,10 +97,13 @@ def decode_all(
     def decode(group: list[Entry]) -> list[tuple[str, int | None, np.ndarray | str]]:
         return [(entry.name, entry.label, decode_entry(entry, size, channels)) for entry in group]
 
+    def group_bytes(group: list[Entry]) -> int:
+        return sum(entry.size for entry in group)
+
     groups = _groups(entries, max(1, min(GROUP, GROUP_BYTES // math.prod((*size, channels)))))
 
     with progress_bar(count) as bar:
-        for name, label, image in chain.from_iterable(map_in_order(decode, groups, workers)):
+        for name, label, image in chain.from_iterable(map_in_order(decode, groups, workers, group_bytes)):
             bar.update()
             if isinstance(image, str):
                 unusable.append((name, image))

@@ -8,27 +8,28 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST = 8  # threads: more wait for each other
-AHEAD = 4  # items a thread that are begun before their turn: what they hold in memory is bounded
+AHEAD, AHEAD_BYTES = 4, 32_000_000  # items a thread that are begun before their turn, and bytes of all of them
 
 
 def worker_count() -> int:
     """Threads that decode: the cores that this process may use, up to MOST."""
-    allowed = getattr(
-        os, "sched_getaffinity", None
-    )  # Linux; a container's or a job's cores are fewer than the machine's
+    # Of Linux alone; the cores of a container or a job are fewer than the machine's.
+    allowed = getattr(os, "sched_getaffinity", None)
     cores = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
     return min(MOST, cores)
 
 
 def map_in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int | None = None,
+    size: Callable[[Item], int] = lambda item: 0,
 ) -> Iterator[Result]:
     """The function of each item, in the order of the items, whichever is done first.
 
@@ -36,21 +37,23 @@ def map_in_order(
         function: called by several threads at a time.
         items: iterated by the caller's thread alone, a few ahead of the results.
         workers: threads; by default `worker_count()`. With one, nothing is ahead.
+        size: the bytes that an item holds: none is begun ahead while those that are hold AHEAD_BYTES.
 
     Returns:
-        The results. What the function or the iteration raises is raised when it is its turn.
+        The results. What the function raises is raised when it is its turn.
     """
     workers = worker_count() if workers is None else workers
     if workers < 2:
         yield from map(function, items)
         return
-    remaining = iter(items)
     pool = ThreadPoolExecutor(workers, "decode")
     try:
-        begun: deque[Future[Result]] = deque()
-        begun.extend(pool.submit(function, item) for item in islice(remaining, AHEAD * workers))
+        begun: deque[tuple[int, Future[Result]]] = deque()
+        for item in items:
+            begun.append((size(item), pool.submit(function, item)))
+            while len(begun) >= AHEAD * workers or sum(held for held, _ in begun) >= AHEAD_BYTES:
+                yield begun.popleft()[1].result()
         while begun:
-            yield begun.popleft().result()
-            begun.extend(pool.submit(function, item) for item in islice(remaining, 1))
+            yield begun.popleft()[1].result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -38,6 +38,13 @@ def test_several_are_at_work_at_a_time_and_few_are_begun_ahead_of_their_turn():
     assert next(items) <= 2 * workers.AHEAD + 1
 
 
+def test_large_items_are_not_begun_ahead_beyond_the_bytes_allowed():
+    items = iter(range(100))
+    results = map_in_order(str, items, 4, size=lambda item: workers.AHEAD_BYTES // 2 + 1)
+    assert next(results) == "0"
+    assert next(items) == 2
+
+
 def test_an_error_is_raised_when_it_is_its_turn():
     def failing(item: int) -> int:
         if item in (7, 9):
