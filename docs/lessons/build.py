@@ -1,0 +1,97 @@
+"""Writes the lessons' notebooks, in English and Portuguese: `python docs/lessons/build.py [--execute] [LESSON …]`
+
+A lesson is one Python file of docs/lessons/source in the percent format, which runs as it stands. Its code is the same in both
+languages; a cell of text says its language: `# %% [markdown] lang="pt"`. So a figure carries formulas, and words stand in the
+text around it.
+
+With --execute each lesson is run once, and both notebooks get what it printed and drew. Without, outputs that are there stay
+where their code is unchanged. `pip install -e ".[docs]"` brings what is needed.
+"""
+
+import argparse
+import copy
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+FOLDER = Path(__file__).parent
+SOURCES = sorted((FOLDER / "source").glob("*.py"))
+LANGUAGES = ("en", "pt")
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+SECONDS = 600  # of a cell, on the slowest machine that anyone waits at
+
+
+def path_of(source: Path, language: str) -> Path:
+    """The notebook of a lesson in one language."""
+    return FOLDER / language / f"{source.stem}.ipynb"
+
+
+def notebooks(source: Path) -> dict[str, NotebookNode]:
+    """The notebook of each language, without outputs."""
+    cells = jupytext.read(source, fmt="py:percent").cells
+    return {language: _notebook(cells, language) for language in LANGUAGES}
+
+
+def _notebook(cells: list[NotebookNode], language: str) -> NotebookNode:
+    kept = [copy.deepcopy(cell) for cell in cells if cell.metadata.get("lang", language) == language]
+    for number, cell in enumerate(kept):
+        cell.metadata.clear()
+        cell["id"] = f"cell-{number}"  # nbformat's are drawn at random, which would change the file at every build
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return nbformat.v4.new_notebook(cells=kept, metadata=metadata)
+
+
+def execute(source: Path) -> list[list[NotebookNode]]:
+    """The outputs of each cell of code, in order. Raises nbclient's CellExecutionError where one fails."""
+    from nbclient import NotebookClient  # only here: the tests compare notebooks without a kernel
+
+    notebook = next(iter(notebooks(source).values()))
+    NotebookClient(notebook, timeout=SECONDS, kernel_name=KERNEL["name"]).execute()
+    return [_without_times(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _without_times(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs of which nothing tells how fast the machine was: progress bars and warnings are left out."""
+    return [output for output in outputs if output.output_type != "stream" or output.name == "stdout"]
+
+
+def kept_outputs(old: NotebookNode, new: NotebookNode) -> list[list[NotebookNode]]:
+    """The old notebook's outputs for the cells of code in the new one; none from the first cell on that has changed."""
+    outputs: list[list[NotebookNode]] = []
+    unchanged = True
+    before = [cell for cell in old.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(cell for cell in new.cells if cell.cell_type == "code"):
+        unchanged = unchanged and number < len(before) and before[number].source == cell.source
+        outputs.append(before[number].outputs if unchanged else [])
+    return outputs
+
+
+def write(source: Path, executed: bool) -> None:
+    """Write a lesson's notebooks."""
+    outputs = execute(source) if executed else None
+    for language, notebook in notebooks(source).items():
+        path = path_of(source, language)
+        kept = outputs
+        if kept is None and path.exists():
+            kept = kept_outputs(nbformat.read(path, as_version=4), notebook)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        for cell, of_cell in zip(code, kept or [[] for _ in code], strict=True):
+            cell.outputs = of_cell
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", help="their numbers, such as 01; all by default")
+    parser.add_argument("--execute", action="store_true", help="run them, and keep what they print and draw")
+    args = parser.parse_args()
+    for source in SOURCES:
+        if not args.lessons or source.stem[:2] in args.lessons:
+            write(source, args.execute)
+
+
+if __name__ == "__main__":
+    main()
