@@ -124,6 +124,18 @@ def test_a_set_with_an_unreadable_file_is_read_again_until_it_is_whole(source, d
     assert not decodings
 
 
+def test_a_set_with_a_file_that_stays_unreadable_is_decoded_once(source, tmp_path, decodings):
+    files = {file.relative_to(source).as_posix(): file.read_bytes() for file in sorted(source.rglob("*.bmp"))}
+    archive = zipped(tmp_path / "set.zip", files)
+    data = bytearray(archive.read_bytes())
+    data[data.find(b"PK\x01\x02") + 8] |= 1  # the first member claims to be encrypted
+    archive.write_bytes(data)
+    for _ in range(3):
+        loaded = load_images(archive, 28, 1)
+        assert loaded.skipped == {"unreadable": ["a/00.bmp"]} and len(loaded) == COUNT - 1
+    assert len(decodings) == COUNT
+
+
 # ----------------------------------------------------------------------------- caches that cannot be written
 
 
