@@ -90,7 +90,8 @@ def load_cached(
     folder = cache_root() / f"{name}-{hashlib.sha256(cache_key.encode()).hexdigest()[:16]}"
     # Pictures of the Hub are not fetched again for another Pillow, and drawn ones need none.
     decoders = None if listing.always_cache else decoders_version()
-    decoded = _open(_CacheEntry(folder, listing.version(), decoders))
+    entry = _CacheEntry(folder, listing.version(), decoders)  # what changes from now on is noticed at the next start
+    decoded = _open(entry)
     if decoded is not None and not _is_outdated(decoded, listing, limit):
         return decoded
     with _explain_write_errors(source):
@@ -98,7 +99,6 @@ def load_cached(
         lock = FileLock(f"{folder}.lock")
         lock.acquire()
     try:
-        entry = _CacheEntry(folder, listing.version(), decoders)
         decoded = _open(entry)  # another process may have written it meanwhile
         if decoded is None or _is_outdated(decoded, listing, limit):
             _decode_into(source, entry, listing, (*size, channels), limit)
