@@ -103,15 +103,35 @@ gc.callbacks.append(note)
 
 def test_the_collector_passes_rarely_while_a_command_imports_what_it_needs():
     count = (
-        "import gc\npasses = []\ngc.callbacks.append(lambda phase, info: passes.append(phase))\nfrom gan_hub import cli"
+        "import gc, sys\npasses = []\ngc.callbacks.append(lambda phase, info: passes.append(phase))\n"
+        "from gan_hub import cli\nsys.argv[1:] = ['verify', 'mlp-mnist']"
     )
-    printed = run_python(f"{count}\ncli.main(['verify', 'mlp-mnist'])\nprint(len(passes))")
+    printed = run_python(f"{count}\ncli.main()\nprint(len(passes))")
     assert int(printed.splitlines()[-1]) < 200  # two a pass; with Python's own threshold there are some thousand
 
 
 def test_a_command_ends_without_a_search_for_garbage():
-    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 1000)); from gan_hub import cli"
-    assert run_python(f"{code}; cli.main(['list'])").splitlines()[-1] == "True"
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 1000)); sys.argv[1:] = ['list']"
+    )
+    assert run_python(f"{code}; from gan_hub import cli; cli.main()").splitlines()[-1] == "True"
+
+
+def test_a_program_that_runs_a_command_keeps_its_collector_and_what_it_writes(tmp_path):
+    code = f"""
+import gc
+from gan_hub import cli
+class Report:
+    def __init__(self):
+        self.file, self.itself = open({str(tmp_path / "report.txt")!r}, "w"), self
+before = gc.get_threshold()
+report = Report()
+report.file.write("written")
+cli.main(["list"])
+print(gc.get_threshold() == before)
+"""
+    assert run_python(code).splitlines()[-1] == "True"
+    assert (tmp_path / "report.txt").read_text() == "written"  # closed by the search for garbage at the end
 
 
 HEAVY = {"torch", "numpy", "PIL", "diffusers", "safetensors.torch", "gradio", "accelerate", "pandas", "matplotlib", "yaml",

@@ -67,11 +67,15 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Wrong usage that the parser sees leaves through SystemExit(2)."""
+    """Run one command; returns its exit code. Wrong usage that the parser sees leaves through SystemExit(2).
+
+    Without `arguments` it is the command line of this process, which then is the command's own.
+    """
     print_in_any_encoding()
-    collect_rarely()
-    # At its end Python would look for garbage among half a million objects of torch and diffusers, for a second.
-    atexit.register(gc.freeze)
+    if arguments is None:  # another program's collector is not ours to set, and what it left open has to be closed
+        collect_rarely()
+        # At its end Python would look for garbage among half a million objects of torch and diffusers, for a second.
+        atexit.register(gc.freeze)
     root = parser()
     args = root.parse_args(arguments)
     try:

@@ -24,7 +24,7 @@ from filelock import FileLock
 from PIL import features
 
 from gan_hub.atomic import atomic_folder, remove_folder
-from gan_hub.data.decode import decode_all
+from gan_hub.data.decode import decode_all, read_entry
 from gan_hub.data.image_set import chunks
 from gan_hub.data.sources import SplitContents, UndecodedSource
 from gan_hub.data.splits import NoSuchSplitError
@@ -90,17 +90,17 @@ def load_cached(
     folder = cache_root() / f"{name}-{hashlib.sha256(cache_key.encode()).hexdigest()[:16]}"
     # Pictures of the Hub are not fetched again for another Pillow, and drawn ones need none.
     decoders = None if listing.always_cache else decoders_version()
-    decoded = _open(_CacheEntry(folder, listing.version(), decoders))
-    if decoded is not None:
+    entry = _CacheEntry(folder, listing.version(), decoders)  # what changes from now on is noticed at the next start
+    decoded = _open(entry)
+    if decoded is not None and not _is_outdated(decoded, listing, limit):
         return decoded
     with _explain_write_errors(source):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{folder}.lock")
         lock.acquire()
     try:
-        entry = _CacheEntry(folder, listing.version(), decoders)
         decoded = _open(entry)  # another process may have written it meanwhile
-        if decoded is None:
+        if decoded is None or _is_outdated(decoded, listing, limit):
             _decode_into(source, entry, listing, (*size, channels), limit)
             decoded = _open(entry, check=False)
         if decoded is None:
@@ -151,8 +151,6 @@ def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
             return None
         fields = {name: about[name] for name in CACHED_FIELDS}
         unusable = [(name, kind) for name, kind in about["unusable"]]
-        if check and entry.decoders is not None and any(_may_be_readable_now(*each) for each in unusable):
-            return None
         return DecodedImages(images, about["labels"], SplitContents((), **fields, unusable=unusable))
     except NoSuchSplitError:
         raise
@@ -160,9 +158,14 @@ def _open(entry: _CacheEntry, check: bool = True) -> DecodedImages | None:
         return None
 
 
-def _may_be_readable_now(name: str, kind: str) -> bool:
-    """Whether a disk or a network that failed may be back; folders (`name/`) are listed anew each time."""
-    return kind == "unreadable" and not name.endswith("/")
+def _is_outdated(decoded: DecodedImages, listing: UndecodedSource, limit: int | None) -> bool:
+    """Whether a file that could not be read can be now, since a disk or a network that failed is back."""
+    if listing.always_cache:  # the Hub is asked once
+        return False
+    # Folders (`name/`) are listed anew each time.
+    missed = {name for name, kind in decoded.contents.unusable if kind == "unreadable" and not name.endswith("/")}
+    entries = islice(listing.open().entries, limit) if missed else ()
+    return any(entry.name in missed and not isinstance(read_entry(entry), str) for entry in entries)
 
 
 def _sha256_of_images(images: np.ndarray) -> str:

@@ -258,6 +258,7 @@ def list_zip(path: Path, split: str, classes: bool = True) -> UndecodedSource:
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise ValueError(f"data {path}: not a readable zip ({error}).") from error
 
+    version = file_version(path)  # before it is listed: a zip that takes its place later is another one
     with opened() as zipped:
         infos = {forward_slashes(info.filename): info for info in zipped.infolist() if not info.is_dir()}
     tables = {name: partial(_read_table, path, info) for name, info in infos.items() if precedence(name) is not None}
@@ -277,7 +278,7 @@ def list_zip(path: Path, split: str, classes: bool = True) -> UndecodedSource:
     return UndecodedSource(
         len(selection.images),
         lambda: _contents(entries(), selection),
-        lambda: hash_lines([file_version(path), *_version_lines(selection)]),
+        lambda: hash_lines([version, *_version_lines(selection)]),
         file_bytes=lambda: sum(infos[name].file_size for name, _ in selection.images),
     )
 

@@ -10,6 +10,7 @@ import PIL
 import pytest
 
 from gan_hub.data import ImageSet, decode, load, load_images
+from gan_hub.data import cache as cache_module
 from tests.made_files import encoded, picture, write, zipped
 
 COUNT = 24
@@ -122,6 +123,36 @@ def test_a_set_with_an_unreadable_file_is_read_again_until_it_is_whole(source, d
     decodings.clear()
     load_images(source, 28, 1)
     assert not decodings
+
+
+def test_a_set_with_a_file_that_stays_unreadable_is_decoded_once(source, tmp_path, decodings):
+    files = {file.relative_to(source).as_posix(): file.read_bytes() for file in sorted(source.rglob("*.bmp"))}
+    archive = zipped(tmp_path / "set.zip", files)
+    data = bytearray(archive.read_bytes())
+    data[data.find(b"PK\x01\x02") + 8] |= 1  # the first member claims to be encrypted
+    archive.write_bytes(data)
+    for _ in range(3):
+        loaded = load_images(archive, 28, 1)
+        assert loaded.skipped == {"unreadable": ["a/00.bmp"]} and len(loaded) == COUNT - 1
+    assert len(decodings) == COUNT
+
+
+def test_a_zip_that_is_replaced_while_a_process_waits_for_another_is_read_anew_at_the_next_start(tmp_path, monkeypatch):
+    def pictures(first: int) -> dict[str, bytes]:
+        return {f"{seed:02d}.bmp": encoded(picture(seed), "BMP") for seed in range(first, first + COUNT)}
+
+    archive, acquire = zipped(tmp_path / "set.zip", pictures(0)), cache_module.FileLock.acquire
+
+    def replace_and_acquire(lock, *arguments, **options):
+        archive.unlink()
+        zipped(archive, pictures(COUNT // 2))
+        return acquire(lock, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module.FileLock, "acquire", replace_and_acquire)
+        load_images(archive, 28, 1)
+    loaded = load_images(archive, 28, 1)
+    assert loaded.fingerprint() == uncached(archive, monkeypatch).fingerprint() and not loaded.skipped
 
 
 # ----------------------------------------------------------------------------- caches that cannot be written
