@@ -72,7 +72,7 @@ def choose(
             name: f"differs by {value:.2g} levels in the probes, more than half of max_levels={max_levels:g}"
             for name, value in far.items()
         }
-        if "onnxruntime" in far:
+        if "onnxruntime" in {*far, *failed}:
             drop_graphs(cache_key(bare))  # a class from outside the package may draw otherwise since it was made
         near = {name: network for name, network in built.items() if name in levels and name not in far}
         milliseconds = timed({"plain": bare, **near}, probes.batch(batch_size), seconds, bare.device)
