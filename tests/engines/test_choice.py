@@ -90,6 +90,12 @@ def test_a_mistake_is_answered_in_one_sentence_and_the_engine_stays(pipe, option
     assert "\n" not in str(refusal.value) and pipe.engine.name == "torch"
 
 
+def test_what_is_no_generator_is_refused(pipe):
+    pipe.generator = nn.Linear(8, 8)
+    with pytest.raises(ValueError, match=r"^generator is a Linear; allowed: a network of gan_hub\.models\.$"):
+        optimized(pipe)
+
+
 def test_an_engine_computes_in_float32_and_says_so_of_any_other_generator(pipe):
     pipe.to(dtype="bfloat16")
     with pytest.raises(ValueError, match="it needs a generator in float32"):
