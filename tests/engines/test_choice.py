@@ -135,10 +135,16 @@ def changes():
         pipe.generator(torch.randn(4, 8), torch.arange(4) % 3)
         pipe.generator.eval()
 
+    def hook_of_a_layer(pipe):
+        pipe.generator.project.register_forward_hook(lambda layer, inputs, features: 1.5 * features)
+
+    def patched_forward(pipe):
+        pipe.generator.forward = lambda *inputs: 0.5 * type(pipe.generator).forward(pipe.generator, *inputs)
+
     def other_generator(pipe):
         pipe.generator = make_pipeline(3, 28, 1, seed=7).generator
 
-    return [step, load, assign, replaced_parameter, replaced_data, replaced_layer, statistics, other_generator]
+    return [change for name, change in locals().items() if callable(change)]
 
 
 @pytest.mark.parametrize("change", changes(), ids=lambda change: change.__name__)
