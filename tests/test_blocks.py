@@ -111,6 +111,15 @@ class CenteredGenerator(DCGANGenerator):
         return images - images.mean(0, keepdim=True) / 2
 
 
+class GrowingGenerator(CenteredGenerator):
+    """Its images depend on the others of their batch, once it has grown."""
+
+    level = 0
+
+    def forward(self, *args, **options):
+        return (super().forward if self.level else super(CenteredGenerator, self).forward)(*args, **options)
+
+
 class LonelyGenerator(DCGANGenerator):
     """It takes one image at a time."""
 
@@ -122,6 +131,13 @@ class LonelyGenerator(DCGANGenerator):
 def test_a_network_whose_images_depend_on_their_batch_is_drawn_one_by_one(kind, tried_at_once):
     pipe = made(kind)
     assert torch.equal(drawn(pipe, 3 * BLOCK), drawn(pipe, 3 * BLOCK, batch_size=1))
+
+
+def test_another_level_of_growing_is_tried_again(tried_at_once):
+    pipe = made(GrowingGenerator)
+    assert torch.equal(drawn(pipe, 2 * BLOCK), drawn(pipe, 2 * BLOCK, batch_size=1))
+    pipe.generator.level = 1
+    assert torch.equal(drawn(pipe, 2 * BLOCK), drawn(pipe, 2 * BLOCK, batch_size=1))
 
 
 def test_products_and_convolutions_have_the_bits_of_single_images():

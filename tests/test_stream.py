@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gan_hub import GANPipeline
 from gan_hub.models.dcgan import DCGANGenerator
@@ -114,6 +115,13 @@ def test_blocks_of_large_images_are_smaller_and_hold_whole_batches(monkeypatch):
 def test_what_is_not_allowed_is_refused_before_the_first_image_is_asked_for(arguments, sentence, tiny_pipeline):
     with pytest.raises(ValueError, match=sentence):
         tiny_pipeline.stream(**({"seeds": range(3)} | arguments))
+
+
+@pytest.mark.parametrize("maps", [np.zeros((3, 8, 8), np.uint8), [Image.new("L", (8, 8))] * 3])
+def test_a_map_an_image_is_refused_of_a_stream(maps, tmp_path):
+    saved("spade", tmp_path)
+    with pytest.raises(ValueError, match=r"^segmentation: a stream takes one map, .* for all its images\.$"):
+        GANPipeline.from_pretrained(tmp_path).stream(range(3), segmentation=maps)
 
 
 def test_a_seed_that_is_none_is_refused_before_its_block(tiny_pipeline):

@@ -47,6 +47,24 @@ def test_a_published_model_draws_its_reference_whatever_the_defaults_of_torch(na
         assert GANPipeline.from_pretrained(name).verify_reference() <= 1
 
 
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("dcgan-mnist", "torch"),
+        ("dcgan-mnist", "onnxruntime"),
+        ("spade-facades", "torch"),
+        ("progan-fashion-mnist", "torch"),
+    ],
+)
+def test_an_engine_draws_its_own_picture_whatever_the_defaults_of_torch(name, engine, odd_defaults):
+    with odd_defaults():
+        pipe = GANPipeline.from_pretrained(name).optimize(engine, seconds=0)
+        images = pipe(seeds=SEEDS, output_type="pt").images
+    assert pipe.engine.name == engine and pipe.engine.dtype == "float32"
+    plain = GANPipeline.from_pretrained(name)(seeds=SEEDS, output_type="pt").images
+    assert (images - plain).abs().max() * 127.5 < 0.1
+
+
 def saved(architecture: str, folder) -> None:
     torch.manual_seed(0)
     classes = 0 if architecture in ("spade", "began") else 3

@@ -249,12 +249,13 @@ def _into_weights(result: Graph) -> None:
         if reshape is not None:
             shape = reshape.meta["val"].shape[1:]
             scale, shift = (
-                torch.as_tensor(part, dtype=torch.float64).expand(shape).flatten() for part in (scale, shift)
+                torch.as_tensor(part, dtype=torch.float64, device="cpu").expand(shape).flatten()
+                for part in (scale, shift)
             )
         else:
             features = layer.meta["val"].shape[1]
             scale, shift = (
-                torch.as_tensor(part, dtype=torch.float64)
+                torch.as_tensor(part, dtype=torch.float64, device="cpu")
                 .expand(features, *[1] * (layer.meta["val"].dim() - 2))
                 .flatten()
                 for part in (scale, shift)

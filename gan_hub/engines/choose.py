@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -55,9 +55,8 @@ def choose(
             images are further away.
     """
     _check(engine, batch_size, max_levels, seconds)
-    network = evaluating(generator)
-    bare = unwrapped(network)
-    assert isinstance(bare, GANModel)  # a pipeline holds nothing else
+    source = unwrapped_source(generator)
+    bare = cast(GANModel, unwrapped(evaluating(generator)))
     dtype = str(bare.dtype).removeprefix("torch.")
     if engine == "plain":
         return Engine(dtype=dtype)
@@ -72,7 +71,7 @@ def choose(
             name: f"differs by {value:.2g} levels in the probes, more than half of max_levels={max_levels:g}"
             for name, value in far.items()
         }
-        if "onnxruntime" in far:
+        if "onnxruntime" in {*far, *failed}:
             drop_graphs(cache_key(bare))  # a class from outside the package may draw otherwise since it was made
         near = {name: network for name, network in built.items() if name in levels and name not in far}
         milliseconds = timed({"plain": bare, **near}, probes.batch(batch_size), seconds, bare.device)
@@ -86,13 +85,14 @@ def choose(
     slower = [other for other in near if other != name]
     reasons |= {other: f"takes {milliseconds[other]:.3g} ms" for other in slower}
     record = Engine(name, dtype, batch_size, milliseconds, levels, reasons)
-    return record if name == "plain" else Running(generator, unwrapped_source(generator), near[name], record)
+    return record if name == "plain" else Running(generator, source, near[name], record)
 
 
 def unwrapped_source(generator: nn.Module) -> GANModel:
-    """The network inside a pipeline's generator, whose changes count."""
+    """The network inside a pipeline's generator, whose changes count; raises ValueError for anything else."""
     inner = unwrapped(generator)
-    assert isinstance(inner, GANModel)
+    if not isinstance(inner, GANModel):
+        raise ValueError(f"generator is a {type(inner).__name__}; allowed: a network of gan_hub.models.")
     return inner
 
 

@@ -109,16 +109,17 @@ def _inputs(z: torch.Tensor, condition: torch.Tensor | None) -> tuple[torch.Tens
 
 
 class Watch:
-    """Notices that a network is no longer what it was: other tensors, other numbers in them, other layers, another level.
+    """Notices that a network is not what it was: other tensors, other numbers in them, other layers or hooks, another level.
 
     Every change in place that torch counts is noticed; one through `.data` or through another library's view of the memory is
-    not.
+    not, nor is a layer's attribute that is no tensor.
     """
 
     def __init__(self, network: nn.Module) -> None:
         modules = list(network.modules())
         self.network = network
         self.tensors = [(place, name) for one in modules for place in (one._parameters, one._buffers) for name in place]
+        self.hooks = [hooks for one in modules for hooks in (one._forward_pre_hooks, one._forward_hooks)]
         self.children = [one._modules for one in modules if one._modules]
         self.seen = self._now()
 
@@ -128,7 +129,9 @@ class Watch:
             None if one is None else (id(one), one.data_ptr(), 0 if one.is_inference() else one._version)
             for one in tensors
         ]
-        return [versions, [[*map(id, one.values())] for one in self.children], getattr(self.network, "level", None)]
+        children = [[*map(id, one.values())] for one in self.children]
+        hooks, patched = [[*hooks] for hooks in self.hooks if hooks], self.network.__dict__.get("forward")
+        return [versions, children, hooks, patched, getattr(self.network, "level", None)]
 
     def is_unchanged(self) -> bool:
         """Whether the network still is what it was when this object was made."""

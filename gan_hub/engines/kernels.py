@@ -130,7 +130,7 @@ def _agrees(kernel: Kernel, layer: Layer, x: torch.Tensor, dtype: torch.dtype) -
         y, expected = run(kernel, x), run(torch_kernel(layer, x, torch.float32), x)
     except (RuntimeError, NotImplementedError, AttributeError, TypeError):
         return False
-    error = (y.float() - expected).abs().max() if y.numel() else torch.zeros(())
+    error = (y.float() - expected).abs().max() if y.numel() else torch.zeros((), device=y.device)
     return y.shape == expected.shape and bool(error <= _tolerance(dtype) * (1 + expected.abs().max()))
 
 

@@ -29,7 +29,7 @@ class Probes(NamedTuple):
 
     def batch(self, size: int) -> tuple[torch.Tensor, ...]:
         """`size` latents with their condition, the probes over and over."""
-        rows = torch.arange(size) % len(self.z)
+        rows = torch.arange(size, device=self.z.device) % len(self.z)
         return (self.z[rows],) if self.condition is None else (self.z[rows], self.condition[rows])
 
 
@@ -45,7 +45,7 @@ def probes_of(generator: GANModel, examples: torch.Tensor | None, device: torch.
         PROBES latents, each with a class or a map of its own as far as there are as many.
     """
     z = latents.sample(range(PROBES), generator.config["latent_size"])
-    condition, places = None, torch.arange(PROBES)
+    condition, places = None, torch.arange(PROBES, device="cpu")
     if isinstance(generator, SegmentationConditional):
         if examples is None:
             size, classes = height_width(generator.config["resolution"]), generator.config["semantic_classes"]

@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from gan_hub.data import ImageSet
 from gan_hub.latents import seeded
 from gan_hub.pipeline import Calibration, GANPipeline
+from gan_hub.pipeline.optimized import plain_twin
 from gan_hub.seeds import MAX_SEED
 
 BATCH = 100  # images that a network takes at a time
@@ -151,7 +152,7 @@ def _both(
     labels = None if pipeline.label_names is None or reals.labels is None else reals.labels.tolist()
     seeds = [(MAX_SEED // 2 + seed + index) % MAX_SEED for index in range(len(reals))]  # far from the seeds people type
     conditions = {"labels": labels, "segmentation": reals.maps, "batch_size": BATCH}
-    fakes = pipeline(seeds=seeds, output_type="np", **conditions).images
+    fakes = plain_twin(pipeline)(seeds=seeds, output_type="np", **conditions).images
     return np.asarray(reals.images), np.asarray(fakes), conditions
 
 

@@ -23,6 +23,7 @@ from gan_hub.metrics.distributed import ProcessGroup
 from gan_hub.metrics.features import Extractor
 from gan_hub.model_folder.strict import LoadError, parse_tensors, read_bytes, sha256
 from gan_hub.pipeline import GANPipeline
+from gan_hub.pipeline.optimized import plain_twin
 from gan_hub.version import full_version
 
 CHUNK = 500  # images that are extracted, cached and given to a process together,
@@ -102,7 +103,7 @@ class ImageSource:
             images = pipe(seeds=seeds, segmentation=segmentation, batch_size=batch_size, output_type="np").images
             return np.asarray(images)
 
-        labels = None
+        pipe, labels = plain_twin(pipe), None
         if pipe.label_names is not None:
             classes = pipe.labels_of(pipe.sample_latents(range(seed, seed + count)))
             labels = None if classes is None else classes.numpy()

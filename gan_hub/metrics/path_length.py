@@ -13,6 +13,7 @@ from gan_hub.metrics.features import Extractor
 from gan_hub.model_folder import segmentations as semantic_maps
 from gan_hub.models.mixins import SegmentationConditional, StyleBased
 from gan_hub.pipeline import GANPipeline
+from gan_hub.pipeline.optimized import plain_twin
 
 BATCH = 100  # steps at a time: twice as many images are in memory
 TRIMMED = 0.01  # of the steps at either end, as in the authors' program: a few outliers would decide the mean
@@ -45,7 +46,7 @@ def perceptual_path_length(
     """
     if steps < 1 or not 0 < epsilon < 1:
         raise ValueError(f"steps={steps} of epsilon={epsilon} are not allowed; one at least, of a length in (0, 1).")
-    generator = seeded(seed)
+    pipeline, generator = plain_twin(pipeline), seeded(seed)
     start, end = torch.randn(2, steps, pipeline.latent_size, generator=generator, dtype=torch.float32)
     where = torch.rand(steps, generator=generator, dtype=torch.float64) * (1 - epsilon)
     conditions = _conditions(pipeline, start, generator)

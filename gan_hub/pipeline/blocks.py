@@ -120,7 +120,7 @@ def block_size(
     """The number of images that are to be drawn at once on the CPU, within `SingleImageBits`: BLOCK, or 1.
 
     BLOCK where a trial gave the bits of images drawn alone, in less time. It is made once for a generator, and again for
-    another dtype, another number of threads, and for w in place of z.
+    another dtype, another number of threads, another level of growing, and for w in place of z.
 
     Args:
         generator: whose images they are.
@@ -133,7 +133,8 @@ def block_size(
     """
     if len(rows) < BLOCK:
         return 1
-    key = (rows.shape[1:], next(generator.parameters()).dtype, torch.get_num_threads())
+    level = getattr(generator, "level", None)  # of growing: other layers draw
+    key = (rows.shape[1:], next(generator.parameters()).dtype, torch.get_num_threads(), level)
     trial = _trials.setdefault(generator, {}).setdefault(key, _Trial())
     trial.images += len(rows)
     if trial.size is None and trial.images >= TRIED_AFTER:

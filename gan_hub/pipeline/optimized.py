@@ -1,13 +1,20 @@
 """`optimize` of a pipeline: its images drawn by the fastest engine of this machine, within a tolerance."""
 
-from typing import Any, Self
+import copy
+import os
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
+import numpy as np
 from torch import nn
 
 from gan_hub.engines.drop_in import DropIn, Running
 from gan_hub.engines.record import Engine
+from gan_hub.model_folder import reference
 from gan_hub.models.modeling import evaluating
 from gan_hub.pipeline.pretrained import PretrainedPipeline
+
+Pipeline = TypeVar("Pipeline", bound="OptimizedPipeline")
 
 
 class OptimizedPipeline(PretrainedPipeline):
@@ -84,3 +91,28 @@ class OptimizedPipeline(PretrainedPipeline):
         else:
             self._drawing = None
         return self
+
+    def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
+        """Draw the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
+
+        0 on the kind of machine that saved it, 1 on others (rounding). The generator itself draws, also where an engine does
+        otherwise. Raises LoadError above 2, or without the file.
+        """
+        plain = plain_twin(self)
+
+        def draw(seeds: list[int]) -> np.ndarray:
+            return plain(seeds=seeds, output_type="np").images
+
+        return reference.largest_difference(Path(folder or self.name_or_path), draw)
+
+
+def plain_twin(pipe: Pipeline) -> Pipeline:
+    """A pipeline whose images are the generator's own, bit for bit: `pipe` itself, or a twin of it where an engine draws.
+
+    Scores and calibrations are of these images, whatever is drawn for people.
+    """
+    if pipe.engine.name == "plain":
+        return pipe
+    twin = copy.copy(pipe)
+    twin._drawing = None
+    return twin

@@ -16,7 +16,6 @@ from torch import nn
 from gan_hub import latents as latent_space
 from gan_hub.engines.drop_in import DropIn
 from gan_hub.images import height_width
-from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
 from gan_hub.models import GANModel
 from gan_hub.models.mixins import StyleBased
@@ -38,7 +37,7 @@ from gan_hub.pipeline.inputs import (
 )
 from gan_hub.pipeline.optimized import OptimizedPipeline
 from gan_hub.pipeline.outputs import GANOutput, Images, check_output_type, collect_images
-from gan_hub.pipeline.streaming import stream_block, stream_outputs
+from gan_hub.pipeline.streaming import check_shared, stream_block, stream_outputs
 
 ACCELERATOR_BATCH = 64  # images drawn or judged at a time
 
@@ -158,15 +157,14 @@ class GANPipeline(OptimizedPipeline):
             block_size: images of an output; by default 256, fewer where they are large. A multiple of `batch_size`.
             batch_size, output_type: as in sampling.
             progress: whether to show a bar on stderr.
-            **options: truncation, segmentation and concepts, as in sampling.
+            **options: truncation, concepts and segmentation, one for all images, as in sampling.
 
         Yields: an output for each block of seeds; the last may be smaller.
 
         Raises:
             ValueError: for anything that is not allowed: at once, but for a seed, which is refused before its block.
         """
-        if labels is not None and not isinstance(labels, str) and latent_space.as_int(labels) is None:
-            raise ValueError(f"labels={short_repr(labels)}: a stream takes a name or an index, for all its images.")
+        check_shared(labels, options.get("segmentation"))
         batch = check_batch_size(batch_size)
         options |= {"labels": labels, "batch_size": batch, "output_type": output_type}
         self([], **options)  # refuses what is not allowed, but for a label, of which it needs none

@@ -16,7 +16,6 @@ from gan_hub.hub.resolve import load_from, place_of, resolve
 from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
 from gan_hub.model_folder import folder as model_folder
-from gan_hub.model_folder import reference
 from gan_hub.model_folder import segmentations as semantic_maps
 from gan_hub.model_folder.calibration import Calibration
 from gan_hub.model_folder.concepts import Concept
@@ -346,17 +345,6 @@ class PretrainedPipeline(DiffusionPipeline):
         from gan_hub.hub.upload import upload
 
         return upload(folder, repo_id, **kwargs)
-
-    def verify_reference(self, folder: str | os.PathLike | None = None) -> int:
-        """Draw the seeds of reference.safetensors again; returns the largest difference of a pixel, in levels of 255.
-
-        0 on the kind of machine that saved it, 1 on others (rounding). Raises LoadError above 2, or without the file.
-        """
-
-        def draw(seeds: list[int]) -> np.ndarray:
-            return self(seeds=seeds, output_type="np").images
-
-        return reference.largest_difference(Path(folder or self.name_or_path), draw)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Draw images (`GANPipeline`)."""

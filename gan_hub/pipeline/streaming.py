@@ -39,6 +39,14 @@ def stream_block(config: Mapping[str, Any], block_size: int | None, batch_size: 
     return size
 
 
+def check_shared(labels: object, segmentation: object) -> None:
+    """Raise ValueError for labels or maps that are one an image: a stream does not know how many images there will be."""
+    if labels is not None and not isinstance(labels, str) and latent_space.as_int(labels) is None:
+        raise ValueError(f"labels={short_repr(labels)}: a stream takes a name or an index, for all its images.")
+    if getattr(segmentation, "ndim", 2) == 3 or isinstance(segmentation, (list, tuple)):
+        raise ValueError("segmentation: a stream takes one map, a picture or whole numbers (H, W), for all its images.")
+
+
 def stream_outputs(
     draw: Callable[[list[int]], GANOutput], seeds: Iterable[int], size: int, progress: bool
 ) -> Iterator[GANOutput]:
