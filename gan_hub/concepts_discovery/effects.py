@@ -14,6 +14,7 @@ from gan_hub.concepts_discovery.image_statistics import MEASURES, Measure
 from gan_hub.latents import check_seeds, format_seeds
 from gan_hub.model_folder.concepts import Concept, Effect
 from gan_hub.pipeline import GANPipeline
+from gan_hub.pipeline.optimized import plain_twin
 
 STRENGTHS = (-1.0, 0.0, 1.0)  # at which an effect is measured
 BATCH = 16  # images at a time: three times as fast as one, and no measure depends on the last bit
@@ -28,7 +29,7 @@ def score(pipe: GANPipeline, seeds: Sequence[int], *measures: Measurement, **opt
     `options` are the pipeline's (concepts, truncation, labels). Raises ValueError for a measure that gives anything but one
     number an image.
     """
-    seeds, scores = check_seeds(seeds), [torch.empty(0, len(measures))]
+    seeds, pipe, scores = check_seeds(seeds), plain_twin(pipe), [torch.empty(0, len(measures))]
     for start in range(0, len(seeds), CHUNK):
         chunk = seeds[start : start + CHUNK]
         images = torch.as_tensor(pipe(seeds=chunk, output_type="pt", batch_size=BATCH, **options).images)

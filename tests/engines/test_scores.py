@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gan_hub import GANPipeline
+from gan_hub.concepts_discovery import effects
 from gan_hub.data import ImageSet
 from gan_hub.metrics.calibration import verdicts
 from gan_hub.metrics.feature_cache import ImageSource
@@ -40,3 +41,13 @@ def test_a_path_and_a_judge_are_measured_by_the_generator_itself(engine_with_oth
     assert torch.equal(*lengths)
     reals = ImageSet(np.zeros((20, 28, 28, 1), np.uint8) + 9, np.arange(20) % 10, plain.label_names)
     assert all(map(torch.equal, verdicts(pipe, reals), verdicts(plain, reals)))
+
+
+def test_a_concepts_effect_is_that_on_the_generators_own_images(engine_with_other_pictures):
+    plain = GANPipeline.from_pretrained("dcgan-mnist")
+
+    def brightness(images: torch.Tensor) -> torch.Tensor:
+        return images.mean((1, 2, 3))
+
+    both = [effects.score(each, range(8), brightness) for each in (engine_with_other_pictures, plain)]
+    assert torch.equal(*both)
