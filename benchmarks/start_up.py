@@ -36,8 +36,6 @@ GANPipeline.from_pretrained(sys.argv[1])(seeds=[3])
 print(time.perf_counter() - clock, time.process_time() - processor)
 """
 WHOLE = "from gan_hub import GANPipeline; GANPipeline.from_pretrained('dcgan-fashion-mnist')(seeds=[3])"
-COMMANDS = ("list", "info", "sample", "interpolate", "concepts", "evaluate", "compare", "train", "export", "verify",
-            "push", "demo", "style-transfer")  # fmt: skip
 
 
 class Seconds(NamedTuple):
@@ -133,9 +131,8 @@ def measures() -> dict[str, tuple[Callable[[], Seconds], float | None]]:
         "`import gan_hub`, beyond Python": (lambda: beyond("import gan_hub", "pass"), 0.05),
         "`gan-hub --help`": (help_of("--help"), 0.2),
         "`gan-hub --version`": (help_of("--version"), 0.2),
-    }
-    made |= {f"`gan-hub {name} --help`": (help_of(name, "--help"), 0.2) for name in COMMANDS}
-    made |= {
+        "`gan-hub sample --help`": (help_of("sample", "--help"), 0.2),
+        "`gan-hub train --help`": (help_of("train", "--help"), None),  # lists what torch's rooms have registered
         "`gan-hub list`": (help_of("list"), 0.2),
         "`import torch`": (lambda: run("-c", "import torch"), None),
         "`from gan_hub import GANPipeline`": (lambda: run("-c", "from gan_hub import GANPipeline"), None),
