@@ -291,7 +291,7 @@ def test_an_interrupted_command_says_so_in_one_line(run, monkeypatch, tiny_model
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gan_hub.sampling.to_pil", interrupted)
+    monkeypatch.setattr("gan_hub.pipeline.outputs.to_pil", interrupted)
     for out in ("x.png", "folder"):
         expected = (130, "", "gan-hub sample: interrupted; nothing was written.\n")
         assert run("sample", tiny_model, "--seeds", "1", "--out", out) == expected
