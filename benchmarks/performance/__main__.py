@@ -28,7 +28,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, help="folder of the clones; without, the tables are of ours alone")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections to measure")
     parser.add_argument("--page", action="store_true", help="measure nothing: write the page from what is stored")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each variant")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="of our training steps")
     return parser.parse_args(arguments)
 
