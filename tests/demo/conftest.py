@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import inspect
 import json
 import os
 import secrets
@@ -71,7 +72,7 @@ class Server:
         self.page, self.url = page, url.rstrip("/")
 
     def fn(self, handler) -> int:
-        return next(number for number, event in self.page.fns.items() if event.fn is handler)
+        return next(number for number, event in self.page.fns.items() if inspect.unwrap(event.fn) is handler)
 
     def fn_named(self, name: str) -> int:
         """The number of a public event."""

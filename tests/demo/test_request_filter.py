@@ -8,8 +8,9 @@ import gradio as gr
 import httpx
 import pytest
 
-from gan_hub.demo import game, models, request_filter, sample
+from gan_hub.demo import models, request_filter
 from gan_hub.demo.page import Page
+from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Visitor, launched
 
@@ -247,12 +248,13 @@ def test_a_window_that_this_process_does_not_know_is_told_so_and_loads_anew(serv
     }
     assert "Traceback" not in "".join(capsys.readouterr())
     visitor = Visitor(server)
-    assert visitor.call(sample.new_seeds, "0-15")[0]  # a session that it does know is answered
+    drawn = server.fn_named("sample")
+    assert visitor.call(drawn, models.default_model(), "0", "own", 1.0, "none", 1.0)[0]  # of a session that it knows
 
 
 def test_a_round_of_another_replica_gets_a_sentence_and_its_pictures_are_not_found(server, tmp_path):
     success, output, _ = Visitor(server).call(game.pick_left, None)
-    assert not success and output["error"] == TEXTS["en"]["no_game"]
+    assert success and TEXTS["en"]["no_game"] in output["data"][-1]
     picture = tmp_path / "gradio" / "picture.png"
     picture.parent.mkdir()
     picture.write_bytes(b"of the other replica")
