@@ -64,7 +64,14 @@ def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component]]:
 
 
 def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Component]) -> None:
-    """Let the browser ask for a tab to be drawn; of several such calls the last one wins."""
+    """Let the browser ask for a tab to be drawn; of several such calls the last one wins.
+
+    Args:
+        router: what the browser's script triggers.
+        tab, opening: the tab.
+        shared: what all tabs share.
+        frame: the components before the opening's own outputs.
+    """
 
     def handler(model: str, *arguments: Any) -> tuple[Any, ...]:
         return draw_tab(tab, opening, model, *arguments)
@@ -76,9 +83,12 @@ def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: 
 
 
 def _with_request(handler: Any) -> Any:
-    """A handler of any number of arguments whose last one is the request, which Gradio finds by its annotation."""
+    """A handler of any number of arguments whose last one is the request.
 
-    def called(*arguments: Any, request: gr.Request | None = None) -> Any:
+    Gradio finds a request by its annotation, and only before the place where any number of arguments begins.
+    """
+
+    def called(request: gr.Request | None = None, *arguments: Any) -> Any:
         return handler(*arguments, request)
 
     return called
@@ -94,6 +104,8 @@ def compose() -> gr.Blocks:
             gr.Markdown(t("no_models"))
             return page
 
+        for name, call in CALLS.items():  # first: a tab's handler of the same name would take the name
+            gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
         model, line = _picker(page)
         sentence = note()
         shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))
@@ -124,8 +136,6 @@ def compose() -> gr.Blocks:
             event(None, model, None, js="(model) => ganHub.picked(model)", **PRIVATE)
             event(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
         shared.address.change(None, shared.address, None, js="(link) => ganHub.address(link)", **PRIVATE)
-        for name, call in CALLS.items():
-            gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
     return page
 
 

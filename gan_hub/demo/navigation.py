@@ -59,7 +59,16 @@ def _fill(tab: Tab, model: str, values: dict[str, str], request: gr.Request | No
 
 
 def lacks(tab: Tab, model: str, request: gr.Request | None = None) -> str | None:
-    """A sentence as HTML with models to choose instead, if a tab does not work with a model; None if it does."""
+    """What a tab says that does not work with a model.
+
+    Args:
+        tab: the tab.
+        model: the chosen model.
+        request: has the visitor's language.
+
+    Returns:
+        A sentence as HTML with models to choose instead; None if the tab works.
+    """
     if not tab.follows_model or tab.ability(models.load(model)):
         return None
     able = [name for name in models.offered_models() if name != model and _is_able(tab, name)]

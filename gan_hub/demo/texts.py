@@ -148,9 +148,9 @@ def t(key: str) -> I18nData:
 
 def language(request: gr.Request | Request | None) -> str:
     """pt or en: the one of the page's address (`lang`), else the visitor's first language, as the browser does."""
-    asked = request.query_params.get("lang") if request else None
-    if asked in LANGUAGES:
-        return asked
+    of_address = request.query_params.get("lang") if request else None
+    if of_address in LANGUAGES:
+        return of_address
     first = (request.headers.get("accept-language") or "" if request else "").split(",")[0].strip().lower()
     return "pt" if first.split("-")[0].split(";")[0] == "pt" else "en"
 

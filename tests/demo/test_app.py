@@ -93,6 +93,16 @@ def test_a_visitor_is_answered_in_portuguese(server, playable):
         portuguese.predict(playable.name, "x", "own", 1.0, api_name="/sample")
 
 
+@pytest.mark.parametrize(
+    ("header", "lang", "language"), [("pt-BR", "", "pt"), ("en-US", "pt", "pt"), ("pt-BR", "en", "en")]
+)
+def test_a_tab_is_drawn_in_the_language_of_the_link_or_else_of_the_browser(server, header, lang, language):
+    visitor = Visitor(server, {"accept-language": header}, lang)
+    number = server.fn_on("draw_sample")
+    done, output, _ = visitor.call(number, *server.form(number, sample_seeds="x"))
+    assert done and TEXTS[language]["bad_seeds"] in output["data"][-1]
+
+
 def test_there_is_no_way_to_upload(server):
     config = httpx.get(f"{server.url}/config").json()
     kinds = {component["type"] for component in config["components"]}
