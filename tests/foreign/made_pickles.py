@@ -60,7 +60,9 @@ def dumps(thing: object, protocol: int = 2) -> bytes:
 def storage_bytes(tensor: torch.Tensor) -> bytes:
     """A storage as torch writes it into pickles of others: a file in its old format."""
     stream = io.BytesIO()
-    torch.save(tensor.detach().reshape(-1).clone().storage(), stream, _use_new_zipfile_serialization=False)
+    numbers = tensor.detach().reshape(-1).clone().untyped_storage()
+    storage = torch.storage.TypedStorage(wrap_storage=numbers, dtype=tensor.dtype, _internal=True)
+    torch.save(storage, stream, _use_new_zipfile_serialization=False)
     return stream.getvalue()
 
 
@@ -253,3 +255,64 @@ def good_files() -> dict[str, bytes]:
     files["nvidia"] = dumps({"G_ema": nvidia_object("Generator", state), "D": None}, 3)
     files["bare"] = dumps({name: nested_tensor(tensor) for name, tensor in weights.items()})
     return files
+
+
+# --------------------------------------------------------------------------------------------------- NVIDIA's networks
+
+
+def nvidia_network(class_name: str, tensors: dict[str, torch.Tensor], attributes: dict[str, dict]) -> Called:
+    """A network of NVIDIA's programs.
+
+    Args:
+        class_name: of the outermost module.
+        tensors: its state dict.
+        attributes: dotted path of a module ("" is the outermost) → its plain attributes.
+
+    Returns: what pickles as it does there.
+    """
+
+    def module(path: str, name: str) -> Called:
+        prefix = f"{path}." if path else ""
+        inside = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        own = {key: value for key, value in inside.items() if "." not in key}
+        buffers = {key for key in own if key in ("resample_filter", "noise_const", "w_avg")}
+        children = dict.fromkeys(key.split(".")[0] for key in inside if "." in key)
+        state = {
+            "training": False,
+            "_parameters": {key: nested_parameter(value) for key, value in own.items() if key not in buffers},
+            "_buffers": {key: nested_tensor(own[key]) for key in buffers},
+            "_modules": {key: module(f"{prefix}{key}", key) for key in children},
+        }
+        for key, child in attributes.items():
+            if key.rpartition(".")[0] == path and key and key.rpartition(".")[2] not in state["_modules"]:
+                state["_modules"][key.rpartition(".")[2]] = nvidia_object("Layer", {"_modules": {}, **child})
+        return nvidia_object(name, state | attributes.get(path, {}))
+
+    return module("", class_name)
+
+
+def ada_generator(tensors: dict[str, torch.Tensor], options: dict) -> Called:
+    """A generator of stylegan2-ada-pytorch, of its tensors and the arguments that it was made with."""
+    synthesis = options["synthesis_kwargs"]
+    attributes: dict[str, dict] = {"": {name: options[name] for name in ("z_dim", "c_dim", "w_dim", "img_resolution")}}
+    for name in {key.rpartition(".")[0] for key in tensors}:
+        if name.startswith("synthesis.b") and name.count(".") == 1:
+            attributes[name] = {"architecture": synthesis["architecture"], "use_fp16": False}
+        elif name.startswith("synthesis.b") and name.endswith(("conv0", "conv1")):
+            attributes[name] = {"activation": "lrelu", "conv_clamp": synthesis["conv_clamp"]}
+        elif name.startswith("mapping.fc"):
+            attributes[name] = {"activation": "lrelu", "bias_gain": 0.01}
+    return nvidia_network("Generator", tensors, attributes)
+
+
+def ada_discriminator(tensors: dict[str, torch.Tensor], options: dict) -> Called:
+    """A discriminator of stylegan2-ada-pytorch, likewise."""
+    attributes: dict[str, dict] = {"": {name: options[name] for name in ("c_dim", "img_resolution")}}
+    group = options.get("epilogue_kwargs", {}).get("mbstd_group_size", 4)
+    attributes["b4.mbstd"] = {"group_size": group}
+    for name in {key.rpartition(".")[0] for key in tensors}:
+        if name.startswith("b") and "." not in name:
+            attributes[name] = {"architecture": options["architecture"]}
+        elif name.endswith(("conv0", "conv1")):
+            attributes[name] = {"activation": "lrelu", "conv_clamp": options["conv_clamp"]}
+    return nvidia_network("Discriminator", tensors, attributes)
