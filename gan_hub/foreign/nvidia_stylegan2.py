@@ -10,10 +10,11 @@ import torch
 
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Converted, Report
+from gan_hub.foreign.sizes import checked_resolution, width_options
 from gan_hub.foreign.weights import Weights, attribute, fill, is_module, tensors_of
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.models.layers import stage_resolutions, stage_widths
+from gan_hub.models.layers import stage_resolutions
 from gan_hub.models.stylegan2 import TAPS, StyleGAN2Discriminator, StyleGAN2Generator
 
 ROLES = ("G_ema", "G", "D")
@@ -86,7 +87,7 @@ def build_generator(network: ForeignObject, title: str, report: Report) -> Style
         LoadError: for parts that it cannot have here.
     """
     weights = Weights(tensors_of(network), title)
-    resolution = _resolution(network, title)
+    resolution = checked_resolution(attribute(network, "img_resolution"), title)
     sides = [side for side, _ in stage_resolutions(resolution)]
     widths = [weights.shape(f"synthesis.b{side}.conv1.weight")[0] for side in sides]
     layers = _count(weights, r"mapping\.fc(\d+)\.weight")
@@ -99,7 +100,7 @@ def build_generator(network: ForeignObject, title: str, report: Report) -> Style
         latent_size=attribute(network, "z_dim"),
         num_classes=attribute(network, "c_dim"),
         w_size=attribute(network, "w_dim"),
-        **_width_options(resolution, widths, title),
+        **width_options(resolution, widths, title),
         mapping_layers=layers,
         noise="const" if f"synthesis.b{sides[0]}.conv1.noise_const" in weights else "none",
         architecture=architecture,
@@ -150,7 +151,7 @@ def _turned(name: str, tensor: torch.Tensor) -> torch.Tensor:
 def build_discriminator(network: ForeignObject, report: Report) -> StyleGAN2Discriminator:
     """Build a discriminator; raises LoadError for parts that it cannot have here, and tells the report what was done."""
     title, weights = "D", Weights(tensors_of(network), "D")
-    resolution = _resolution(network, title)
+    resolution = checked_resolution(attribute(network, "img_resolution"), title)
     sides = [side for side, _ in stage_resolutions(resolution)][::-1]
     widths = [weights.shape(f"b{side}.conv0.weight")[0] for side in sides[:-1]] + [weights.shape("b4.conv.weight")[0]]
     _check_layers(network, "", title)
@@ -160,7 +161,7 @@ def build_discriminator(network: ForeignObject, report: Report) -> StyleGAN2Disc
         resolution=resolution,
         channels=weights.shape(f"b{resolution}.fromrgb.weight")[1],
         num_classes=attribute(network, "c_dim"),
-        **_width_options(resolution, widths[::-1], title),
+        **width_options(resolution, widths[::-1], title),
         architecture=attribute(network, f"b{resolution}.architecture", "resnet"),
         mapping_layers=max(1, _count(weights, r"mapping\.fc(\d+)\.weight")),
         minibatch_stddev=deviations > 0,
@@ -229,23 +230,6 @@ def calibrate_deviation(generator: StyleGAN2Generator, discriminator: StyleGAN2D
 
 
 # ------------------------------------------------------------------------------------------- what it must be
-
-
-def _resolution(network: ForeignObject, title: str) -> int:
-    resolution = attribute(network, "img_resolution")
-    if type(resolution) is not int or resolution < 8 or resolution > 1024 or resolution & (resolution - 1):
-        raise LoadError(f"{title}: its resolution is {short_repr(resolution)}; allowed: a power of 2 from 8 to 1024.")
-    return resolution
-
-
-def _width_options(resolution: int, widths: list[int], title: str) -> dict[str, int]:
-    """`base_channels` and `max_channels` for the widths of all stages, coarse to fine."""
-    options = {"base_channels": widths[-1], "max_channels": max(widths)}
-    if stage_widths(resolution, **options) != widths:
-        raise LoadError(
-            f"{title}: its feature maps are {widths} from coarse to fine; allowed: halved from a largest number on."
-        )
-    return options
 
 
 def _count(weights: Weights, pattern: str) -> int:

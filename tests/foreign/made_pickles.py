@@ -25,6 +25,13 @@ class Called:
         return (Named(self.path), self.arguments, *(() if self.state is None else (self.state,)))
 
 
+class Object:
+    """Pickles as an object of a class, by name, with its state, as torch's modules do."""
+
+    def __init__(self, path: str, state: object) -> None:
+        self.path, self.state = path, state
+
+
 class Named:
     """Pickles as the name of a class or function, which need not exist."""
 
@@ -39,6 +46,13 @@ class Pickler(pickle._Pickler):
         if isinstance(obj, Named):
             module, _, name = obj.path.rpartition(".")
             self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
+            return None
+        if isinstance(obj, Object):
+            self.save(Named(obj.path))
+            self.save(())
+            self.write(pickle.NEWOBJ)
+            self.save(obj.state)
+            self.write(pickle.BUILD)
             return None
         if isinstance(obj, Called):
             self.save(Named(obj.path))
@@ -257,7 +271,22 @@ def good_files() -> dict[str, bytes]:
     return files
 
 
-# --------------------------------------------------------------------------------------------------- NVIDIA's networks
+# --------------------------------------------------------------------------------------------------- networks
+
+
+def module_object(tensors: dict[str, torch.Tensor], path: str, attributes: dict[str, dict] | None = None) -> Object:
+    """A torch module as it is pickled: objects by the paths of their classes, all called `path` here."""
+    attributes = attributes or {}
+
+    def module(place: str) -> Object:
+        prefix = f"{place}." if place else ""
+        inside = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        own = {key: nested_parameter(value) for key, value in inside.items() if "." not in key}
+        children = dict.fromkeys(key.split(".")[0] for key in inside if "." in key)
+        modules = {key: module(f"{prefix}{key}") for key in children}
+        return Object(path, {"_parameters": own, "_buffers": {}, "_modules": modules, **attributes.get(place, {})})
+
+    return module("")
 
 
 def nvidia_network(class_name: str, tensors: dict[str, torch.Tensor], attributes: dict[str, dict]) -> Called:
