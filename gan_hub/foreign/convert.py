@@ -12,8 +12,12 @@ from gan_hub.foreign.card import SAMPLES_NAME, converted_card
 from gan_hub.foreign.origins import convert_content
 from gan_hub.foreign.read import read_foreign
 from gan_hub.foreign.report import Report
+from gan_hub.hub import diagnose
+from gan_hub.hub.addresses import is_address
 from gan_hub.images import height_width
+from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import CARD_NAME
+from gan_hub.model_folder.strict import LoadError
 from gan_hub.pipeline import GANPipeline
 from gan_hub.sampling import save_grid
 
@@ -48,13 +52,13 @@ def convert(
         LoadError: for a file that cannot be read or is of no known program.
         ValueError: for a folder that is not empty, a picture of another size, or names that do not fit.
     """
-    file, out = Path(file), Path(out).expanduser()
+    file, out = _file(file), Path(out).expanduser()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out}: it exists and is not an empty folder; give another one, as nothing is replaced.")
     if (compare is None) != (seed is None):
         raise ValueError("compare= and seed= go together: a picture, and the seed that it was made of.")
     reference = None if compare is None else _picture(Path(compare))
-    converted = convert_content(file, read_foreign(file.expanduser()))
+    converted = convert_content(file, read_foreign(file))
     pipe = GANPipeline(
         converted.generator, converted.discriminator, label_names=label_names, seeds_like=converted.seeds_like
     )
@@ -67,6 +71,20 @@ def convert(
         save_grid(pipe, list(SAMPLE_SEEDS), fresh / SAMPLES_NAME, model_name=name)
         write_text(fresh / CARD_NAME, converted_card(name, pipe, report, license, origin, file.name))
     return report
+
+
+def _file(file: str | os.PathLike[str]) -> Path:
+    """The checkpoint's path; raises LoadError for an address, a model of this library, and any other folder."""
+    path = Path(file).expanduser()
+    if path.is_file():
+        return path
+    text = os.fspath(file)
+    if is_address(text):
+        raise LoadError(f"{short_repr(text, 200)}: an address; download the file, and give its path.")
+    if path.is_dir():
+        instead = diagnose.describe_folder(path) or "a model of this library already, which needs no converting"
+        raise LoadError(f"{path}: a folder, where a file is converted; it is {instead}.")
+    raise LoadError(f"{short_repr(text, 200)}: no such file.")
 
 
 def _picture(path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ Names and sizes were read from files that those programs write; the arithmetic i
 """
 
 import re
+import typing
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from gan_hub.foreign.weights import Weights, attribute, fill, is_module, tensors
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 from gan_hub.models.layers import stage_resolutions
-from gan_hub.models.stylegan2 import TAPS, StyleGAN2Discriminator, StyleGAN2Generator
+from gan_hub.models.stylegan2 import Filter, StyleGAN2Discriminator, StyleGAN2Generator, taps_of
 
 ROLES = ("G_ema", "G", "D")
 CALIBRATION_IMAGES, CALIBRATION_BATCHES = 16, 8  # a batch, and how many, for the running deviation of a discriminator
@@ -105,10 +106,10 @@ def build_generator(network: ForeignObject, title: str, report: Report) -> Style
         noise="const" if f"synthesis.b{sides[0]}.conv1.noise_const" in weights else "none",
         architecture=architecture,
         conv_clamp=_clamp(attribute(network, f"synthesis.b{sides[0]}.conv1.conv_clamp"), title),
+        resample_filter=_filter(weights, "conv0", report),
     )
     names = generator_names(generator, sides)
     state = {name: _turned(name, weights.take(foreign)) for name, foreign in names.items()}
-    _check_filters(weights, report)
     weights.refuse_left()
     fill(generator, state, title)
     report.renamed += len(names)
@@ -168,10 +169,10 @@ def build_discriminator(network: ForeignObject, report: Report) -> StyleGAN2Disc
         stddev_group=min(group or 64, 64),
         stddev_channels=max(1, deviations),
         conv_clamp=_clamp(attribute(network, f"b{resolution}.conv0.conv_clamp"), title),
+        resample_filter=_filter(weights, "conv1", report),
     )
     names = discriminator_names(discriminator, sides)
     state = {name: weights.take(foreign) for name, foreign in names.items()}
-    _check_filters(weights, report)
     weights.refuse_left()
     if discriminator.stddev is not None:
         state["stddev.running"] = discriminator.stddev.running
@@ -270,16 +271,31 @@ def _modules(module: ForeignObject, prefix: str = "") -> list[tuple[str, Foreign
     return modules + [each for path, child in modules for each in _modules(child, f"{path}.")]
 
 
-def _check_filters(weights: Weights, report: Report) -> None:
-    """Use up the filters of all layers; raises LoadError for any that is not the one that StyleGAN2 here has."""
-    taps = torch.tensor(TAPS, dtype=torch.float32) / sum(TAPS)
-    expected = torch.outer(taps, taps)
+def _filter(weights: Weights, changes_size: str, report: Report) -> str:
+    """The filter that the layers of a network have.
+
+    Args:
+        weights: of the network; the copies of the filter are used up.
+        changes_size: the layer of a block, beside its shortcut, that changes the size; the others hold a filter unused.
+        report: is told.
+
+    Returns: its name in our config.
+
+    Raises:
+        LoadError: for one that is not known, and for several.
+    """
     names = [name for name in weights.left if name.endswith("resample_filter")]
-    for name in names:
-        kernel = weights.take(name)
-        if kernel.shape != expected.shape or not torch.allclose(kernel, expected, atol=1e-6):
-            raise LoadError(
-                f"{weights.title}: it resamples by a filter of its own ({name}, {list(kernel.shape)}); allowed: {list(TAPS)}."
-            )
-    if names:
-        report.ignored.append(f"{len(names)} filters of {weights.title}, which are the ones that StyleGAN2 has here")
+    used = re.compile(rf"(.*\.)?b\d+\.(({changes_size}|skip)\.)?resample_filter")
+    kernels = {name: weights.take(name) for name in names if used.fullmatch(name)}
+    weights.ignore(r".*resample_filter")
+    for known in typing.get_args(Filter)[1].values:
+        taps = torch.tensor(taps_of(known), dtype=torch.float32)
+        expected = torch.outer(taps, taps) / taps.sum() ** 2
+        if all(each.shape == expected.shape and torch.allclose(each, expected, atol=1e-6) for each in kernels.values()):
+            report.ignored.append(f"{len(names)} filters of {weights.title}, which a word of the config says ({known})")
+            return known
+    name = next(iter(kernels))
+    raise LoadError(
+        f"{weights.title}: it resamples by a filter of its own ({name}, {list(kernels[name].shape)}); allowed: one of "
+        f"{', '.join(typing.get_args(Filter)[1].values)} for all layers."
+    )

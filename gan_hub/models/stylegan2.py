@@ -44,47 +44,69 @@ Noise = Annotated[str, Choice("const", "random", "none")]
 Skips = Annotated[str, Choice("resnet", "skip", "orig")]
 Clamp = Annotated[int, Integer(0, 65_504)]  # the bound of what convolutions give; 0: none
 
-TAPS = (1, 3, 3, 1)  # of the low-pass filter that goes with every change of size, along either side
+# The low-pass filters that go with a change of size, by their taps along either side; the paper's is the first.
+Filter = Annotated[str, Choice("1-3-3-1", "1-1", "1-2-1", "1-4-6-4-1", "1-5-10-10-5-1")]
+FILTER = "1-3-3-1"
 LEAK, GAIN = 0.2, math.sqrt(2)  # leaky ReLU nearly halves the second moment; the gain restores it
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
 RGB_INIT_STD = 1 / 16  # deviation of weights of to_rgb at the start; at 1, four pixels in ten are out of bounds
 
 
-class Resample(LowPass):
-    """The low-pass filter [1, 3, 3, 1] / 8 along both sides, and up- and downsampling through it."""
+def taps_of(name: str) -> list[int]:
+    """ "1-3-3-1" → [1, 3, 3, 1]."""
+    return [int(tap) for tap in name.split("-")]
 
-    def __init__(self) -> None:
-        super().__init__(TAPS)
+
+class Resample(LowPass):
+    """A low-pass filter of k taps along both sides, [1, 3, 3, 1] / 8 in the paper, and up- and downsampling through it."""
+
+    def __init__(self, filter: str = FILTER) -> None:
+        super().__init__(taps_of(filter))
 
     def kernels(self, x: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
-        """The filter times `gain` for each feature map of x, (F, 1, 4, 4)."""
+        """The filter times `gain` for each feature map of x, (F, 1, k, k)."""
         return (gain * self.kernel).to(x.dtype).expand(x.shape[1], 1, -1, -1)
+
+    def is_fast(self, x: torch.Tensor) -> bool:
+        """Whether the kernels written for four taps may take x, and are faster."""
+        return len(self.taps) == 4 and low_pass.is_faster(x)
 
     def blur(self, x: torch.Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> torch.Tensor:
         """Convolve each feature map with the filter.
 
         Args:
             x: Features (N, F, H, W).
-            padding: Zeros beyond each edge.
+            padding: Zeros beyond each edge for four taps; half a tap more for each further one, the odd half in front.
             stride: 2 halves.
             gain: Multiplies the result.
 
         Returns:
             (N, F, (H + 2 padding − 4) / stride + 1, likewise).
         """
-        if stride == 1 and low_pass.is_faster(x):
+        if stride == 1 and self.is_fast(x):
             return low_pass.blur(x, gain * self.kernel, padding)
+        more = len(self.taps) - 4
+        if more % 2:
+            before, after = padding + (more + 1) // 2, padding + more // 2
+            x, padding = functional.pad(x, (before, after, before, after)), 0
+        else:
+            padding += more // 2
         return conv2d(x, self.kernels(x, gain), stride=stride, padding=padding, groups=x.shape[1])
 
     def upsample(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, 2H, 2W): zeros between the pixels, then the filter, times 4 for the zeros."""
-        if low_pass.is_faster(x):
+        if self.is_fast(x):
             return low_pass.double(x, self.kernel)
-        return conv2d(x, self.kernels(x, gain=4), stride=2, padding=1, groups=x.shape[1], transposed=True)
+        taps, (height, width) = len(self.taps), x.shape[2:]
+        before = (taps - 2) // 2
+        if taps % 2 == 0:
+            return conv2d(x, self.kernels(x, gain=4), stride=2, padding=before, groups=x.shape[1], transposed=True)
+        x = conv2d(x, self.kernels(x, gain=4), stride=2, groups=x.shape[1], transposed=True)  # (N, F, 2H + k − 2, …)
+        return x[:, :, before : before + 2 * height, before : before + 2 * width]
 
     def downsample(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, H/2, W/2): the filter, then every second pixel."""
-        return low_pass.halve(x, self.kernel) if low_pass.is_faster(x) else self.blur(x, padding=1, stride=2)
+        return low_pass.halve(x, self.kernel) if self.is_fast(x) else self.blur(x, padding=1, stride=2)
 
 
 class Dense(nn.Module):
@@ -300,7 +322,7 @@ class StyleGAN2Generator(StyleBased):
     `noise` is "const" (the same pixels in every image, so that a seed always gives the same one), "random" (fresh pixels from
     torch's global generator in training mode, the constant ones in eval mode) or "none". `architecture` is one of figure 7:
     with "skip" every stage adds its colours, with "resnet" and "orig" the last alone makes them. `conv_clamp` bounds what
-    convolutions give, as the authors' second program does at 256.
+    convolutions give, as the authors' second program does at 256; `resample_filter` names the taps of the low-pass filter.
 
     Example:
         >>> import torch
@@ -311,7 +333,11 @@ class StyleGAN2Generator(StyleBased):
         (torch.Size([2, 6, 8]), torch.Size([2, 3, 16, 16]))
     """
 
-    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[dict[str, object]] = {"architecture": "skip", "conv_clamp": 0}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[dict[str, object]] = {
+        "architecture": "skip",
+        "conv_clamp": 0,
+        "resample_filter": FILTER,
+    }
 
     @register_checked
     def __init__(
@@ -327,13 +353,14 @@ class StyleGAN2Generator(StyleBased):
         noise: Noise = "const",
         architecture: Skips = "skip",
         conv_clamp: Clamp = 0,
+        resample_filter: Filter = FILTER,
     ) -> None:
         super().__init__()
         features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.mapping = Mapping(latent_size, num_classes, w_size, mapping_layers)
         self.register_buffer("w_avg", torch.zeros(w_size))
         self.const = nn.Parameter(torch.randn(features[0], *grids[0]))
-        self.resample = Resample()
+        self.resample = Resample(resample_filter)
         self.blocks = nn.ModuleList()
         for narrow, wide, grid in zip([None, *features[:-1]], features, grids, strict=True):
             colors = channels if architecture == "skip" or grid == grids[-1] else None
@@ -424,7 +451,8 @@ class StyleGAN2Discriminator(GANModel):
     `architecture` is one of figure 7: "resnet" has residual blocks; "skip" reads colours anew at every stage, from the
     downsampled image; "orig" has neither. With classes, the logit is the product of features and the mapped label over the
     root of their number. `stddev_group` is how many images share a minibatch deviation, where there is one, and
-    `stddev_channels` how many maps it has, each of its share of the features. `conv_clamp` is as in the generator.
+    `stddev_channels` how many maps it has, each of its share of the features. `conv_clamp` and `resample_filter` are as in
+    the generator.
 
     Example:
         >>> import torch
@@ -434,7 +462,11 @@ class StyleGAN2Discriminator(GANModel):
         torch.Size([2])
     """
 
-    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[dict[str, object]] = {"stddev_channels": 1, "conv_clamp": 0}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[dict[str, object]] = {
+        "stddev_channels": 1,
+        "conv_clamp": 0,
+        "resample_filter": FILTER,
+    }
 
     @register_checked
     def __init__(
@@ -450,18 +482,19 @@ class StyleGAN2Discriminator(GANModel):
         stddev_group: Annotated[int, Integer(1, 64)] = 4,
         stddev_channels: Annotated[int, Integer(1, 16)] = 1,
         conv_clamp: Clamp = 0,
+        resample_filter: Filter = FILTER,
     ) -> None:
         super().__init__()
         features = stage_widths(resolution, base_channels, max_channels)[::-1]
         coarse, pixels = features[-1], math.prod(stage_resolutions(resolution)[0])  # of the coarsest stage
-        self.resample = Resample()
+        self.resample = Resample(resample_filter)
         readers = features if architecture == "skip" else features[:1]
         if minibatch_stddev and coarse % stddev_channels:
             raise ValueError(f"stddev_channels={stddev_channels} is not allowed; it divides the {coarse} feature maps.")
         # The authors' program leaves the reader of the coarsest image, where there are several, without a bound.
-        bounds = [conv_clamp] * max(1, len(readers) - 1) + [0]
+        bounds = [*[conv_clamp] * (len(readers) - 1), 0] if len(readers) > 1 else [conv_clamp]
         self.from_rgb = nn.ModuleList(
-            Convolution(channels, width, 1, clamp=bound) for width, bound in zip(readers, bounds, strict=False)
+            Convolution(channels, width, 1, clamp=bound) for width, bound in zip(readers, bounds, strict=True)
         )
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(narrow, wide, self.resample, architecture == "resnet", conv_clamp)

@@ -18,7 +18,7 @@ from gan_hub.models.layers import MinibatchStddev
 from tests.foreign import made_pickles
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-KINDS = ("skip", "resnet", "orig")
+KINDS = ("skip", "resnet", "orig", "triangle", "wide")
 
 
 def golden(kind: str) -> tuple[dict[str, torch.Tensor], dict[str, dict]]:
@@ -228,6 +228,20 @@ def test_a_picture_of_the_origin_is_compared_and_another_one_is_noticed(tmp_path
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(picture)
     with pytest.raises(ValueError, match=r"\(8, 8, 3\); the model's are \(16, 16, 3\)"):
         convert(path, folder / "c", compare=picture, seed=85)
+
+
+def test_what_is_no_file_is_told_with_what_to_give(tmp_path, tiny_model):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/pytorch_model.bin").write_text("x")
+    for given, words in (
+        ("https://example.org/net.pkl", "an address; download the file"),
+        ("hf://me/gan", "an address; download the file"),
+        (tmp_path / "there", f"it holds pytorch_model.bin, .*gan-hub convert {tmp_path}/there/pytorch_model.bin OUT"),
+        (tiny_model, "a model of this library already"),
+        (tmp_path / "none.pkl", "no such file"),
+    ):
+        with pytest.raises(LoadError, match=words):
+            convert(given, tmp_path / "model")
 
 
 def test_nothing_is_replaced_and_a_picture_comes_with_its_seed(tmp_path):
