@@ -109,7 +109,7 @@ def build_generator(network: ForeignObject, title: str, report: Report) -> Style
         resample_filter=_filter(weights, "conv0", report),
     )
     names = generator_names(generator, sides)
-    state = {name: _turned(name, weights.take(foreign)) for name, foreign in names.items()}
+    state = {name: with_kernels_turned(name, weights.take(foreign)) for name, foreign in names.items()}
     weights.refuse_left()
     fill(generator, state, title)
     report.renamed += len(names)
@@ -140,7 +140,7 @@ def generator_names(generator: StyleGAN2Generator, sides: list[int]) -> dict[str
     return names
 
 
-def _turned(name: str, tensor: torch.Tensor) -> torch.Tensor:
+def with_kernels_turned(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """Theirs (O, I, 3, 3) is ours (I, O, 3, 3) where a convolution doubles: the first of every block but block 0."""
     doubles = name.endswith("convolutions.0.weight") and not name.startswith("blocks.0.")
     return tensor.transpose(0, 1) if doubles else tensor

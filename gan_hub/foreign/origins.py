@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import nvidia_stylegan2, r3gan
+from gan_hub.foreign import nvidia_stylegan2, r3gan, rosinality
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Converted
 from gan_hub.foreign.weights import is_module
@@ -39,6 +39,7 @@ def _is_nvidia_stylegan2(content: Any) -> bool:
 ORIGINS = [
     Origin("StyleGAN2 of stylegan2-ada-pytorch and stylegan3", _is_nvidia_stylegan2, nvidia_stylegan2.convert),
     Origin("R3GAN of brownvc/R3GAN", lambda content: bool(r3gan.find_generator(content)), r3gan.convert),
+    Origin("StyleGAN2 of rosinality", lambda content: bool(rosinality.find_generator(content)), rosinality.convert),
 ]
 
 

@@ -119,7 +119,8 @@ def _options(weights: Weights, stages: list[tuple[int, int]], first_block: int) 
     resolution = 4 * 2 ** (len(stages) - 1)
     wide, group, *_ = weights.shape(f"Model.MainLayers.0.Layers.{first_block}.LinearLayer2.Layer.weight")
     sizes = {"resolution": resolution, "blocks": blocks.pop(), "group_size": group, "expansion": wide // stages[0][0]}
-    return sizes | width_options(resolution, widths, weights.title)
+    options = width_options(resolution, widths, weights.title)
+    return sizes | {"base_channels": options["base_channels"], "max_channels": options["max_channels"]}
 
 
 def _classes(weights: Weights) -> tuple[int, int]:

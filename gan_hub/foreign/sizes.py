@@ -1,5 +1,7 @@
 """What sizes of a foreign network mean in our configs, or why they cannot be had."""
 
+from typing import TypedDict
+
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 from gan_hub.models.layers import stage_widths
@@ -12,7 +14,14 @@ def checked_resolution(resolution: object, title: str) -> int:
     return resolution
 
 
-def width_options(resolution: int, widths: list[int], title: str) -> dict[str, int]:
+class Widths(TypedDict):
+    """The options of our networks that say how many feature maps each stage has."""
+
+    base_channels: int
+    max_channels: int
+
+
+def width_options(resolution: int, widths: list[int], title: str) -> Widths:
     """The options `base_channels` and `max_channels`.
 
     Args:
@@ -25,7 +34,7 @@ def width_options(resolution: int, widths: list[int], title: str) -> dict[str, i
     Raises:
         LoadError: for widths that no two options give.
     """
-    options = {"base_channels": widths[-1], "max_channels": max(widths)}
+    options = Widths(base_channels=widths[-1], max_channels=max(widths))
     if stage_widths(resolution, **options) != widths:
         raise LoadError(
             f"{title}: its feature maps are {widths} from coarse to fine; allowed: halved from a largest number on."
