@@ -14,6 +14,8 @@ import torch
 
 from gan_hub.seeds import MAX_SEED
 
+SEEDS_LIKE = ("torch", "numpy")
+
 
 def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
     """The seeds as a list of ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included.
@@ -71,12 +73,31 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
-    """z ~ N(0, 1) of shape (N, Z), one CPU generator a seed, so that row i depends on `seeds[i]` alone.
+def check_seeds_like(seeds_like: object) -> str:
+    """Which library's random numbers seeds stand for; raises ValueError for any but "torch" and "numpy"."""
+    if not isinstance(seeds_like, str) or seeds_like not in SEEDS_LIKE:
+        raise ValueError(f"seeds_like is {seeds_like!r}; allowed: {', '.join(map(repr, SEEDS_LIKE))}.")
+    return seeds_like
 
-    Float32 on the CPU, whatever torch's default dtype and device are. Raises ValueError for seeds that are not allowed.
+
+def sample(seeds: Sequence[int], latent_size: int, seeds_like: str = "torch") -> torch.Tensor:
+    """z ~ N(0, 1), one generator a seed, so that row i depends on `seeds[i]` alone.
+
+    Args:
+        seeds: whole numbers from 0 to 2**32 − 1.
+        latent_size: Z.
+        seeds_like: "numpy" takes numpy's RandomState(seed).randn(Z), as NVIDIA's programs do: a seed is their image.
+
+    Returns:
+        z (N, Z), float32 on the CPU, whatever torch's default dtype and device are.
+
+    Raises:
+        ValueError: for seeds that are not allowed.
     """
     seeds = check_seeds(seeds)
+    if check_seeds_like(seeds_like) == "numpy":
+        rows = [np.random.RandomState(seed).randn(latent_size) for seed in seeds]
+        return torch.from_numpy(np.asarray(rows, np.float32).reshape(len(seeds), latent_size))
     z, generator = torch.empty(len(seeds), latent_size, dtype=torch.float32, device="cpu"), torch.Generator("cpu")
     for row, seed in enumerate(seeds):  # to iterate over z would make a tensor for each row, all at once
         z[row].normal_(generator=generator.manual_seed(seed))

@@ -41,6 +41,7 @@ LEVELS = {
     "metrics": 7,
     "verify": 7,
     "concepts_discovery": 8,
+    "foreign": 8,
     "training": 9,
     "style_transfer": 9,
     "demo": 10,
@@ -56,7 +57,19 @@ OWNERS = {
     "datasets": {"data"},
     "transformers": {"metrics"},
 }
-FORBIDDEN_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+FORBIDDEN_MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "pickletools",
+}
+# The one reader of foreign pickles splits their bytes by pickletools, which runs nothing.
+ALLOWED_MODULES = {"gan_hub/foreign/opcodes.py": {"pickletools"}}
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "torch.jit.load", "torch.hub.load", "pickle.load", "os.system"}
 FORBIDDEN_KEYWORDS = {
     "strict": (False,),
@@ -153,7 +166,8 @@ def test_a_file_imports_only_from_lower_levels_and_only_its_own_libraries(path):
 def test_a_file_says_what_is_in_it_and_opens_no_door_to_foreign_code(path):
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "the first line of a file says what is in it"
-    assert forbidden(text) == []
+    allowed = ALLOWED_MODULES.get(path.relative_to(ROOT).as_posix(), set())
+    assert [what for what in forbidden(text) if what.partition(":")[0] not in allowed] == []
 
 
 def test_the_drawing_notices_a_forbidden_import():
@@ -179,6 +193,7 @@ def test_the_drawing_notices_every_way_to_run_foreign_code():
     for line in (
         "import pickle",
         "from joblib import load",
+        "import pickletools",
         "eval('1')",
         "torch.load('x')",
         "model.load_state_dict(x, strict=False)",

@@ -14,6 +14,7 @@ from gan_hub import __version__
 from gan_hub.cli import (
     compare,
     concepts,
+    convert,
     demo,
     evaluate,
     export,
@@ -42,6 +43,7 @@ COMMANDS = (
     compare,
     train,
     export,
+    convert,
     verify,
     push,
     demo,

@@ -34,6 +34,7 @@ def seeds_and_latents(
     num_images: int | None,
     seed: int | None,
     latent_size: int,
+    seeds_like: str = "torch",
 ) -> tuple[list[int] | None, torch.Tensor]:
     """The latents to draw, from whichever argument gives them.
 
@@ -43,6 +44,7 @@ def seeds_and_latents(
         num_images: how many images, of seed, seed + 1, …
         seed: the first of these; random where it is None.
         latent_size: Z.
+        seeds_like: as of `latents.sample`.
 
     Returns: (seeds, or None where latents are given; z (N, Z), float32 on the CPU).
 
@@ -65,7 +67,7 @@ def seeds_and_latents(
             first = latent_space.check_seeds([seed])[0]
         seeds = range(first, first + count)
     checked = latent_space.check_seeds(seeds, most=MAX_IMAGES)
-    return checked, latent_space.sample(checked, latent_size)
+    return checked, latent_space.sample(checked, latent_size, seeds_like)
 
 
 def as_latents(latents: object, latent_size: int) -> torch.Tensor:

@@ -68,7 +68,7 @@ class GANPipeline(OptimizedPipeline):
 
     def sample_latents(self, seeds: Sequence[int]) -> torch.Tensor:
         """z of shape (N, Z), float32 on the CPU; row i depends on `seeds[i]` alone."""
-        return latent_space.sample(seeds, self.latent_size)
+        return latent_space.sample(seeds, self.latent_size, self.seeds_like)
 
     def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
         """The class, int64 (N,), of each of `latents` (N, Z) where the caller names none; None without classes."""
@@ -116,7 +116,7 @@ class GANPipeline(OptimizedPipeline):
         """
         check_output_type(output_type)
         generator = self.unwrapped_generator
-        seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size)
+        seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size, self.seeds_like)
         indices = label_indices(labels, z, self.label_names)
         maps = maps_of_latents(segmentation, z, generator, self.segmentations)
         shifts = directions.shifts(directions.by_name(self.concepts, generator.latent_sizes), concepts)
