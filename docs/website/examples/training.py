@@ -24,6 +24,7 @@ options = {
     "batch_size": 8,
     "held_out": 16,
     "trackers": "none",
+    "evaluate_images": 16,
     "precision": "fp32",
 }
 config = TrainConfig(name="example", conditional=False, total_kimg=0.032, **options)
