@@ -1,6 +1,6 @@
 # style: rewrite; quality: check, change nothing; test: every claim once, the browser included where Chromium is found;
-# test-slow: the same in bulk, and the types; test-all: both
-.PHONY: style quality test test-slow test-all
+# test-slow: the same in bulk, and the types; test-all: both; site: docs/ as a site in build/site (needs the extra `docs`)
+.PHONY: style quality test test-slow test-all site
 
 style:
 	ruff check --fix .
@@ -17,3 +17,7 @@ test-slow:
 	python -m pytest -n auto --dist worksteal -m slow
 
 test-all: test test-slow
+
+site:
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+	python docs/website/check.py build/site

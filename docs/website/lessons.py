@@ -1,0 +1,84 @@
+"""Notebooks of docs/lessons as pages: text, code and what the code printed and drew. Nothing is run."""
+
+import base64
+import json
+import os
+import re
+from pathlib import Path
+
+LESSONS = Path(__file__).parents[1] / "lessons"
+LIST = "<!-- lessons -->"  # stands in a page where the list of the lessons belongs
+OPEN = {
+    "en": "[The notebook]({here})",
+    "pt": "[O caderno]({here})",
+}
+
+
+def joined(text: str | list[str]) -> str:
+    """A text of a notebook's file, which may be a list of lines."""
+    return text if isinstance(text, str) else "".join(text)
+
+
+def cells_of(notebook: Path) -> list[dict]:
+    """The cells of a notebook's file."""
+    return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+
+
+def fence(text: str, kind: str) -> str:
+    """A block of code that may itself hold three backticks."""
+    return f"````{kind}\n{text.rstrip()}\n````\n"
+
+
+def outputs_of(cell: dict, name: str, pictures: dict[str, bytes]) -> list[str]:
+    """What a cell printed and drew, as Markdown; pictures are added to `pictures` under names that begin with `name`."""
+    blocks = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            picture = f"{name}/{len(pictures) + 1}.png"
+            pictures[picture] = base64.b64decode(joined(data["image/png"]))
+            blocks.append(f"![]({picture}){{ .figure }}\n")
+        elif text := joined(output.get("text", data.get("text/plain", ""))).strip():
+            blocks.append(fence(text, "text { .output }"))
+    return blocks
+
+
+def page(notebook: Path) -> tuple[str, dict[str, bytes]]:
+    """A notebook as Markdown, and the pictures it shows: name relative to lessons/ → PNG."""
+    pictures: dict[str, bytes] = {}
+    blocks = []
+    for cell in cells_of(notebook):
+        source = joined(cell["source"])
+        if cell["cell_type"] == "markdown":
+            blocks.append(source + "\n")
+        else:
+            blocks.append(fence(source, "python"))
+            blocks += outputs_of(cell, notebook.stem, pictures)
+    links = badges(notebook)
+    title, *rest = "\n".join(blocks).split("\n", 1)
+    return "\n".join([title, *([f"\n{links}\n"] if links else []), *rest]), pictures
+
+
+def badges(notebook: Path) -> str:
+    """Links that open a notebook in Colab and Kaggle; "" where $GAN_HUB_REPOSITORY does not name a repository on GitHub."""
+    address = os.environ.get("GAN_HUB_REPOSITORY", "").rstrip("/").removesuffix(".git")
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
+        return ""
+    inside = f"blob/main/docs/lessons/{notebook.parent.name}/{notebook.name}"
+    colab = f"https://colab.research.google.com/github/{address.removeprefix('https://github.com/')}/{inside}"
+    kaggle = f"https://kaggle.com/kernels/welcome?src={address}/{inside}"
+    return f"[Colab]({colab}){{ .md-button }} [Kaggle]({kaggle}){{ .md-button }}"
+
+
+def filled(text: str, place: str) -> str:
+    """A page with the list of the lessons in place of its mark: number, title, and the line below it."""
+    if LIST not in text:
+        return text
+    language = "pt" if place.endswith(".pt.md") else "en"
+    rows = []
+    for notebook in sorted((LESSONS / language).glob("*.ipynb")):
+        first = joined(cells_of(notebook)[0]["source"]).split("\n")
+        number, title = re.fullmatch(r"# (\d+)\. (.+)", first[0]).groups()
+        about = next((line.strip("*") for line in first[1:] if line.startswith("*")), "")
+        rows.append(f"{number}. **[{title}]({notebook.relative_to(LESSONS)})**  \n    {about}")
+    return text.replace(LIST, "\n".join(rows))
