@@ -10,6 +10,7 @@ from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
+from gan_hub.demo.tabs.yours import handlers as yours
 
 
 class FileMeta(TypedDict):
@@ -170,9 +171,47 @@ def paint_call(model: str, map: str = "", seed: str = paint.FIRST_SEED, request:
     return {"image": _file(path), "map": text, "sentence": sentence, "link": link}
 
 
+class FoundPicture(TypedDict):
+    """The nearest picture that a model can draw, its latent, and how near it is."""
+
+    image: File
+    space: str
+    latents: list[float]
+    label: str | None
+    levels: float
+    perceptual: float
+
+
+def invert_call(model: str, picture: str, request: gr.Request | None = None) -> FoundPicture:
+    """Find the latent whose picture comes nearest to a picture; this takes some seconds.
+
+    Args:
+        model: a model of this page that does not draw from maps
+        picture: PNG or JPEG in a data URI of at most 90,000 characters, at most 256 × 256 pixels
+        request: has the visitor's language
+
+    Returns:
+        the picture found (PNG, original size), its latent in the space "z", or the numbers of all layers one after the other in
+            "w", the name of its class, and its distance: the mean difference of the pixels in levels of 255, and a
+            perceptual one
+    """
+    path, result, label = yours.find_file(model, picture)
+    numbers = [float(number) for number in result.latents.flatten()]
+    return {
+        "image": _file(path),
+        "space": result.space,
+        "latents": numbers,
+        "label": label,
+        "levels": result.levels,
+        "perceptual": result.perceptual,
+    }
+
+
+LONG_CALLS = {"invert"}  # wait in the line of long work
 CALLS: dict[str, Callable[..., Any]] = {
     "sample": sample_call,
     "interpolate": interpolate_call,
     "arithmetic": arithmetic_call,
     "paint": paint_call,
+    "invert": invert_call,
 }

@@ -112,11 +112,12 @@ def test_nobody_watches_the_visitors(server):
     assert not config.get("analytics_enabled") and not config.get("is_space")
 
 
-def test_every_call_that_draws_waits_in_the_models_line(server):
-    """Nothing else is answered beside it but what draws nothing."""
-    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id != "model"}
+def test_every_call_that_draws_waits_in_the_models_line_or_in_that_of_long_work(server):
+    """Nothing else is answered beside them but what draws nothing."""
+    lines = ("model", "long")
+    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id not in lines}
     assert beside <= {"<lambda>", "select_image", "select_first_image", "pending_status"}
-    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
+    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id in lines)
 
 
 def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):
