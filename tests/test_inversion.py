@@ -79,9 +79,9 @@ def test_a_published_model_finds_its_own_picture_again(name):
         with pytest.raises(ValueError, match="draws from maps"):
             invert(pipe, pipe(seeds=[1007]).images[0])
         return
-    drawn = pipe(seeds=[1007])
+    drawn = pipe(seeds=[1003])
     result = invert(pipe, drawn.images[0], label=drawn.labels and drawn.labels[0], steps=200)
-    assert result.levels < min(12, result.history[0][1] / 2)
+    assert result.levels < min(12, result.history[0][1] / 2)  # docs/inversion.md has what was measured
 
 
 # ------------------------------------------------------------------------------------------------ on the way
