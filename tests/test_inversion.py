@@ -13,7 +13,7 @@ from gan_hub.inversion import invert, search
 from gan_hub.inversion.distance import Distance
 from gan_hub.models.spade import SPADEGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Generator
-from tests.conftest import LABEL_NAMES, lively, make_pipeline
+from tests.conftest import LABEL_NAMES, make_pipeline
 
 FOUND = 4.0  # levels of 255 on average, and half of what the best of the candidates has
 
