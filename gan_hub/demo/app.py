@@ -13,7 +13,7 @@ from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import models, navigation
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
 from gan_hub.demo.calls import CALLS, LONG_CALLS
-from gan_hub.demo.components import MODEL_QUEUE, PRIVATE, QUIET, note
+from gan_hub.demo.components import LONG_QUEUE, MODEL_QUEUE, PRIVATE, QUIET, note
 from gan_hub.demo.events import answering
 from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.page import Page
@@ -125,7 +125,7 @@ def compose() -> gr.Blocks:
             event(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
         shared.address.change(None, shared.address, None, js="(link) => ganHub.address(link)", **PRIVATE)
         for name, call in CALLS.items():
-            line = {"concurrency_id": "long", "concurrency_limit": 1} if name in LONG_CALLS else MODEL_QUEUE
+            line = LONG_QUEUE if name in LONG_CALLS else MODEL_QUEUE
             gr.api(with_error_toast(call), api_name=name, **line)
     return page
 

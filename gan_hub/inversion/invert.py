@@ -10,7 +10,7 @@ Shapes: N candidates, Z latent size, L rows of w, W size of w, C channels, H × 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -236,6 +236,7 @@ class _Search:
         """The best so far, as the pipeline draws it."""
         row = points[index : index + 1].detach().clone().cpu().float()  # the next step changes the points in place
         label = None if labels is None else int(labels[index])
+        drawn: Any
         if self.space.name == "z":
             drawn = self.pipe(latents=row, labels=label, output_type="np").images
         else:

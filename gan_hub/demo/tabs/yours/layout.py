@@ -1,9 +1,11 @@
 """What the tab "Your image" looks like, and which event calls which handler."""
 
+from typing import Any
+
 import gradio as gr
 
 from gan_hub.demo import texts
-from gan_hub.demo.components import concept_picker, note, seeds_box, slider
+from gan_hub.demo.components import LONG_QUEUE, concept_picker, note, seeds_box, slider
 from gan_hub.demo.events import listen
 from gan_hub.demo.own_picture import own_picture
 from gan_hub.demo.tab import Opening, Shared
@@ -12,7 +14,6 @@ from gan_hub.demo.tabs.yours.texts import TEXTS
 from gan_hub.demo.texts import t
 
 texts.add(TEXTS)
-LONG = {"concurrency_id": "long", "concurrency_limit": 1}
 
 
 def build(shared: Shared) -> Opening:
@@ -40,8 +41,8 @@ def build(shared: Shared) -> Opening:
     point = gr.State(None)
 
     outputs = [point, pair, shared.address, sentence]
-    running = [
-        listen(find.click, handlers.find, [shared.model, picture], outputs, "yours", trigger_mode="once", **LONG),
+    running: Any = [  # Gradio's annotation wants dictionaries
+        listen(find.click, handlers.find, [shared.model, picture], outputs, "yours", trigger_mode="once", **LONG_QUEUE),
         listen(
             [find_seed.click, seed.submit],
             handlers.find_seed,
@@ -49,7 +50,7 @@ def build(shared: Shared) -> Opening:
             outputs,
             "yours",
             trigger_mode="once",
-            **LONG,
+            **LONG_QUEUE,
         ),
     ]
     stop.click(None, None, None, cancels=running, js="() => ganHub.idle('yours')", api_visibility="private")
