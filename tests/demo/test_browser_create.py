@@ -60,7 +60,7 @@ def test_a_facade_is_painted_with_pointer_and_keys_and_its_link_brings_it_back(o
     assert changed(page, first) == painted
 
     canvas.focus()
-    for key in ("f", "Space"):  # fills the sky, where the pointer of the keys begins
+    for key in ("+", "f", "Space"):  # what was painted last becomes sky, the class after the last one
         page.keyboard.press(key)
     filled = changed(page, painted)
     page.keyboard.press("Control+z")
