@@ -29,13 +29,14 @@ def client(server, tmp_path_factory) -> Client:
     return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp("client")))
 
 
-def test_three_endpoints_are_public_and_described(client):
+def test_the_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert {"/sample", "/interpolate", "/arithmetic"} <= set(endpoints)
+    assert {"/sample", "/interpolate", "/arithmetic", "/paint", "/invert"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
     assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
     assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
     assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label"]
+    assert (names["/paint"], names["/invert"]) == (["model", "map", "seed"], ["model", "picture"])
     assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
 
 
