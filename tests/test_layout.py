@@ -44,6 +44,7 @@ LEVELS = {
     "foreign": 8,
     "training": 9,
     "style_transfer": 9,
+    "inversion": 7,
     "demo": 10,
     "cli": 11,
     "app.py": 12,

@@ -12,8 +12,8 @@ from gradio.components import Component
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import models, navigation
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
-from gan_hub.demo.calls import CALLS
-from gan_hub.demo.components import MODEL_QUEUE, PRIVATE, QUIET, note
+from gan_hub.demo.calls import CALLS, LONG_CALLS
+from gan_hub.demo.components import LONG_QUEUE, MODEL_QUEUE, PRIVATE, QUIET, note
 from gan_hub.demo.events import answering
 from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.page import Page
@@ -105,7 +105,7 @@ def compose() -> gr.Blocks:
             return page
 
         for name, call in CALLS.items():  # first: a tab's handler of the same name would take the name
-            gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
+            gr.api(with_error_toast(call), api_name=name, **(LONG_QUEUE if name in LONG_CALLS else MODEL_QUEUE))
         model, line = _picker(page)
         sentence = note()
         shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))

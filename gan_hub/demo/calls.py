@@ -8,7 +8,9 @@ import gradio as gr
 from gan_hub.demo.inputs import NONE, OWN
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
+from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
+from gan_hub.demo.tabs.yours import handlers as yours
 
 
 class FileMeta(TypedDict):
@@ -142,8 +144,74 @@ def arithmetic_call(
     return {"result": _file(str(result)), "neighbours": _file(str(neighbours))}
 
 
+class Painting(TypedDict):
+    """A picture drawn from a map, the map as text, a sentence, and the parameters of a link."""
+
+    image: File
+    map: str
+    sentence: str
+    link: str
+
+
+def paint_call(model: str, map: str = "", seed: str = paint.FIRST_SEED, request: gr.Request | None = None) -> Painting:
+    """Draw a map of classes by a model that draws from maps.
+
+    Args:
+        model: a model of this page that draws from maps, for example spade-facades
+        map: its lines from top to bottom, with a full stop between them; a line is its runs from left to right, such as
+            "0x5_1x54_0" (five pixels of class 0, 54 of class 1, class 0 up to the end), and "~8" after it repeats it
+            eight times; empty for the seed's own map
+        seed: a whole number, of the picture's light and colours
+        request: has the visitor's language
+
+    Returns:
+        the picture (PNG, original size), the map, a sentence, the parameters of a link to it
+    """
+    path, text, link, sentence = paint.paint_file(model, map, seed, request)
+    return {"image": _file(path), "map": text, "sentence": sentence, "link": link}
+
+
+class FoundPicture(TypedDict):
+    """The nearest picture that a model can draw, its latent, and how near it is."""
+
+    image: File
+    space: str
+    latents: list[float]
+    label: str | None
+    levels: float
+    perceptual: float
+
+
+def invert_call(model: str, picture: str, request: gr.Request | None = None) -> FoundPicture:
+    """Find the latent whose picture comes nearest to a picture; this takes some seconds.
+
+    Args:
+        model: a model of this page that does not draw from maps
+        picture: PNG or JPEG in a data URI of at most 90,000 characters, at most 256 × 256 pixels
+        request: has the visitor's language
+
+    Returns:
+        the picture found (PNG, original size), its latent in the space "z", or the numbers of all layers one after the other in
+            "w", the name of its class, and its distance: the mean difference of the pixels in levels of 255, and a
+            perceptual one
+    """
+    path, result, label = yours.find_file(model, picture)
+    numbers = [float(number) for number in result.latents.flatten()]
+    return {
+        "image": _file(path),
+        "space": result.space,
+        "latents": numbers,
+        "label": label,
+        "levels": result.levels,
+        "perceptual": result.perceptual,
+    }
+
+
+LONG_CALLS = {"invert"}  # wait in the line of long work
 CALLS: dict[str, Callable[..., Any]] = {
     "sample": sample_call,
     "interpolate": interpolate_call,
     "arithmetic": arithmetic_call,
+    "paint": paint_call,
+    "invert": invert_call,
 }

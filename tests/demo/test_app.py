@@ -29,13 +29,14 @@ def client(server, tmp_path_factory) -> Client:
     return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp("client")))
 
 
-def test_three_endpoints_are_public_and_described(client):
+def test_the_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert {"/sample", "/interpolate", "/arithmetic"} <= set(endpoints)
+    assert {"/sample", "/interpolate", "/arithmetic", "/paint", "/invert"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
     assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
     assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
     assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label"]
+    assert (names["/paint"], names["/invert"]) == (["model", "map", "seed"], ["model", "picture"])
     assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
 
 
@@ -122,11 +123,12 @@ def test_nobody_watches_the_visitors(server):
     assert not config.get("analytics_enabled") and not config.get("is_space")
 
 
-def test_every_call_that_draws_waits_in_the_models_line(server):
-    """Nothing else is answered beside it but what draws nothing."""
-    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id != "model"}
+def test_every_call_that_draws_waits_in_the_models_line_or_in_that_of_long_work(server):
+    """Nothing else is answered beside them but what draws nothing."""
+    lines = ("model", "long")
+    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id not in lines}
     assert beside <= {"<lambda>", "select_image", "select_first_image", "pending_status"}
-    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
+    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id in lines)
 
 
 def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):

@@ -1,5 +1,7 @@
 """The page shows whatever stands in the registry: a saved tiny model of each architecture goes through all its tabs."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ from gan_hub.demo import models
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
+from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
+from gan_hub.demo.tabs.yours import handlers as yours
 from gan_hub.model_folder import real_samples
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.mixins import SegmentationConditional
@@ -56,6 +60,13 @@ def through_all_tabs(name: str, channels: int) -> None:
     state, _, verdict, *_ = game.pick_left(state)
     assert state.decided and ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
     assert (state.left_probability is None) == (name in ALONE)
+
+    if paint.can_paint(models.load(name)):
+        assert "data:image/png" in paint.from_seed(name, "3")[1]
+        return
+    first, second = itertools.islice(yours.find_seed(name, "3"), 2)
+    assert first[1].count("data:image/png") == 2 and second[0].latents.isfinite().all()
+    assert yours.change(second[0], "none", 0, "7", 0.5)[0].count("data:image/png") == 2
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
