@@ -76,9 +76,12 @@ def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: 
 
 
 def _with_request(handler: Any) -> Any:
-    """A handler of any number of arguments whose last one is the request, which Gradio finds by its annotation."""
+    """A handler of any number of arguments whose last one is the request.
 
-    def called(*arguments: Any, request: gr.Request | None = None) -> Any:
+    Gradio finds a request by its annotation, and only before the place where any number of arguments begins.
+    """
+
+    def called(request: gr.Request | None = None, *arguments: Any) -> Any:
         return handler(*arguments, request)
 
     return called
@@ -96,7 +99,9 @@ def compose() -> gr.Blocks:
 
         model, line = _picker(page)
         sentence = note()
-        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))
+        # The secret is fixed, or each start of the server would forget the scores.
+        games = gr.BrowserState({}, storage_key="gan_hub_games", secret="no secret")
+        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"), games)
         names = [tab.name for tabs in LEVELS.values() for tab in tabs]
         events = " ".join(f"'draw_{name}'" for name in names)
         router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' {events}")

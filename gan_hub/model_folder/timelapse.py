@@ -64,11 +64,19 @@ class Timelapse:
         return (counts[0], counts[1]) if all(counts) else (0, 0)
 
     def image(self, frame: int, row: int, column: int) -> Image.Image:
-        """One image of a frame's grid, in its own size."""
+        """One image of a frame's grid.
+
+        Args:
+            frame: its place among the frames.
+            row, column: its place in the grid, see `layout`.
+
+        Returns:
+            The image in its own size.
+        """
         height, width = (side * self.scale for side in self.resolution)
         left, top = column * (width + PADDING), row * (height + PADDING)
         cell = self.frames[frame].crop((left, top, left + width, top + height))
-        return cell.resize(self.resolution[::-1], Image.Resampling.NEAREST)
+        return cell.resize((width // self.scale, height // self.scale), Image.Resampling.NEAREST)
 
 
 def write_counts(folder: Path, images: Sequence[int]) -> None:
@@ -132,9 +140,9 @@ def _counts(folder: Path, frames: int) -> tuple[list[int] | None, bool]:
     """The images seen at each frame, and whether these are exact: as written, by the recipe, or about."""
     path = folder / TIMELAPSE_COUNTS_NAME
     if path.is_file():
-        images = read_json(path).get("images")
-        valid = isinstance(images, list) and all(type(count) is int and count >= 0 for count in images)
-        if not valid or len(images) < frames or images != sorted(images):
+        images: list[int] = read_json(path).get("images", [])
+        is_list = isinstance(images, list) and all(type(count) is int and count >= 0 for count in images)
+        if not is_list or len(images) < frames or images != sorted(images):
             raise LoadError(f"{path}: images has to be a growing list of whole numbers, one for each frame.")
         return images, True
     log = read_log(folder / LOG_NAME)
@@ -144,7 +152,12 @@ def _counts(folder: Path, frames: int) -> tuple[list[int] | None, bool]:
         return planned, True
     if not last:
         return None, False
-    return [round(last * (frame / max(1, frames - 1)) ** 2) for frame in range(frames)], False
+    return [*(_rounded(last * (frame / max(1, frames - 1)) ** 2) for frame in range(frames - 1)), last], False
+
+
+def _rounded(count: float) -> int:
+    """A count to two digits, since it is an estimate."""
+    return int(float(f"{count:.2g}"))
 
 
 def _planned(path: Path) -> list[int]:
