@@ -11,8 +11,9 @@ import sys
 import threading
 from pathlib import Path
 
-from gan_hub.demo import image_files
+from gan_hub.data.cache import cache_root
 from gan_hub.demo.arguments import ANSWERS_VARIABLE
+from gan_hub.hub.answer_uploads import CommitScheduler, schedule_uploads
 from gan_hub.metrics.human_answers import Answer
 
 
@@ -32,18 +33,31 @@ def count(answer: Answer) -> None:
 
 
 class _Place:
-    """A file to append to, and what keeps others from reading half a line."""
+    """A file to append to, and what keeps others from reading half a line.
+
+    The file of a dataset lies in the cache, where it stays if the Hub cannot be had: the next start uploads it.
+    """
 
     def __init__(self, value: str) -> None:
         self.lock = threading.Lock()
+        self.scheduler: CommitScheduler | None = None
+        self.connecting: threading.Thread | None = None
         if value.endswith(".jsonl"):
             self.file = Path(value).expanduser()
             return
-        from gan_hub.hub.answer_uploads import schedule_uploads  # asks the Hub, so only where it is wanted
-
-        folder = image_files.cache_folder().parent / "gan_hub-answers"
+        folder = cache_root("answers") / value.replace("/", "--")
+        folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / f"answers-{secrets.token_hex(8)}.jsonl"  # replicas do not overwrite each other's
-        self.lock = schedule_uploads(value, folder).lock
+        # No player waits for the Hub.
+        self.connecting = threading.Thread(target=self._connect, args=(value, folder), daemon=True)
+        self.connecting.start()
+
+    def _connect(self, repo_id: str, folder: Path) -> None:
+        try:
+            self.scheduler = schedule_uploads(repo_id, folder)
+            self.lock = self.scheduler.lock
+        except Exception as error:
+            print(f"answers of the game stay in {folder} until the next start: {error}", file=sys.stderr)
 
 
 @functools.lru_cache(maxsize=4)

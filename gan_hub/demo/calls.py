@@ -5,13 +5,14 @@ from typing import Any, TypedDict
 
 import gradio as gr
 
-from gan_hub.demo import image_files, inputs
+from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.inputs import NONE, OWN
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.game import markup, rounds
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.sample import handlers as sample
+from gan_hub.demo.tabs.watch import handlers as watch
 
 
 class FileMeta(TypedDict):
@@ -82,6 +83,18 @@ class Verdict(TypedDict):
     score: int
     discriminator_score: int
     rounds_played: int
+
+
+class Training(TypedDict):
+    """The time-lapse of a training as all of its frames below each other, and what the log says.
+
+    `images` are the images seen at each frame, [] where nothing says so; `exact` is false where they are an estimate.
+    """
+
+    frames: File
+    images: list[int]
+    exact: bool
+    alarms: list[str]
 
 
 def _file(path: str) -> File:
@@ -238,10 +251,31 @@ def game_pick_call(game_token: str, side: str, request: gr.Request | None = None
     }
 
 
+def training_call(model: str, request: gr.Request | None = None) -> Training:
+    """Look at the training of a model: always the same latents, drawn again and again while it learnt.
+
+    Args:
+        model: a model of this page
+        request: has the visitor's language
+
+    Returns:
+        the frames as one lossless WebP, the images seen at each, whether these are exact, and the monitors' alarms
+    """
+    _, film, _ = watch.draw(model, "", request)
+    lapse, log = watch.read_training(models.load(model))
+    return {
+        "frames": _file(film),
+        "images": list(lapse.images or ()),
+        "exact": lapse.is_exact,
+        "alarms": [line["alarm"] for line in log if "alarm" in line],
+    }
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "sample": sample_call,
     "interpolate": interpolate_call,
     "arithmetic": arithmetic_call,
     "game_round": game_round_call,
     "game_pick": game_pick_call,
+    "training": training_call,
 }

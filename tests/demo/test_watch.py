@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.demo import models
+from gan_hub.demo.calls import training_call
 from gan_hub.demo.tabs import TABS
 from gan_hub.demo.tabs.watch import curves, handlers
 from gan_hub.images import save_animation
@@ -64,7 +65,7 @@ def test_each_frame_says_after_how_many_images_it_was_drawn(watched):
 def test_the_film_has_every_frame_below_the_other_and_each_pixel_once(watched):
     _, path, _ = handlers.draw("dcgan-mnist")
     pipe = models.load("dcgan-mnist")
-    lapse = handlers.read_lapse(pipe)
+    lapse, _ = handlers.read_training(pipe)
     with Image.open(path) as film:
         sheet = film.convert("L")
     frame = lapse.frames[5]
@@ -115,6 +116,14 @@ def test_an_alarm_stands_in_the_curves_and_below_them_with_its_cause_and_its_rem
     assert "a new &lt;kind&gt; of alarm" in shown and "<kind>" not in shown and "&lt;because&gt;" in shown
     assert "<strong>O discriminador vence.</strong>" in handlers.draw(watched, "", PORTUGUESE)[0]
     assert "raised no alarm" in handlers.draw("dcgan-mnist")[0]
+
+
+def test_a_program_gets_the_frames_with_their_counts_and_the_alarms(watched):
+    training = training_call(watched)
+    assert (training["images"], training["exact"]) == ([0, 100, 400], True) and training["alarms"][0] == ALARM
+    with Image.open(training["frames"]["path"]) as film:
+        assert film.size == (6, 12)
+    assert not training_call("r3gan-cats-64")["exact"]
 
 
 @pytest.mark.parametrize("cause", ALARMS)

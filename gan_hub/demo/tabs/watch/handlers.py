@@ -63,7 +63,7 @@ def draw(model: str, frame: str = "", request: gr.Request | None = None) -> tupl
         All of it as HTML, the file of its frames, and no sentence.
     """
     pipe = models.load(model)
-    lapse, log = read_lapse(pipe), read_log(Path(pipe.name_or_path) / LOG_NAME)
+    lapse, log = read_training(pipe)
     sprite = _sprite(lapse)
     counts = _counts(lapse, request)
     total = max([*(lapse.images or ()), *(line["images"] for line in log), 1])
@@ -79,13 +79,13 @@ def draw(model: str, frame: str = "", request: gr.Request | None = None) -> tupl
     return f'<div class="watch" data-places="{places}">{body}{sentences}{notes}</div>', str(sprite), ""
 
 
-def read_lapse(pipe: GANPipeline) -> Timelapse:
-    """The time-lapse of a model. Raises BadInputError for one without, LoadError for a damaged one."""
+def read_training(pipe: GANPipeline) -> tuple[Timelapse, list[dict]]:
+    """The time-lapse of a model and the lines of its log. Raises BadInputError without, LoadError for a damaged one."""
     config = pipe.unwrapped_generator.config
     lapse = timelapse.read(Path(pipe.name_or_path), config["resolution"], config["channels"])
     if lapse is None:
         raise inputs.BadInputError("lacks_watch")
-    return lapse
+    return lapse, read_log(Path(pipe.name_or_path) / LOG_NAME)
 
 
 def _sprite(lapse: Timelapse) -> Path:
