@@ -152,7 +152,9 @@ def _counts(folder: Path, frames: int) -> tuple[list[int] | None, bool]:
         return planned, True
     if not last:
         return None, False
-    return [*(_rounded(last * (frame / max(1, frames - 1)) ** 2) for frame in range(frames - 1)), last], False
+    # A run that ended early ended somewhere between two frames of its plan.
+    span = frames - 1.5 if len(planned) > frames else frames - 1.0
+    return [*(_rounded(last * min(1.0, frame / span) ** 2) for frame in range(frames - 1)), last], False
 
 
 def _rounded(count: float) -> int:

@@ -81,7 +81,10 @@ def test_ten_rounds_by_keys_right_after_the_tab_was_clicked(browser, server, tmp
         page.locator("#todays-ten").click()
         page.wait_for_function("location.search.includes('day=')")
         page.wait_for_selector(UNDECIDED)
-        page.locator(".half.left").click()
+        page.locator("#game-level label").last.click()
+        page.wait_for_function("location.search.includes('difficulty=hard')")
+        page.wait_for_function("document.activeElement.matches('.pair')")
+        press_and_wait(page, "ArrowLeft", ".card.answer")  # a pick, and no other difficulty
         text(page, "[data-score=rounds]", "1/10")
         assert int(page.locator("[data-score=best]").inner_text()) >= int(best)
 

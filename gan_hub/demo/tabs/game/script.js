@@ -9,7 +9,12 @@ window.ganHubGame = (() => {
         if (button && button.offsetParent !== null && !button.disabled) { button.click(); return true; }
         return false;
     };
+    let chosen = null;  // what of the game's form a pointer pressed last: after that, arrows are for the pair again
+    document.addEventListener("pointerdown", (event) => {
+        chosen = event.target instanceof Element && event.target.closest("#game-kind, #game-level, #todays-ten, #start-over");
+    });
     document.addEventListener("keydown", (event) => {
+        chosen = null;
         if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
         if (event.target instanceof Element && event.target.closest(busy)) return;
         const id = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -26,8 +31,9 @@ window.ganHubGame = (() => {
     function keepFocus(element) {
         const active = document.activeElement;
         const isLost = active === document.body || ["pick-left", "pick-right", "next-round"].includes(active?.id);
-        if (!isLost || element.offsetParent === null) return;
-        (element.querySelector(".pair, .sheet"))?.focus({ preventScroll: true });
+        if ((!isLost && !chosen?.contains(active)) || element.offsetParent === null) return;
+        chosen = null;
+        element.querySelector(".pair, .sheet")?.focus({ preventScroll: true });
     }
 
     function table(element, watch) {

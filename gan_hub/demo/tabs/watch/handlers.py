@@ -44,10 +44,14 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     Raises:
         BadInputError: it is no such number.
     """
-    if "frame" not in link:
-        return [""]
-    number = inputs.as_number(link["frame"])
-    return [str(inputs.integer(number, 1, MAX_FRAME, translate(request, "frame")))]
+    return [_checked(link.get("frame"), request)]
+
+
+def _checked(frame: object, request: gr.Request | None) -> str:
+    """The number of a frame as text, "" for the last."""
+    if frame in (None, ""):
+        return ""
+    return str(inputs.integer(inputs.as_number(frame), 1, MAX_FRAME, translate(request, "frame")))
 
 
 @remembered
@@ -62,7 +66,7 @@ def draw(model: str, frame: str = "", request: gr.Request | None = None) -> tupl
     Returns:
         All of it as HTML, the file of its frames, and no sentence.
     """
-    pipe = models.load(model)
+    pipe, frame = models.load(model), _checked(frame, request)
     lapse, log = read_training(pipe)
     sprite = _sprite(lapse)
     counts = _counts(lapse, request)
