@@ -46,18 +46,52 @@ def test_a_pair_of_tall_pictures_is_cut_where_they_meet_and_shown_in_their_propo
     assert "24 × 40 pixels" in models.describe("tall")
 
 
-def test_a_harder_round_has_a_fake_that_the_discriminator_likes_better(offered):
-    """The fakes of an easier round are among those of a harder one, of which the discriminator's favorite is dealt."""
+def dealt_fake(model: str, level: str, number: int) -> Image.Image:
+    """The fake of a round as the discriminator sees it; the same number begins with the same seeds on any level."""
+    pair = pairs.deal(model, "real", level, random.Random(number), frozenset())
+    return pair.judged[1 if pair.answer_is_left else 0]
+
+
+def test_a_normal_round_has_the_discriminators_favorite_of_four(offered):
     pipe, higher = models.load(offered), 0
     for number in range(12):
-        logits = []
-        for level in ("easy", "normal", "hard"):
-            pair = pairs.deal(offered, "real", level, random.Random(number), frozenset())
-            fake = pair.halves[1 if pair.answer_is_left else 0]
-            logits.append(pipe.discriminate([fake], [pair.label]).item())
-        assert logits[0] <= logits[1] <= logits[2]
-        higher += logits[0] < logits[1]
+        label = pairs.deal(offered, "real", "easy", random.Random(number), frozenset()).label
+        easy, normal = (
+            pipe.discriminate([dealt_fake(offered, level, number)], [label]).item() for level in ("easy", "normal")
+        )
+        assert easy <= normal
+        higher += easy < normal
     assert higher >= 4  # the first of four is the favorite in one of four
+
+
+def test_a_hard_round_has_the_fake_that_is_liked_best_and_nearest_to_a_real_one(offered):
+    pipe = models.load(offered)
+    chance = random.Random(3)
+    samples = material.real_pictures(pipe)
+    label = pipe.label_names[samples.labels[chance.choice(range(12))]]
+    seeds = [chance.randrange(2**32) for _ in range(16)]
+    drawn = pipe(seeds=seeds[:8], labels=label).images + pipe(seeds=seeds[8:], labels=label, truncation=0.7).images
+    liked = np.argsort(np.argsort(-pipe.discriminate(drawn, [label] * 16).numpy()))
+    near = np.argsort(np.argsort(material.distances_to_reals(pipe, drawn)))
+    assert dealt_fake(offered, "hard", 3).tobytes() == drawn[int((liked + near).argmin())].tobytes()
+    assert material.distances_to_reals(pipe, samples.images[:2]).tolist() == [0, 0]
+
+
+def test_a_hard_round_shows_large_pictures_at_half_their_size_and_has_the_large_ones_judged(tmp_path, monkeypatch):
+    folder = tmp_path / "large"
+    make_pipeline(0, 64, 3).save_pretrained(folder)
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    real_samples.write(folder, images, None, "made up")
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(folder))
+    hard, normal = (begun("large", level=level).pair for level in ("hard", "normal"))
+    assert [half.size for half in hard.halves] == [(32, 32)] * 2 and [half.size for half in hard.judged] == [
+        (64, 64)
+    ] * 2
+    assert [half.size for half in normal.halves] == [(64, 64)] * 2
+    real = hard.judged[0 if hard.answer_is_left else 1]
+    assert any(np.array_equal(real, image) for image in images)
+    expected = models.load("large").judge_pair(*hard.judged).item()
+    assert hard.left_probability == pytest.approx(expected, abs=1e-6)
 
 
 def test_no_real_picture_comes_twice_before_all_have_been_seen(offered):

@@ -46,7 +46,7 @@ def heat(model: str, pair: Pair) -> tuple[Image.Image, Image.Image]:
     """
     pipe = models.load(model)
     drops = []
-    for picture in pair.halves:
+    for picture in pair.judged:
         pictures = [picture, *occlusion(picture)]
         labels = None if pair.label is None else [pair.label] * len(pictures)
         logits = pipe.discriminate(pictures, labels, segmentation=pair.segmentation)

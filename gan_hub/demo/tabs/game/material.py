@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from gan_hub.demo import models
 from gan_hub.hub.score_names import score_key
+from gan_hub.images import normalize_pil
 from gan_hub.metrics.report import Report, compare
 from gan_hub.model_folder import real_samples, timelapse
 from gan_hub.model_folder.files import SCORES_NAME, SUMMARY_NAME
@@ -18,6 +22,7 @@ from gan_hub.pipeline import GANPipeline
 
 KINDS = ("real", "preferred", "later", "better")
 FEWEST_FRAMES = 4  # of a time-lapse to play with
+THUMBNAIL = 16  # pixels along a side
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,28 @@ def real_pictures(pipe: GANPipeline) -> real_samples.RealSamples | None:
     return real_samples.read(
         path, Manifest.if_any(path), config["resolution"], config["channels"], config["num_classes"]
     )
+
+
+def _thumbnails(images: Sequence[Image.Image]) -> np.ndarray:
+    size = (THUMBNAIL, THUMBNAIL)
+    small = [np.asarray(normalize_pil(image, 3).resize(size, Image.Resampling.BOX), np.float32) for image in images]
+    return np.stack(small).reshape(len(images), -1)
+
+
+def distances_to_reals(pipe: GANPipeline, images: Sequence[Image.Image]) -> np.ndarray:
+    """How far each picture is from the nearest real one, as both look from afar.
+
+    Args:
+        pipe: a model with real pictures.
+        images: N pictures of its size.
+
+    Returns:
+        (N,) mean squared differences of thumbnails.
+    """
+    samples = real_pictures(pipe)
+    assert samples is not None, "asked only where there are some"
+    reals, own = _thumbnails(samples.images), _thumbnails(images)
+    return np.array([((reals - each) ** 2).mean(1).min() for each in own])
 
 
 def time_lapse(pipe: GANPipeline) -> timelapse.Timelapse | None:

@@ -20,8 +20,9 @@ from gan_hub.latents import MAX_SEED
 from gan_hub.pipeline import GANPipeline
 
 LEVELS = ("easy", "normal", "hard")
-FAKES = {"easy": 1, "normal": 4, "hard": 16}  # of so many the discriminator's favorite is dealt
+FAKES = {"easy": 1, "normal": 4, "hard": 16}  # of so many one is chosen
 HARD_TRUNCATION = 0.7  # of half of the fakes of a hard round: typical pictures have fewer faults
+HALVED_FROM = 48  # pixels along the longer side: at half the size a smeared edge gives less away
 COMPARED = 16  # pictures whose logits are compared
 RANKS = {"easy": (0, 15), "normal": (3, 12), "hard": (6, 9)}  # among them, of the two that are dealt
 EARLIEST = {"easy": 0.0, "normal": 0.2, "hard": 0.3}  # share of a time-lapse's frames that are not dealt
@@ -34,7 +35,8 @@ TRIES = 8  # to find two pictures that differ
 class Pair:
     """Two pictures side by side, and the answer. Stays on the server."""
 
-    picture: bytes  # a PNG of both
+    picture: bytes  # a PNG of both, as the player sees them
+    originals: bytes  # a PNG of both, as the discriminator sees them
     shape: str  # width / height of one of them, as the style sheet takes it
     answer_is_left: bool
     label: str | None = None  # the class of both
@@ -47,11 +49,26 @@ class Pair:
 
     @property
     def halves(self) -> tuple[Image.Image, Image.Image]:
-        """The left and the right picture."""
-        with Image.open(io.BytesIO(self.picture)) as both:
-            both.load()
-            middle = both.width // 2
-            return both.crop((0, 0, middle, both.height)), both.crop((middle, 0, both.width, both.height))
+        """The left and the right picture, as the player sees them."""
+        return _cut(self.picture)
+
+    @property
+    def judged(self) -> tuple[Image.Image, Image.Image]:
+        """The left and the right picture, as the discriminator sees them."""
+        return _cut(self.originals)
+
+
+def _cut(picture: bytes) -> tuple[Image.Image, Image.Image]:
+    with Image.open(io.BytesIO(picture)) as both:
+        both.load()
+        middle = both.width // 2
+        return both.crop((0, 0, middle, both.height)), both.crop((middle, 0, both.width, both.height))
+
+
+def _side_by_side(left: Image.Image, right: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    grid([left, right], 2, padding=0).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def deal(model: str, kind: str, level: str, chance: random.Random, seen: frozenset[int]) -> Pair:
@@ -74,19 +91,19 @@ def deal(model: str, kind: str, level: str, chance: random.Random, seen: frozens
     probability = pair.left_probability  # of the answer, so far
     if probability is not None and not answer_is_left:
         probability = 1 - probability
-    buffer = io.BytesIO()
-    grid([left, right], 2, padding=0).save(buffer, "PNG")
+    originals = picture = _side_by_side(left, right)
+    if kind == "real" and level == "hard" and max(left.size) >= HALVED_FROM:
+        picture = _side_by_side(left.reduce(2), right.reduce(2))
     known = {name: getattr(pair, name) for name in ("label", "index", "segmentation", "facts")}
-    return Pair(
-        buffer.getvalue(), f"{left.width} / {left.height}", answer_is_left, left_probability=probability, **known
-    )
+    shape = f"{left.width} / {left.height}"
+    return Pair(picture, originals, shape, answer_is_left, left_probability=probability, **known)
 
 
 Dealt = tuple[Image.Image, Image.Image, Pair]  # the answer, the other one, and what else is known of both
 
 
 def _of(answer: Image.Image, other: Image.Image, **known: object) -> Dealt:
-    return answer, other, Pair(b"", "", True, **known)  # pyright: ignore[reportArgumentType]  # by the names of its fields
+    return answer, other, Pair(b"", b"", "", True, **known)  # pyright: ignore[reportArgumentType]  # by the names of its fields
 
 
 def _seeds(chance: random.Random, count: int) -> list[int]:
@@ -108,7 +125,11 @@ def _real(pipe: GANPipeline, level: str, chance: random.Random, seen: frozenset[
 
 
 def _fake(pipe: GANPipeline, level: str, label: str | None, chance: random.Random) -> Image.Image:
-    """A generated picture: of several, the one that the discriminator takes for real most of all."""
+    """A generated picture: of several, the one that the discriminator takes for real most of all.
+
+    In a hard round its taste and the distance to the nearest real picture count alike: what fools a network alone seldom fools an
+    eye.
+    """
     count = FAKES[level] if material.can_judge(pipe) else 1
     typical = 0 if level != "hard" else max(1, count // 2)
     drawn = []
@@ -118,7 +139,11 @@ def _fake(pipe: GANPipeline, level: str, label: str | None, chance: random.Rando
     if len(drawn) == 1:
         return drawn[0]
     logits = pipe.discriminate(drawn, None if label is None else [label] * len(drawn))
-    return drawn[int(logits.argmax())]
+    if level != "hard":
+        return drawn[int(logits.argmax())]
+    distances = torch.from_numpy(material.distances_to_reals(pipe, drawn))
+    ranks = logits.argsort(descending=True).argsort() + distances.argsort().argsort()
+    return drawn[int(ranks.argmin())]
 
 
 def _preferred(pipe: GANPipeline, level: str, chance: random.Random, seen: frozenset[int]) -> Dealt:

@@ -74,7 +74,8 @@ TEXTS = {
         "how_judged": "How the pairs are made, and how sure the discriminator really is",
         "about_real": "The generated picture has the class of the real one. **Easy**: the next one that comes. **Normal**: of "
         "four, the one that the discriminator takes for real most of all. **Hard**: of sixteen, half of them drawn with "
-        "truncation 0.7.",
+        "truncation 0.7, one that it takes for real and that is near to a real picture; larger pictures are shown at half "
+        "their size.",
         "about_preferred": "Sixteen pictures are drawn and sorted by the discriminator. **Easy**: the first against the last. "
         "**Normal**: the fourth against the fourth from the end. **Hard**: two from the middle.",
         "about_later": "Both come from the time-lapse that was drawn while the network learnt, always from the same random "
@@ -193,7 +194,8 @@ TEXTS = {
         "history": "{name}: {right} de {count} certas",
         "how_judged": "Como os pares são feitos, e quanta certeza o discriminador tem mesmo",
         "about_real": "A imagem gerada tem a classe da real. **Fácil**: a próxima que vier. **Normal**: de quatro, a que o "
-        "discriminador acha mais real. **Difícil**: de dezesseis, metade delas com truncamento 0,7.",
+        "discriminador acha mais real. **Difícil**: de dezesseis, metade delas com truncamento 0,7, uma que "
+        "ele acha real e que é parecida com uma real; imagens maiores aparecem na metade do tamanho.",
         "about_preferred": "Dezesseis imagens são geradas e ordenadas pelo discriminador. **Fácil**: a primeira contra a última. "
         "**Normal**: a quarta contra a quarta a partir do fim. **Difícil**: duas do meio.",
         "about_later": "As duas vêm do registro feito enquanto a rede aprendia, sempre com os mesmos números aleatórios. "
