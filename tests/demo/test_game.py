@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from gan_hub.demo import models
+from gan_hub.demo.events import answering
 from gan_hub.demo.tabs import TABS
 from gan_hub.demo.tabs.game import attention, days, handlers, markup, material, pairs, rounds
 from gan_hub.demo.tabs.game.sheet import sheet_html
@@ -254,6 +255,14 @@ def test_who_goes_on_before_the_next_pair_is_drawn_gets_it_when_it_is(offered):
     game = rounds.GAMES.find(token)
     assert not game.is_awaited and not game.decided and len(game.rounds) == 1 and "data-pick" in table[2]
     assert table[1] == SKIPPED  # an older best streak must not come back
+
+
+def test_drawing_ahead_leaves_the_sentence_that_stands_there(offered):
+    """Or what was wrong with a pick would be gone as soon as it is said."""
+    token = begun(offered).token
+    for asked in (token, "no such token"):
+        table = answering(handlers.supply, 11)(asked)
+        assert table == tuple([SKIPPED] * 11)
 
 
 def test_who_goes_on_while_the_next_pair_is_being_drawn_gets_it_as_well(offered, monkeypatch):

@@ -317,7 +317,7 @@ def supply(token: str, memory: object = None, request: gr.Request | None = None)
 
 
 def _nothing() -> Table:
-    return (*[gr.skip()] * 10, "")  # pyright: ignore[reportReturnType]  # Gradio's own mark for no change
+    return tuple([gr.skip()] * 11)  # pyright: ignore[reportReturnType]  # Gradio's own mark for no change
 
 
 def _unchanged(drawn: Table) -> Table:

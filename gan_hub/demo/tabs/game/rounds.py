@@ -16,7 +16,7 @@ from gan_hub.demo.tabs.game.pairs import Pair, deal
 
 SIDES = ("left", "right")
 ROUNDS = 10
-MOST_GAMES = 500  # that are kept; each has up to ten pictures, some 200 kB
+MOST_GAMES = 300  # that are kept; each has up to ten pictures, some 200 kB
 
 
 @dataclass(frozen=True)
