@@ -38,8 +38,8 @@ def answering(handler: Callable[..., Any], outputs: int) -> Callable[..., Any]:
     """A handler that never fails: what it raises becomes its last output, a note as HTML, and the others do not change.
 
     Args:
-        handler: returns as many values as there are outputs, the last of them a plain sentence, or gr.skip() to leave the one that
-            stands there; or, as a generator, yields them.
+        handler: returns as many values as there are outputs, the last of them a plain sentence, or gr.skip() to leave the one
+            that stands there; or, as a generator, yields them.
         outputs: how many.
 
     Returns:
