@@ -77,6 +77,9 @@ def test_ten_rounds_by_keys_right_after_the_tab_was_clicked(browser, server, tmp
         download.value.save_as(tmp_path / "sheet.png")
         with Image.open(tmp_path / "sheet.png") as sheet:
             assert sheet.width == 1080 and sheet.height > 1080 and len(sheet.convert("RGB").getcolors(2**20)) > 50
+        page.locator("[data-sheet-do=again]").click()
+        page.wait_for_selector(UNDECIDED)
+        text(page, "[data-score=rounds]", "0/10")
         best = page.locator("[data-score=best]").inner_text()
         page.locator("#todays-ten").click()
         page.wait_for_function("location.search.includes('day=')")

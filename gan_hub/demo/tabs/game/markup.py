@@ -144,7 +144,8 @@ def score_html(game: Game, best: int, request: gr.Request | None = None) -> str:
     )
     rows = [("score_you", player)] + ([("score_judge", judge)] if plays else [])
     ticks = "".join(_ticks(translate(request, key), row, request) for key, row in rows)
-    return f'<div class="score">{cells}</div><div class="history">{ticks}</div>'
+    day = f'<p class="day">{html.escape(translate(request, "day_of", day=game.day))}</p>' if game.day else ""
+    return f'{day}<div class="score">{cells}</div><div class="history">{ticks}</div>'
 
 
 def judge_plays(game: Game) -> bool:

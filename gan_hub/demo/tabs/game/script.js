@@ -63,11 +63,11 @@ window.ganHubGame = (() => {
         pen.fillStyle = "#ffffff";
         pen.fillRect(0, 0, canvas.width, canvas.height);
         pen.textBaseline = "alphabetic";
-        const write = (text, x, y, style, color, align = "left") => {
+        const write = (text, x, y, style, color, align = "left", room = width - 2 * margin) => {
             pen.font = style;
             pen.fillStyle = color;
             pen.textAlign = align;
-            pen.fillText(text, x, y, width - 2 * margin);
+            pen.fillText(text, x, y, room);
         };
         write(words.title, margin, 70, font(30, 600), "#475569");
         write(words.score, margin, 120, font(42, 700), "#0f172a");
@@ -79,7 +79,8 @@ window.ganHubGame = (() => {
             const [left, right] = figure.querySelectorAll(".halves span"), isRight = figure.classList.contains("good");
             for (const [half, middle] of [[left, 0.25], [right, 0.75]]) {
                 const isAnswer = half.classList.contains("answer");
-                write(half.innerText, x + side * middle, y + high + 28, font(18, isAnswer ? 700 : 400), "#0f172a", "center");
+                write(half.innerText, x + side * middle, y + high + 28, font(18, isAnswer ? 700 : 400), "#0f172a", "center",
+                    side / 2 - 8);
             }
             pen.strokeStyle = isRight ? "#15803d" : "#b91c1c";
             pen.lineWidth = 4;
@@ -95,6 +96,7 @@ window.ganHubGame = (() => {
     };
 
     const actions = {
+        again: () => press("start-over"),
         async save(sheet) {
             const link = document.createElement("a");
             link.href = URL.createObjectURL(await paint(sheet));

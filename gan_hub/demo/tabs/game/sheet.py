@@ -33,7 +33,7 @@ def sheet_html(game: Game, request: gr.Request | None = None) -> str:
     buttons = "".join(
         f'<button type="button" data-sheet-do="{name}"{" hidden" if name == "share" else ""}>'
         f"{html.escape(translate(request, f'sheet_{name}'))}</button>"
-        for name in ("save", "share", "copy")
+        for name in ("again", "save", "share", "copy")
     )
     return (
         f'<div class="sheet" tabindex="-1" data-sheet="{data}"><div role="status"><h3>{html.escape(score)}</h3></div>'
@@ -50,7 +50,7 @@ def _pair(number: int, played: Round, kind: str, request: gr.Request | None) -> 
     for side in SIDES:
         is_answer = (side == "left") == played.pair.answer_is_left
         words = [translate(request, f"{'answer' if is_answer else 'other'}_{kind}")]
-        words += [translate(request, "score_you")] if chosen[side] else []
+        words += [translate(request, "you_short")] if chosen[side] else []
         if kind == "real" and probability is not None and (side == "left") == (probability > 0.5):
             words.append(translate(request, "judge_short"))
         halves.append(f'<span class="{"answer" if is_answer else "other"}">{html.escape(" · ".join(words))}</span>')
