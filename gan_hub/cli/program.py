@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from gan_hub import __version__
 from gan_hub.cli import (
+    answers,
     compare,
     concepts,
     convert,
@@ -47,6 +48,7 @@ COMMANDS = (
     verify,
     push,
     demo,
+    answers,
     style_transfer,
 )
 

@@ -108,7 +108,9 @@ def compose() -> gr.Blocks:
             gr.api(with_error_toast(call), api_name=name, **(LONG_QUEUE if name in LONG_CALLS else MODEL_QUEUE))
         model, line = _picker(page)
         sentence = note()
-        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))
+        # The secret is fixed, or each start of the server would forget the scores.
+        games = gr.BrowserState({}, storage_key="gan_hub_games", secret="no secret")
+        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"), games)
         names = [tab.name for tabs in LEVELS.values() for tab in tabs]
         events = " ".join(f"'draw_{name}'" for name in names)
         router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' {events}")

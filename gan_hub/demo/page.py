@@ -21,7 +21,7 @@ LAUNCH_OPTIONS = {
     "i18n": I18N,
     "footer_links": ["api"],
     "max_file_size": "100kb",  # nothing is uploaded here
-    "state_session_capacity": 200,  # visitors with a saved game; each costs some 200 kB
+    "state_session_capacity": 200,  # visitors; games are kept apart, see tabs/game/rounds.py
     "enable_monitoring": False,
     "ssr_mode": False,
     "run_history": False,

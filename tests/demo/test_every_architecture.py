@@ -10,6 +10,7 @@ from PIL import Image
 from gan_hub.demo import models
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.game import handlers as game
+from gan_hub.demo.tabs.game.rounds import GAMES
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
@@ -55,11 +56,12 @@ def through_all_tabs(name: str, channels: int) -> None:
     equation, result, _ = arithmetic.calculate(name, "0-1", "2", "3", "own", "own")
     assert equation.count("<img") == 3 + 4 + 9 and Image.open(result).size == (32, 32)
 
-    _, state, pair, *_ = game.draw(name)
-    assert "data:image/png" in pair
-    state, _, verdict, *_ = game.pick_left(state)
-    assert state.decided and ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
-    assert (state.left_probability is None) == (name in ALONE)
+    token = game.draw(name, "real")[5]
+    assert "data:image/png" in game.draw(name, "real", memory={"games": {f"{name}|real|normal|": token}})[7]
+    verdict = game.pick_left(token)[3]
+    (played,) = GAMES.find(token).rounds
+    assert ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
+    assert (played.judge_is_right is None) == (name in ALONE)
 
     if paint.can_paint(models.load(name)):
         assert "data:image/png" in paint.from_seed(name, "3")[1]

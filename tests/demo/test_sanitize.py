@@ -14,13 +14,15 @@ from PIL import Image
 from gan_hub.demo import app, image_files, models, navigation, sanitize
 from gan_hub.demo.events import answering, note_html
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
-from gan_hub.demo.tabs.game import handlers as game
+from gan_hub.demo.tabs.game import markup
+from gan_hub.demo.tabs.game.sheet import sheet_html
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.manifest import Manifest
 from tests.conftest import made_concept, make_pipeline
 from tests.demo.conftest import Tab, launched, write_real_samples
+from tests.demo.game_play import begun, finished
 
 ELSEWHERE = "http://elsewhere.example/t.png"
 FORMS = {
@@ -112,13 +114,12 @@ def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
     figure, _ = sample.select_first_image(shown)
     assert tags(figure) == {"figure", "img", "figcaption"} and figure.count("<img") == 1
     for _ in range(6):
-        dealt = game.new_round(offered_hostile)
-        assert tags(game.pair_html(dealt) + game.verdict_html(dealt) + game.score_html(dealt)) <= {
-            "div",
-            "span",
-            "strong",
-        }
-    assert tags(game.explanation_html(offered_hostile)) <= {"p", "strong", "code"}
+        game = begun(offered_hostile)
+        table = markup.pair_html(game) + markup.verdict_html(game) + markup.score_html(game, 0)
+        assert tags(table) <= {"div", "span", "strong"}
+    allowed = {"div", "h3", "p", "figure", "figcaption", "img", "span", "button"}
+    assert tags(sheet_html(finished(offered_hostile))) <= allowed
+    assert tags(markup.explanation_html(offered_hostile, "real")) <= {"p", "strong", "code"}
     assert tags(models.describe(offered_hostile)) == set()
     *_, note = answering(sample.sample, 5)(offered_hostile, "0", "nobody", 1.0)
     assert tags(note) == {"div"} and "&lt;img" in note
@@ -166,7 +167,8 @@ def test_what_a_picture_shows_stays_inside_its_attribute():
 
 
 def test_the_class_in_the_question_of_the_game_is_text(offered):
-    read = Read(game.verdict_html(replace(game.new_round(offered), label=BREAKOUT)))
+    game = begun(offered)
+    read = Read(markup.verdict_html(replace(game, pair=replace(game.pair, label=BREAKOUT))))
     assert read.elements == ["div", "div", "strong"] and read.text == f"Class {BREAKOUT}: which one is real?"
 
 
@@ -197,7 +199,7 @@ def test_a_note_about_a_link_quotes_the_classes_of_a_model_as_text(offered, monk
 
 def test_the_notice_of_real_pictures_is_text(hostile, offered_hostile):
     notice = real_samples.read(hostile, Manifest.if_any(hostile), 28, 1, 3).notice
-    explanation = game.explanation_html(offered_hostile)
+    explanation = markup.explanation_html(offered_hostile, "real")
     assert Read(explanation).text.endswith(f"The real pictures: {notice}")
 
 
