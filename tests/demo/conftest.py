@@ -13,10 +13,14 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gan_hub.demo import models
+from gan_hub.models import ARCHITECTURES
+from gan_hub.pipeline import GANPipeline
 from tests.conftest import LABEL_NAMES, made_concept, make_pipeline
+from tests.models.test_registry import build_pair, moved
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
 INSTALL = "install it: apt-get install -y chromium"
@@ -63,6 +67,21 @@ def offered_rgb(tiny_rgb_model, monkeypatch) -> str:
     """Likewise for an unconditional colour model without real samples."""
     monkeypatch.setenv(models.MODEL_VARIABLE, str(tiny_rgb_model))
     return tiny_rgb_model.name
+
+
+@pytest.fixture
+def styled(tmp_path, monkeypatch) -> str:
+    """Likewise for a tiny StyleGAN2."""
+    torch.manual_seed(0)
+    GANPipeline(moved(build_pair(ARCHITECTURES["stylegan2"])[0])).save_pretrained(tmp_path / "styled")
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(tmp_path / "styled"))
+    return "styled"
+
+
+def pixels(path) -> np.ndarray:
+    """The numbers of a picture's file."""
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 class Server:

@@ -29,13 +29,17 @@ def client(server, tmp_path_factory) -> Client:
     return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp("client")))
 
 
+WALK_OPTIONS = ["easing", "conditions", "file_format"]
+
+
 def test_three_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     assert {"/sample", "/interpolate", "/arithmetic"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
     assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
-    assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
-    assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label"]
+    assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop", *WALK_OPTIONS]
+    assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label", "radius"]
+    assert names["/mix_styles"] == ["model", "a", "b", "layers", "exemplar_label"]
     assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
 
 
@@ -77,7 +81,10 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         ("/interpolate", ("1, 2", "slerp", NAN, "own", True)),
         ("/interpolate", ("1, 2", "slerp", 5, "own", "no")),
         ("/interpolate", ("1, 2", None, 5, "own", True)),
+        ("/interpolate", ("1, 2", "slerp", 5, "own", True, "fast")),
         ("/arithmetic", ("", "1", "2", "own", "own")),
+        ("/arithmetic", ("0", "1", "2", "own", "own", 3.0)),
+        ("/mix_styles", ("0", "1")),
     ],
     ids=lambda value: str(value)[:30],
 )
