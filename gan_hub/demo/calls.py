@@ -150,7 +150,7 @@ def arithmetic_call(
         c: seeds of group C
         exemplar_label: the class the exemplars are drawn in, or "own" for each seed's own
         label: the class of the result, or "own" for that of the first exemplar of A
-        radius: how far each coordinate of the neighbours is moved at most, from 0 to 2
+        radius: how far each coordinate of the neighbours is moved at most, from 0 to 3
         request: has the visitor's language
 
     Returns:

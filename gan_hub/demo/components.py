@@ -69,19 +69,12 @@ def download_button(text_key: str, min_width: int | None = None) -> gr.DownloadB
     return gr.DownloadButton(label, min_width=min_width)
 
 
+SAVE = "(file) => ganHub.save(file)"  # the browser saves the file of a `file_sender`
+
+
 def file_sender(elem_id: str) -> gr.DownloadButton:
-    """An invisible component for a file that a handler makes; `SEND`, called afterwards, lets the browser save it."""
-    return gr.DownloadButton("", visible="hidden", elem_id=elem_id)
-
-
-# Saves the file of a `file_sender` by its id, unless it is the one that was saved last: then there was none to make.
-SEND = """async () => {{
-    for (let wait = 0; wait < 20; wait += 1) {{
-        const link = document.querySelector("#{id} a, a#{id}");
-        if (link?.href && link.href !== window.ganHubSent) {{ window.ganHubSent = link.href; link.click(); return; }}
-        await new Promise((done) => setTimeout(done, 50));
-    }}
-}}"""
+    """An invisible component for a file that a handler makes; an event with `SAVE` and this as its input lets it be saved."""
+    return gr.DownloadButton("", elem_id=elem_id, elem_classes="sender")
 
 
 def picture_grid(elem_id: str, label: I18nData, **options: Any) -> gr.HTML:

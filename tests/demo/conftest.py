@@ -163,8 +163,8 @@ def visitor(server) -> Visitor:
 class Tab:
     """One browser window on the page, and what went wrong in it."""
 
-    def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US"):
-        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True)
+    def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US", **options):
+        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True, **options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.wrong: list[str] = []

@@ -17,6 +17,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from gan_hub.demo import app, models
+from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
+from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Visitor
 
@@ -65,6 +67,27 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         assert picture.size == (28, 28)
 
 
+def test_clicks_that_come_faster_than_their_answers_all_count(server, playable):
+    """The groups and the keyframes lie in the session, and are read when a call runs."""
+    visitor, click = Visitor(server), server.fn(arithmetic.click)
+    form = [playable.name, None, None, "own", None, None, None, "own", 1.0, "sum", []]
+    for group, place in (("A", 5), ("B", 6), ("B", 7)):
+        visitor.join(click, group, *form, event_data={"index": place, "value": None})
+    _, output, _ = visitor.listen(3)
+    assert [value for value in output["data"] if isinstance(value, str)][-6:-2] == ["0-23", "5", "6, 7", ""]
+    _, output, _ = Visitor(server).call(click, "C", *form, event_data={"index": 0, "value": None})
+    assert [value for value in output["data"] if isinstance(value, str)][-6:-2] == ["0-23", "", "", "0"], (
+        "his own groups"
+    )
+
+    edit, walk = server.fn(interpolate.edit), [playable.name, None, "slerp", 4, "own", True, "linear", "keep"]
+    for seed in (14, 15):
+        visitor.join(edit, *walk, event_data={"index": 0, "value": {"act": "left", "seed": seed}})
+    visitor.join(edit, *walk, event_data={"index": 0, "value": {"act": "remove", "seed": 3}})
+    _, output, _ = visitor.listen(3)
+    assert "14 → 15 → 14" in output["data"][-1]
+
+
 @pytest.mark.parametrize(
     ("endpoint", "arguments"),
     [
@@ -83,7 +106,7 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         ("/interpolate", ("1, 2", None, 5, "own", True)),
         ("/interpolate", ("1, 2", "slerp", 5, "own", True, "fast")),
         ("/arithmetic", ("", "1", "2", "own", "own")),
-        ("/arithmetic", ("0", "1", "2", "own", "own", 3.0)),
+        ("/arithmetic", ("0", "1", "2", "own", "own", 9.0)),
         ("/mix_styles", ("0", "1")),
     ],
     ids=lambda value: str(value)[:30],

@@ -154,7 +154,7 @@ BAD = [
     *[(interpolate.walk, WALK, {"easing": value}) for value in ("fast", None, 1, ["linear"])],
     *[(interpolate.walk, WALK, {"conditions": value}) for value in ("mix", None, True, ["blend"])],
     *[(interpolate.walk, WALK, {"file_format": value}) for value in ("avi", None, 1, ["gif"], "../x")],
-    *[(arithmetic.calculate, SUM, {"radius": value}) for value in (NAN, None, "1", True, -0.1, 2.1, [1])],
+    *[(arithmetic.calculate, SUM, {"radius": value}) for value in (NAN, None, "1", True, -0.1, 3.1, [1])],
     *[(interpolate.walk, WALK, {"frames": value}) for value in (NAN, None, 1, 121, 2.5, "3", True, [3])],
     *[(interpolate.walk, WALK, {"label": value}) for value in BAD_LABELS],
     *[(interpolate.walk, WALK, {"loop": value}) for value in (None, "no", 1, {})],

@@ -134,7 +134,8 @@ def draw_sum(
     result_class = result_class or models.drawn_classes(pipe, drawn[0])[0]
     latents = torch.stack([*around[:4], z, *around[4:]])
     images = models.pil_images(pipe(latents=latents, labels=result_class, segmentation=models.first_map(drawn[0])))
-    alts = [translate(request, "result_alt" if place == 4 else "neighbour_alt") for place in range(9)]
+    of_class = f", {showcase.class_title(result_class, request)}" if result_class else ""
+    alts = [translate(request, "result_alt" if place == 4 else "neighbour_alt") + of_class for place in range(9)]
     tiles = "".join(
         _picture(image, alt, "middle" if place == 4 else "")
         for place, (image, alt) in enumerate(zip(images, alts, strict=True))

@@ -54,7 +54,12 @@ def with_groups(groups: Groups, pool: Sequence[int]) -> list[int]:
 
 def presets(pipe: GANPipeline, request: gr.Request | None = None) -> list[tuple[str, str]]:
     """The examples of a model's concepts: (the concept, the equation in words)."""
-    return [(name, _equation(concept_example(pipe.concepts, name, request).titles)) for name in pipe.concepts]
+    return [(name, _equation(concept_example(pipe.concepts, name, request).titles)) for name in in_order(pipe)]
+
+
+def in_order(pipe: GANPipeline) -> list[str]:
+    """A model's concepts, the most particular first: brightness, which every picture has, comes first in the files."""
+    return list(reversed(pipe.concepts))
 
 
 def _equation(titles: tuple[str, str, str]) -> str:
@@ -62,7 +67,7 @@ def _equation(titles: tuple[str, str, str]) -> str:
 
 
 def example(model: str, preset: str, request: gr.Request | None = None) -> Example:
-    """The example of a concept; where the model does not have it, of its first one, or else of bright and dark pictures.
+    """The example of a concept; where the model does not have it, of another one, or else of bright and dark pictures.
 
     Args:
         model: a model of this page.
@@ -75,11 +80,11 @@ def example(model: str, preset: str, request: gr.Request | None = None) -> Examp
     pipe = models.load(model)
     if not pipe.concepts:
         return _bright_example(pipe, request)
-    return concept_example(pipe.concepts, preset if preset in pipe.concepts else next(iter(pipe.concepts)), request)
+    return concept_example(pipe.concepts, preset if preset in pipe.concepts else in_order(pipe)[0], request)
 
 
 def concept_example(concepts: Mapping[str, Concept], name: str, request: gr.Request | None = None) -> Example:
-    """With the concept − without it + another concept, or three other pictures where the model has no other concept.
+    """With the concept − without it + others without it, which get it: the analogy of the paper's figure 7.
 
     Args:
         concepts: those of the model.
@@ -90,22 +95,12 @@ def concept_example(concepts: Mapping[str, Concept], name: str, request: gr.Requ
         The example.
     """
     less, more = _ends(name, request)
-    plus, minus = concepts[name].with_it[:EXEMPLARS], concepts[name].without_it[:EXEMPLARS]
-    names = list(concepts)
-    other = names[(names.index(name) + 1) % len(names)]
-    taken = {*concepts[name].with_it, *concepts[name].without_it}
-    if other != name:
-        third, title = (
-            [seed for seed in concepts[other].with_it if seed not in taken][:EXEMPLARS],
-            _ends(other, request)[1],
-        )
-    if other == name or len(third) < EXEMPLARS:
-        third, title = (
-            [seed for seed in range(100) if seed not in taken][:EXEMPLARS],
-            translate(request, "three_others"),
-        )
-    groups = tuple(format_seeds(sorted(group)) for group in (plus, minus, third))
-    return _example(groups, (more, less, title))
+    with_it, without_it = concepts[name].with_it, concepts[name].without_it
+    minus, third, title = without_it[:EXEMPLARS], without_it[EXEMPLARS : 2 * EXEMPLARS], "others_like"
+    if len(third) < EXEMPLARS:
+        third, title = [seed for seed in range(100) if seed not in {*with_it, *without_it}][:EXEMPLARS], "three_others"
+    groups = [format_seeds(sorted(group)) for group in (with_it[:EXEMPLARS], minus, third)]
+    return _example(groups, (more, less, translate(request, title, end=less)))
 
 
 def _bright_example(pipe: GANPipeline, request: gr.Request | None) -> Example:

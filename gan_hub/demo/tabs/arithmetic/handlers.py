@@ -58,7 +58,7 @@ def calculate(
         c: seeds of group C
         exemplar_label: the class the exemplars are drawn in, or "own" for each seed's own
         label: the class of the result, or "own" for that of the first exemplar of A
-        radius: how far each coordinate of the neighbours is moved at most, from 0 to 2
+        radius: how far each coordinate of the neighbours is moved at most, from 0 to 3
         request: has the visitor's language
 
     Raises:
@@ -223,7 +223,9 @@ def _show(
     with inputs.of("pool-seeds"):
         pool = format_seeds(with_groups(texts, inputs.seeds(pool, most=MAX_POOL)))
     is_mix = mode == MIX
-    if not words and not is_mix:
+    if is_mix:
+        words = ""
+    elif not words:
         named = zip(NAMES, groups.titles(pipe, texts, request), strict=True)
         words = " · ".join(f"{name}: {title}" for name, title in named if title)
     return (
@@ -293,7 +295,7 @@ def press(event: gr.SelectData, request: gr.Request | None = None, *form: Any) -
     value = event.value if isinstance(event.value, dict) else {}
     act = inputs.choice(value.get("act"), ACTS, "act")
     if act == "preset":
-        names = list(models.concepts(form[0]))
+        names = groups.in_order(models.load(form[0]))
         return _again(form, request, preset=names[inputs.position(value.get("place"), len(names))])
     name = inputs.choice(value.get("group"), NAMES, translate(request, "active"))
     a, b, c = form[4:7]

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from gan_hub.demo import models, texts
-from gan_hub.demo.components import QUIET, SEND, class_picker, file_sender, note, picture_grid, seeds_box, slider
+from gan_hub.demo.components import QUIET, SAVE, class_picker, file_sender, note, picture_grid, seeds_box, slider
 from gan_hub.demo.events import listen
 from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.arithmetic import handlers, links
@@ -81,5 +81,5 @@ def build(shared: Shared) -> Opening:
     for button, handler in ((surprise, handlers.surprise), (clear, handlers.clear), (new_pool, handlers.new_pool)):
         listen(button.click, handler, values, outputs, "arithmetic")
     saved = listen(save.click, handlers.save, [what, scale, *values], [sender, sentence], "arithmetic")
-    saved.then(None, None, None, js=SEND.format(id="sum-file"), **QUIET)
+    saved.then(None, sender, None, js=SAVE, **QUIET)
     return Opening(handlers.show, values, outputs, form)

@@ -15,7 +15,7 @@ from gan_hub.latents import format_seeds
 
 FIRST_POOL = f"0-{POOL_SIZE - 1}"
 PAPERS_RADIUS = 0.25  # of figure 7, where z is uniform in [−1, 1]
-FIRST_RADIUS, MAX_RADIUS = 1.0, 2.0  # z is normal here: 0.25 looks like nine copies
+FIRST_RADIUS, MAX_RADIUS = 1.0, 3.0  # z is normal here: 0.25 looks like nine copies
 SUM, MIX = "sum", "mix"
 FIRST_LAYERS = "middle,fine"
 LINK_KEYS = ("preset", "pool", "pool_label", "a", "b", "c", "label", "radius", "mode", "layers")

@@ -2,25 +2,29 @@
 (() => {
     "use strict";
     const radios = () => [...document.querySelectorAll("#active-group input")];
-    const active = () => radios().find((radio) => radio.checked)?.value || "A";
-    let dragged = null;
+    const names = ["A", "B", "C"];  // in the order of the radio buttons
+    let active = "A", dragged = null;
 
     function mark() {
         for (const group of document.querySelectorAll("#equation [data-group]")) {
-            const isActive = group.dataset.group === active();
+            const isActive = group.dataset.group === active;
             group.classList.toggle("active", isActive);
             group.querySelector(".letter").setAttribute("aria-pressed", String(isActive));
         }
     }
     function choose(name) {
-        radios().find((radio) => radio.value === name)?.click();
-        mark();
+        radios()[names.indexOf(name)]?.click();  // its change event marks the group
     }
 
-    document.addEventListener("change", (event) => { if (event.target.closest("#active-group")) mark(); });
+    document.addEventListener("change", (event) => {
+        const place = radios().indexOf(event.target);
+        if (place < 0) return;
+        active = names[place];
+        mark();
+    });
     document.addEventListener("keydown", (event) => {
         const name = { 1: "A", 2: "B", 3: "C" }[event.key];
-        const typing = event.target.closest("textarea, select, input:not([type=radio]):not([type=checkbox]):not([type=range])");
+        const typing = event.target instanceof Element && event.target.closest("textarea, select, input:not([type=radio]):not([type=checkbox]):not([type=range])");
         const open = document.querySelector("#equation")?.offsetParent;
         if (!name || typing || !open || event.ctrlKey || event.altKey || event.metaKey) return;
         event.preventDefault();
@@ -30,14 +34,17 @@
     ganHub.equation = (element, trigger, watch) => {
         let focus = null;
         const send = (value) => trigger("select", { index: 0, value });
-        element.addEventListener("click", (event) => {
-            const exemplar = event.target.closest("[data-seed]"), group = event.target.closest("[data-group]");
-            const preset = event.target.closest("[data-preset]");
-            if (preset) send({ act: "preset", place: Number(preset.dataset.preset) });
-            else if (exemplar) {
-                focus = group.dataset.group;
-                send({ act: "take", group: group.dataset.group, seed: Number(exemplar.dataset.seed) });
-            } else if (group) choose(group.dataset.group);
+        ganHub.presses(element, (button) => {
+            const { preset, seed } = button.dataset, group = button.closest("[data-group]")?.dataset.group;
+            if (preset) send({ act: "preset", place: Number(preset) });
+            else if (seed) {
+                focus = group;
+                send({ act: "take", group, seed: Number(seed) });
+            } else choose(group);
+        });
+        element.addEventListener("click", (event) => {  // the whole card chooses its group
+            const group = !event.target.closest("button") && event.target.closest("[data-group]");
+            if (group) choose(group.dataset.group);
         });
         element.addEventListener("dragover", (event) => {
             const over = dragged !== null && event.target.closest("[data-group]");

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from gan_hub.demo import models, texts
-from gan_hub.demo.components import QUIET, SEND, class_picker, file_sender, note, seeds_box, slider
+from gan_hub.demo.components import QUIET, SAVE, class_picker, file_sender, note, seeds_box, slider
 from gan_hub.demo.events import answering, listen
 from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.interpolate import handlers
@@ -65,5 +65,5 @@ def build(shared: Shared) -> Opening:
         concurrency_limit=1,
         **QUIET,
     )
-    film.then(None, None, None, js=SEND.format(id="walk-file"), **QUIET)
+    film.then(None, sender, None, js=SAVE, **QUIET)
     return Opening(handlers.show, [shared.model, *form], outputs, form)

@@ -83,9 +83,8 @@
             focus = { place: landed, act: act === "place" ? null : act };
             trigger("select", { index, value: { act, seed: item ? Number(item.dataset.seed) : null, to } });
         }
-        element.addEventListener("click", (event) => {
-            const button = event.target.closest("button"), item = event.target.closest(".stop");
-            if (!button || button.disabled) return;
+        ganHub.presses(element, (button) => {
+            const item = button.closest(".stop");
             if (button.dataset.act) ask(item.matches(".new") ? null : item, button.dataset.act);
             else document.querySelector("#walk-player .player")?.showFrame?.(Number(button.dataset.frame));
         });
