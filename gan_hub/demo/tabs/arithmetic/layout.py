@@ -22,7 +22,7 @@ def build(shared: Shared) -> Opening:
     """Lay out the tab."""
     names = models.class_names(models.default_model())
     gr.Markdown(t("arithmetic_intro"))
-    modes = [(t(f"arithmetic_{each}"), each) for each in (links.SUM, links.MIX)]
+    modes = [("A − B + C", links.SUM), (t("arithmetic_mix"), links.MIX)]
     mode = gr.Radio(modes, value=links.SUM, label=t("arithmetic_mode"), visible=False, elem_id="arithmetic-mode")
     presets = gr.HTML(elem_id="presets", js_on_load=PRESSED)
     sentence = note()
@@ -72,7 +72,7 @@ def build(shared: Shared) -> Opening:
     state = [preset, pool_seeds, *groups]
     pictures = [pool_label, label, mode, layers, radius, presets, pool, marks, equation, box, a, b, c]
     outputs = [*state, *pictures, what, save, shared.address, sentence]
-    changes = [label.input, pool_label.input, radius.release, mode.input, layers.input]
+    changes = [label.input, pool_label.input, radius.input, mode.input, layers.input]
     clicks = {"trigger_mode": "multiple"}  # each of them counts
     listen(changes, handlers.show, values, outputs, "arithmetic")
     listen([each.submit for each in boxes], handlers.typed, [*boxes, *values], outputs, "arithmetic")

@@ -6,7 +6,6 @@ TEXTS = {
         "arithmetic_intro": "Calculate with pictures: **mean(A) − mean(B) + mean(C)**. Click a group, or press 1, 2 or 3, "
         "then click the pictures that belong to it; click again to take one out.",
         "arithmetic_mode": "What to do with the groups",
-        "arithmetic_sum": "A − B + C",
         "arithmetic_mix": "Mix styles of A and B",
         "presets": "Examples",
         "pool": "Pictures to choose from",
@@ -63,7 +62,6 @@ TEXTS = {
         "arithmetic_intro": "Faça contas com imagens: **média(A) − média(B) + média(C)**. Clique num grupo, ou tecle 1, 2 ou 3, "
         "e depois nas imagens que fazem parte dele; clique de novo para tirar uma.",
         "arithmetic_mode": "O que fazer com os grupos",
-        "arithmetic_sum": "A − B + C",
         "arithmetic_mix": "Misturar estilos de A e B",
         "presets": "Exemplos",
         "pool": "Imagens para escolher",

@@ -244,13 +244,14 @@ def show(
     kept = kept_class(names, label) if isinstance(label, str) else label
     plan = checked(model, seeds, mode, frames, kept, loop, easing, conditions, request)
     drawn = draw(pipe, plan)
-    differ = condition(pipe)
+    kind = condition(pipe)
     updates = (
         gr.update(choices=[(t(each), each) for each in allowed], value=mode),
         gr.update(
-            visible=differ is not None and not plan.label,
-            label=t(f"{differ or 'class'}_conditions"),
-            info=t(f"{differ or 'class'}_conditions_info"),
+            visible=kind is not None and not plan.label,
+            choices=[(t(f"{kind or 'class'}_{each}"), each) for each in (BLEND, KEEP)],
+            label=t(f"{kind or 'class'}_conditions"),
+            info=t(f"{kind or 'class'}_conditions_info"),
         ),
         class_update(names, "own_classes", kept),
     )

@@ -29,7 +29,7 @@ def build(shared: Shared) -> Opening:
             easing = gr.Radio([(t(f"easing_{each}"), each) for each in EASINGS], value="linear", label=t("easing"))
             frames = slider(handlers.MIN_FRAMES, handlers.MAX_FRAMES, handlers.FIRST_FRAMES, 1, "frames")
             loop = gr.Checkbox(True, label=t("loop"))
-            choices = [(t(f"conditions_{each}"), each) for each in (handlers.BLEND, handlers.KEEP)]
+            choices = [(t(f"class_{each}"), each) for each in (handlers.BLEND, handlers.KEEP)]
             conditions = gr.Radio(choices, value=handlers.BLEND, label=t("class_conditions"), visible=False)
             label = class_picker(models.class_names(models.default_model()), "own_classes", "class")
             with gr.Row():
@@ -40,7 +40,8 @@ def build(shared: Shared) -> Opening:
         with gr.Column(scale=3, min_width=300):
             player = gr.HTML(elem_id="walk-player", elem_classes="drawn", js_on_load=SCRIPTS["walk-player"])
             with gr.Row(elem_classes="save-row"):
-                formats = [(t(f"format_{each}"), each) for each in handlers.formats()]
+                known = {"webp": t("format_webp"), "png": t("format_png")}  # the others are called the same everywhere
+                formats = [(known.get(each, each.upper()), each) for each in handlers.formats()]
                 file_format = gr.Dropdown(formats, value=formats[0][1], label=t("file_format"), min_width=150)
                 scales = [(f"×{each}", each) for each in handlers.SCALES]
                 scale = gr.Radio(scales, value=handlers.SCALES[1], label=t("scale"), min_width=150)
@@ -50,7 +51,7 @@ def build(shared: Shared) -> Opening:
 
     form = [seeds, mode, frames, label, loop, easing, conditions]
     outputs = [mode, conditions, label, stops, player, box, shared.address, sentence]
-    changes = [mode.input, easing.input, frames.release, loop.input, conditions.input, label.input]
+    changes = [mode.input, easing.input, frames.input, loop.input, conditions.input, label.input]
     listen(changes, handlers.show, [shared.model, *form], outputs, "interpolate")
     listen(box.submit, handlers.typed, [shared.model, box, *form[1:]], [seeds, *outputs], "interpolate")
     listen(reroll.click, handlers.reroll, [shared.model, *form], [seeds, *outputs], "interpolate")
