@@ -119,6 +119,7 @@ def test_the_first_example_is_made_of_the_models_concepts_and_the_pool_shows_it_
     chosen = arithmetic.press(SimpleNamespace(value={"act": "preset", "place": 1}), None, offered, *FORM)
     assert chosen[0] == "thick" and set(groups.seeds_of(chosen[2])) <= set(concepts["thick"].with_it)
     link = dict(parse_qsl(chosen[-2][1:]))
+    assert links.fill(offered, link)[0] == "thick" and links.fill(offered, link | {"c": "9"})[0] == ""
     again = arithmetic.show(offered, *links.fill(offered, link))
     assert again[2:5] == chosen[2:5] and again[-1].startswith("A: with "), "a link says what its groups are"
 
@@ -139,7 +140,14 @@ def test_the_form_of_the_arithmetic_is_its_link_and_an_old_link_is_what_it_was(o
     assert links.fill(offered, dict(parse_qsl(link[1:]))) == form
     assert links.fill(offered, {"pool": "0-5", "a": "0"})[7] == 0.25 and links.fill(offered, {})[7] == 1
     assert links.fill(offered, {"a": "900"})[:5] == ["", "900, 0-23", "own"][:2] + ["own", "900", ""]
-    for wrong in ({"radius": "4"}, {"mode": "mix"}, {"layers": "skin"}, {"a": "x"}, {"pool": ""[:0] or "y"}):
+    for wrong in (
+        {"radius": "4"},
+        {"mode": "mix"},
+        {"layers": "skin"},
+        {"preset": "nothing"},
+        {"a": "x"},
+        {"pool": ""[:0] or "y"},
+    ):
         with pytest.raises(ValueError):
             links.fill(offered, wrong)
 

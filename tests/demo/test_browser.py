@@ -101,7 +101,7 @@ def test_interpolate(visit, tmp_path):
     assert keyframes.count() == 3 and page.locator("#walk-player .play").inner_text() == "Pause"
 
     for _ in range(3):  # faster than the answers come
-        page.locator(".stop [data-act=add]").click()
+        page.locator("#walk-add").click()
     page.wait_for_function("document.querySelectorAll('.stop[data-index]').length == 6")
     keyframes.nth(0).locator(".picture").focus()
     page.keyboard.press("Shift+ArrowRight")

@@ -110,13 +110,16 @@ window.ganHub = (() => {
         let down = null, handled = false;
         element.addEventListener("pointerdown", (event) => { down = event.target.closest("button"); handled = false; });
         document.addEventListener("pointerup", () => {
-            if (down && !down.isConnected && !down.disabled) { handled = true; handle(down); }
+            if (down && !down.isConnected && !down.disabled) {
+                handled = true;  // lest a click that comes all the same counts twice
+                setTimeout(() => { handled = false; });
+                handle(down);
+            }
             down = null;
         });
         element.addEventListener("click", (event) => {
             const button = event.target.closest("button");
             if (button && !button.disabled && !handled) handle(button);
-            handled = false;
         });
     }
 

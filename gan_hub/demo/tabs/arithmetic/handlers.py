@@ -241,7 +241,7 @@ def _show(
         drawn.html,
         *(pool, *texts),
         *_saving(drawn, mode),
-        link_of(model, pool, pool_label, texts, label, radius, mode, layers),
+        link_of(model, preset, pool, pool_label, texts, label, radius, mode, layers),
         words,
     )
 

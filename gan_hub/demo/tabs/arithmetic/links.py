@@ -22,12 +22,20 @@ LINK_KEYS = ("preset", "pool", "pool_label", "a", "b", "c", "label", "radius", "
 
 
 def link_of(
-    model: str, pool: str, pool_label: str, texts: groups.Groups, label: str, radius: float, mode: str, layers: str
+    model: str,
+    preset: str,
+    pool: str,
+    pool_label: str,
+    texts: groups.Groups,
+    label: str,
+    radius: float,
+    mode: str,
+    layers: str,
 ) -> str:
     """The parameters of a link to an equation.
 
     Args:
-        model, pool, pool_label, label, radius, mode, layers: the form, as in `handlers.show`.
+        model, preset, pool, pool_label, label, radius, mode, layers: the form, as in `handlers.show`.
         texts: seeds of the groups.
 
     Returns:
@@ -35,6 +43,7 @@ def link_of(
     """
     values = {"pool": pool, "pool_label": pool_label, **dict(zip("abc", texts, strict=True)), "label": label}
     kept = {key: value.replace(", ", ",") for key, value in values.items() if value and value != OWN}
+    kept |= {"preset": preset} if preset not in ("", FIRST) else {}
     kept |= {"radius": f"{radius:g}"} | ({"mode": mode, "layers": layers} if mode == MIX else {})
     return "?" + urlencode({"tab": "arithmetic", "model": model} | kept, safe=",")
 
@@ -54,12 +63,15 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         BadInputError: for what is not allowed.
     """
     pipe, names = models.load(model), models.class_names(model)
-    is_chosen = any(key in link for key in (*"abc", "pool")) and "preset" not in link
-    example = groups.example(model, link.get("preset", FIRST), request)
-    pool = format_seeds(inputs.seeds(link["pool"], most=MAX_POOL)) if "pool" in link else FIRST_POOL
-    texts = [link.get(key, "") for key in "abc"] if is_chosen else example.groups
-    a, b, c = (format_seeds(seeds_of(text)) for text in texts)
-    pool = format_seeds(with_groups((a, b, c), inputs.seeds(pool, most=MAX_POOL))) if is_chosen else example.pool
+    preset = link.get("preset", FIRST)
+    preset = FIRST if preset == FIRST else inputs.concept(preset, list(pipe.concepts)) or FIRST
+    example = groups.example(model, preset, request)
+    (a, b, c), pool = example.groups, example.pool
+    if any(key in link for key in (*"abc", "pool")):
+        a, b, c = (format_seeds(seeds_of(link.get(key, ""))) for key in "abc")
+        pool = format_seeds(with_groups((a, b, c), inputs.seeds(link.get("pool", FIRST_POOL), most=MAX_POOL)))
+    if ((a, b, c), pool) != (example.groups, example.pool):
+        preset = ""  # the visitor's own groups, which stay when the model changes
     pool_label = inputs.class_name(link.get("pool_label"), names) or OWN
     label = inputs.class_name(link.get("label"), names) or OWN
     # A link with a pool and no radius was written when all had the paper's.
@@ -68,7 +80,6 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     allowed = (SUM, MIX) if drawing.can_mix(pipe) else (SUM,)
     mode = inputs.choice(link.get("mode", SUM), allowed, translate(request, "arithmetic_mode"))
     layers = checked_layers(link.get("layers", FIRST_LAYERS), request)
-    preset = "" if is_chosen else link.get("preset", FIRST)
     return [preset, pool, pool_label, a, b, c, label, radius, mode, layers]
 
 

@@ -257,7 +257,7 @@ def show(
     )
     return (
         *updates,
-        keyframes_html(plan, drawn, MIN_SEEDS, MAX_SEEDS, request),
+        keyframes_html(plan, drawn, MIN_SEEDS, request),
         player_html(plan, drawn, request),
         format_seeds(plan.seeds),
         _link(model, plan),
@@ -276,6 +276,11 @@ def typed(request: gr.Request | None = None, *form: Any) -> tuple[Any, ...]:
 def edit(event: gr.SelectData, request: gr.Request | None = None, *form: Any) -> tuple[Any, ...]:
     """A button of a keyframe was pressed: the event says which, see `edited`."""
     return _again(form, edited(form[1], event.index, event.value), request)
+
+
+def add(request: gr.Request | None = None, *form: Any) -> tuple[Any, ...]:
+    """Another keyframe, at the end."""
+    return _again(form, edited(form[1], None, {"act": "add"}), request)
 
 
 def _again(form: Sequence[Any], seeds: str, request: gr.Request | None) -> tuple[Any, ...]:

@@ -23,6 +23,9 @@ def build(shared: Shared) -> Opening:
     """Lay out the tab."""
     gr.Markdown(t("interpolate_intro"))
     stops = gr.HTML(elem_id="walk-stops", elem_classes="drawn", js_on_load=SCRIPTS["walk-stops"])
+    with gr.Row():
+        add = gr.Button(t("stop_add"), min_width=120, elem_id="walk-add")  # it stays in its place, for several clicks
+        reroll = gr.Button(t("walk_reroll"), min_width=120)
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=2, min_width=280):
             mode = gr.Radio([(t(each), each) for each in INTERPOLATIONS], value="slerp", label=t("mode"))
@@ -32,8 +35,6 @@ def build(shared: Shared) -> Opening:
             choices = [(t(f"class_{each}"), each) for each in (handlers.BLEND, handlers.KEEP)]
             conditions = gr.Radio(choices, value=handlers.BLEND, label=t("class_conditions"), visible=False)
             label = class_picker(models.class_names(models.default_model()), "own_classes", "class")
-            with gr.Row():
-                reroll = gr.Button(t("walk_reroll"), min_width=120)
             with gr.Accordion(t("walk_more"), open=False):
                 box = seeds_box(handlers.FIRST_SEEDS, t("walk_seeds"), info=t("walk_seeds_info"), elem_id="walk-seeds")
             sentence = note()
@@ -57,6 +58,7 @@ def build(shared: Shared) -> Opening:
     listen(reroll.click, handlers.reroll, [shared.model, *form], [seeds, *outputs], "interpolate")
     pressed = [shared.model, *form]
     listen(stops.select, handlers.edit, pressed, [seeds, *outputs], "interpolate", trigger_mode="multiple")
+    listen(add.click, handlers.add, pressed, [seeds, *outputs], "interpolate", trigger_mode="multiple")
     drawn = listen(save.click, handlers.frames_file, pressed, [frames_path, sentence], "interpolate")
     film = drawn.then(
         answering(handlers.save_film, 2),

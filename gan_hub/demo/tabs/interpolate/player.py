@@ -49,12 +49,12 @@ def frames_of(picture: Image.Image, count: int, size: tuple[int, int]) -> list[I
 # ------------------------------------------------------------------------------------------------- keyframes
 
 
-def keyframes_html(plan: Plan, walk: Walk, least: int, most: int, request: gr.Request | None = None) -> str:
-    """The keyframes, each with buttons to move, reroll and remove it, and one to add another.
+def keyframes_html(plan: Plan, walk: Walk, least: int, request: gr.Request | None = None) -> str:
+    """The keyframes, each with buttons to move, reroll and remove it.
 
     Args:
         plan, walk: what was drawn.
-        least, most: how many keyframes there may be.
+        least: how many keyframes there must be.
         request: has the visitor's language.
 
     Returns:
@@ -79,9 +79,6 @@ def keyframes_html(plan: Plan, walk: Walk, least: int, most: int, request: gr.Re
             f"{_picture(image, ', '.join(filter(None, (title, showcase.class_title(name or '', request)))))}"
             f'<span class="caption">{escape(caption)}</span></button><div class="acts">{buttons}</div></li>'
         )
-    add = escape(translate(request, "stop_add"))
-    full = " disabled" if count >= most else ""
-    items.append(f'<li class="stop new"><button type="button" data-act="add"{full}>+<span>{add}</span></button></li>')
     return f'<ol class="stops" aria-label="{escape(translate(request, "walk_seeds"))}">{"".join(items)}</ol>'
 
 

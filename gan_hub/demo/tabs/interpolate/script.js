@@ -78,14 +78,14 @@
         let focus = null, dragged = null;
         const items = () => [...element.querySelectorAll(".stop[data-index]")];
         function ask(item, act, to) {
-            const index = item ? Number(item.dataset.index) : items().length;
+            const index = Number(item.dataset.index);
             const landed = act === "left" ? index - 1 : act === "right" ? index + 1 : act === "place" ? to : index;
             focus = { place: landed, act: act === "place" ? null : act };
-            trigger("select", { index, value: { act, seed: item ? Number(item.dataset.seed) : null, to } });
+            trigger("select", { index, value: { act, seed: Number(item.dataset.seed), to } });
         }
         ganHub.presses(element, (button) => {
             const item = button.closest(".stop");
-            if (button.dataset.act) ask(item.matches(".new") ? null : item, button.dataset.act);
+            if (button.dataset.act) ask(item, button.dataset.act);
             else document.querySelector("#walk-player .player")?.showFrame?.(Number(button.dataset.frame));
         });
         element.addEventListener("keydown", (event) => {
@@ -111,7 +111,7 @@
         watch("value", () => {
             if (!focus) return;
             const item = items()[Math.min(Math.max(focus.place, 0), items().length - 1)];
-            const button = focus.act === "add" ? element.querySelector("[data-act=add]") : item?.querySelector(`[data-act=${focus.act}]`);
+            const button = item?.querySelector(`[data-act=${focus.act}]`);
             (button && !button.disabled ? button : item?.querySelector(".picture"))?.focus({ preventScroll: true });
             focus = null;
         });
