@@ -161,19 +161,33 @@ def _right_angle(unit: torch.Tensor) -> torch.Tensor:
 INTERPOLATIONS = {"slerp": slerp, "lerp": lerp}
 
 
-def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> torch.Tensor:
+EASINGS = ("linear", "smooth")
+
+
+def ease(t: float, easing: str) -> float:
+    """How far a walk has come at time t of a part of it, both from 0 to 1: "linear", or "smooth", which starts and stops gently.
+
+    "smooth" is 3 t² − 2 t³, whose speed is 0 at both ends. Raises ValueError for another easing.
+    """
+    if easing not in EASINGS:
+        raise ValueError(f"easing {easing!r} is not allowed; choose one of {', '.join(EASINGS)}.")
+    return t if easing == "linear" else t * t * (3 - 2 * t)
+
+
+def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp", easing: str = "linear") -> torch.Tensor:
     """A walk through keyframes, evenly spaced, both ends hit exactly.
 
     Args:
         keyframes: (K, Z), two or more.
         frames: Latents of the walk, two or more.
         mode: "slerp" or "lerp".
+        easing: "linear" keeps its speed, "smooth" slows down at each keyframe (`ease`).
 
     Returns:
         Latents (frames, Z).
 
     Raises:
-        ValueError: for fewer keyframes or frames, and for another mode.
+        ValueError: for fewer keyframes or frames, and for another mode or easing.
     """
     if keyframes.ndim != 2 or len(keyframes) < 2:
         raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
@@ -188,7 +202,7 @@ def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> to
         segment, rest = divmod(frame * segments, count - 1)  # whole numbers: keyframes are met without rounding
         if segment == segments:
             segment, rest = segments - 1, count - 1
-        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], rest / (count - 1)))
+        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], ease(rest / (count - 1), easing)))
     return torch.stack(walk)
 
 

@@ -21,6 +21,7 @@ LEVELS = {
     "model_folder": 2,
     "devices": 1,
     "images": 1,
+    "video": 2,
     "imports": 0,
     "resolutions": 0,
     "seeds": 0,

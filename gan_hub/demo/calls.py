@@ -8,6 +8,7 @@ import gradio as gr
 from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.inputs import NONE, OWN
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
+from gan_hub.demo.tabs.arithmetic.links import FIRST_LAYERS, PAPERS_RADIUS
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.game import markup, rounds
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
@@ -47,7 +48,7 @@ class Pictures(TypedDict):
 
 
 class Film(TypedDict):
-    """A walk as a lossless WebP animation and as one PNG of its frames, a sentence, and the parameters of a link."""
+    """A walk as an animation and as one PNG of its frames, a sentence, and the parameters of a link."""
 
     animation: File
     frames: File
@@ -99,6 +100,12 @@ class Training(TypedDict):
     alarms: list[str]
 
 
+class Mixed(TypedDict):
+    """Pictures of A in the styles of B as one PNG."""
+
+    table: File
+
+
 def _file(path: str) -> File:
     return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
@@ -138,6 +145,9 @@ def interpolate_call(
     frames: int = interpolate.FIRST_FRAMES,
     label: str = OWN,
     loop: bool = True,
+    easing: str = "linear",
+    conditions: str = interpolate.KEEP,
+    file_format: str = "webp",
     request: gr.Request | None = None,
 ) -> Film:
     """Walk through latent space from seed to seed.
@@ -145,16 +155,22 @@ def interpolate_call(
     Args:
         model: a model of this page
         seeds: two to sixteen seeds, for example "3, 14, 15"
-        mode: "slerp" (an arc, at the usual distance from the centre) or "lerp" (a straight line)
+        mode: "slerp" (an arc, at the usual distance from the centre), "lerp" (a straight line), or "w" (a straight line behind
+            the mapping network of a style-based model)
         frames: how many pictures, 2 to 120
-        label: the name of a class, or "own" for that of the first seed
+        label: the name of a class, or "own" for that of the first seed or, blended, of each seed
         loop: whether the walk returns to the first seed
+        easing: "linear", or "smooth", which slows down at each seed
+        conditions: "keep" the first seed's class or map, or "blend" those of all seeds
+        file_format: "webp" (lossless), "gif", or "mp4" where the server has an encoder
         request: has the visitor's language
 
     Returns:
-        a lossless WebP animation, its frames as one PNG, a sentence, the parameters of a link to it
+        an animation, its frames as one PNG, a sentence, the parameters of a link to it
     """
-    film, strip, link, _, _, sentence = interpolate.walk(model, seeds, mode, frames, label, loop, request)
+    film, strip, link, sentence = interpolate.walk(
+        model, seeds, mode, frames, label, loop, easing, conditions, file_format, request
+    )
     return {"animation": _file(film), "frames": _file(strip), "sentence": sentence, "link": link}
 
 
@@ -165,6 +181,7 @@ def arithmetic_call(
     c: str,
     exemplar_label: str = OWN,
     label: str = OWN,
+    radius: float = PAPERS_RADIUS,
     request: gr.Request | None = None,
 ) -> Sum:
     """Calculate mean(A) − mean(B) + mean(C) in latent space and draw the result among eight neighbours.
@@ -176,12 +193,13 @@ def arithmetic_call(
         c: seeds of group C
         exemplar_label: the class the exemplars are drawn in, or "own" for each seed's own
         label: the class of the result, or "own" for that of the first exemplar of A
+        radius: how far each coordinate of the neighbours is moved at most, from 0 to 3
         request: has the visitor's language
 
     Returns:
         the result, and the 3 × 3 grid with the result in its middle
     """
-    _, result, neighbours = arithmetic.calculate(model, a, b, c, exemplar_label, label, request)
+    _, result, neighbours = arithmetic.calculate(model, a, b, c, exemplar_label, label, radius, request)
     return {"result": _file(str(result)), "neighbours": _file(str(neighbours))}
 
 
@@ -339,6 +357,31 @@ def training_call(model: str, request: gr.Request | None = None) -> Training:
     }
 
 
+def mix_styles_call(
+    model: str,
+    a: str,
+    b: str,
+    layers: str = FIRST_LAYERS,
+    exemplar_label: str = OWN,
+    request: gr.Request | None = None,
+) -> Mixed:
+    """Draw each picture of A with some layers' styles from each picture of B, for models that have styles.
+
+    Args:
+        model: a style-based model of this page
+        a: seeds of the pictures that keep the other layers, for example "0-2"; the first six are drawn
+        b: seeds of the pictures that give their styles
+        layers: which, of "coarse", "middle" and "fine", for example "middle,fine"
+        exemplar_label: the class of the pictures, or "own" for each seed's own
+        request: has the visitor's language
+
+    Returns:
+        a table with B along the top and A down the side
+    """
+    _, table = arithmetic.mix(model, a, b, layers, exemplar_label, request)
+    return {"table": _file(table)}
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "sample": sample_call,
     "interpolate": interpolate_call,
@@ -348,4 +391,5 @@ CALLS: dict[str, Callable[..., Any]] = {
     "game_round": game_round_call,
     "game_pick": game_pick_call,
     "training": training_call,
+    "mix_styles": mix_styles_call,
 }

@@ -73,6 +73,14 @@ def download_button(text_key: str, min_width: int | None = None) -> gr.DownloadB
     return gr.DownloadButton(label, min_width=min_width)
 
 
+SAVE = "(file) => ganHub.save(file)"  # the browser saves the file of a `file_sender`
+
+
+def file_sender(elem_id: str) -> gr.DownloadButton:
+    """An invisible component for a file that a handler makes; an event with `SAVE` and this as its input lets it be saved."""
+    return gr.DownloadButton("", elem_id=elem_id, elem_classes="sender")
+
+
 def picture_grid(elem_id: str, label: I18nData, **options: Any) -> gr.HTML:
     """A grid of pictures that are buttons: a click calls the listeners of `select`, with the place as `event.index`.
 

@@ -19,6 +19,7 @@ from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
 from gan_hub.model_folder.concepts import Concept
 from gan_hub.pipeline import GANOutput, GANPipeline
+from gan_hub.version import full_version
 
 DEFAULT_MODEL = "dcgan-fashion-mnist"
 MODEL_VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled models; --model and Spaces set it
@@ -169,6 +170,20 @@ def class_names(name: str | None) -> list[str]:
 def concepts(name: str | None) -> dict[str, Concept]:
     """The concepts of a model by their names; most models have none."""
     return load(name).concepts if name else {}
+
+
+def recipe(name: str, **fields: object) -> dict[str, object]:
+    """The text fields of a picture's file: which model drew it, how, with which software, and under which licence.
+
+    Args:
+        name: the model.
+        fields: how it was drawn; those of None are left out when the file is written.
+
+    Returns:
+        All fields.
+    """
+    license_ = sanitize.license_name(Path(load(name).name_or_path))
+    return {"model": name, **fields, "software": f"gan_hub {full_version()}", "license": license_}
 
 
 # ------------------------------------------------------------------------------------- what a model is

@@ -17,6 +17,7 @@ from gan_hub.model_folder.strict import LoadError, read_bytes
 
 MAX_CARD_BYTES = 1_000_000  # of a README.md; those of the bundled models have 8,000
 MAX_CARD_LENGTH = 4000  # characters that are parsed and shown; bounds what parsing costs
+_LICENSE = re.compile(r"---\n(?:(?!---\n)[^\n]*\n)*?license: *[\"']?(?P<name>[\w.+-]{1,40})[\"']?\n")
 LINK_SCHEMES, LINK_REL = ("https", "http"), "noopener noreferrer nofollow"
 
 
@@ -35,6 +36,16 @@ def card_title(folder: Path) -> str | None:
     """The heading that the card in a model's folder begins with; None where it is no plain name."""
     name = (_text(folder) or "").partition("\n")[0].removeprefix("# ").strip()
     return name if re.fullmatch(r"[\w.-]{1,96}", name) else None
+
+
+def license_name(folder: Path) -> str | None:
+    """The licence that the front matter of a card names, such as "apache-2.0"; None where it names none."""
+    try:
+        text = read_bytes(_path_inside(folder, "README.md"), MAX_CARD_BYTES).decode("utf-8", errors="replace")
+    except LoadError:
+        return None
+    match = _LICENSE.match(text.replace("\r\n", "\n"))
+    return match["name"] if match else None
 
 
 def _text(folder: Path) -> str | None:

@@ -151,6 +151,25 @@ class EqualizedLinear(nn.Module):
         return functional.linear(x, self.weight * self.scale, self.bias * self.lr)
 
 
+def class_planes(labels: torch.Tensor, num_classes: int, dtype: torch.dtype) -> torch.Tensor:
+    """Classes as numbers of a network's input: a one for the class and zeros for the others.
+
+    Args:
+        labels: Classes (N,), or shares of classes (N, K) that blend them, which are taken as they are.
+        num_classes: K.
+        dtype: Of the result.
+
+    Returns:
+        (N, K).
+    """
+    return labels.to(dtype) if labels.is_floating_point() else functional.one_hot(labels, num_classes).to(dtype)
+
+
+def class_rows(table: nn.Embedding, labels: torch.Tensor) -> torch.Tensor:
+    """The rows of an embedding (K, F) for classes (N,), or the means of its rows by shares (N, K): (N, F)."""
+    return torch.matmul(labels.to(table.weight.dtype), table.weight) if labels.is_floating_point() else table(labels)
+
+
 class ConditionalNorm(nn.Module):
     """Batch normalisation (or none) whose scale and shift depend on the class (Dumoulin et al. 2017, equation 5)."""
 
@@ -163,13 +182,16 @@ class ConditionalNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        """x (N, F, H, W), labels (N,) or None → (N, F, H, W)."""
+        """x (N, F, H, W), labels (N,), shares of classes (N, K) or None → (N, F, H, W)."""
         norm = self.normalise
         if labels is None and isinstance(norm, nn.BatchNorm2d):  # one scale and shift for all: one kernel does both
             if norm.training and norm.num_batches_tracked is not None:
                 norm.num_batches_tracked.add_(1)
             statistics, affine = (norm.running_mean, norm.running_var), (self.scale[0], self.shift[0])
             return nn.functional.batch_norm(x, *statistics, *affine, norm.training, NORM_MOMENTUM, norm.eps)
+        if labels is not None and labels.is_floating_point():
+            scale, shift = (torch.matmul(labels.to(each.dtype), each) for each in (self.scale, self.shift))
+            return norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
         rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
         return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 

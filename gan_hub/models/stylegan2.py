@@ -31,6 +31,7 @@ from gan_hub.models.layers import (
     Grid,
     LowPass,
     MinibatchStddev,
+    class_planes,
     normalize_2nd_moment,
     stage_resolutions,
     stage_widths,
@@ -149,8 +150,8 @@ class Mapping(nn.Module):
         """z (N, Z) or None, labels (N,) or None → w (N, W)."""
         parts = [] if z is None else [normalize_2nd_moment(z)]  # (N, Z)
         if self.embed is not None and labels is not None:
-            one_hot = functional.one_hot(labels, self.num_classes).to(self.embed.weight.dtype)  # (N, K)
-            parts.append(normalize_2nd_moment(self.embed(one_hot)))  # (N, W)
+            planes = class_planes(labels, self.num_classes, self.embed.weight.dtype)  # (N, K)
+            parts.append(normalize_2nd_moment(self.embed(planes)))  # (N, W)
         return self.layers(torch.cat(parts, 1))  # (N, W)
 
 

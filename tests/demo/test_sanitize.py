@@ -109,7 +109,13 @@ def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
         status = note_html(status)
         assert tags(status) == {"div"} and sanitize.escape(label) in status and sanitize.escape(concept) in status
         assert tags(note_html(interpolate.walk(offered_hostile, "1, 2", "slerp", 2, label, True)[-1])) == {"div"}
-        assert tags(arithmetic.calculate(offered_hostile, "0", "1", "2", label, label)[0]) <= {"div", "img"}
+        assert tags(arithmetic.calculate(offered_hostile, "0", "1", "2", label, label)[0]) <= {"div", "img", "button"}
+        walk = interpolate.show(offered_hostile, "1, 2", "slerp", 2, label, True, "linear", "blend")
+        assert tags(walk[3]) == {"ol", "li", "button", "img", "span", "div"}
+        form = (concept, "0-3", label, "", "", "", label, 1.0, "sum", [])
+        equation = arithmetic.show(offered_hostile, *form)
+        assert tags(equation[10]) == {"div", "button"} and tags(equation[13]) == {"div", "button", "img"}
+        assert not any("{" in part or "}" in part for part in (walk[3], walk[4], equation[10], equation[13]))
     shown = sample.sample(offered_hostile, "0", labels[1], 1.0)[-2]
     figure, _ = sample.select_first_image(shown)
     assert tags(figure) == {"figure", "img", "figcaption"} and figure.count("<img") == 1
@@ -175,10 +181,17 @@ def test_the_class_in_the_question_of_the_game_is_text(offered):
 def test_the_class_of_a_result_stays_inside_the_pictures_attribute(offered, monkeypatch):
     monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
     read = Read(arithmetic.calculate(offered, "0", "1", "2", BREAKOUT, BREAKOUT)[0])
-    assert set(read.elements) == {"div", "img"} and read.elements.count("img") == 3 + 3 + 9
+    assert set(read.elements) == {"div", "img", "button"} and read.elements.count("img") == 3 + 3 + 9
     pictures = [attributes for attributes in read.attributes if "src" in attributes]
     assert all(attributes.keys() == {"class", "alt", "src"} for attributes in pictures)
-    assert sum(attributes["alt"] == f"A − B + C {BREAKOUT}" for attributes in pictures) == 9
+    assert sum(attributes["alt"].endswith(f", {BREAKOUT}") for attributes in pictures) == 9
+
+
+def test_the_class_of_a_keyframe_stays_inside_its_button(offered, monkeypatch):
+    monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
+    read = Read(interpolate.show(offered, "1, 2", "slerp", 2, BREAKOUT, True, "linear", "blend")[3])
+    assert set(read.elements) == {"ol", "li", "button", "img", "span", "div"} and BREAKOUT in read.text
+    assert {attributes["alt"].endswith(BREAKOUT) for attributes in read.attributes if "alt" in attributes} == {True}
 
 
 def test_classes_and_concepts_in_the_sentence_below_a_tab_are_text(offered, monkeypatch):
@@ -300,9 +313,9 @@ def test_a_hostile_model_makes_no_browser_call_another_server(browser, server, o
             page = tab.page
             page.get_by_text("About this model").click()
             tab.open("interpolate")
-            page.get_by_role("button", name="Walk", exact=True).click()
+            page.wait_for_selector("#walk-player canvas")
             tab.open("arithmetic")
-            page.locator("#fill-concept input").click()
+            page.locator("#presets button").last.click()
             page.wait_for_selector("#equation .nine img")
             tab.open("game")
             page.wait_for_selector(".pair")

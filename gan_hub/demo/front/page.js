@@ -104,6 +104,36 @@ window.ganHub = (() => {
         });
     }
 
+    // Calls `handle(button)` for every press of a button inside an element whose content the server replaces: one that is
+    // replaced between pointer down and up gets no click.
+    function presses(element, handle) {
+        let down = null, handled = false;
+        element.addEventListener("pointerdown", (event) => { down = event.target.closest("button"); handled = false; });
+        document.addEventListener("pointerup", () => {
+            if (down && !down.isConnected && !down.disabled) {
+                handled = true;  // lest a click that comes all the same counts twice
+                setTimeout(() => { handled = false; });
+                handle(down);
+            }
+            down = null;
+        });
+        element.addEventListener("click", (event) => {
+            const button = event.target.closest("button");
+            if (button && !button.disabled && !handled) handle(button);
+        });
+    }
+
+    // Saves a file that the server has made, unless it is the one that was saved last: then there was none to make.
+    let saved = null;
+    function save(file) {
+        if (!file?.url || file.url === saved) return;
+        saved = file.url;
+        const link = Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name || "" });
+        document.body.append(link);
+        link.click();
+        link.remove();
+    }
+
     // Buttons with data-pick-model choose a model, wherever they stand.
     document.addEventListener("click", (event) => {
         const button = event.target instanceof Element && event.target.closest("[data-pick-model]");
@@ -119,6 +149,6 @@ window.ganHub = (() => {
         picked: (name) => { model = name; drawWhereOld(); },
         openLevel: (name) => open(opened[name]),
         wanted: () => wanted,
-        open, drawn, restored, address, note, grid,
+        open, drawn, restored, address, note, grid, presses, save,
     };
 })();
