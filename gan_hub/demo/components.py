@@ -1,6 +1,7 @@
 """Components that several tabs use, and the options that their events share."""
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
@@ -35,6 +36,9 @@ class QuietOptions(PrivateOptions):
 # All events that run a model share one queue, a call at a time: each call uses all cores, and calls at once would need the
 # memory of all of them.
 MODEL_QUEUE: ModelQueueOptions = {"concurrency_id": "model", "concurrency_limit": 1}
+# Long work waits in a line of its own, so that a drawing never stands behind it: training, projection, style transfer.
+LONG_JOBS = max(1, int(os.environ.get("GAN_HUB_LONG_JOBS", "1")))  # at once
+LONG_QUEUE: ModelQueueOptions = {"concurrency_id": "long", "concurrency_limit": LONG_JOBS}
 PRIVATE: PrivateOptions = {"api_visibility": "private"}
 QUIET: QuietOptions = {"api_visibility": "private", "show_progress": "hidden"}
 
