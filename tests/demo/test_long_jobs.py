@@ -186,7 +186,7 @@ def test_a_job_ends_when_its_seconds_of_computing_are_spent(monkeypatch):
     assert set(values) == {"busy"} and len(values) > 3
 
 
-def test_what_goes_wrong_in_a_job_is_raised_where_it_is_values():
+def test_what_goes_wrong_in_a_job_is_raised_where_it_is_shown():
     def work():
         yield "well"
         raise ValueError("no more")
