@@ -91,13 +91,16 @@ def _asked_at(request: gr.Request | None) -> float:
     return getattr(state, "asked_at", time.monotonic())
 
 
-def in_slices(job: Iterator[Value], request: gr.Request | None, seconds: float) -> Iterator[Value]:
+def in_slices(
+    job: Iterator[Value], request: gr.Request | None, seconds: float, slice_seconds: float | None = None
+) -> Iterator[Value]:
     """Run a job, and yield the newest of what it yields about twice a second, and its last.
 
     Args:
         job: a generator. What takes long between two of its values cannot be ended meanwhile.
         request: the visitor's.
         seconds: of computing that it may take.
+        slice_seconds: between two values; SLICE_SECONDS by default.
 
     Yields:
         What the job yields.
@@ -108,7 +111,7 @@ def in_slices(job: Iterator[Value], request: gr.Request | None, seconds: float) 
     visitor, asked_at, began, spent = visitor_of(request), _asked_at(request), time.monotonic(), 0.0
     try:
         while True:
-            newest, is_over, took = _workers().submit(_run_slice, job).result()
+            newest, is_over, took = _workers().submit(_run_slice, job, slice_seconds or SLICE_SECONDS).result()
             spent += took
             yield from newest
             if is_over:
@@ -123,10 +126,10 @@ def in_slices(job: Iterator[Value], request: gr.Request | None, seconds: float) 
             job.close()  # pyright: ignore[reportAttributeAccessIssue]  # an iterator that is no generator has none
 
 
-def _run_slice(job: Iterator[Value]) -> tuple[list[Value], bool, float]:
-    """Half a second of a job: the last value, if there was one; whether the job is over; and seconds of computing."""
+def _run_slice(job: Iterator[Value], seconds: float) -> tuple[list[Value], bool, float]:
+    """Some time of a job: the last value, if there was one; whether the job is over; and seconds of computing."""
     began, cpu, newest = time.monotonic(), time.thread_time(), []
-    while time.monotonic() - began < SLICE_SECONDS:
+    while time.monotonic() - began < seconds:
         try:
             newest = [next(job)]
         except StopIteration:
