@@ -76,9 +76,12 @@ def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: 
 
 
 def _with_request(handler: Any) -> Any:
-    """A handler of any number of arguments whose last one is the request, which Gradio finds by its annotation."""
+    """A handler of any number of arguments whose last one is the request.
 
-    def called(*arguments: Any, request: gr.Request | None = None) -> Any:
+    Gradio finds a request by its annotation, and only before the place where any number of arguments begins.
+    """
+
+    def called(request: gr.Request | None = None, *arguments: Any) -> Any:
         return handler(*arguments, request)
 
     return called

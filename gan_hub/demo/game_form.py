@@ -122,9 +122,9 @@ def canvas(kind: str, label_key: str) -> gr.HTML:
 
 
 def requested(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler of the whole form, whose request Gradio finds by its annotation."""
+    """A handler of the whole form, whose request Gradio finds by its annotation, before the first *argument."""
 
-    def called(*form: Any, request: gr.Request) -> Any:
+    def called(request: gr.Request, *form: Any) -> Any:
         return handler(*form, request=request)
 
     return called
@@ -133,8 +133,17 @@ def requested(handler: Callable[..., Any]) -> Callable[..., Any]:
 def requested_stream(handler: Callable[..., Iterator[Any]]) -> Callable[..., Any]:
     """As `requested`, for a generator."""
 
-    def called(*form: Any, request: gr.Request) -> Iterator[Any]:
+    def called(request: gr.Request, *form: Any) -> Iterator[Any]:
         yield from handler(*form, request=request)
+
+    return called
+
+
+def opening(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler of the whole form as that of a tab's opening, which gets the request as its last argument."""
+
+    def called(*arguments: Any) -> Any:
+        return handler(*arguments[:-1], request=arguments[-1])
 
     return called
 

@@ -74,6 +74,11 @@ class Server:
     def fn(self, handler) -> int:
         return next(number for number, event in self.page.fns.items() if inspect.unwrap(event.fn) is handler)
 
+    def fn_clicked(self, element: str) -> int:
+        """The number of the event that a click on the element of an id calls first."""
+        block = next(number for number, each in self.page.blocks.items() if getattr(each, "elem_id", None) == element)
+        return next(number for number, event in self.page.fns.items() if (block, "click") in event.targets)
+
     def fn_named(self, name: str) -> int:
         """The number of a public event."""
         return next(number for number, event in self.page.fns.items() if event.api_name == name)

@@ -1,6 +1,7 @@
 """The tab "Two dimensions": what a visitor starts, changes, pauses and links to, and the presets that do what they say."""
 
 import base64
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from gan_hub.demo.tabs.plane.handlers import FIRST, LINK_KEYS, PRESETS, draw, fi
 from gan_hub.demo.texts import TEXTS
 from gan_hub.demo.watched_game import MAX_CURVE, Curve
 from gan_hub.toy.datasets import DATASETS
+from tests.demo.conftest import Visitor
 
 
 def visitor(name: str, language: str = "en"):
@@ -48,6 +50,26 @@ def test_a_run_streams_and_goes_on_where_it_was(monkeypatch):
     list(play(*FIRST, request=me))
     assert steps(me) == 9
     assert reset(*FIRST, request=me)[2] == {"curves": {"discriminator": [], "generator": []}, "steps": 0}
+
+
+@pytest.mark.parametrize("name", ["plane", "train"])
+def test_the_page_draws_the_tab_when_it_is_opened(name, server):
+    visitor = Visitor(server)
+    number = next(
+        number for number, event in server.page.fns.items() if any(each[1] == f"draw_{name}" for each in event.targets)
+    )
+    inputs = [block.value for block in server.page.fns[number].inputs]
+    success, output, _ = visitor.call(number, *inputs)
+    assert success and output["data"][1]["visible"] is True
+    assert visitor.session in handlers.GAMES._kept or name == "train"  # and not for everybody
+    assert f"tab={name}&" in json.dumps(output["data"])
+
+
+@pytest.mark.parametrize("button", ["run", "step", "reset", "collapse", "imbalance", "cure"])
+def test_every_button_is_answered_through_the_queue(button, server):
+    success, output, sent = Visitor(server).call(server.fn_clicked(f"plane-{button}"), *FIRST)
+    assert success and "data-wrong" not in sent
+    assert {"run": "4", "step": "1", "reset": "0"}.get(button, "4") + "</b>" in json.dumps(output["data"])
 
 
 def test_the_same_seed_gives_the_same_game_to_every_visitor():

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import zipfile
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from gan_hub.demo.tabs.train.handlers import HEALTHY, LINK_KEYS, draw, fill, res
 from gan_hub.demo.texts import TEXTS
 from gan_hub.pipeline import GANPipeline
 from gan_hub.toy import faces as face_sets
+from tests.demo.conftest import Visitor
 
 FORM = (16, *HEALTHY)
 
@@ -62,6 +64,22 @@ def test_training_streams_and_goes_on_where_it_was(monkeypatch):
     list(train(*FORM, request=me))
     assert handlers.NEWBORNS.get(me).game.step_count == 6
     assert reset(*FORM, request=me)[1]["steps"] == 0
+
+
+def test_every_button_is_answered_through_the_queue(server):
+    me = Visitor(server)
+    wrong = [me.call(server.fn_clicked(f"born-{button}"))[2] for button in ("faces", "walk", "play", "pack", "left")]
+    assert all(TEXTS["en"]["train_first"] in sent for sent in wrong)
+    success, output, sent = me.call(server.fn_clicked("train-start"), *FORM)
+    assert (
+        success
+        and "data-wrong" not in sent
+        and TEXTS["en"]["train_done"] in json.dumps(output["data"], ensure_ascii=False)
+    )
+    for button in ("faces", "walk", "play", "pack", "left"):
+        success, output, sent = me.call(server.fn_clicked(f"born-{button}"))
+        assert success and "data-wrong" not in sent, button
+    assert me.call(server.fn_clicked("train-reset"), *FORM)[0]
 
 
 def test_a_seed_decides_what_is_born_for_every_visitor():

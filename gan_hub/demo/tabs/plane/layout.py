@@ -58,11 +58,11 @@ def build(shared: Shared) -> Opening:
     )
     for name, button in zip(("collapse", "imbalance", "cure"), (*ill, cure), strict=True):
         start_on(button.click, _preset(name), form, [*form[1:-1], *outputs])
-    return Opening(game_form.requested(handlers.draw), form, outputs, form)
+    return Opening(game_form.opening(handlers.draw), form, outputs, form)
 
 
 def _preset(name: str) -> Any:
-    def called(*form: Any, request: gr.Request) -> Iterator[Any]:
+    def called(request: gr.Request, *form: Any) -> Iterator[Any]:
         yield from handlers.preset(name, request, *form)
 
     return called

@@ -44,7 +44,7 @@ def build(shared: Shared) -> Opening:
     draw = game_form.requested(handlers.draw)
     start_on([side.input, form[-1].submit], draw, form, outputs)
     listen(changes, draw, form, outputs, "train", concurrency_id="train", concurrency_limit=4)
-    return Opening(draw, form, outputs, form)
+    return Opening(game_form.opening(handlers.draw), form, outputs, form)
 
 
 def _lay_out_newborn() -> None:
