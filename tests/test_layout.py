@@ -37,6 +37,7 @@ LEVELS = {
     "data": 3,
     "models": 4,
     "engines": 5,
+    "toy": 5,
     "pipeline": 6,
     "sampling": 7,
     "metrics": 7,

@@ -61,6 +61,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_large": "That is too much at once; at most {most} bytes are read.",
         "too_many_calls": "You have many calls waiting already; please wait for some of them.",
         "line_is_full": "Very many people are here just now; please try again in a minute.",
+        "job_stopped": "Ended. What is there stays.",
+        "job_replaced": "Ended, because you began something else.",
+        "job_too_long": "Ended after {seconds} seconds of computing, the most that one run may take here.",
         "unknown_session": "The server was started anew and does not know this window; please load the page again.",
     },
     "pt": {
@@ -121,6 +124,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_large": "É muita coisa de uma vez; são lidos até {most} bytes.",
         "too_many_calls": "Você já tem muitas chamadas na fila; espere por algumas delas.",
         "line_is_full": "Há gente demais aqui agora; tente de novo daqui a um minuto.",
+        "job_stopped": "Encerrado. O que já existe fica.",
+        "job_replaced": "Encerrado, porque você começou outra coisa.",
+        "job_too_long": "Encerrado depois de {seconds} segundos de cálculo, o máximo de uma execução aqui.",
         "unknown_session": "O servidor foi reiniciado e não conhece esta janela; recarregue a página.",
     },
 }
