@@ -1,6 +1,7 @@
 """Writes the figures of docs/diagrams: `python docs/website/diagrams.py`.
 
 The house is drawn from the table in tests/test_layout.py, an architecture from its lanes in architectures.yaml.
+They are no Mermaid, whose program of three megabytes the theme would fetch from another server for each reader.
 """
 
 import ast

@@ -1,4 +1,7 @@
-"""Notebooks of docs/lessons as pages: text, code and what the code printed and drew. Nothing is run."""
+"""Notebooks of docs/lessons as pages: text, code and what the code printed and drew. Nothing is run.
+
+By these few lines rather than by mkdocs-jupyter, whose pages fetch MathJax from another server and have one language.
+"""
 
 import base64
 import json
