@@ -14,7 +14,7 @@ import torch
 
 from gan_hub.seeds import MAX_SEED
 
-SEEDS_LIKE = ("torch", "numpy")
+SEEDS_LIKE = ("torch", "numpy", "uniform")
 
 
 def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
@@ -87,6 +87,7 @@ def sample(seeds: Sequence[int], latent_size: int, seeds_like: str = "torch") ->
         seeds: whole numbers from 0 to 2**32 − 1.
         latent_size: Z.
         seeds_like: "numpy" takes numpy's RandomState(seed).randn(Z), as NVIDIA's programs do: a seed is their image.
+            "uniform" takes torch's numbers, evenly from −1 to 1, for networks that were trained on such.
 
     Returns:
         z (N, Z), float32 on the CPU, whatever torch's default dtype and device are.
@@ -100,7 +101,11 @@ def sample(seeds: Sequence[int], latent_size: int, seeds_like: str = "torch") ->
         return torch.from_numpy(np.asarray(rows, np.float32).reshape(len(seeds), latent_size))
     z, generator = torch.empty(len(seeds), latent_size, dtype=torch.float32, device="cpu"), torch.Generator("cpu")
     for row, seed in enumerate(seeds):  # to iterate over z would make a tensor for each row, all at once
-        z[row].normal_(generator=generator.manual_seed(seed))
+        generator.manual_seed(seed)
+        if seeds_like == "uniform":
+            z[row].uniform_(-1, 1, generator=generator)
+        else:
+            z[row].normal_(generator=generator)
     return z
 
 

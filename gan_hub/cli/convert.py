@@ -25,6 +25,17 @@ def add(commands: "Commands[Parser]") -> None:
     about.add_argument(
         "--label-names", nargs="+", metavar="NAME", help="one a class, in their order; by default their numbers"
     )
+    unsaid = parser.add_argument_group("what the file of a plain network does not say")
+    unsaid.add_argument(
+        "--negative-slope",
+        type=float,
+        metavar="SLOPE",
+        help="of its activation below 0: 0 for ReLU, 0.2 for a leaky one",
+    )
+    unsaid.add_argument("--output", choices=("tanh", "sigmoid", "none"), help="how its images come within bounds")
+    unsaid.add_argument(
+        "--latents", choices=("normal", "uniform"), help="what it was trained on; uniform is from −1 to 1"
+    )
     check = parser.add_argument_group("compare with a picture that the file's own program made")
     check.add_argument("--compare", type=Path, metavar="PICTURE", help="the picture")
     check.add_argument("--seed", type=int, help="the seed that it was made of")
@@ -44,6 +55,9 @@ def run(args: argparse.Namespace) -> None:
         compare=args.compare,
         seed=args.seed,
         truncation=args.truncation,
+        negative_slope=args.negative_slope,
+        output=args.output,
+        latents=args.latents,
     )
     print(report.text())
     for name in ("license", "origin"):

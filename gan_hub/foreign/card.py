@@ -51,6 +51,7 @@ How it was trained, on which images, and how good it is, was not measured here; 
 """
 SEEDS = {
     "numpy": "Seeds mean what they mean in NVIDIA's programs: the latent of a seed is numpy's `RandomState(seed).randn`.",
+    "uniform": "Latents are even from −1 to 1, as the network was trained; the pictures of a seed are not those of its program.",
     "torch": "Seeds mean what they mean in this library; those of the file's own program are other pictures.",
 }
 

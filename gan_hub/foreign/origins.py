@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import dcgan, nvidia_stylegan2, r3gan, rosinality
 from gan_hub.foreign.read import ForeignObject
-from gan_hub.foreign.report import Converted
+from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
@@ -27,7 +27,8 @@ class Origin(NamedTuple):
 
     title: str
     recognizes: Callable[[Any], bool]
-    convert: Callable[[Any], Converted]
+    convert: Callable[[Any, Answers], Converted]
+    asks: bool = False  # whether its files leave out what `Answers` has
 
 
 def _is_nvidia_stylegan2(content: Any) -> bool:
@@ -37,18 +38,32 @@ def _is_nvidia_stylegan2(content: Any) -> bool:
 
 
 ORIGINS = [
-    Origin("StyleGAN2 of stylegan2-ada-pytorch and stylegan3", _is_nvidia_stylegan2, nvidia_stylegan2.convert),
-    Origin("R3GAN of brownvc/R3GAN", lambda content: bool(r3gan.find_generator(content)), r3gan.convert),
-    Origin("StyleGAN2 of rosinality", lambda content: bool(rosinality.find_generator(content)), rosinality.convert),
+    Origin(
+        "StyleGAN2 of stylegan2-ada-pytorch and stylegan3",
+        _is_nvidia_stylegan2,
+        lambda content, _: nvidia_stylegan2.convert(content),
+    ),
+    Origin(
+        "R3GAN of brownvc/R3GAN",
+        lambda content: bool(r3gan.find_generator(content)),
+        lambda content, _: r3gan.convert(content),
+    ),
+    Origin(
+        "StyleGAN2 of rosinality",
+        lambda content: bool(rosinality.find_generator(content)),
+        lambda content, _: rosinality.convert(content),
+    ),
+    Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, asks=True),
 ]
 
 
-def convert_content(path: Path, content: Any) -> Converted:
+def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
     """Build the networks of a file whose content was read.
 
     Args:
         path: the file, for messages.
         content: what `read_foreign` gave.
+        answers: what the user says of the network.
 
     Returns: the networks and a report.
 
@@ -58,7 +73,9 @@ def convert_content(path: Path, content: Any) -> Converted:
     for origin in ORIGINS:
         if origin.recognizes(content):
             try:
-                return origin.convert(content)
+                if answers.answered() and not origin.asks:
+                    raise ValueError(f"{answers.answered()[0]}= is not allowed: its files say it themselves.")
+                return origin.convert(content, answers)
             except ValueError as error:  # of a config, or a LoadError
                 raise LoadError(f"{path}: {origin.title}, but {error}") from error
     raise LoadError(f"{path}: {describe(content)}; {DOCS}.")

@@ -36,6 +36,25 @@ class Report:
         return "\n".join(f"{title}: {sentence}" for title, sentence in self.lines())
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What some files do not say of their network, as the user knows it; None for what was not answered.
+
+    Example:
+        >>> from gan_hub.foreign.report import Answers
+        >>> Answers(negative_slope=0.2).answered()
+        ['negative_slope']
+    """
+
+    negative_slope: float | None = None  # of the generator's activation below 0; 0 is a ReLU
+    output: str | None = None  # "tanh", "sigmoid" or "none"
+    latents: str | None = None  # "normal" or "uniform"
+
+    def answered(self) -> list[str]:
+        """The names of what was answered."""
+        return [name for name, value in vars(self).items() if value is not None]
+
+
 @dataclass
 class Converted:
     """The networks of a foreign file, built and filled, and how its seeds become latents."""

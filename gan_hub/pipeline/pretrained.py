@@ -84,7 +84,7 @@ class PretrainedPipeline(DiffusionPipeline):
             semantic_names: one name a semantic class; by default their numbers.
             concepts: named directions of the latents, by which images can be changed (`gan_hub.model_folder.concepts`).
             seeds_like: "numpy" draws the latent of a seed as NVIDIA's programs do, so that a converted model's seeds are
-                those of its origin.
+                those of its origin; "uniform" draws evenly from −1 to 1, for networks that were trained so.
 
         Raises:
             ValueError: where the parts do not fit each other.

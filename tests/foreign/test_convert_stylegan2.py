@@ -244,10 +244,12 @@ def test_what_is_no_file_is_told_with_what_to_give(tmp_path, tiny_model):
             convert(given, tmp_path / "model")
 
 
-def test_nothing_is_replaced_and_a_picture_comes_with_its_seed(tmp_path):
+def test_nothing_is_replaced_nothing_needless_answered_and_a_picture_comes_with_its_seed(tmp_path):
     path = pickled({"G_ema": networks("orig")["G_ema"]}, tmp_path)
     with pytest.raises(ValueError, match="not an empty folder"):
         convert(path, tmp_path)
+    with pytest.raises(LoadError, match="output= is not allowed: its files say it themselves"):
+        convert(path, tmp_path / "model", output="tanh")
     with pytest.raises(ValueError, match="go together"):
         convert(path, tmp_path / "model", seed=3)
 
