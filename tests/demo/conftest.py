@@ -103,6 +103,7 @@ class Server:
         inputs = self.page.fns[number].inputs
         values = {name.replace("_", "-"): value for name, value in values.items()}
         return [values.get(block.elem_id or "", getattr(block, "value", None)) for block in inputs]
+
     def fn_clicked(self, element: str) -> int:
         """The number of the event that a click on the element of an id calls first."""
         block = next(number for number, each in self.page.blocks.items() if getattr(each, "elem_id", None) == element)
