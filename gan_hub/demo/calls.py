@@ -1,11 +1,13 @@
 """The page's calls by name, for programs: `gradio_client`, any HTTP client, and tools of language models."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_type_hints
 
 import gradio as gr
+from gradio.utils import get_function_description
 
-from gan_hub.demo.inputs import NONE, OWN
+from gan_hub.demo.components import MODEL_QUEUE
+from gan_hub.demo.inputs import NONE, OWN, with_error_toast
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.sample import handlers as sample
@@ -140,6 +142,31 @@ def arithmetic_call(
     """
     _, result, neighbours = arithmetic.calculate(model, a, b, c, exemplar_label, label, request)
     return {"result": _file(str(result)), "neighbours": _file(str(neighbours))}
+
+
+def publish(name: str, call: Callable[..., Any]) -> None:
+    """Offer a call by name on the page that is being composed, described by its docstring.
+
+    Args:
+        name: of the call.
+        call: a typed function with a section on its arguments and one on what it returns.
+    """
+    event = gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
+    page = gr.context.Context.root_block
+    assert page is not None
+    inputs, outputs = page.fns[event["id"]].inputs, page.fns[event["id"]].outputs
+    _, parameters, returned = get_function_description(call)
+    named = [parameter for parameter in get_type_hints(call) if parameter not in ("request", "return")]
+    for component, parameter in zip(inputs, named, strict=True):
+        # Not the parameter's name alone: Gradio's front end translates each label that is a word of its own, such as "label".
+        _describe(component, f"{name}.{parameter}", additional_description=parameters[parameter])
+    _describe(outputs[0], ", ".join(get_type_hints(get_type_hints(call)["return"])), description=" ".join(returned))
+
+
+def _describe(component: Any, label: str, **texts: str) -> None:
+    """Give a nameless component of a call a name and a description, where Gradio looks for them."""
+    component.label = label
+    component._api_info = {**component._api_info, **texts}
 
 
 CALLS: dict[str, Callable[..., Any]] = {
