@@ -31,6 +31,7 @@ LABEL_NAMES = ("circle", "square", "star")
 BULK = {
     "tests/test_imports.py::test_no_large_library_is_imported_under_the_eyes_of_the_collector": 1,
     "tests/demo/test_manners.py::test_after_four_quick_picks_all_of_the_page_shows_the_last_one": 1,
+    "tests/demo/test_walk.py::test_every_tab_is_whole": 4,
     "tests/demo/test_sanitize.py::test_a_hostile_model_makes_no_browser_call_another_server": 0,
     "tests/engines/test_networks.py::test_a_bundled_model_draws_its_own_pictures_to_one_level": 4,
     "tests/engines/test_networks.py::test_every_architecture_draws_its_own_pictures_to_one_level": 6,
