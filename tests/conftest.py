@@ -32,6 +32,8 @@ BULK = {
     "tests/test_imports.py::test_no_large_library_is_imported_under_the_eyes_of_the_collector": 1,
     "tests/demo/test_game_secrecy.py::test_a_bot_that_reads_everything_but_the_pixels_is_right_in_at_most_55_percent": 0,
     "tests/demo/test_plane.py::test_what_is_made_ill_is_ill_and_the_cure_cures_it": 0,
+    "tests/demo/test_manners.py::test_after_four_quick_picks_all_of_the_page_shows_the_last_one": 1,
+    "tests/demo/test_walk.py::test_every_tab_is_whole": 4,
     "tests/demo/test_sanitize.py::test_a_hostile_model_makes_no_browser_call_another_server": 0,
     "tests/engines/test_networks.py::test_a_bundled_model_draws_its_own_pictures_to_one_level": 4,
     "tests/engines/test_networks.py::test_every_architecture_draws_its_own_pictures_to_one_level": 6,

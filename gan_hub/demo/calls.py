@@ -1,12 +1,14 @@
 """The page's calls by name, for programs: `gradio_client`, any HTTP client, and tools of language models."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_type_hints
 
 import gradio as gr
+from gradio.utils import get_function_description
 
 from gan_hub.demo import image_files, inputs, models
-from gan_hub.demo.inputs import NONE, OWN
+from gan_hub.demo.components import LONG_QUEUE, MODEL_QUEUE
+from gan_hub.demo.inputs import NONE, OWN, with_error_toast
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.arithmetic.links import FIRST_LAYERS, PAPERS_RADIUS
 from gan_hub.demo.tabs.game import handlers as game
@@ -380,6 +382,31 @@ def mix_styles_call(
     """
     _, table = arithmetic.mix(model, a, b, layers, exemplar_label, request)
     return {"table": _file(table)}
+
+
+def publish(name: str, call: Callable[..., Any]) -> None:
+    """Offer a call by name on the page that is being composed, described by its docstring.
+
+    Args:
+        name: of the call.
+        call: a typed function with a section on its arguments and one on what it returns.
+    """
+    event = gr.api(with_error_toast(call), api_name=name, **(LONG_QUEUE if name in LONG_CALLS else MODEL_QUEUE))
+    page = gr.context.Context.root_block
+    assert page is not None
+    inputs, outputs = page.fns[event["id"]].inputs, page.fns[event["id"]].outputs
+    _, parameters, returned = get_function_description(call)
+    named = [parameter for parameter in get_type_hints(call) if parameter not in ("request", "return")]
+    for component, parameter in zip(inputs, named, strict=True):
+        # Not the parameter's name alone: Gradio's front end translates each label that is a word of its own, such as "label".
+        _describe(component, f"{name}.{parameter}", additional_description=parameters[parameter])
+    _describe(outputs[0], ", ".join(get_type_hints(get_type_hints(call)["return"])), description=" ".join(returned))
+
+
+def _describe(component: Any, label: str, **texts: str) -> None:
+    """Give a nameless component of a call a name and a description, where Gradio looks for them."""
+    component.label = label
+    component._api_info = {**component._api_info, **texts}
 
 
 CALLS: dict[str, Callable[..., Any]] = {

@@ -16,7 +16,7 @@ from fastapi import HTTPException, Request
 from gradio import queueing
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
-from gradio.server_messages import EventMessage, ProcessCompletedMessage
+from gradio.server_messages import EstimationMessage, EventMessage, ProcessCompletedMessage
 from gradio.utils import error_payload
 
 from gan_hub.demo.components import LONG_QUEUE
@@ -77,13 +77,21 @@ class JobQueue(queueing.Queue):
         return {"functions": {}}
 
     def broadcast_estimations(self, concurrency_id: str, after: int | None = None) -> None:
-        """Tell a new call its place (`after`, its rank), and from time to time all calls theirs."""
+        """Tell a new call (`after`, its rank) how many visitors come first, and from time to time all calls."""
         now = time.monotonic()
         if after is None:
             if now - self._last_places[concurrency_id] < PLACES_SECONDS:
                 return
             self._last_places[concurrency_id] = now
-        super().broadcast_estimations(concurrency_id, after)
+        waiting = self.event_queue_per_concurrency_id[concurrency_id].queue
+        new = waiting if after is None else waiting[after:]
+        running = [event for job in self.active_jobs for event in job or () if event.concurrency_id == concurrency_id]
+        before = {event.session_hash for event in running}
+        for event in round_robin(waiting):
+            if event in new:
+                rank = len(before - {event.session_hash})
+                self.send_message(event, EstimationMessage(rank=rank, queue_size=len(waiting)))
+            before.add(event.session_hash)
 
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None

@@ -126,6 +126,12 @@ def pending_status(request: gr.Request | None = None) -> tuple[str, dict[str, An
     return translate(request, key, name=name), gr.update(choices=list(offered_models())), gr.update(active=waiting)
 
 
+def hub_name(name: str) -> str | None:
+    """The id of an offered model on the Hub, "owner/name"; None for one of this machine."""
+    source = offered_models().get(name, "")
+    return display_name(source) if source and not _is_local(source) else None
+
+
 # ------------------------------------------------------------------------------------------------ pipelines
 
 
@@ -206,8 +212,3 @@ def describe(name: str, request: gr.Request | None = None) -> str:
         classes=translate(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else "",
         parameters=f"{parameters:.1f}".replace(".", translate(request, "decimal_point")),
     )
-
-
-def card(name: str, request: gr.Request | None = None) -> str:
-    """The beginning of the model's card as HTML, without pictures and HTML of its own."""
-    return sanitize.card(Path(load(name).name_or_path)) or sanitize.escape(translate(request, "no_card"))

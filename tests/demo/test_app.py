@@ -44,6 +44,18 @@ def test_the_endpoints_are_public_and_described(client):
     assert names["/mix_styles"] == ["model", "a", "b", "layers", "exemplar_label"]
     assert (names["/paint"], names["/invert"]) == (["model", "map", "seed"], ["model", "picture"])
     assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
+    for name, spec in endpoints.items():
+        assert all(part["label"] == f"{name[1:]}.{part['parameter_name']}" for part in spec["parameters"])
+        for part in (*spec["parameters"], *spec["returns"]):
+            assert len(part["python_type"]["description"]) > 10 and "value_" not in part["label"]
+    assert [part["label"] for part in endpoints["/sample"]["returns"]] == ["pictures, archive, sentence, link"]
+
+
+def test_a_program_without_a_client_library_makes_a_call_as_the_document_says(server, playable):
+    calls = f"{server.url}/gradio_api/call"
+    event = httpx.post(f"{calls}/v2/sample", json={"model": playable.name, "seeds": "0-3"}).json()["event_id"]
+    answer = httpx.get(f"{calls}/sample/{event}", timeout=60).text
+    assert answer.startswith("event: complete") and "4 pictures" in answer
 
 
 def test_the_public_endpoints_answer_with_exact_pictures(client, playable):

@@ -239,6 +239,10 @@ def test_a_card_that_is_a_link_out_of_the_models_folder_is_not_read(tmp_path):
     assert sanitize.card(tmp_path / "nowhere") is None
 
 
+def test_a_card_comes_without_front_matter_markup_and_foreign_pictures(playable):
+    assert sanitize.card(playable) == "<h1>Tiny</h1>\n<p></p>\n<p>For &lt;b&gt;tests&lt;/b&gt; only.</p>\n"
+
+
 def test_a_card_in_the_hubs_cache_is_a_link_and_is_read(tmp_path):
     repository = tmp_path / "models--owner--name"
     blob = repository / "blobs" / "0a1b"
@@ -291,7 +295,7 @@ def test_a_card_of_any_size_beyond_a_limit_is_not_read(tmp_path):
 
 
 def test_a_long_card_is_cut_at_the_end_of_a_line(tmp_path):
-    html = sanitize.card(write_card(tmp_path / "model", "word word\n" * 1000))
+    html = sanitize.card(write_card(tmp_path / "model", "word word\n" * 2000))
     assert html.endswith("word word</p>\n<p>…</p>\n") and len(html) < sanitize.MAX_CARD_LENGTH + 100
 
 
