@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import models
+from gan_hub.demo import models, navigation
+from gan_hub.demo.tabs import TABS
 from tests.conftest import LABEL_NAMES, made_concept, make_pipeline
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
@@ -24,6 +25,7 @@ CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+SHOWN_MODEL = "dcgan-fashion-mnist"
 DESKTOP = {"width": 1280, "height": 900}
 
 
@@ -161,6 +163,8 @@ class Tab:
             self.wrong.append(f"request to {request.url}")
 
     def open(self, name: str):
+        level = navigation.level_of(TABS[name])
+        self.page.locator(f"#level-{level}-button").click()
         self.page.locator(f"#tab-{name}-button").click()
         return self.page
 
@@ -185,5 +189,5 @@ def browser():
 
 @pytest.fixture(scope="session")
 def shown_model(playable) -> str:
-    """What the browser looks at: a trained model where it is bundled, else the tiny one."""
-    return models.DEFAULT_MODEL if models.DEFAULT_MODEL in models.offered_models() else playable.name
+    """What the browser looks at: a trained model with classes where it is bundled, else the tiny one."""
+    return SHOWN_MODEL if SHOWN_MODEL in models.offered_models() else playable.name

@@ -4,10 +4,20 @@ import json
 from pathlib import Path
 
 from gan_hub.demo.tabs import LEVELS
+from gan_hub.demo.texts import TEXTS
 
 FOLDER = Path(__file__).parent
 # Gradio confines its css= to what lies inside the page's frame; this is the frame.
 FRAME_STYLE = "@media (max-width: 480px) { .gradio-container .main.app { padding: 14px !important; } }"
+
+
+SCRIPT_KEY = "js_"  # begins the keys of the texts that scripts use, see `ganHub.t`
+
+
+def _own(suffix: str) -> list[str]:
+    """The files of this folder with a suffix: the page's own first, since the others build on it."""
+    paths = sorted(FOLDER.glob(f"*{suffix}"), key=lambda path: (path.stem != "page", path.name))
+    return [path.read_text("utf-8") for path in paths]
 
 
 def _texts(name: str) -> list[str]:
@@ -18,7 +28,7 @@ def _texts(name: str) -> list[str]:
 
 def css() -> str:
     """The style sheet of the page and its tabs."""
-    return "\n".join([(FOLDER / "page.css").read_text("utf-8"), *_texts("style.css")])
+    return "\n".join([*_own(".css"), *_texts("style.css")])
 
 
 def head() -> str:
@@ -27,9 +37,14 @@ def head() -> str:
         "levels": {level: [tab.name for tab in tabs] for level, tabs in LEVELS.items()},
         "follows": [tab.name for tabs in LEVELS.values() for tab in tabs if tab.follows_model],
     }
+    words = {
+        chosen: {key: text for key, text in texts.items() if key.startswith(SCRIPT_KEY)}
+        for chosen, texts in TEXTS.items()
+    }
     scripts = [
         f"window.ganHubTabs = {json.dumps(tabs)};",
-        (FOLDER / "page.js").read_text("utf-8"),
+        f"window.ganHubTexts = {json.dumps(words)};",
+        *_own(".js"),
         *_texts("script.js"),
     ]
     return f"<style>{FRAME_STYLE}</style>\n" + "\n".join(f"<script>\n{script}\n</script>" for script in scripts)

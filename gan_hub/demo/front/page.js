@@ -15,7 +15,7 @@ window.ganHub = (() => {
     const opened = Object.fromEntries(Object.entries(levels).map(([level, tabs]) => [level, tabs[0]]));
     const shown = {}, links = {}, calls = {};
     let level = Object.keys(levels)[0], model = null, router = null, wanted = null;
-    let restoring = true, lastChange = 0;
+    let restoring = true, lastChange = 0, walking = null;
 
     const levelOf = (tab) => Object.keys(levels).find((name) => levels[name].includes(tab));
     const current = () => opened[level];
@@ -41,6 +41,8 @@ window.ganHub = (() => {
     function drawn(tab, itsModel) {
         busy(tab, -1);
         shown[tab] = itsModel;
+        if (walking !== itsModel) router.trigger("walk");  // the ornament at the top, after the pictures
+        walking = itsModel;
         drawWhereOld();
     }
 
@@ -65,9 +67,14 @@ window.ganHub = (() => {
         drawWhereOld();
     }
 
+    function choose(name) {
+        model = name;
+        document.dispatchEvent(new Event("gan-hub-model"));
+    }
+
     function restored(itsModel, place) {
         const tab = JSON.parse(place || "{}").tab || current();
-        model = itsModel;
+        choose(itsModel);
         level = levelOf(tab);
         opened[level] = tab;
         restoring = false;
@@ -90,18 +97,59 @@ window.ganHub = (() => {
         });
     }
 
+    // An element with attributes and children; texts go in as texts.
+    function make(tag, attributes = {}, ...children) {
+        const element = document.createElement(tag);
+        for (const [name, value] of Object.entries(attributes)) {
+            if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+        }
+        element.append(...children.filter((child) => child !== null && child !== undefined));
+        return element;
+    }
+
+    const language = (navigator.language || "en").toLowerCase().startsWith("pt") ? "pt" : "en";
+
+    // A text of the page in the visitor's language, with {values} filled in.
+    function t(key, values = {}) {
+        const text = window.ganHubTexts[language]["js_" + key] ?? key;
+        return text.replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
+    }
+
     // A grid of pictures: clicks call the server, and the focus stays on its place when the pictures change.
-    function grid(element, trigger, watch) {
+    function grid(element, props, trigger, watch) {
         let place = null;
-        element.addEventListener("focusin", (event) => { place = event.target.closest("[data-index]")?.dataset.index; });
+        const picture = (item, index) => make(
+            "button",
+            { type: "button", class: item.pressed ? "picture pressed" : "picture", "data-index": index,
+              "aria-pressed": item.pressed ? "true" : null },
+            make("img", { class: "px", src: item.src, alt: item.alt ?? "" }),
+            item.map ? make("img", { class: "px map", src: item.map, alt: "" }) : null,
+            make("span", { class: "caption" }, item.caption ?? ""),
+        );
+        function fill() {
+            const kept = place;
+            element.querySelector(".pictures").replaceChildren(...(props.value || []).map(picture));
+            if (kept !== null) element.querySelector(`[data-index="${kept}"]`)?.focus({ preventScroll: true });
+        }
+        element.addEventListener("focusin", (event) => { place = event.target.closest("[data-index]")?.dataset.index ?? null; });
         element.addEventListener("focusout", (event) => { if (event.relatedTarget) place = null; });
-        watch("value", () => {
-            if (place !== null) element.querySelector(`[data-index="${place}"]`)?.focus({ preventScroll: true });
-        });
         element.addEventListener("click", (event) => {
             const picture = event.target.closest("[data-index]");
             if (picture) trigger("select", { index: Number(picture.dataset.index), value: null });
         });
+        watch("value", fill);
+        fill();
+    }
+
+    // Opens a link of the page inside it: no reload, and Back returns.
+    function go(link) {
+        const there = new URL(link, location.href), here = new URL(location.href);
+        for (const key of kept) if (here.searchParams.has(key)) there.searchParams.set(key, here.searchParams.get(key));
+        history.pushState(history.state, "", there);
+        lastChange = Date.now();
+        restoring = true;
+        router?.trigger("restore");
+        document.querySelector(".levels")?.scrollIntoView({ block: "nearest" });
     }
 
     // Buttons with data-pick-model choose a model, wherever they stand.
@@ -116,9 +164,12 @@ window.ganHub = (() => {
         connect: (trigger) => { router = { trigger }; },
         busy: (tab) => busy(tab),
         idle: (tab) => busy(tab, -1),
-        picked: (name) => { model = name; drawWhereOld(); },
+        picked: (name) => { choose(name); drawWhereOld(); },
         openLevel: (name) => open(opened[name]),
         wanted: () => wanted,
-        open, drawn, restored, address, note, grid,
+        model: () => model,
+        link: (tab) => links[tab] || null,
+        isOpen: (tab) => current() === tab,
+        language, make, t, go, open, drawn, restored, address, note, grid,
     };
 })();
