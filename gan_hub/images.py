@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -213,8 +213,14 @@ def grid(images: Sequence[Image.Image], columns: int, padding: int = 2, scale: i
     return sheet
 
 
-def save_png(image: Image.Image, path: str | Path, **metadata: object) -> None:
-    """Save a PNG with text fields that say how it was made (seed, model, label …); fields of None are left out."""
+def save_png(image: Image.Image, path: str | Path | IO[bytes], **metadata: object) -> None:
+    """Save a PNG, to a path or into an open file, with text fields that say how it was made (seed, model, label …).
+
+    Args:
+        image: what to save.
+        path: where.
+        metadata: the fields; those of None are left out.
+    """
     fields = PngImagePlugin.PngInfo()
     for key, value in metadata.items():
         if value is not None:

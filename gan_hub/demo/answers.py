@@ -19,7 +19,7 @@ from gan_hub.demo.texts import language
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 
-MOST = 64  # answers that are kept, some 50 kB each beside their files
+MOST = 64  # answers that are kept, up to some 600 kB each beside their files
 LIFETIME = 1200  # seconds; the files of an answer are deleted after an hour, and a visitor shall have them for a while
 
 

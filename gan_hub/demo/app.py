@@ -10,13 +10,14 @@ import gradio as gr
 from gradio.components import Component
 
 from gan_hub.console import print_in_any_encoding
-from gan_hub.demo import models, navigation
+from gan_hub.demo import models, navigation, picker
 from gan_hub.demo.about import about_html
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
 from gan_hub.demo.calls import CALLS, publish
 from gan_hub.demo.components import MODEL_QUEUE, PRIVATE, QUIET, note
 from gan_hub.demo.events import answering
 from gan_hub.demo.page import Page
+from gan_hub.demo.shelf import shelf
 from gan_hub.demo.tab import Opening, Shared, Tab
 from gan_hub.demo.tabs import LEVELS
 from gan_hub.demo.texts import t
@@ -26,6 +27,8 @@ POLL_SECONDS = 3  # how often an open page asks whether a model from the Hub has
 CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
 ADDRESS = "() => [location.search]"
 LAST_WINS: dict[str, Any] = {"trigger_mode": "always_last", **QUIET, **MODEL_QUEUE}
+# The moving pictures are drawn once a model, beside the queue: pictures never wait for an ornament.
+WALKS: dict[str, Any] = {"trigger_mode": "always_last", **QUIET, "concurrency_id": "walks", "concurrency_limit": 1}
 
 
 def about(model: str, request: gr.Request) -> tuple[str, str, str]:
@@ -98,9 +101,11 @@ def _with_request(handler: Any) -> Any:
 def compose() -> gr.Blocks:
     """Build the page for the models that can be offered; one sentence where there are none."""
     with Page(title="gan_hub", delete_cache=CACHE_SECONDS, analytics_enabled=False) as page:
-        with gr.Column(elem_id="head"):
-            gr.Markdown(t("title"), elem_classes="headline")
-            gr.Markdown(t("lead"))
+        with gr.Row(elem_id="head"):
+            with gr.Column():
+                gr.Markdown(t("title"), elem_classes="headline")
+                gr.Markdown(t("lead"))
+            moving = picker.opening_pictures()
         if not models.offered_models():
             gr.Markdown(t("no_models"))
             return page
@@ -114,7 +119,7 @@ def compose() -> gr.Blocks:
         shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"), games)
         names = [tab.name for tabs in LEVELS.values() for tab in tabs]
         events = " ".join(f"'draw_{name}'" for name in names)
-        router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' {events}")
+        router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' 'walk' {events}")
         rows, openings = [], {}
         with gr.Tabs(elem_classes="levels") as levels:
             for level, tabs in LEVELS.items():
@@ -123,6 +128,7 @@ def compose() -> gr.Blocks:
                         openings |= {tab.name: (tab, *lay_out(tab, shared)) for tab in tabs}
                     rows.append(row)
                 item.select(None, None, None, js=f"() => ganHub.openLevel('{level}')", **PRIVATE)
+        shelf()
         with gr.Accordion(t("about"), open=False):
             card = gr.HTML()
 
@@ -135,6 +141,7 @@ def compose() -> gr.Blocks:
             read.then(None, [model, router], None, js="(model, place) => ganHub.restored(model, place)", **PRIVATE)
             read.then(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
         pick = {"trigger_mode": "always_last", **QUIET}  # of several quick picks Gradio would drop all but the first
+        router.walk(picker.opening, model, moving, **WALKS)
         picked = router.pick(lambda name: name, router, model, js="() => [ganHub.wanted()]", **pick)
         for event in (model.input, picked.then):
             event(None, model, None, js="(model) => ganHub.picked(model)", **PRIVATE)
@@ -146,19 +153,13 @@ def compose() -> gr.Blocks:
 def _picker(page: gr.Blocks) -> tuple[Component, gr.Markdown]:
     """The picker of a model and the line about it; where a model is still on its way from the Hub, with news of it."""
     pending = models.pending_model()
-    with gr.Row():
-        model = gr.Dropdown(
-            list(models.offered_models()),
-            value=models.default_model(),
-            label=t("model"),
-            min_width=280,
-            elem_id="model",
-            allow_custom_value=True,  # the picker's own check would refuse what arrives later; the handlers check
-        )
-        line = gr.Markdown(min_height=24, elem_id="line")
+    model = picker.model_picker()
+    line = gr.Markdown(min_height=24, elem_id="line")
     if pending:
         status, timer = gr.HTML(elem_classes="status", elem_id="news"), gr.Timer(POLL_SECONDS)
-        gr.on([page.load, timer.tick], models.pending_status, None, [status, model, timer], **QUIET)
+        gr.on([page.load, timer.tick], picker.pending_status, None, [status, model, timer], **QUIET)
+    elif not picker.is_complete():
+        page.load(picker.cards_update, None, model, **QUIET)
     return model, line
 
 

@@ -1,5 +1,6 @@
 """The page's calls by name, for programs: `gradio_client`, any HTTP client, and tools of language models."""
 
+import zipfile
 from collections.abc import Callable
 from typing import Any, TypedDict, get_type_hints
 
@@ -11,6 +12,7 @@ from gan_hub.demo.components import LONG_QUEUE, MODEL_QUEUE
 from gan_hub.demo.inputs import NONE, OWN, with_error_toast
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.arithmetic.links import FIRST_LAYERS, PAPERS_RADIUS
+from gan_hub.demo.tabs.explore import handlers as explore
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.game import markup, rounds
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
@@ -45,6 +47,14 @@ class Pictures(TypedDict):
 
     pictures: list[Picture]
     archive: File
+    sentence: str
+    link: str
+
+
+class Point(TypedDict):
+    """The picture at a place of a plane as a PNG file, where it is, and the parameters of a link to it."""
+
+    picture: File
     sentence: str
     link: str
 
@@ -118,7 +128,8 @@ def sample_call(
     label: str = OWN,
     truncation: float = sample.FIRST_TRUNCATION,
     concept: str = NONE,
-    strength: float = sample.FIRST_STRENGTH,
+    strength: float = 1.0,
+    concepts: str = "",
     request: gr.Request | None = None,
 ) -> Pictures:
     """Draw one picture a seed. The same seed gives the same picture, in any selection and on any day.
@@ -130,14 +141,53 @@ def sample_call(
         truncation: 1 for full variety, less for more typical pictures, 0 for the average
         concept: a concept of the model that all pictures are moved along, or "none"
         strength: how far, from -2 to 2; below 0 to its opposite
+        concepts: several concepts in its place, "brightness=1.5,ginger=-0.5"
         request: has the visitor's language
 
     Returns:
         the pictures (PNG, original size), a zip of everything, a sentence, the parameters of a link to it
     """
-    drawn, link, archive, _, sentence = sample.sample(model, seeds, label, truncation, concept, strength, request)
-    pictures: list[Picture] = [{"image": _file(path), "caption": caption} for path, caption in drawn]
-    return {"pictures": pictures, "archive": _file(archive), "sentence": sentence, "link": link}
+    one = sample.one_concept(model, concept, strength, request)
+    items, link, _, sentence = sample.sample(model, seeds, label, truncation, one or concepts, request)
+    folder, pictures = image_files.new_folder(), []
+    for place, item in enumerate(items):
+        path = folder / f"{place:02d}-{item['file']}.png"
+        path.write_bytes(image_files.png_bytes(item["src"]))
+        pictures.append({"image": _file(str(path)), "caption": item["caption"]})
+    archive = folder / f"{image_files.file_name(model)}.zip"
+    with zipfile.ZipFile(archive, "w") as file:  # stored, not deflated: PNG is compressed already
+        for path in sorted(folder.glob("*.png")):
+            file.write(path, path.name)
+    return {"pictures": pictures, "archive": _file(str(archive)), "sentence": sentence, "link": link}
+
+
+def explore_call(
+    model: str,
+    corners: str = explore.FIRST_CORNERS,
+    x: float = explore.FIRST_PLACE,
+    y: float = explore.FIRST_PLACE,
+    axes: str = explore.SEEDS_AXES,
+    label: str = OWN,
+    request: gr.Request | None = None,
+) -> Point:
+    """Draw the picture at a place of a plane between three pictures, or along two concepts.
+
+    Args:
+        model: a model of this page
+        corners: three seeds: top left, top right, bottom left; with two concepts, the first is in the middle
+        x: from 0, left, to 1, right
+        y: from 0, top, to 1, bottom
+        axes: "seeds" for the plane between the three, or two concepts such as "brightness,ginger"
+        label: the name of a class, or "own" for that of the first seed
+        request: has the visitor's language
+
+    Returns:
+        the picture (PNG, original size), a sentence, the parameters of a link to it
+    """
+    item, link, sentence = explore.picture_at(model, corners, axes, label, x, y, request)
+    path = image_files.new_folder() / f"{item['file']}.png"
+    path.write_bytes(image_files.png_bytes(item["src"]))
+    return {"picture": _file(str(path)), "sentence": sentence, "link": link}
 
 
 def interpolate_call(
@@ -411,6 +461,7 @@ def _describe(component: Any, label: str, **texts: str) -> None:
 
 CALLS: dict[str, Callable[..., Any]] = {
     "sample": sample_call,
+    "explore": explore_call,
     "interpolate": interpolate_call,
     "arithmetic": arithmetic_call,
     "paint": paint_call,

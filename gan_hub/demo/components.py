@@ -8,8 +8,11 @@ from typing import Any, Literal, TypedDict
 import gradio as gr
 from gradio.i18n import I18nData
 
-from gan_hub.demo import inputs
+from gan_hub.demo import inputs, showcase
 from gan_hub.demo.texts import t
+
+MAX_STRENGTH = 2  # of a concept; beyond, pictures fall apart
+MAX_SLIDERS = 8  # concepts that have one
 
 Update = dict[str, Any]  # what gr.update returns: new properties of a component
 
@@ -81,15 +84,17 @@ def file_sender(elem_id: str) -> gr.DownloadButton:
     return gr.DownloadButton("", elem_id=elem_id, elem_classes="sender")
 
 
-def picture_grid(elem_id: str, label: I18nData, **options: Any) -> gr.HTML:
+def picture_grid(elem_id: str, label: I18nData, script: str = "", **options: Any) -> gr.HTML:
     """A grid of pictures that are buttons: a click calls the listeners of `select`, with the place as `event.index`.
 
     Its value is a list with one dictionary for each picture: `src` (a data URI or a file's address), `alt`, `caption`, and, where
-    pictures can be pressed in, `pressed`. All of them are escaped by the template. It is only ever an output.
+    pictures can be pressed in, `pressed`; and `map`, a small picture in its corner. They are plain texts, and may be untrusted.
+    It is only ever an output.
 
     Args:
         elem_id: id of the element on the page.
         label: what the pictures are, for screen readers.
+        script: further JavaScript for when it is there, with `element`, `props`, `trigger` and `watch` of gr.HTML.
         options: of gr.HTML.
 
     Returns:
@@ -99,21 +104,15 @@ def picture_grid(elem_id: str, label: I18nData, **options: Any) -> gr.HTML:
         [],
         label=label,
         html_template=GRID_TEMPLATE,
-        js_on_load="ganHub.grid(element, trigger, watch);  // calls 'select'",
+        js_on_load=f"ganHub.grid(element, props, trigger, watch);  // calls 'select'\n{script}",
         elem_id=elem_id,
         elem_classes="drawn",
         **options,
     )
 
 
-GRID_TEMPLATE = """
-<div class="pictures" role="group" aria-label="{{label}}">
-{{#each value}}
-<button type="button" class="picture {{#if this.pressed}}pressed{{/if}}" data-index="{{@index}}"
- {{#if this.pressed}}aria-pressed="true"{{/if}}>
-<img class="px" src="{{this.src}}" alt="{{this.alt}}"><span class="caption">{{this.caption}}</span></button>
-{{/each}}
-</div>"""
+# The browser puts the pictures in as elements and texts: whatever stands in a template may be taken for code.
+GRID_TEMPLATE = '<div class="pictures" role="group" aria-label="{{label}}"></div>'
 
 
 # --------------------------------------------------------------------------------------- sentences and numbers
@@ -180,18 +179,21 @@ def class_picker(names: Sequence[str], own_key: str, label_key: str) -> gr.Dropd
     )
 
 
-def class_update(names: Sequence[str], own_key: str, current: object) -> Update:
+def class_update(names: Sequence[str], own_key: str, current: object, request: gr.Request | None = None) -> Update:
     """The change of a class picker after a change of model.
 
     Args:
         names: the class names of the new model.
         own_key: key of the text for the first entry.
         current: the present choice, kept if the new model has a class of that name.
+        request: has the visitor's language.
 
     Returns:
         A gr.update with choices, value and visibility.
     """
-    return gr.update(choices=_class_choices(names, own_key), value=kept_class(names, current), visible=bool(names))
+    return gr.update(
+        choices=_class_choices(names, own_key, request), value=kept_class(names, current), visible=bool(names)
+    )
 
 
 def kept_class(names: Sequence[str], current: object, otherwise: str = inputs.OWN) -> str:
@@ -208,8 +210,10 @@ def kept_class(names: Sequence[str], current: object, otherwise: str = inputs.OW
     return current if isinstance(current, str) and current in names else otherwise
 
 
-def _class_choices(names: Sequence[str], own_key: str) -> list[tuple[str | I18nData, str]]:
-    return [(t(own_key), inputs.OWN), *((name, name) for name in names)]
+def _class_choices(
+    names: Sequence[str], own_key: str, request: gr.Request | None = None
+) -> list[tuple[str | I18nData, str]]:
+    return [(t(own_key), inputs.OWN), *((showcase.class_title(name, request), name) for name in names)]
 
 
 def concept_picker(names: Sequence[str], label_key: str, info_key: str, elem_id: str) -> gr.Dropdown:
@@ -234,11 +238,63 @@ def concept_picker(names: Sequence[str], label_key: str, info_key: str, elem_id:
     )
 
 
-def concept_update(names: Sequence[str], current: object = inputs.NONE) -> Update:
-    """The change of a concept picker after a change of model; `current` is kept if the new model has it."""
+def concept_update(names: Sequence[str], current: object = inputs.NONE, request: gr.Request | None = None) -> Update:
+    """The change of a concept picker after a change of model, with the titles of the visitor's language.
+
+    Args:
+        names: the concepts of the new model.
+        current: the present choice, kept if the new model has it.
+        request: has the visitor's language.
+
+    Returns:
+        A gr.update with choices, value and visibility.
+    """
     value = current if isinstance(current, str) and current in names else inputs.NONE
-    return gr.update(choices=_concept_choices(names), value=value, visible=bool(names))
+    return gr.update(choices=_concept_choices(names, request), value=value, visible=bool(names))
 
 
-def _concept_choices(names: Sequence[str]) -> list[tuple[str | I18nData, str]]:
-    return [(t("no_concept"), inputs.NONE), *((name, name) for name in names)]
+def _concept_choices(names: Sequence[str], request: gr.Request | None = None) -> list[tuple[str | I18nData, str]]:
+    return [(t("no_concept"), inputs.NONE), *((showcase.concept_title(name, request), name) for name in names)]
+
+
+def concept_sliders(label_key: str, elem_id: str) -> gr.HTML:
+    """A slider for each of a model's concepts, with both ends named; they call `input` while they are moved.
+
+    Its value is the text that `inputs.strengths` reads; `concept_sliders_update` says which concepts there are.
+
+    Args:
+        label_key: key of the label of all of them.
+        elem_id: id of the element on the page.
+
+    Returns:
+        The component, without any slider.
+    """
+    return gr.HTML(
+        "",
+        label=t(label_key),
+        html_template='<div class="sliders" role="group" aria-label="{{label}}"></div>',
+        js_on_load="ganHub.sliders(element, props, trigger, watch);  // 'input'",
+        elem_id=elem_id,
+        most=MAX_STRENGTH,
+        sliders=[],
+    )
+
+
+def concept_sliders_update(names: Sequence[str], current: object, request: gr.Request | None = None) -> Update:
+    """The change of the sliders after a change of model.
+
+    Args:
+        names: the concepts of the new model.
+        current: the present value; strengths of concepts that the new model has too are kept.
+        request: has the visitor's language.
+
+    Returns:
+        A gr.update.
+    """
+    pairs = [part.partition("=") for part in current.split(",")] if isinstance(current, str) else []
+    kept = ",".join("".join(pair) for pair in pairs if pair[0] in names)
+    sliders = [
+        {"name": name, "title": showcase.concept_title(name, request), "ends": showcase.concept_ends(name, request)}
+        for name in names[:MAX_SLIDERS]
+    ]
+    return gr.update(value=kept, sliders=sliders, most=MAX_STRENGTH)

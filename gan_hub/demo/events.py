@@ -88,21 +88,23 @@ def listen(
         inputs: its arguments.
         outputs: what it changes, the tab's note last.
         tab: the tab's name.
-        options: of Gradio's listeners.
+        options: of Gradio's listeners; `js=None` for an event that needs no veil.
 
     Returns:
         The event, for what has to follow.
     """
-    options = {"trigger_mode": "always_last", "api_visibility": "private", "show_progress": "hidden"} | options
+    defaults = {"trigger_mode": "always_last", "api_visibility": "private", "show_progress": "hidden"}
+    options = defaults | {"js": BUSY.format(name=tab)} | options
     queue = {} if "concurrency_id" in options else MODEL_QUEUE
     event = gr.on(
         triggers,
         answering(handler, len(outputs)),
         list(inputs),
         list(outputs),
-        js=BUSY.format(name=tab),
         **queue,
         **options,
     )
+    if options["js"] is None:  # it answers without a veil
+        return event
     event.then(None, None, None, js=IDLE.format(name=tab), api_visibility="private")
     return event

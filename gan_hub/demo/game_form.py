@@ -171,4 +171,4 @@ def figures(cells: dict[str, str], watched: WatchedGame, request: gr.Request | N
 
 def alarm(cause: str, request: gr.Request | None) -> str:
     """What the monitors say, and the remedy, in the words of the form."""
-    return translate(request, "alarm_" + cause.replace("imbalance, ", "").replace(" ", "_"))
+    return translate(request, "live_" + cause.replace("imbalance, ", "").replace(" ", "_"))

@@ -20,24 +20,23 @@ TEXTS = {
         "game_averaged": "Averaged generator",
         "game_seed": "Seed",
         "run": "Run",
-        "pause": "Pause",
         "one_step": "One step",
         "start_anew": "Start anew",
         "monitors_quiet": "The monitors have nothing to report.",
         "monitors_say": "The monitors, at step {step}: {sentence}",
-        "alarm_mode_collapse": "mode collapse: whatever goes in, nearly the same comes out. Raise R1, make both rates equal, "
+        "live_mode_collapse": "mode collapse: whatever goes in, nearly the same comes out. Raise R1, make both rates equal, "
         "or look at the averaged generator.",
-        "alarm_diverging": "the numbers grow without end. Lower both rates or raise R1.",
-        "alarm_discriminator_leaps": "the discriminator changes too fast to be followed. Lower its rate.",
-        "alarm_generator_leaps": "the generator changes too fast to be followed. Lower its rate.",
-        "alarm_discriminator_does_not_move": "the discriminator does not move. Raise its rate; if it is dead, start anew.",
-        "alarm_generator_does_not_move": "the generator does not move. Raise its rate.",
-        "alarm_generator_wins": "the discriminator takes fakes for real, so it teaches nothing true. Raise its rate or k.",
-        "alarm_discriminator_wins": "the discriminator is certain, and its lead still grows. Raise R1 or noise, or "
+        "live_diverging": "the numbers grow without end. Lower both rates or raise R1.",
+        "live_discriminator_leaps": "the discriminator changes too fast to be followed. Lower its rate.",
+        "live_generator_leaps": "the generator changes too fast to be followed. Lower its rate.",
+        "live_discriminator_does_not_move": "the discriminator does not move. Raise its rate; if it is dead, start anew.",
+        "live_generator_does_not_move": "the generator does not move. Raise its rate.",
+        "live_generator_wins": "the discriminator takes fakes for real, so it teaches nothing true. Raise its rate or k.",
+        "live_discriminator_wins": "the discriminator is certain, and its lead still grows. Raise R1 or noise, or "
         "lower its rate.",
-        "alarm_vanishing_generator_gradient": "the generator's gradient has vanished, so it learns nothing more. Take the "
+        "live_vanishing_generator_gradient": "the generator's gradient has vanished, so it learns nothing more. Take the "
         "non-saturating loss, and raise R1 or noise.",
-        "alarm_memorising": "it draws copies of what it has seen.",
+        "live_memorising": "it draws copies of what it has seen.",
     },
     "pt": {
         "game_loss": "Função de perda",
@@ -58,24 +57,23 @@ TEXTS = {
         "game_averaged": "Média do gerador",
         "game_seed": "Semente",
         "run": "Rodar",
-        "pause": "Pausar",
         "one_step": "Um passo",
         "start_anew": "Recomeçar",
         "monitors_quiet": "Os monitores não têm nada a relatar.",
         "monitors_say": "Os monitores, no passo {step}: {sentence}",
-        "alarm_mode_collapse": "colapso de modos: o que quer que entre, sai quase o mesmo. Aumente o R1, iguale as duas taxas "
+        "live_mode_collapse": "colapso de modos: o que quer que entre, sai quase o mesmo. Aumente o R1, iguale as duas taxas "
         "ou olhe para a média do gerador.",
-        "alarm_diverging": "os números crescem sem fim. Baixe as duas taxas ou aumente o R1.",
-        "alarm_discriminator_leaps": "o discriminador muda rápido demais para ser seguido. Baixe a taxa dele.",
-        "alarm_generator_leaps": "o gerador muda rápido demais para ser seguido. Baixe a taxa dele.",
-        "alarm_discriminator_does_not_move": "o discriminador não se move. Aumente a taxa dele; se ele morreu, recomece.",
-        "alarm_generator_does_not_move": "o gerador não se move. Aumente a taxa dele.",
-        "alarm_generator_wins": "o discriminador toma os falsos por reais e não ensina nada de verdadeiro. Aumente a taxa dele "
+        "live_diverging": "os números crescem sem fim. Baixe as duas taxas ou aumente o R1.",
+        "live_discriminator_leaps": "o discriminador muda rápido demais para ser seguido. Baixe a taxa dele.",
+        "live_generator_leaps": "o gerador muda rápido demais para ser seguido. Baixe a taxa dele.",
+        "live_discriminator_does_not_move": "o discriminador não se move. Aumente a taxa dele; se ele morreu, recomece.",
+        "live_generator_does_not_move": "o gerador não se move. Aumente a taxa dele.",
+        "live_generator_wins": "o discriminador toma os falsos por reais e não ensina nada de verdadeiro. Aumente a taxa dele "
         "ou o k.",
-        "alarm_discriminator_wins": "o discriminador tem certeza, e sua vantagem ainda cresce. Aumente o R1 ou o ruído, ou "
+        "live_discriminator_wins": "o discriminador tem certeza, e sua vantagem ainda cresce. Aumente o R1 ou o ruído, ou "
         "baixe a taxa dele.",
-        "alarm_vanishing_generator_gradient": "o gradiente do gerador sumiu, e ele não aprende mais nada. Use a perda não "
+        "live_vanishing_generator_gradient": "o gradiente do gerador sumiu, e ele não aprende mais nada. Use a perda não "
         "saturante e aumente o R1 ou o ruído.",
-        "alarm_memorising": "ele desenha cópias do que viu.",
+        "live_memorising": "ele desenha cópias do que viu.",
     },
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from gan_hub.images import save_png
+
 
 def cache_folder() -> Path:
     """Gradio's cache, whose files are served in place and deleted by age (`delete_cache`)."""
@@ -40,6 +42,18 @@ def data_uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def png_uri(image: Image.Image, **fields: object) -> str:
+    """The image as a PNG in a data URI, with text fields that say how it was made; fields of None are left out."""
+    buffer = io.BytesIO()
+    save_png(image, buffer, **fields)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def png_bytes(uri: str) -> bytes:
+    """The file that `png_uri` put into a data URI."""
+    return base64.b64decode(uri.partition(",")[2])
 
 
 def img_tag(image: Image.Image, alt: str, css_class: str = "") -> str:

@@ -218,3 +218,37 @@ def position(value: object, count: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
         raise BadInputError("bad_position")
     return value
+
+
+def strengths(value: object, names: Sequence[str], most: float, name: str) -> dict[str, float]:
+    """The text "brightness=1.5, ginger=-0.5" → {"brightness": 1.5, "ginger": -0.5}.
+
+    Args:
+        value: what was sent; None and the empty text stand for no concepts.
+        names: the model's concepts.
+        most: the largest strength, in both directions.
+        name: what the page calls a strength.
+
+    Returns:
+        Strengths by concept, without those of 0.
+
+    Raises:
+        BadInputError: for another text, another concept, and a strength beyond `most`.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH:
+        raise BadInputError("bad_concept", allowed=", ".join(names) or "–")
+    moved: dict[str, float] = {}
+    for part in filter(None, map(str.strip, value.split(","))):
+        each, _, amount = part.partition("=")
+        chosen = concept(each.strip(), names)
+        if chosen is None:
+            raise BadInputError("bad_concept", allowed=", ".join(names) or "–")
+        moved[chosen] = number(as_number(amount), -most, most, name)
+    return {each: amount for each, amount in moved.items() if amount}
+
+
+def written_strengths(moved: dict[str, float]) -> str:
+    """The text that `strengths` reads."""
+    return ",".join(f"{name}={amount:g}" for name, amount in moved.items())

@@ -7,13 +7,13 @@ import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import gradio as gr
 import torch
 from PIL import Image
 
-from gan_hub.demo import fast_drawing, inputs, sanitize
+from gan_hub.demo import fast_drawing, inputs, sanitize, showcase
 from gan_hub.demo.texts import translate
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
@@ -21,7 +21,6 @@ from gan_hub.model_folder.concepts import Concept
 from gan_hub.pipeline import GANOutput, GANPipeline
 from gan_hub.version import full_version
 
-DEFAULT_MODEL = "dcgan-fashion-mnist"
 MODEL_VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled models; --model and Spaces set it
 HUB_TIMEOUT = 3  # seconds that the page waits for a model from the Hub before it opens without it
 MAX_LISTED_NAMES = 8  # of models, in the answer to a wrong name
@@ -40,10 +39,10 @@ def offered_models() -> dict[str, str]:
 
 
 def default_model() -> str | None:
-    """The model that the page opens with: the requested one, else Fashion-MNIST, else the first; None without any."""
+    """The model that the page opens with: the requested one, else the first of the showcase; None without any."""
     offered = offered_models()
     requested = next((name for name, source in offered.items() if source == os.environ.get(MODEL_VARIABLE)), None)
-    return requested or (DEFAULT_MODEL if DEFAULT_MODEL in offered else next(iter(offered), None))
+    return requested or next(iter(showcase.in_order(offered)), None)
 
 
 def display_name(source: str) -> str:
@@ -113,17 +112,6 @@ def pending_model() -> str | None:
     """The requested model while it is not available: still downloading, or failed. None if nothing is missing."""
     source = os.environ.get(MODEL_VARIABLE)
     return source if source and not is_available(source) else None
-
-
-def pending_status(request: gr.Request | None = None) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The progress of a model that was not there when the page opened.
-
-    Returns a sentence as HTML, the update of the model picker, and that of the timer, which stops at the end.
-    """
-    source = os.environ.get(MODEL_VARIABLE, "")
-    waiting, name = not load_in_background(source).done(), sanitize.escape(display_name(source))
-    key = "model_awaited" if waiting else "model_arrived" if is_available(source) else "model_missing"
-    return translate(request, key, name=name), gr.update(choices=list(offered_models())), gr.update(active=waiting)
 
 
 def hub_name(name: str) -> str | None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from gan_hub.demo import inputs, models
+from gan_hub.demo import inputs, models, showcase
 from gan_hub.demo.events import note_html
 from gan_hub.demo.tab import Tab
 from gan_hub.demo.tabs import LEVELS, TABS
@@ -40,7 +40,8 @@ def read(address: str, request: gr.Request | None = None) -> list[object]:
     form, note = _fill(tab, model or "", {}, request), ""
     try:
         models.load(values.get("model", model))
-        form = tab.fill(model or "", {key: values[key] for key in tab.link_keys if key in values}, request)
+        keys = (*tab.link_keys, *tab.old_link_keys)
+        form = tab.fill(model or "", {key: values[key] for key in keys if key in values}, request)
     except Exception as error:
         note = note_html(inputs.failure(error, request), True)
     level = level_of(tab)
@@ -71,9 +72,10 @@ def lacks(tab: Tab, model: str, request: gr.Request | None = None) -> str | None
     """
     if not tab.follows_model or tab.ability(models.load(model)):
         return None
-    able = [name for name in models.offered_models() if name != model and _is_able(tab, name)]
+    able = [name for name in showcase.in_order(models.offered_models()) if name != model and _is_able(tab, name)]
     buttons = "".join(
-        f'<button type="button" data-pick-model="{html.escape(name, quote=True)}">{html.escape(name)}</button>'
+        f'<button type="button" data-pick-model="{html.escape(name, quote=True)}">'
+        f"{html.escape(showcase.model_title(name, request))}</button>"
         for name in able[:MAX_OFFERS]
     )
     sentence = (

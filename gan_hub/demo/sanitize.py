@@ -23,6 +23,8 @@ MAX_FIRST = 4  # sections that are shown before the whole card
 # What a visitor has to know first: the headings of our own cards, and those that strangers' cards usually have.
 FIRST_HEADINGS = re.compile(r"licen[cs]|limit|must not|out.of.scope|misuse|bias", re.IGNORECASE)
 LICENCE = re.compile(r"^license(?:_name)?: *[\"']?([\w .+-]{1,60})[\"']?$", re.MULTILINE)
+# What training/export.py writes: "7 minutes by the clock, 8 minutes of CPU time, …, with 1 process(es) on NVIDIA H100 80GB HBM3."
+_TRAINED = re.compile(r"(?P<minutes>[\d,]{1,9}) minutes by the clock,[^.\n]{1,120} on (?P<hardware>[\w ()-]{1,60}?)\. ")
 LINK_SCHEMES, LINK_REL = ("https", "http"), "noopener noreferrer nofollow"
 
 
@@ -91,9 +93,26 @@ def card_title(folder: Path) -> str | None:
     return name if re.fullmatch(r"[\w.-]{1,96}", name) else None
 
 
+def training_time(folder: Path) -> tuple[int, str | None] | None:
+    """How long a model was trained, as its card says it.
+
+    Args:
+        folder: of the model.
+
+    Returns:
+        Minutes by the clock, and the accelerator's name, None for a CPU; None where the card does not say.
+    """
+    sentence = _TRAINED.search(_raw_text(folder) or "")
+    if sentence is None:
+        return None
+    minutes, hardware = int(sentence["minutes"].replace(",", "")), sentence["hardware"]
+    words = [word for word in hardware.split() if word != "NVIDIA" and "GB" not in word and "HBM" not in word]
+    return minutes, None if "thread" in hardware else " ".join(words[:3]) or hardware
+
+
 def _raw_text(folder: Path) -> str | None:
     try:
-        text = read_bytes(_path_inside(folder, "README.md"), MAX_CARD_BYTES).decode("utf-8", errors="replace")
+        text = read_bytes(path_inside(folder, "README.md"), MAX_CARD_BYTES).decode("utf-8", errors="replace")
     except LoadError:
         return None
     return text.replace("\r\n", "\n")
@@ -104,7 +123,7 @@ def render_markdown(markdown: str) -> str:
     return _PARSER.render(markdown)
 
 
-def _path_inside(folder: Path, name: str) -> Path:
+def path_inside(folder: Path, name: str) -> Path:
     """A file of a model's folder. Raises LoadError for a link that leads out of it, except to where the Hub's cache keeps files.
 
     There <cache>/models--owner--name/snapshots/<commit>/README.md is a link to <cache>/models--owner--name/blobs/<hash>.

@@ -46,6 +46,7 @@ class Tab:
         fill: checks these parameters of a link: (model, {key: text}, request) → one value, or gr.update, for each of the
             `link_keys`. Raises BadInputError.
         ability: whether it works with a model. Where not, the page says so and offers models that have it.
+        old_link_keys: parameters of older links that `fill` reads as well.
         follows_model: whether it shows the chosen model, and has to be drawn anew after a change.
     """
 
@@ -54,4 +55,5 @@ class Tab:
     link_keys: tuple[str, ...] = ()
     fill: Callable[[str, dict[str, str], gr.Request | None], Sequence[Any]] = field(default=lambda *_: [])
     ability: Callable[[GANPipeline], bool] = any_model
+    old_link_keys: tuple[str, ...] = ()
     follows_model: bool = True

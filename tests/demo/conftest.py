@@ -29,6 +29,7 @@ CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+SHOWN_MODEL = "dcgan-fashion-mnist"
 DESKTOP = {"width": 1280, "height": 900}
 
 
@@ -232,5 +233,5 @@ def browser():
 
 @pytest.fixture(scope="session")
 def shown_model(playable) -> str:
-    """What the browser looks at: a trained model where it is bundled, else the tiny one."""
-    return models.DEFAULT_MODEL if models.DEFAULT_MODEL in models.offered_models() else playable.name
+    """What the browser looks at: a trained model with classes where it is bundled, else the tiny one."""
+    return SHOWN_MODEL if SHOWN_MODEL in models.offered_models() else playable.name

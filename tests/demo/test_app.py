@@ -36,9 +36,10 @@ WALK_OPTIONS = ["easing", "conditions", "file_format"]
 
 def test_the_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert {"/sample", "/interpolate", "/arithmetic", "/paint", "/invert"} <= set(endpoints)
+    assert {"/sample", "/interpolate", "/arithmetic", "/paint", "/invert", "/explore"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
-    assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
+    assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength", "concepts"]
+    assert names["/explore"] == ["model", "corners", "x", "y", "axes", "label"]
     assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop", *WALK_OPTIONS]
     assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label", "radius"]
     assert names["/mix_styles"] == ["model", "a", "b", "layers", "exemplar_label"]
@@ -71,6 +72,16 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
     with Image.open(moved["pictures"][0]["image"]) as received:
         expected = pipe(seeds=[3], labels="star", concepts={"thick": 1.5}).images[0]
         assert (np.asarray(received) == np.asarray(expected)).all()
+
+    moved = client.predict(playable.name, "3", concepts="thick=1.5,leaning over=-1", api_name="/sample")
+    with Image.open(moved["pictures"][0]["image"]) as received:
+        expected = pipe(seeds=[3], concepts={"thick": 1.5, "leaning over": -1}).images[0]
+        assert (np.asarray(received) == np.asarray(expected)).all()
+    point = client.predict(playable.name, "3, 14, 15", 0.0, 1.0, api_name="/explore")
+    label = pipe.label_names[pipe(seeds=[3]).labels[0]]
+    with Image.open(point["picture"]) as received:
+        assert (np.asarray(received) == np.asarray(pipe(seeds=[15], labels=label).images[0])).all()
+    assert point["sentence"] == "0 % across, 100 % down"
 
     walk = client.predict(playable.name, "1, 2", "slerp", 4, "own", True, api_name="/interpolate")
     with Image.open(walk["animation"]) as film:
@@ -112,6 +123,9 @@ def test_clicks_that_come_faster_than_their_answers_all_count(server, playable):
         ("/sample", ("1", "own", NAN)),
         ("/sample", ("1", "own", 1.0, "glasses", 1.0)),
         ("/sample", ("1", "own", 1.0, "thick", 99.0)),
+        ("/sample", ("1", "own", 1.0, "none", 1.0, "thick=99")),
+        ("/explore", ("1, 2", 0.5, 0.5)),
+        ("/explore", ("1, 2, 3", NAN, 0.5)),
         ("/interpolate", ("1", "slerp", 5, "own", True)),
         ("/interpolate", ("1, 2", "slerp", 2.5, "own", True)),
         ("/interpolate", ("1, 2", "slerp", NAN, "own", True)),
@@ -169,7 +183,7 @@ def test_every_call_that_draws_waits_in_the_models_line_or_in_that_of_long_work(
     """Nothing else is answered beside them but what draws nothing."""
     lines = ("model", "long")
     beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id not in lines}
-    assert beside <= {"<lambda>", "select_image", "select_first_image", "pending_status"}
+    assert beside <= {"<lambda>", "opening", "cards_update", "pending_status"}
     assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id in lines)
 
 
@@ -263,7 +277,7 @@ def test_an_installed_package_serves_a_folder_without_a_checkout(playable, tmp_p
                 server = SimpleNamespace(url=f"http://127.0.0.1:{port}")
                 config = opened(server.url, process)
                 picker = next(part for part in config["components"] if part["props"].get("elem_id") == "model")
-                assert [name for name, _ in picker["props"]["choices"]] == [playable.name]
+                assert [card["name"] for card in picker["props"]["props"]["cards"]] == [playable.name]
                 sample_ = next(event["id"] for event in config["dependencies"] if event["api_name"] == "sample")
                 assert Visitor(server).call(sample_, playable.name, "0", "own", 1.0, "none", 1.0)[0]
             finally:

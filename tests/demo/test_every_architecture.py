@@ -1,5 +1,6 @@
 """The page shows whatever stands in the registry: a saved tiny model of each architecture goes through all its tabs."""
 
+import io
 import itertools
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_hub.demo import models
+from gan_hub.demo import image_files, models
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
+from gan_hub.demo.tabs.explore import handlers as explore
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.game.rounds import GAMES
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
@@ -43,7 +45,7 @@ def offer(name: str, folder, monkeypatch, **changes) -> str:
 
 def through_all_tabs(name: str, channels: int) -> None:
     gallery, *_, status = sample.sample(name, "0-3", "own", 0.7)
-    drawn = [np.asarray(Image.open(path)) for path, _ in gallery]
+    drawn = [np.asarray(Image.open(io.BytesIO(image_files.png_bytes(item["src"])))) for item in gallery]
     assert {image.shape for image in drawn} == {(32, 32, channels)[: 2 if channels == 1 else 3]}
     assert not np.array_equal(drawn[0], drawn[1]) and "4 pictures" in status
 
@@ -52,6 +54,12 @@ def through_all_tabs(name: str, channels: int) -> None:
     frames, _ = interpolate.frames_file(None, name, *form)
     with Image.open(interpolate.save_film(frames, "webp", 4)[0]) as film:
         assert (film.n_frames, film.size) == (4, (128, 128))
+    item, *_ = explore.picture_at(name, "3, 14, 15", "seeds", "own", 1.0, 0.0)
+    assert (
+        image_files.png_bytes(item["src"])[:4] == b"\x89PNG"
+        and explore.refine(name, "3, 14, 15", "seeds", "own")[0]["is_fine"]
+    )
+
     animation, strip, *_ = interpolate.walk(name, "3, 14", "slerp", 4, "own")
     with Image.open(animation) as film:
         assert film.n_frames == 4

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gan_hub.demo import models
+from gan_hub.demo import models, picker, showcase
 from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.texts import TEXTS
 from gan_hub.hub import resolve
@@ -21,10 +21,11 @@ def test_the_model_asked_for_is_offered_and_opened_first(offered, playable):
     assert models.default_model() == offered
 
 
-def test_fashion_mnist_is_preferred_among_the_bundled(monkeypatch, tiny_model):
+def test_the_page_opens_with_the_most_beautiful_model_that_is_there(monkeypatch, tiny_model):
     monkeypatch.delenv(models.MODEL_VARIABLE, raising=False)
-    monkeypatch.setattr(models, "bundled_models", lambda: {"a": tiny_model, models.DEFAULT_MODEL: tiny_model})
-    assert models.default_model() == models.DEFAULT_MODEL
+    offered = dict.fromkeys(reversed(showcase.EXHIBITS), tiny_model)
+    monkeypatch.setattr(models, "bundled_models", lambda: offered)
+    assert models.default_model() == next(iter(showcase.EXHIBITS))
     monkeypatch.setattr(models, "bundled_models", lambda: {"a": tiny_model, "b": tiny_model})
     assert models.default_model() == "a"
     monkeypatch.setattr(models, "bundled_models", dict)
@@ -124,6 +125,11 @@ def hub(playable, monkeypatch):
     models._load.cache_clear()
 
 
+def names(update: dict) -> list[str]:
+    """The models of the cards, in the order in which they are offered."""
+    return [card["name"] for card in update["cards"]]
+
+
 def outcome(source: str) -> None:
     """Waits for the model, or for what comes in its place."""
     models.load_in_background(source).exception(60)
@@ -135,9 +141,9 @@ def test_the_page_opens_with_the_bundled_models_while_the_hub_is_silent_and_says
     assert "Waiting for some/model from the Hub" in capsys.readouterr().err
     assert list(models.offered_models()) == [playable.name] and models.default_model() == playable.name
     assert models.pending_model() == "some/model"
-    sentence, picker, again = models.pending_status()
+    sentence, cards, again = picker.pending_status()
     assert sentence == TEXTS["en"]["model_awaited"].format(name="some/model")
-    assert picker["choices"] == [playable.name] and again["active"]
+    assert names(cards) == [playable.name] and again["active"]
 
 
 def test_a_model_that_arrives_later_is_offered_and_opened_with(hub, playable, monkeypatch, capsys):
@@ -147,9 +153,9 @@ def test_a_model_that_arrives_later_is_offered_and_opened_with(hub, playable, mo
     outcome("some/model")
     assert list(models.offered_models()) == [playable.name, "some/model"] and models.default_model() == "some/model"
     assert models.load("some/model").label_names and models.pending_model() is None
-    sentence, picker, again = models.pending_status()
+    sentence, cards, again = picker.pending_status()
     assert sentence == TEXTS["en"]["model_arrived"].format(name="some/model")
-    assert picker["choices"] == [playable.name, "some/model"] and not again["active"]
+    assert names(cards) == [playable.name, "some/model"] and not again["active"]
     assert "some/model has arrived" in capsys.readouterr().err
 
 
@@ -159,9 +165,9 @@ def test_a_model_that_does_not_arrive_leaves_a_sentence_on_the_page_and_in_the_l
     hub.error = OSError("the line is cut")
     hub.ready.set()
     outcome("some/model")
-    sentence, picker, again = models.pending_status()
+    sentence, cards, again = picker.pending_status()
     assert sentence == TEXTS["en"]["model_missing"].format(name="some/model")
-    assert picker["choices"] == [playable.name] and not again["active"] and models.default_model() == playable.name
+    assert names(cards) == [playable.name] and not again["active"] and models.default_model() == playable.name
     message = capsys.readouterr().err
     assert "some/model is not offered" in message and "the line is cut" in message and "Traceback" not in message
 
@@ -178,5 +184,5 @@ def test_the_name_of_a_model_that_does_not_arrive_is_text(monkeypatch):
     source = "<img src=x onerror=alert(1)>/model"
     monkeypatch.setenv(models.MODEL_VARIABLE, source)
     outcome(source)
-    sentence, *_ = models.pending_status()
+    sentence, *_ = picker.pending_status()
     assert sentence == TEXTS["en"]["model_missing"].format(name="&lt;img src=x onerror=alert(1)&gt;/model")

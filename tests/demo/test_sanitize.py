@@ -5,9 +5,9 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import quote
 
+import gradio as gr
 import pytest
 from PIL import Image
 
@@ -105,7 +105,7 @@ def test_a_card_keeps_what_cards_are_made_of():
 def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
     labels, concepts = models.class_names(offered_hostile), list(models.concepts(offered_hostile))
     for label, concept in zip(labels, concepts):
-        *_, status = sample.sample(offered_hostile, "0-3", label, 1.0, concept, 1.0)
+        *_, status = sample.sample(offered_hostile, "0-3", label, 1.0, f"{concept}=1")
         status = note_html(status)
         assert tags(status) == {"div"} and sanitize.escape(label) in status and sanitize.escape(concept) in status
         assert tags(note_html(interpolate.walk(offered_hostile, "1, 2", "slerp", 2, label, True)[-1])) == {"div"}
@@ -116,9 +116,6 @@ def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
         equation = arithmetic.show(offered_hostile, *form)
         assert tags(equation[10]) == {"div", "button"} and tags(equation[13]) == {"div", "button", "img"}
         assert not any("{" in part or "}" in part for part in (walk[3], walk[4], equation[10], equation[13]))
-    shown = sample.sample(offered_hostile, "0", labels[1], 1.0)[-2]
-    figure, _ = sample.select_first_image(shown)
-    assert tags(figure) == {"figure", "img", "figcaption"} and figure.count("<img") == 1
     for _ in range(6):
         game = begun(offered_hostile)
         table = markup.pair_html(game) + markup.verdict_html(game) + markup.score_html(game, 0)
@@ -127,7 +124,7 @@ def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
     assert tags(sheet_html(finished(offered_hostile))) <= allowed
     assert tags(markup.explanation_html(offered_hostile, "real")) <= {"p", "strong", "code"}
     assert tags(models.describe(offered_hostile)) == set()
-    *_, note = answering(sample.sample, 5)(offered_hostile, "0", "nobody", 1.0)
+    *_, note = answering(sample.sample, 4)(offered_hostile, "0", "nobody", 1.0)
     assert tags(note) == {"div"} and "&lt;img" in note
 
 
@@ -154,17 +151,13 @@ class Read(HTMLParser):
         self.text += data
 
 
-def test_the_caption_of_a_picture_of_the_gallery_is_text(tmp_path):
-    path = tmp_path / "picture.png"
-    Image.new("L", (4, 4)).save(path)
-    for figure, file in (
-        sample.select_first_image([(str(path), BREAKOUT)]),
-        sample.select_image([(str(path), BREAKOUT)], SimpleNamespace(index=0))[:2],
-    ):
-        read = Read(figure)
-        assert read.text == BREAKOUT and file == str(path)
-        assert read.elements == ["figure", "img", "figcaption"]
-        assert read.attributes[1].keys() == {"class", "alt", "src"} and read.attributes[1]["alt"] == BREAKOUT
+def test_no_value_goes_into_a_template_that_the_browser_compiles():
+    """Where a template quotes a value, "${…}" in a model's class name would be run as code."""
+    parts = app.compose().blocks.values()
+    templates = [part.html_template for part in parts if isinstance(part, gr.HTML) and part.html_template != "${value}"]
+    assert len(templates) > 5
+    for template in templates:
+        assert set(re.findall(r"{{(.*?)}}", template)) <= {"label"} and "${" not in template
 
 
 def test_what_a_picture_shows_stays_inside_its_attribute():

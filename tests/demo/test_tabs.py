@@ -1,9 +1,8 @@
 """The handlers of the four tabs as plain functions: what they draw, and that bad inputs change nothing."""
 
+import io
 import json
 import re
-import zipfile
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -11,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import models, navigation
+from gan_hub.demo import image_files, models, navigation
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.demo.texts import language, translate
+from gan_hub.model_folder.segmentations import colorize
+from gan_hub.version import full_version
 
 NAN = float("nan")
 SAMPLE = dict(seeds="0-3", label="own", truncation=1.0)
@@ -40,29 +41,34 @@ def pixels(path) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------- sample
 
 
+def png(item: dict) -> Image.Image:
+    """The picture of an item of a grid."""
+    return Image.open(io.BytesIO(image_files.png_bytes(item["src"])))
+
+
 def test_sample_draws_what_the_pipeline_draws_and_says_how_in_the_file(offered):
-    gallery, link, archive, shown, status = sample.sample(offered, "3, 14", "star", 0.5)
+    items, link, count, status = sample.sample(offered, "3, 14", "star", 0.5)
     expected = models.load(offered)(seeds=[3, 14], labels="star", truncation=0.5).images
-    for (path, caption), image, seed in zip(gallery, expected, (3, 14)):
-        assert (pixels(path) == np.asarray(image)).all()
-        assert Image.open(path).text == {"model": offered, "seed": str(seed), "label": "star", "truncation": "0.5"}
-        assert caption == f"seed {seed} · star"
-    assert gallery == shown and status == "2 pictures · star · Truncation 0.5"
+    for item, image, seed in zip(items, expected, (3, 14)):
+        assert (np.asarray(png(item)) == np.asarray(image)).all()
+        recipe = {"model": offered, "seed": str(seed), "label": "star", "truncation": "0.5", "license": "mit"}
+        assert png(item).text == recipe | {"software": f"gan_hub {full_version()}"}
+        assert item["caption"] == item["alt"] == f"seed {seed} · star"
+        assert item["file"] == f"{offered}-seed-{seed}-star"
+    assert count == 2 and status == "2 pictures · star · Truncation 0.5"
     assert link == f"?tab=sample&model={offered}&seeds=3,14&truncation=0.5&label=star"
-    with zipfile.ZipFile(archive) as file:
-        assert len(file.namelist()) == 3 and "grid.png" in file.namelist()
 
 
 def test_sample_lets_each_seed_choose_its_class(offered):
-    gallery, *_ = sample.sample(offered, "0-7", "own", 1)
+    items, *_ = sample.sample(offered, "0-7", "own", 1)
     pipe = models.load(offered)
     names = [pipe.label_names[index] for index in pipe(seeds=range(8)).labels]
-    assert [caption for _, caption in gallery] == [f"seed {seed} · {name}" for seed, name in enumerate(names)]
+    assert [item["caption"] for item in items] == [f"seed {seed} · {name}" for seed, name in enumerate(names)]
 
 
 def test_sample_works_without_classes_and_in_colour(offered_rgb):
-    gallery, *_ = sample.sample(offered_rgb, "7", "own", 1.0)
-    assert gallery[0][1] == "seed 7" and pixels(gallery[0][0]).shape == (32, 32, 3)
+    items, *_ = sample.sample(offered_rgb, "7", "own", 1.0)
+    assert items[0]["caption"] == "seed 7" and np.asarray(png(items[0])).shape == (32, 32, 3)
     with pytest.raises(ValueError, match="no such class"):
         sample.sample(offered_rgb, "7", "star", 1.0)
 
@@ -73,14 +79,22 @@ def test_answers_come_in_the_visitors_language(offered):
     assert translate(request("pt-PT"), "drawn_n", count=2) == "2 imagens"
 
 
-def test_sample_moves_the_pictures_along_a_concept_and_says_so(offered):
-    gallery, link, *_, status = sample.sample(offered, "3, 14", "star", 0.5, "leaning over", -1.5)
-    expected = models.load(offered)(seeds=[3, 14], labels="star", truncation=0.5, concepts={"leaning over": -1.5})
-    for (path, _), image in zip(gallery, expected.images):
-        assert (pixels(path) == np.asarray(image)).all()
-    assert Image.open(gallery[0][0]).text["concept"] == "leaning over=-1.5"
-    assert status == "2 pictures · star · Truncation 0.5 · leaning over −1.5"
-    assert link.endswith("&label=star&concept=leaning+over&strength=-1.5")
+def test_sample_moves_the_pictures_along_several_concepts_and_says_so(offered):
+    moved = {"leaning over": -1.5, "thick": 0.5}
+    items, link, _, status = sample.sample(offered, "3, 14", "star", 0.5, "leaning over=-1.5, thick=0.5")
+    expected = models.load(offered)(seeds=[3, 14], labels="star", truncation=0.5, concepts=moved)
+    for item, image in zip(items, expected.images):
+        assert (np.asarray(png(item)) == np.asarray(image)).all()
+    assert png(items[0]).text["concepts"] == "leaning over=-1.5,thick=0.5"
+    assert status == "2 pictures · star · Truncation 0.5 · leaning over −1.5 · thick 0.5"
+    assert link.endswith("&label=star&concepts=leaning+over%3D-1.5,thick%3D0.5")
+
+
+def test_a_picture_that_was_drawn_from_a_map_shows_its_map():
+    items, *_ = sample.sample("spade-facades", "0-1", "own", 1.0)
+    shown = png({"src": items[0]["map"]}).convert("RGB")
+    expected = colorize(models.load("spade-facades")(seeds=[0]).segmentations)[0].convert("RGB")
+    assert (np.asarray(shown) == np.asarray(expected)).all()
 
 
 def test_a_link_fills_in_the_form(offered):
@@ -90,54 +104,86 @@ def test_a_link_fills_in_the_form(offered):
         "seeds": "3,14",
         "label": "star",
         "truncation": "0.5",
-        "concept": "thick",
-        "strength": "-2",
+        "concepts": "thick=-2,leaning over=1",
+        "chosen": "14",
     }
     place, level, create, learn, model, *rest = navigation.read("?" + urlencode(link))
-    seeds, label, truncation, concept, strength = rest[:5]
+    seeds, label, truncation, concepts, chosen = rest[:5]
     assert (json.loads(place), level["selected"], create["selected"]) == (
         {"level": "create", "tab": "sample"},
         "create",
         "sample",
     )
     assert (model, seeds, label, truncation) == (offered, "3, 14", "star", 0.5)
-    assert (concept, strength, rest[-1]) == ("thick", -2, "")
+    assert (concepts, chosen, rest[-1]) == ("thick=-2,leaning over=1", "14", "")
+
+
+def test_a_link_of_former_times_with_one_concept_still_works(offered):
+    *_, concepts, chosen = sample.fill(offered, {"concept": "thick", "strength": "-2"})
+    assert (concepts, chosen) == ("thick=-2", "") and sample.fill(offered, {"concept": "thick"})[3] == "thick=1"
+    read = navigation.read(f"?model={offered}&concept=thick&strength=-2")
+    assert read[8] == "thick=-2" and read[-1] == ""
 
 
 @pytest.mark.parametrize(
     "link",
     [{"seeds": "x"}, {"seeds": "0-99999"}, {"label": "nobody"}, {"truncation": "nan"}, {"truncation": "x"}]
     + [{"model": "../../etc"}, {"truncation": "1e400"}, {"seeds": "<script>alert(1)</script>"}]
-    + [{"concept": "nothing"}, {"concept": "thick", "strength": "3"}, {"strength": "nan"}],
+    + [{"concept": "nothing"}, {"concept": "thick", "strength": "3"}, {"strength": "nan"}]
+    + [{"concepts": "nothing=1"}, {"concepts": "thick=3"}, {"concepts": "thick"}, {"chosen": "1, 2"}, {"chosen": "x"}],
     ids=str,
 )
 def test_a_bad_link_opens_the_usual_page_and_says_what_is_wrong(offered, link):
     *_, note = read = navigation.read("?" + urlencode(link))
     model, *form = read[4:10]
-    assert (model, *form) == (offered, "0-15", "own", 1.0, "none", 1.0)
+    assert (model, *form) == (offered, "0-15", "own", 1.0, "", "")
     assert "data-wrong" in note and "<script" not in note
 
 
-def test_new_seeds_are_as_many_as_before():
-    assert len(sample.inputs.seeds(sample.new_seeds("0-7"))) == 8
-    assert len(sample.inputs.seeds(sample.new_seeds("rubbish"))) == 16
-    assert sample.new_seeds("0-7") != sample.new_seeds("0-7")
+def test_new_seeds_are_as_many_as_asked_for(offered):
+    seeds, items, *_ = sample.reroll(offered, 5, "own", 1.0, "")
+    assert len(items) == 5 and sample.inputs.seeds(seeds) == [item["seed"] for item in items]
+    assert sample.reroll(offered, 5, "own", 1.0, "")[0] != seeds
+    for count in (0, 65, 2.5, None, "3", True, NAN):
+        with pytest.raises(ValueError, match="whole number from 1 to 64"):
+            sample.reroll(offered, count, "own", 1.0, "")
 
 
-def test_a_clicked_picture_is_the_one_to_download(offered):
-    *_, shown, _ = sample.sample(offered, "0-3", "own", 1.0)
-    figure, path, _ = sample.select_image(shown, SimpleNamespace(index=2))
-    assert path == shown[2][0] and "seed 2" in figure
-    Path(path).unlink()
-    with pytest.raises(ValueError, match="expired"):
-        sample.select_image(shown, SimpleNamespace(index=2))
+@pytest.mark.parametrize(
+    ("seeds", "count", "expected"),
+    [("3, 14", 1, [3]), ("3, 14", 4, [3, 14, 15, 16]), ("5, 3", 5, [5, 3, 4, 6, 7]), ("rubbish", 3, [0, 1, 2])]
+    + [("4294967295", 3, [4294967295, 0, 1])],
+)
+def test_another_number_keeps_the_pictures_that_are_there(seeds, count, expected):
+    assert sample.resized_seeds(seeds, count) == expected
 
 
-@pytest.mark.parametrize("index", [-1, 4, None, "0", 1.0, True, [0, 0]])
-def test_a_click_beside_the_gallery_is_refused(offered, index):
-    *_, shown, _ = sample.sample(offered, "0-3", "own", 1.0)
-    with pytest.raises(ValueError):
-        sample.select_image(shown, SimpleNamespace(index=index))
+def varied(model: str, **sent):
+    return sample.vary(model, 1.0, "", SimpleNamespace(_data=sent))[0]
+
+
+def test_variations_are_near_their_picture_and_of_its_class(offered):
+    answer = varied(offered, seed=7, label="star")
+    assert answer["seed"] == 7 and len(answer["items"]) == 8
+    base = np.asarray(models.load(offered)(seeds=[7], labels="star").images[0], dtype=float)
+    others = [
+        np.asarray(image, dtype=float) for image in models.load(offered)(seeds=range(20, 28), labels="star").images
+    ]
+    near = [np.abs(np.asarray(png(item), dtype=float) - base).mean() for item in answer["items"]]
+    assert 0 < np.mean(near) < 0.7 * np.mean([np.abs(other - base).mean() for other in others])
+    text = png(answer["items"][2]).text
+    assert (text["seed"], text["towards"], text["amount"], text["label"]) == ("7", "10", "0.3", "star")
+    assert varied(offered, seed=7, label="star") == answer
+    for sent in ({}, {"seed": -1}, {"seed": "7"}, {"seed": 7, "label": "nobody"}):
+        with pytest.raises(ValueError):
+            varied(offered, **sent)
+
+
+def test_a_link_shows_the_chosen_picture_large(offered):
+    *_, items, link, _, _ = sample.draw(offered, "3, 14", "own", 1.0, "", "14")
+    assert [item.get("chosen") for item in items] == [None, True] and link.endswith("&chosen=14")
+    *_, items, link, _, _ = sample.draw(offered, "3, 14", "own", 1.0, "", "15")  # of seeds that were changed since
+    assert not any("chosen" in item for item in items) and "chosen" not in link
 
 
 # ------------------------------------------------------------------------------------------- bad inputs
@@ -147,8 +193,12 @@ BAD = [
     *[(sample.sample, SAMPLE, {"label": value}) for value in BAD_LABELS],
     *[(sample.sample, SAMPLE, {"truncation": value}) for value in (NAN, None, "1", True, -0.1, 1.1, [1])],
     *[(sample.sample, SAMPLE, {"model": value}) for value in BAD_MODELS],
-    *[(sample.sample, SAMPLE, {"concept": value}) for value in ("glasses", 1, True, NAN, ["thick"], {"thick": 1})],
-    *[(sample.sample, SAMPLE, {"strength": value}) for value in (NAN, None, "1", True, -2.1, 2.1, [1])],
+    *[(sample.sample, SAMPLE, {"concepts": value}) for value in ("glasses=1", 1, True, NAN, ["thick"], {"thick": 1})],
+    *[
+        (sample.sample, SAMPLE, {"concepts": f"thick={value}"})
+        for value in ("nan", "", "x", "-2.1", "2.1", "1e400", "1=1")
+    ],
+    *[(sample.sample, SAMPLE, {"concepts": value}) for value in ("=1", "none=1", "thick=1," * 200)],
     *[(interpolate.walk, WALK, {"seeds": value}) for value in ["5", "0-16", *BAD_SEEDS]],
     *[(interpolate.walk, WALK, {"mode": value}) for value in ("spline", "w", None, 1, ["slerp"])],
     *[(interpolate.walk, WALK, {"easing": value}) for value in ("fast", None, 1, ["linear"])],
@@ -188,9 +238,9 @@ def test_the_good_inputs_beside_the_bad_ones_are_good(offered):
 
 def test_every_tab_follows_a_change_of_model(offered_rgb):
     """Choices of the former model's classes are dropped, and the pickers hidden, where the new one has none."""
-    picker, concept, strength, gallery, *_ = sample.draw(offered_rgb, "0-3", "star", 1.0, "thick", 1.5)
+    picker, concepts, _, gallery, *_ = sample.draw(offered_rgb, "0-3", "star", 1.0, "thick=1.5")
     assert not picker["visible"] and picker["value"] == "own" and len(gallery) == 4
-    assert (concept["visible"], concept["value"], strength["visible"]) == (False, "none", False)
+    assert (concepts["value"], concepts["sliders"]) == ("", [])
     path, kind, picker, *_ = interpolate.show(offered_rgb, "1, 2", "w", 3, "star", True, "linear", "blend")
     assert not picker["visible"] and not kind["visible"] and path["value"] == "slerp"
     shown = arithmetic.show(offered_rgb, "thick", "0-3", "star", "0", "1", "2", "star", 1.0, "mix", ["fine"])
@@ -199,9 +249,9 @@ def test_every_tab_follows_a_change_of_model(offered_rgb):
 
 
 def test_a_models_concepts_are_offered_and_a_choice_that_still_exists_is_kept(offered):
-    _, concept, strength, *_ = sample.draw(offered, "0", "own", 1.0, "thick", -0.5)
-    assert (concept["visible"], concept["value"], strength["value"], strength["visible"]) == (True, "thick", -0.5, True)
-    assert [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
+    _, concepts, *_ = sample.draw(offered, "0", "own", 1.0, "thick=-0.5,ginger=1")
+    assert concepts["value"] == "thick=-0.5" and concepts["most"] == 2
+    assert [slider["name"] for slider in concepts["sliders"]] == ["thick", "leaning over"]
 
 
 def test_class_pickers_keep_a_choice_that_still_exists(offered):

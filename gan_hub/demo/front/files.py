@@ -15,7 +15,13 @@ FRAME_STYLE = """
     box-shadow: 0 2px 12px rgb(0 0 0 / 30%); }
 #waiting[hidden] { display: none; }
 """
-SCRIPTS = ("waiting.js", "page.js")
+SCRIPT_KEY = "js_"  # begins the keys of the texts that scripts use, see `ganHub.t`
+
+
+def _own(suffix: str) -> list[str]:
+    """The files of this folder with a suffix: the page's own first, since the others build on it."""
+    paths = sorted(FOLDER.glob(f"*{suffix}"), key=lambda path: (path.stem != "page", path.name))
+    return [path.read_text("utf-8") for path in paths]
 
 
 def _texts(name: str) -> list[str]:
@@ -26,7 +32,7 @@ def _texts(name: str) -> list[str]:
 
 def css() -> str:
     """The style sheet of the page and its tabs."""
-    return "\n".join([(FOLDER / "page.css").read_text("utf-8"), *_texts("style.css")])
+    return "\n".join([*_own(".css"), *_texts("style.css")])
 
 
 def head() -> str:
@@ -36,9 +42,14 @@ def head() -> str:
         "follows": [tab.name for tabs in LEVELS.values() for tab in tabs if tab.follows_model],
         "waiting": {chosen: [words["waiting_1"], words["waiting_n"]] for chosen, words in TEXTS.items()},
     }
+    words = {
+        chosen: {key: text for key, text in texts.items() if key.startswith(SCRIPT_KEY)}
+        for chosen, texts in TEXTS.items()
+    }
     scripts = [
         f"window.ganHubTabs = {json.dumps(tabs)};",
-        *((FOLDER / name).read_text("utf-8") for name in SCRIPTS),
+        f"window.ganHubTexts = {json.dumps(words)};",
+        *_own(".js"),
         *_texts("script.js"),
     ]
     return f"<style>{FRAME_STYLE}</style>\n" + "\n".join(f"<script>\n{script}\n</script>" for script in scripts)

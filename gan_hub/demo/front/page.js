@@ -8,7 +8,7 @@ window.ganHub = (() => {
     const shown = {}, asked = {}, links = {}, calls = {};  // of each tab
     const drawing = new Set();
     let level = Object.keys(levels)[0], model = null, router = null, wanted = null;
-    let restoring = true, lastChange = 0;
+    let restoring = true, lastChange = 0, walking = null;
 
     const levelOf = (tab) => Object.keys(levels).find((name) => levels[name].includes(tab));
     const current = () => opened[level];
@@ -41,6 +41,8 @@ window.ganHub = (() => {
         busy(tab, 0);
         uncover();
         shown[tab] = asked[tab];
+        if (walking !== shown[tab]) router.trigger("walk");  // the ornament at the top, after the pictures
+        walking = shown[tab];
         drawWhereOld();
     }
 
@@ -68,6 +70,7 @@ window.ganHub = (() => {
     function chosen(itsModel) {
         model = itsModel;
         document.title = `${model} · gan_hub`;
+        document.dispatchEvent(new Event("gan-hub-model"));
     }
 
     function restored(itsModel, place) {
@@ -95,18 +98,59 @@ window.ganHub = (() => {
         });
     }
 
+    // An element with attributes and children; texts go in as texts.
+    function make(tag, attributes = {}, ...children) {
+        const element = document.createElement(tag);
+        for (const [name, value] of Object.entries(attributes)) {
+            if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+        }
+        element.append(...children.filter((child) => child !== null && child !== undefined));
+        return element;
+    }
+
+    const language = (navigator.language || "en").toLowerCase().startsWith("pt") ? "pt" : "en";
+
+    // A text of the page in the visitor's language, with {values} filled in.
+    function t(key, values = {}) {
+        const text = window.ganHubTexts[language]["js_" + key] ?? key;
+        return text.replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
+    }
+
     // A grid of pictures: clicks call the server, and the focus stays on its place when the pictures change.
-    function grid(element, trigger, watch) {
+    function grid(element, props, trigger, watch) {
         let place = null;
-        element.addEventListener("focusin", (event) => { place = event.target.closest("[data-index]")?.dataset.index; });
+        const picture = (item, index) => make(
+            "button",
+            { type: "button", class: item.pressed ? "picture pressed" : "picture", "data-index": index,
+              "aria-pressed": item.pressed ? "true" : null },
+            make("img", { class: "px", src: item.src, alt: item.alt ?? "" }),
+            item.map ? make("img", { class: "px map", src: item.map, alt: "" }) : null,
+            make("span", { class: "caption" }, item.caption ?? ""),
+        );
+        function fill() {
+            const kept = place;
+            element.querySelector(".pictures").replaceChildren(...(props.value || []).map(picture));
+            if (kept !== null) element.querySelector(`[data-index="${kept}"]`)?.focus({ preventScroll: true });
+        }
+        element.addEventListener("focusin", (event) => { place = event.target.closest("[data-index]")?.dataset.index ?? null; });
         element.addEventListener("focusout", (event) => { if (event.relatedTarget) place = null; });
-        watch("value", () => {
-            if (place !== null) element.querySelector(`[data-index="${place}"]`)?.focus({ preventScroll: true });
-        });
         element.addEventListener("click", (event) => {
             const picture = event.target.closest("[data-index]");
             if (picture) trigger("select", { index: Number(picture.dataset.index), value: null });
         });
+        watch("value", fill);
+        fill();
+    }
+
+    // Opens a link of the page inside it: no reload, and Back returns.
+    function go(link) {
+        const there = new URL(link, location.href), here = new URL(location.href);
+        for (const key of kept) if (here.searchParams.has(key)) there.searchParams.set(key, here.searchParams.get(key));
+        history.pushState(history.state, "", there);
+        lastChange = Date.now();
+        restoring = true;
+        router?.trigger("restore");
+        document.querySelector(".levels")?.scrollIntoView({ block: "nearest" });
     }
 
     // Calls `handle(button)` for every press of a button inside an element whose content the server replaces: one that is
@@ -158,6 +202,9 @@ window.ganHub = (() => {
         openLevel: (name) => open(opened[name]),
         wanted: () => wanted,
         asked: (tab, itsModel) => { asked[tab] = itsModel; },
-        open, drawn, restored, address, note, grid, presses, save,
+        model: () => model,
+        link: (tab) => links[tab] || null,
+        isOpen: (tab) => current() === tab,
+        language, make, t, go, open, drawn, restored, address, note, grid, presses, save,
     };
 })();

@@ -36,8 +36,6 @@ TEXTS = {
         "walked": "{count} frames from seed to seed: {seeds}{label}",
         "player_alt": "The walk, frame by frame",
         "play": "Play",
-        "pause": "Pause",
-        "frame": "Frame",
         "frame_said": "frame {frame} of {count}",
         "speed": "Speed",
         "curve_alt": "Curve: how much neighbouring frames differ, {mean} grey levels on average, at most {most} after frame "
@@ -89,8 +87,6 @@ TEXTS = {
         "walked": "{count} quadros de semente em semente: {seeds}{label}",
         "player_alt": "O passeio, quadro a quadro",
         "play": "Tocar",
-        "pause": "Pausar",
-        "frame": "Quadro",
         "frame_said": "quadro {frame} de {count}",
         "speed": "Velocidade",
         "curve_alt": "Curva: quanto quadros vizinhos diferem, {mean} níveis de cinza em média, no máximo {most} depois do "

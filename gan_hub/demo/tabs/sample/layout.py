@@ -3,17 +3,8 @@
 import gradio as gr
 
 from gan_hub.demo import models, texts
-from gan_hub.demo.components import (
-    QUIET,
-    class_picker,
-    concept_picker,
-    crisp_gallery,
-    download_button,
-    note,
-    seeds_box,
-    slider,
-)
-from gan_hub.demo.events import answering, listen
+from gan_hub.demo.components import PRIVATE, class_picker, concept_sliders, note, picture_grid, seeds_box, slider
+from gan_hub.demo.events import listen
 from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.sample import handlers
 from gan_hub.demo.tabs.sample.texts import TEXTS
@@ -21,39 +12,51 @@ from gan_hub.demo.texts import t
 
 texts.add(TEXTS)
 
+DOWNLOAD_ALL = "() => ganHub.downloadAll('sample-gallery', ganHub.model())"
+
 
 def build(shared: Shared) -> Opening:
     """Lay out the tab."""
-    most = handlers.MAX_STRENGTH
+    most = handlers.MAX_IMAGES
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=280):
-            gr.Markdown(t("sample_intro"))
             seeds = seeds_box(handlers.FIRST_SEEDS, t("seeds"), info=t("seeds_info"), elem_id="sample-seeds")
+            with gr.Row(elem_classes="bar"):
+                generate = gr.Button(t("generate"), variant="primary", min_width=100, elem_id="sample-generate")
+                reroll = gr.Button(t("reroll"), min_width=100, elem_id="sample-reroll")
+            count = slider(1, most, handlers.FIRST_COUNT, 1, "count", elem_id="sample-count")
             label = class_picker(models.class_names(models.default_model()), "own", "class")
-            truncation = slider(0, 1, handlers.FIRST_TRUNCATION, 0.05, "truncation", info=t("truncation_info"))
-            names = list(models.concepts(models.default_model()))
-            concept = concept_picker(names, "concept", "concept_info", elem_id="sample-concept")
-            first = handlers.FIRST_STRENGTH
-            strength = slider(-most, most, first, 0.1, "strength", visible=bool(names), elem_id="sample-strength")
-            with gr.Row():
-                generate = gr.Button(t("generate"), variant="primary", min_width=100)
-                reroll = gr.Button(t("reroll"), min_width=100)
-            sentence = note()
+            concepts = concept_sliders("concepts", "sample-concepts")
+            truncation = slider(
+                0,
+                1,
+                handlers.FIRST_TRUNCATION,
+                0.05,
+                "truncation",
+                info=t("truncation_info"),
+                elem_id="sample-truncation",
+            )
         with gr.Column(scale=3, min_width=320):
-            gr.Markdown(t("gallery"), elem_classes="note")
-            gallery = crisp_gallery("sample-gallery", columns=8)
-            with gr.Row(elem_classes="chosen-row"):
-                large = gr.HTML(elem_classes="chosen", min_width=170)
-                with gr.Column(min_width=240), gr.Row():
-                    download_one = download_button("download_one", min_width=140)
-                    download_all = download_button("download_all", min_width=140)
-    session = gr.State([])
+            gr.Markdown(t("sample_intro"), elem_classes="note")
+            gallery = picture_grid("sample-gallery", t("pictures"), "ganHub.enlargeFrom(element, props, watch);")
+            with gr.Row(elem_classes="under"):
+                sentence = note()
+                download = gr.Button(t("download_all"), size="sm", min_width=140, scale=0, elem_id="sample-download")
+    chosen = gr.State("")
+    variations = gr.HTML(
+        None,
+        visible="hidden",
+        html_template="<span></span>",
+        js_on_load="ganHub.variations(props, trigger, watch);  // calls 'submit'",
+    )
 
-    form = [seeds, label, truncation, concept, strength]
-    outputs, selected = [gallery, shared.address, download_all, session, sentence], [large, download_one]
-    changes = [generate.click, seeds.submit, label.input, truncation.input, concept.input, strength.input]
-    listen(changes, handlers.sample, [shared.model, *form], outputs, "sample")
-    listen(reroll.click, handlers.reroll, [shared.model, *form], [seeds, *outputs], "sample")
-    session.change(handlers.select_first_image, session, selected, **QUIET)
-    gallery.select(answering(handlers.select_image, 3), session, [*selected, sentence], **QUIET)
-    return Opening(handlers.draw, [shared.model, *form], [label, concept, strength, *outputs], form)
+    form = [seeds, label, truncation, concepts, chosen]
+    outputs, settings = [gallery, shared.address, count, sentence], [label, truncation, concepts]
+    resized = [seeds, gallery, shared.address, sentence]
+    changes = [generate.click, seeds.submit, label.input, truncation.input, concepts.input]
+    listen(changes, handlers.sample, [shared.model, seeds, *settings], outputs, "sample")
+    listen(reroll.click, handlers.reroll, [shared.model, count, *settings], [seeds, *outputs], "sample")
+    listen(count.input, handlers.resize, [shared.model, count, seeds, *settings], resized, "sample")
+    listen(variations.submit, handlers.vary, [shared.model, truncation, concepts], [variations, sentence], "sample")
+    download.click(None, None, None, js=DOWNLOAD_ALL, **PRIVATE)
+    return Opening(handlers.draw, [shared.model, *form], [label, concepts, chosen, *outputs], form)
