@@ -15,12 +15,14 @@ FRAME_STYLE = """
     box-shadow: 0 2px 12px rgb(0 0 0 / 30%); }
 #waiting[hidden] { display: none; }
 """
+EARLY = "language.js"  # stands in the first HTML already, see first_page.py
 SCRIPT_KEY = "js_"  # begins the keys of the texts that scripts use, see `ganHub.t`
 
 
 def _own(suffix: str) -> list[str]:
     """The files of this folder with a suffix: the page's own first, since the others build on it."""
-    paths = sorted(FOLDER.glob(f"*{suffix}"), key=lambda path: (path.stem != "page", path.name))
+    found = [path for path in FOLDER.glob(f"*{suffix}") if path.name != EARLY]
+    paths = sorted(found, key=lambda path: (path.stem != "page", path.name))
     return [path.read_text("utf-8") for path in paths]
 
 
