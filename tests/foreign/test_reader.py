@@ -90,6 +90,11 @@ def test_nvidias_layout_comes_out_without_its_source(tmp_path):
     assert network.attributes["_buffers"]["avg"].tolist() == [1, 1]
 
 
+def test_a_class_that_only_sounds_like_a_tensorflow_program_is_read(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(made_pickles.dumps(made_pickles.Object("network.Network", {"size": 3})))
+    assert read_foreign(tmp_path / "a.pkl") == ForeignObject("network.Network", state={"size": 3})
+
+
 def test_safetensors_are_read_as_they_are(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
     assert read_foreign(tmp_path / "a.safetensors")["a"].tolist() == [1, 1]
