@@ -20,7 +20,7 @@ Converted from `{file}` by `gan-hub convert`; nothing in that file was run.
 
 ![Samples]({samples})
 
-*Seeds 0 to 15, not chosen.*
+*Seeds 0, 1, 2, …, not chosen.*
 
 ## Use
 

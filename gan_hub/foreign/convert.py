@@ -21,7 +21,8 @@ from gan_hub.model_folder.strict import LoadError
 from gan_hub.pipeline import GANPipeline
 from gan_hub.sampling import save_grid
 
-SAMPLE_SEEDS = range(16)
+SAMPLE_SEEDS, LARGE_SAMPLE_SEEDS = range(16), range(4)
+LARGE = 400  # pixels of a side, from which on fewer samples are drawn
 
 
 def convert(
@@ -72,7 +73,8 @@ def convert(
     name = out.resolve().name
     with atomic_folder(out) as fresh:
         pipe.save_pretrained(fresh)
-        save_grid(pipe, list(SAMPLE_SEEDS), fresh / SAMPLES_NAME, model_name=name)
+        is_large = max(height_width(pipe.unwrapped_generator.config["resolution"])) >= LARGE
+        save_grid(pipe, list(LARGE_SAMPLE_SEEDS if is_large else SAMPLE_SEEDS), fresh / SAMPLES_NAME, model_name=name)
         write_text(fresh / CARD_NAME, converted_card(name, pipe, report, license, origin, file.name))
     return report
 

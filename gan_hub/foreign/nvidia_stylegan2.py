@@ -19,7 +19,8 @@ from gan_hub.models.layers import stage_resolutions
 from gan_hub.models.stylegan2 import Filter, StyleGAN2Discriminator, StyleGAN2Generator, taps_of
 
 ROLES = ("G_ema", "G", "D")
-CALIBRATION_IMAGES, CALIBRATION_BATCHES = 16, 8  # a batch, and how many, for the running deviation of a discriminator
+CALIBRATION_IMAGES = 128  # for the running deviation of a discriminator, in batches of one group
+CALIBRATION_PIXELS = 2**22  # of all of them, where that is fewer images: four of 1024 × 1024 take half a minute
 LRELU, MAPPING_LR = "lrelu", 0.01
 
 
@@ -213,20 +214,21 @@ def calibrate_deviation(generator: StyleGAN2Generator, discriminator: StyleGAN2D
     stddev, config = discriminator.stddev, generator.config
     if stddev is None:
         return
+    group = min(stddev.group or 16, 16)
+    batches = max(1, min(CALIBRATION_IMAGES, CALIBRATION_PIXELS // config["resolution"] ** 2) // group)
     random = torch.Generator("cpu").manual_seed(0)
     discriminator.train()
-    for batch in range(CALIBRATION_BATCHES):
-        z = torch.randn(CALIBRATION_IMAGES, config["latent_size"], generator=random)
-        classes = torch.randint(max(1, config["num_classes"]), (CALIBRATION_IMAGES,), generator=random)
+    for batch in range(batches):
+        z = torch.randn(group, config["latent_size"], generator=random)
+        classes = torch.randint(max(1, config["num_classes"]), (group,), generator=random)
         labels = classes if config["num_classes"] else None
         stddev.MOMENTUM = 1 / (batch + 1)  # so that the running value is the mean of all
         discriminator(generator(z, labels), labels)
     del stddev.MOMENTUM
     discriminator.eval()
-    count = CALIBRATION_IMAGES * CALIBRATION_BATCHES
     report.folded.append(
-        f"the discriminator's minibatch deviation, measured on {count} images of the generator in groups of "
-        f"{min(stddev.group or CALIBRATION_IMAGES, CALIBRATION_IMAGES)}: a logit here does not depend on the rest of its batch"
+        f"the discriminator's minibatch deviation, measured on {group * batches} images of the generator in groups of {group}: "
+        "a logit here does not depend on the rest of its batch"
     )
 
 

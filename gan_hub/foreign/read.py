@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gan_hub.foreign.child import REFUSED, seconds_for
 from gan_hub.model_folder.strict import LoadError, is_lfs_pointer, parse_tensors, read_bytes
 
@@ -18,7 +20,14 @@ if TYPE_CHECKING:
 
 MAX_FOREIGN_BYTES = 16 * 2**30
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = "import sys; sys.path.insert(0, sys.argv.pop(1)); from gan_hub.foreign.child import run; run()"
+# This package comes first, numpy last: -I leaves out a user's own site-packages, where numpy may be.
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+sys.path.append(sys.argv.pop(1))
+from gan_hub.foreign.child import run
+run()
+"""
 HEADER = 200  # bytes that tell what a file is
 
 
@@ -87,7 +96,8 @@ def _run_child(path: Path, scratch: str, size: int) -> None:
     """Let a process without the user's environment read the file into a folder; raises LoadError in its words."""
     inherited = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH", "PATH") if name in os.environ}
     environment = inherited | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-I", "-c", PROGRAM, str(PACKAGE_ROOT), str(path.resolve()), scratch]
+    numpy_root = Path(np.__file__).parents[1]
+    command = [sys.executable, "-I", "-c", PROGRAM, str(PACKAGE_ROOT), str(numpy_root), str(path.resolve()), scratch]
     wait = 20 + 3 * seconds_for(size)
     try:
         done = subprocess.run(

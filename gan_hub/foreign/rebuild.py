@@ -44,7 +44,7 @@ OLD_MODULES = {"commands", "exceptions", "popen2"}  # of Python 2
 LOADERS = ("torch.load", "torch.hub", "torch.jit", "torch.serialization", "torch.utils.cpp_extension", "numpy.load",
            "numpy.f2py", "numpy.testing", "dill", "cloudpickle", "joblib", "setuptools", "pip")  # fmt: skip
 BUILTIN_DATA = {"bool", "bytes", "complex", "dict", "float", "int", "list", "object", "range", "slice", "str", "tuple"}
-TENSORFLOW = ("dnnlib.tflib", "tfutil", "tensorflow", "network")  # of NVIDIA's programs before PyTorch
+TENSORFLOW = ("dnnlib.tflib", "tfutil", "tensorflow")  # of NVIDIA's programs before PyTorch
 
 
 def storage_dtype(kind: object) -> str:

@@ -156,6 +156,9 @@ def payloads(sentinel: Path) -> dict[str, bytes]:
     }  # fmt: skip
 
 
+PAYLOADS = tuple(payloads(Path("unused")))  # their names
+
+
 # --------------------------------------------------------------------------------------------------- bombs
 
 

@@ -20,7 +20,6 @@ from gan_hub.model_folder.strict import LoadError
 from tests.foreign import made_pickles
 
 ROOT = Path(__file__).resolve().parents[2]
-PAYLOADS = list(made_pickles.payloads(Path("unused")))
 BOMBS = list(made_pickles.bombs())
 GUARDS = {  # bomb → what refuses it, before a limit of the process would
     "deflated": "compressed or encrypted entries",
@@ -91,13 +90,18 @@ def test_nvidias_layout_comes_out_without_its_source(tmp_path):
     assert network.attributes["_buffers"]["avg"].tolist() == [1, 1]
 
 
+def test_a_class_that_only_sounds_like_a_tensorflow_program_is_read(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(made_pickles.dumps(made_pickles.Object("network.Network", {"size": 3})))
+    assert read_foreign(tmp_path / "a.pkl") == ForeignObject("network.Network", state={"size": 3})
+
+
 def test_safetensors_are_read_as_they_are(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
     assert read_foreign(tmp_path / "a.safetensors")["a"].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("container", made_pickles.CONTAINERS)
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", made_pickles.PAYLOADS)
 def test_a_payload_is_not_run(tmp_path, monkeypatch, payload, container):
     sentinel = tmp_path / "ran"
     monkeypatch.setenv("GAN_HUB_SENTINEL", str(sentinel))
