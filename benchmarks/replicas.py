@@ -8,6 +8,7 @@ with its replica, and what happens when one replica ends under its visitors. End
 import argparse
 import asyncio
 import contextlib
+import json
 import re
 import shutil
 import subprocess
@@ -75,16 +76,15 @@ async def elsewhere(replicas: list[Server]) -> list[Row]:
     first, second = replicas
     visitor = Visitor(first.url, Notes(), "10.0.0.1")
     await visitor.open()
-    gallery = next(
-        value for value in visitor.values.values() if isinstance(value, list) and value and "image" in value[0]
-    )
-    file = gallery[0]["image"]["url"].replace(first.url, second.url)
-    rows = [("a picture of the other replica", f"status {httpx.get(file).status_code}")]
+    files = re.findall(rf"{re.escape(first.url)}/gradio_api/file=[^\"]+", json.dumps(list(visitor.values.values())))
+    codes = sorted({httpx.get(file.replace(first.url, second.url)).status_code for file in files[:1]})
+    rows = [("a file of the other replica", f"status {codes[0]}" if codes else "the page shows none")]
     stream = httpx.get(f"{second.url}/gradio_api/queue/data?session_hash={visitor.session}").text
     rows.append(("the messages of a session of the other replica", stream.strip()[:160]))
     visitor.url = second.url
     try:
-        await visitor.call(visitor.named_call("pick_left")["id"])
+        await visitor.press("pick-left")
+        rows.append(("a guess in a round of the other replica", "an answer"))
     except Failure as failure:
         rows.append(("a guess in a round of the other replica", str(failure)))
     await visitor.close()

@@ -1,10 +1,12 @@
 """Visitors of the page without a browser: what a browser sends, for `page_load.py` and `replicas.py`.
 
 A visitor keeps the values of the page's components as a browser does, sends them with each call, follows the calls that come
-after a call, and fetches the pictures it is shown. Nothing here knows what the page's calls are.
+after a call, and fetches the pictures it is shown. What the page's own script does in a browser (front/page.js) is done by `go`
+and `pick`: read an address, choose a model, and have the open tab drawn.
 """
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -20,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -27,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60  # seconds that a visitor waits for an answer
 TICKS = os.sysconf("SC_CLK_TCK")
 SIZES = re.compile(r"Vm(RSS|HWM):\s+(\d+) kB")
+DATA_URI = re.compile(r"data:image/\w+;base64,([A-Za-z0-9+/=]+)")
 
 
 class Failure(Exception):
@@ -124,8 +128,25 @@ class Visitor:
         self.values = {block["id"]: block["props"].get("value") for block in config["components"]}
         self.named = {block["props"].get("elem_id"): block["id"] for block in config["components"]}
         self.calls = {call["id"]: call for call in config["dependencies"]}
+        scripts = {block["id"]: str(block["props"].get("js_on_load")) for block in config["components"]}
+        self.router = next(block for block, script in scripts.items() if "ganHub.connect" in script)
         self.alive = asyncio.create_task(self._heartbeat())
-        await self.trigger(0, "load")
+        await self.go(self.query, "load", 0)
+
+    async def go(self, address: str, event: str = "restore", component: int | None = None) -> None:
+        """Show what an address shows, as Back and Forward do; with the event "load" of component 0, as opening the page does."""
+        component = self.router if component is None else component
+        place = json.loads((await self.trigger(component, event, [address]))[0])
+        await self.trigger(self.router, f"draw_{place['tab']}")
+
+    async def pick(self, model: str, tab: str = "sample") -> None:
+        """Choose another model while a tab is open."""
+        await self.trigger(self.router, "pick", [model])
+        await self.trigger(self.router, f"draw_{tab}")
+
+    async def press(self, element: str) -> None:
+        """Click on the button with an id."""
+        await self.trigger(self.named[element], "click")
 
     async def reload(self) -> None:
         """Load the page anew, in a new session, with the cookies of the old one."""
@@ -142,16 +163,23 @@ class Visitor:
                 task.cancel()
         await self.client.aclose()
 
-    async def trigger(self, component: int, event: str) -> None:
-        """Make an event of a component, or of the page (0), happen; returns once its calls and those after them are done."""
-        first = [
-            c for c in self.calls.values() if any(tuple(t) == (component, event) for t in map(_pair, c["targets"]))
-        ]
-        await asyncio.gather(*(self.call(call["id"]) for call in first))
+    async def trigger(self, component: int | None, event: str, values: Sequence[Any] | None = None) -> list[Any]:
+        """Make an event of a component, or of the page (0), happen, and wait for its calls and those after them.
 
-    def named_call(self, name: str) -> dict:
-        """A call by the name it has in the page's configuration."""
-        return next(call for call in self.calls.values() if call["api_name"] == name)
+        Args:
+            component: its number.
+            event: what happens.
+            values: what the calls get in place of what the page shows.
+
+        Returns:
+            The answer of the first of the calls.
+        """
+        targets = {
+            number: {(target[0] or 0, target[1]) for target in call["targets"]} for number, call in self.calls.items()
+        }
+        first = [number for number, events in targets.items() if (component, event) in events]
+        answers = await asyncio.gather(*(self.call(number, values) for number in first))
+        return next(filter(None, answers), [])
 
     async def call(self, number: int, values: Sequence[Any] | None = None) -> list[Any]:
         """Make a call and those that follow it; returns its answer."""
@@ -237,11 +265,12 @@ class Visitor:
             pass
 
     async def _fetch_pictures(self, data: Iterable[Any]) -> None:
-        """Fetch the pictures of a gallery; a file that is only offered as a download is not fetched."""
+        """Note the pictures that came with an answer, and fetch those of a gallery; what is only offered is not fetched."""
         galleries = [value for value in data if isinstance(value, list) and value and isinstance(value[0], dict)]
-        urls = [
-            item["image"]["url"] for gallery in galleries for item in gallery if isinstance(item.get("image"), dict)
-        ]
+        images = [item["image"] for gallery in galleries for item in gallery if "image" in item]
+        for picture in DATA_URI.findall(json.dumps(list(data))):
+            self.pictures.append(hashlib.sha256(base64.b64decode(picture)).hexdigest())
+        urls = [image["url"] for image in images if isinstance(image, dict)]
         for answer in await asyncio.gather(*(self._get(url) for url in urls)):
             if not answer.content.startswith(b"\x89PNG"):
                 raise Failure(f"a picture: {answer.status_code} {answer.text[:90]}")
@@ -255,16 +284,12 @@ class Visitor:
         return answer
 
 
-def _pair(target: Sequence) -> tuple:
-    return (target[0], target[1])
-
-
 class Person:
     """What a person does on the page, at a human pace: opens it, draws, takes another model, plays the game."""
 
     def __init__(self, url: str, notes: Notes, number: int, pause: float, address: str) -> None:
         self.random, self.notes, self.pause = random.Random(number), notes, pause
-        self.visitor = Visitor(url, notes, address)
+        self.visitor, self.model, self.plays = Visitor(url, notes, address), MODELS[0], False
 
     async def stay(self, seconds: float, arrive: float) -> None:
         """Arrive after `arrive` seconds, act until `seconds` have passed since then, and leave."""
@@ -274,8 +299,9 @@ class Person:
             await self._timed("open", self.visitor.open())
             while time.monotonic() < leave:
                 await asyncio.sleep(self.random.uniform(0.5, 1.5) * self.pause)
-                kind = self.random.choices(["draw", "model", "game"], [4, 2, 4])[0]
-                await self._timed(kind, getattr(self, kind)())
+                actions = {"draw": self.draw, "model": self.another_model, "game": self.game}
+                kind = self.random.choices([*actions], [4, 2, 4])[0]
+                await self._timed(kind, actions[kind]())
         finally:
             await self.visitor.close()
 
@@ -293,23 +319,22 @@ class Person:
     async def draw(self) -> None:
         """New seeds, and their sixteen pictures."""
         first = self.random.randrange(1_000_000)
-        self.visitor.values[self.visitor.named["sample-seeds"]] = f"{first}-{first + 15}"
-        await self.visitor.call(self.visitor.named_call("sample")["id"])
+        await self.visitor.go("?" + urlencode({"tab": "sample", "model": self.model, "seeds": f"{first}-{first + 15}"}))
 
-    async def model(self) -> None:
-        """Another model, in every tab."""
-        picker = self.visitor.named["model"]
-        block = next(call for call in self.visitor.calls.values() if call["api_name"] == "about_1")
-        self.visitor.values[picker] = self.random.choice(MODELS)
-        assert block["targets"][0][0] == picker
-        await self.visitor.trigger(picker, "input")
+    async def another_model(self) -> None:
+        """Another model, and its pictures."""
+        self.model = self.random.choice(MODELS)
+        await self.visitor.pick(self.model)
 
     async def game(self) -> None:
         """A guess, and the next pair."""
-        await self.visitor.call(self.visitor.named_call(self.random.choice(["pick_left", "pick_right"]))["id"])
+        if not self.plays:
+            await self.visitor.trigger(self.visitor.router, "draw_game")
+            self.plays = True
+        await self.visitor.press(self.random.choice(["pick-left", "pick-right"]))
         await asyncio.sleep(self.random.uniform(0.2, 0.6) * self.pause)
         began = time.monotonic()
-        await self.visitor.call(self.visitor.named_call("next_round")["id"])
+        await self.visitor.press("next-round")
         self.notes.seconds.setdefault("next pair", []).append(time.monotonic() - began)
 
 

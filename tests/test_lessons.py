@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LESSONS = ROOT / "docs" / "lessons"
 SOURCES = sorted((LESSONS / "source").glob("*.py"))
-QUICK = {"01", "03"}  # run at every change; the others in the slow lane
+QUICK = {"01", "03", "05"}  # run at every change; the others in the slow lane
 
 
 def build() -> ModuleType:

@@ -1,29 +1,97 @@
-"""The page, four tabs over any model, and the command that serves it: `python app.py` and `gan-hub demo`."""
+"""The page, its tabs over any model, and the command that serves it: `python app.py` and `gan-hub demo`."""
 
 import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from gan_hub.console import print_in_any_encoding
-from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo import models, navigation
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
-from gan_hub.demo.components import MODEL_QUEUE, QUIET, ModelChange
+from gan_hub.demo.calls import CALLS
+from gan_hub.demo.components import MODEL_QUEUE, PRIVATE, QUIET, note
+from gan_hub.demo.events import answering
 from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.page import Page
+from gan_hub.demo.tab import Opening, Shared, Tab
+from gan_hub.demo.tabs import LEVELS
 from gan_hub.demo.texts import t
 from gan_hub.model_folder.strict import LoadError
 
 POLL_SECONDS = 3  # how often an open page asks whether a model from the Hub has arrived
 CACHE_SECONDS = (3600, 3600)  # how often old files are looked for, and how old they may be
+ADDRESS = "() => [location.search]"
+LAST_WINS: dict[str, Any] = {"trigger_mode": "always_last", **QUIET, **MODEL_QUEUE}
 
 
-@with_error_toast
-def about(model: str, request: gr.Request) -> tuple[str, str]:
-    """The line beside the picker, and the beginning of the model's card as HTML."""
-    return models.describe(model, request), models.card(model, request)
+def about(model: str, request: gr.Request) -> tuple[str, str, str]:
+    """The line beside the picker, the beginning of the model's card as HTML, and no sentence."""
+    return models.describe(model, request), models.card(model, request), ""
+
+
+def draw_tab(tab: Tab, opening: Opening, model: str, *arguments: Any) -> tuple[Any, ...]:
+    """Draw a tab for the chosen model, or say that it does not work with it.
+
+    Args:
+        tab, opening: the tab.
+        model: the chosen model.
+        arguments: the opening's own inputs, and the request.
+
+    Returns:
+        What the model lacks as HTML, whether the tab's body is shown, and the opening's outputs.
+    """
+    missing = navigation.lacks(tab, model, arguments[-1])
+    if missing is not None:
+        skipped = [gr.skip()] * (len(opening.outputs) - 1)
+        return gr.update(value=missing, visible=True), gr.update(visible=False), *skipped, ""
+    drawn = opening.handler(*arguments)
+    outputs = drawn if isinstance(drawn, tuple) else (drawn,)
+    return gr.update(value="", visible=False), gr.update(visible=True), *outputs
+
+
+def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component]]:
+    """Lay out a tab; its opening, and the components before its own outputs (see `draw_tab`)."""
+    with gr.Tab(t(f"tab_{tab.name}"), id=tab.name, elem_id=f"tab-{tab.name}") as item:
+        missing = gr.HTML(visible=False)
+        with gr.Column() as body:
+            opening = tab.build(shared)
+    item.select(None, None, None, js=f"() => ganHub.open('{tab.name}')", **PRIVATE)
+    return opening, [missing, body]
+
+
+def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Component]) -> None:
+    """Let the browser ask for a tab to be drawn; of several such calls the last one wins.
+
+    Args:
+        router: what the browser's script triggers.
+        tab, opening: the tab.
+        shared: what all tabs share.
+        frame: the components before the opening's own outputs.
+    """
+
+    def handler(model: str, *arguments: Any) -> tuple[Any, ...]:
+        return draw_tab(tab, opening, model, *arguments)
+
+    outputs = [*frame, *opening.outputs]
+    draw = answering(_with_request(handler), len(outputs))
+    event = getattr(router, f"draw_{tab.name}")(draw, [shared.model, *opening.inputs], outputs, **LAST_WINS)
+    event.then(None, shared.model, None, js=f"(model) => ganHub.drawn('{tab.name}', model)", **PRIVATE)
+
+
+def _with_request(handler: Any) -> Any:
+    """A handler of any number of arguments whose last one is the request.
+
+    Gradio finds a request by its annotation, and only before the place where any number of arguments begins.
+    """
+
+    def called(request: gr.Request | None = None, *arguments: Any) -> Any:
+        return handler(*arguments, request)
+
+    return called
 
 
 def compose() -> gr.Blocks:
@@ -36,40 +104,58 @@ def compose() -> gr.Blocks:
             gr.Markdown(t("no_models"))
             return page
 
-        pending = models.pending_model()
-        with gr.Row():
-            model = gr.Dropdown(
-                list(models.offered_models()),
-                value=models.default_model(),
-                label=t("model"),
-                min_width=280,
-                elem_id="model",
-                allow_custom_value=bool(pending),  # the picker's own check knows only the models it began with
-            )
-            line = gr.Markdown(min_height=24, elem_id="line")
-        if pending:
-            status, timer = gr.HTML(elem_classes="status", elem_id="news"), gr.Timer(POLL_SECONDS)
-            gr.on([page.load, timer.tick], models.pending_status, None, [status, model, timer], **QUIET)
-        with gr.Tabs():
-            with gr.Tab(t("tab_sample"), id="sample", elem_id="tab-sample"):
-                sample_change, form = sample.build(model)
-            with gr.Tab(t("tab_interpolate"), id="interpolate", elem_id="tab-interpolate"):
-                interpolate_change = interpolate.build(model)
-            with gr.Tab(t("tab_arithmetic"), id="arithmetic", elem_id="tab-arithmetic"):
-                arithmetic_change = arithmetic.build(model)
-            with gr.Tab(t("tab_game"), id="game", elem_id="tab-game"):
-                game_change = game.build(model)
+        for name, call in CALLS.items():  # first: a tab's handler of the same name would take the name
+            gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
+        model, line = _picker(page)
+        sentence = note()
+        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))
+        names = [tab.name for tabs in LEVELS.values() for tab in tabs]
+        events = " ".join(f"'draw_{name}'" for name in names)
+        router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' {events}")
+        rows, openings = [], {}
+        with gr.Tabs(elem_classes="levels") as levels:
+            for level, tabs in LEVELS.items():
+                with gr.Tab(t(f"level_{level}"), id=level, elem_id=f"level-{level}") as item:
+                    with gr.Tabs(overflow_behavior="wrap") as row:
+                        openings |= {tab.name: (tab, *lay_out(tab, shared)) for tab in tabs}
+                    rows.append(row)
+                item.select(None, None, None, js=f"() => ganHub.openLevel('{level}')", **PRIVATE)
         with gr.Accordion(t("about"), open=False):
             card = gr.HTML()
 
-        # The link is read first, so that every tab starts with the model it names. The line that says what model it is
-        # comes next: all of these wait in one queue, and later it would name the old model beside the new one's pictures.
-        on_load = page.load(sample.from_link, None, [model, *form], **QUIET, **MODEL_QUEUE)
-        about_change = ModelChange(about, [model], [line, card])
-        for change in (about_change, sample_change, interpolate_change, arithmetic_change, game_change):
-            for event in (on_load.then, model.input):
-                event(change.handler, change.inputs, change.outputs, **QUIET, **MODEL_QUEUE)
+        for tab, opening, frame in openings.values():
+            connect(router, tab, opening, shared, frame)
+        forms = [component for _, opening, _ in openings.values() for component in opening.form]
+        place = [router, levels, *rows, model, *forms, sentence]
+        for event in (page.load, router.restore):
+            read = event(navigation.read, router, place, js=ADDRESS, **QUIET, **MODEL_QUEUE)
+            read.then(None, [model, router], None, js="(model, place) => ganHub.restored(model, place)", **PRIVATE)
+            read.then(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
+        picked = router.pick(lambda name: name, router, model, js="() => [ganHub.wanted()]", **QUIET)
+        for event in (model.input, picked.then):
+            event(None, model, None, js="(model) => ganHub.picked(model)", **PRIVATE)
+            event(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
+        shared.address.change(None, shared.address, None, js="(link) => ganHub.address(link)", **PRIVATE)
     return page
+
+
+def _picker(page: gr.Blocks) -> tuple[Component, gr.Markdown]:
+    """The picker of a model and the line about it; where a model is still on its way from the Hub, with news of it."""
+    pending = models.pending_model()
+    with gr.Row():
+        model = gr.Dropdown(
+            list(models.offered_models()),
+            value=models.default_model(),
+            label=t("model"),
+            min_width=280,
+            elem_id="model",
+            allow_custom_value=True,  # the picker's own check would refuse what arrives later; the handlers check
+        )
+        line = gr.Markdown(min_height=24, elem_id="line")
+    if pending:
+        status, timer = gr.HTML(elem_classes="status", elem_id="news"), gr.Timer(POLL_SECONDS)
+        gr.on([page.load, timer.tick], models.pending_status, None, [status, model, timer], **QUIET)
+    return model, line
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "app.py") -> gr.Blocks:

@@ -1,10 +1,10 @@
 """Components that several tabs use, and the options that their events share."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypedDict
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
 
 import gradio as gr
-from gradio.components import Component
 from gradio.i18n import I18nData
 
 from gan_hub.demo import inputs
@@ -39,14 +39,6 @@ PRIVATE: PrivateOptions = {"api_visibility": "private"}
 QUIET: QuietOptions = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-class ModelChange(NamedTuple):
-    """The event that redraws a tab, once the page is loaded and after each change of model."""
-
-    handler: Callable[..., object]
-    inputs: list[Component]
-    outputs: list[Component]
-
-
 # ------------------------------------------------------------------------------------------------- pictures
 
 
@@ -62,19 +54,87 @@ def crisp_gallery(elem_id: str, columns: int) -> gr.Gallery:
         height="auto",
         object_fit="contain",
         elem_id=elem_id,
-        elem_classes="crisp",
+        elem_classes=["crisp", "drawn"],
     )
 
 
 def crisp_image() -> gr.Image:
     """A lossless picture to look at, enlarged without smoothing."""
-    return gr.Image(show_label=False, format="png", interactive=False, buttons=[], elem_classes="crisp")
+    return gr.Image(show_label=False, format="png", interactive=False, buttons=[], elem_classes=["crisp", "drawn"])
 
 
 def download_button(text_key: str, min_width: int | None = None) -> gr.DownloadButton:
     """A button that downloads a file; `text_key` is the key of its text."""
     label: Any = t(text_key)  # Gradio's annotation says str; every label may be an I18nData
     return gr.DownloadButton(label, min_width=min_width)
+
+
+def picture_grid(elem_id: str, label: I18nData, **options: Any) -> gr.HTML:
+    """A grid of pictures that are buttons: a click calls the listeners of `select`, with the place as `event.index`.
+
+    Its value is a list with one dictionary for each picture: `src` (a data URI or a file's address), `alt`, `caption`, and, where
+    pictures can be pressed in, `pressed`. All of them are escaped by the template. It is only ever an output.
+
+    Args:
+        elem_id: id of the element on the page.
+        label: what the pictures are, for screen readers.
+        options: of gr.HTML.
+
+    Returns:
+        The component.
+    """
+    return gr.HTML(
+        [],
+        label=label,
+        html_template=GRID_TEMPLATE,
+        js_on_load="ganHub.grid(element, trigger, watch);  // calls 'select'",
+        elem_id=elem_id,
+        elem_classes="drawn",
+        **options,
+    )
+
+
+GRID_TEMPLATE = """
+<div class="pictures" role="group" aria-label="{{label}}">
+{{#each value}}
+<button type="button" class="picture {{#if this.pressed}}pressed{{/if}}" data-index="{{@index}}"
+ {{#if this.pressed}}aria-pressed="true"{{/if}}>
+<img class="px" src="{{this.src}}" alt="{{this.alt}}"><span class="caption">{{this.caption}}</span></button>
+{{/each}}
+</div>"""
+
+
+# --------------------------------------------------------------------------------------- sentences and numbers
+
+
+def note(**options: Any) -> gr.HTML:
+    """The line where a tab says what it drew, and what is wrong (see `events.answering`); `options` go to gr.HTML."""
+    return gr.HTML(elem_classes="status", js_on_load="ganHub.note(element, watch);", **options)
+
+
+def slider(least: float, most: float, value: float, step: float, label_key: str, **options: Any) -> gr.Slider:
+    """A slider whose number box takes any number to the nearest end, and an empty one back to `value`.
+
+    Gradio's own answers such numbers with an error in English.
+
+    Args:
+        least, most: the range.
+        value: at first.
+        step: between two values.
+        label_key: key of the label.
+        options: of gr.Slider.
+
+    Returns:
+        The slider.
+    """
+    made = gr.Slider(least, most, value, step=step, label=t(label_key), buttons=[], **options)
+
+    def clamped(payload: object) -> float:
+        is_number = isinstance(payload, (int, float)) and not isinstance(payload, bool) and math.isfinite(payload)
+        return min(max(float(payload), least), most) if is_number else value
+
+    made.preprocess = clamped
+    return made
 
 
 # -------------------------------------------------------------------------------------------------- pickers

@@ -3,12 +3,13 @@
 Gradio lets NaN, None, fractions, lists, switches and over-long texts through to the handlers, so each handler checks.
 """
 
+import contextlib
 import functools
 import html
 import math
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
@@ -26,32 +27,54 @@ Answer = TypeVar("Answer")
 
 
 class BadInputError(ValueError):
-    """Something a visitor sent is not allowed: the key of a text, and the values that go into it."""
+    """Something a visitor sent is not allowed: the key of a text, and the values that go into it.
 
-    def __init__(self, key: str, **values: object) -> None:
-        self.key, self.values = key, values
+    `element`, where it is known, is the id of the part of the form that is wrong.
+    """
+
+    def __init__(self, key: str, element: str | None = None, **values: object) -> None:
+        self.key, self.element, self.values = key, element, values
         super().__init__(translate(None, key, **values))
 
 
+@contextlib.contextmanager
+def of(element: str) -> Iterator[None]:
+    """Whatever is found wrong inside stands in the part of the form with this id."""
+    try:
+        yield
+    except BadInputError as error:
+        error.element = error.element or element
+        raise
+
+
+def visitor(arguments: Iterable[object]) -> gr.Request | None:
+    """The request among a handler's arguments: it has the visitor's language."""
+    return next((argument for argument in arguments if isinstance(argument, gr.Request)), None)
+
+
+def failure(error: Exception, request: gr.Request | None) -> str:
+    """Any failure of a handler as one plain sentence in the visitor's language; what only the owner may see is printed."""
+    if isinstance(error, BadInputError):
+        return translate(request, error.key, **error.values)
+    if isinstance(error, LoadError):  # its message has paths of files, which stay in the server's log
+        print(error, file=sys.stderr)
+        return translate(request, "damaged")
+    if isinstance(error, ValueError):  # of the pipeline: its messages are single sentences already
+        return str(error)
+    traceback.print_exception(error)
+    return translate(request, "broken")
+
+
 def with_error_toast(handler: Callable[Params, Answer]) -> Callable[Params, Answer]:
-    """The handler, with every failure turned into one sentence in the visitor's language: no traceback, no empty toast."""
+    """A handler of a call by name, with every failure turned into gr.Error: no traceback, no empty message."""
 
     @functools.wraps(handler)
     def answer(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
-        request = next((arg for arg in (*args, *kwargs.values()) if isinstance(arg, gr.Request)), None)
         try:
             return handler(*args, **kwargs)
-        except BadInputError as error:
-            sentence = translate(request, error.key, **error.values)
-        except LoadError as error:  # its message has paths of files, which stay in the server's log
-            print(error, file=sys.stderr)
-            sentence = translate(request, "damaged")
-        except ValueError as error:  # of the pipeline: its messages are single sentences already
-            sentence = str(error)
-        except Exception:
-            traceback.print_exc()
-            sentence = translate(request, "broken")
-        raise _toast(request, sentence)
+        except Exception as error:
+            request = visitor([*args, *kwargs.values()])
+            raise _toast(request, failure(error, request)) from None
 
     return answer
 
@@ -116,6 +139,14 @@ def number(value: object, least: float, most: float, name: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most:  # no NaN is
         return float(value)
     raise BadInputError("bad_number", name=name, least=least, most=most)
+
+
+def as_number(value: object) -> float | None:
+    """The number that a link's text stands for; None where it is none, which the other checks refuse."""
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else None
+    except ValueError:
+        return None
 
 
 def integer(value: object, least: int, most: int, name: str) -> int:

@@ -7,18 +7,18 @@ import gradio as gr
 from gradio.routes import App
 from starlette.middleware import Middleware
 
-from gan_hub.demo import theme
+from gan_hub.demo.front import files, theme
 from gan_hub.demo.inputs import BadInputError, error_toast
 from gan_hub.demo.job_queue import MAX_QUEUED, JobQueue
 from gan_hub.demo.request_filter import EXCEPTION_HANDLERS, RequestFilter
-from gan_hub.demo.texts import t
+from gan_hub.demo.texts import I18N
 
 MAX_QUOTE = 150  # characters of Gradio's message about a value, which would list all choices
 LAUNCH_OPTIONS = {
     "theme": theme.THEME,
-    "css": theme.CSS,
-    "head": theme.HEAD,
-    "i18n": t,
+    "css": files.css(),
+    "head": files.head(),
+    "i18n": I18N,
     "footer_links": ["api"],
     "max_file_size": "100kb",  # nothing is uploaded here
     "state_session_capacity": 200,  # visitors with a saved game; each costs some 200 kB

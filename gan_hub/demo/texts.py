@@ -1,14 +1,19 @@
-"""Every text of the page in English and Portuguese: `t` for its components, `translate` for the server's answers."""
+"""The words of the page in English and Portuguese: `t` for its components, `translate` for the server's answers."""
 
 import gradio as gr
+from gradio.i18n import I18nData
 from starlette.requests import Request
 
-TEXTS = {
+TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "title": "# Play with a generative adversarial network",
         "lead": "Two networks grew up as rivals: a **generator** that invents pictures from random numbers, and a "
-        "**discriminator** that tries to tell them from real ones. Draw pictures, walk between them, calculate with "
-        "them, and then try to beat the discriminator at its own game.",
+        "**discriminator** that tries to tell them from real ones. Draw pictures, walk between them, "
+        "calculate with them, and then try to beat the discriminator at its own game.",
+        "level_create": "Create",
+        "level_learn": "Learn",
+        "lacks_offer": "These do:",
+        "lacks_none": "None of the models here does.",
         "no_models": "There is no model to show. Start the page with `gan-hub demo FOLDER_OR_HUB_ID` (in a checkout also "
         "`python app.py --model FOLDER_OR_HUB_ID`), or train a model with `gan-hub train RECIPE` first.",
         "model": "Model",
@@ -18,7 +23,8 @@ TEXTS = {
         "model_arrived": "The model {name} has arrived: choose it here.",
         "model_missing": "The model {name} could not be had from the Hub; the server's log says why.",
         "decimal_point": ".",
-        "facts": "{network}, {width} × {height} pixels, {color}, {classes}{parameters} million parameters in the generator",
+        "facts": "{network}, {width} × {height} pixels, {color}, {classes}{parameters} million parameters in the "
+        "generator",
         "grey": "grey",
         "color": "colour",
         "with_opacity": " with opacity",
@@ -27,108 +33,11 @@ TEXTS = {
         "truncation": "Truncation",
         "truncation_info": "1: full variety. Lower: more typical. 0: the average.",
         "own": "Each seed's own",
-        "first_seed": "That of the first seed",
-        "group_own": "That of the first exemplar",
         "no_concept": "None",
         "concept": "Concept",
         "concept_info": "Moves every picture along a direction that was found in this model.",
         "strength": "Strength",
-        "fill_concept": "Concept for A − B",
-        "fill_concept_info": "Fills A with pictures that show it, B with pictures that do not; C is yours.",
-        # Sample
-        "tab_sample": "Sample",
-        "sample_intro": "A seed is a number that becomes a picture. The same seed gives the same picture, always.",
         "seeds": "Seeds",
-        "seeds_info": "For example 0-15 or 3, 14, 15; at most 64",
-        "generate": "Generate",
-        "reroll": "↻ New seeds",
-        "gallery": "Click a picture to choose it for the large view and the download.",
-        "download_one": "↓ This picture (PNG)",
-        "download_all": "↓ All pictures (ZIP)",
-        "link": "Link to exactly these pictures",
-        "seed_n": "seed {seed}",
-        "drawn_1": "1 picture",
-        "drawn_n": "{count} pictures",
-        # Interpolate
-        "tab_interpolate": "Interpolate",
-        "interpolate_intro": "A walk from seed to seed. Every step between two pictures is a picture, too.",
-        "walk_seeds": "Seeds to visit",
-        "walk_seeds_info": "Two to sixteen, for example 3, 14, 15",
-        "mode": "Path",
-        "slerp": "Arc (slerp)",
-        "lerp": "Straight line (lerp)",
-        "frames": "Frames",
-        "loop": "Return to the first seed, so that the animation has no seam",
-        "walk": "Walk",
-        "animation": "The walk",
-        "strip": "Its frames, row by row",
-        "download_animation": "↓ Animation (WebP, lossless)",
-        "download_strip": "↓ Frames (PNG)",
-        "walked": "{count} frames from seed to seed: {seeds}{label}",
-        # Arithmetic
-        "tab_arithmetic": "Arithmetic",
-        "arithmetic_intro": "Calculate with pictures: **mean(A) − mean(B) + mean(C)**. Choose a group, then click the "
-        "pictures that belong to it; click again to take one out. Three a group are steadier than one.",
-        "pool_seeds": "Seeds of the pictures to choose from",
-        "pool_label": "Class of the pictures",
-        "new_pool": "↻ New pictures",
-        "active": "My clicks go to group",
-        "surprise": "★ Surprise me",
-        "clear": "Empty the groups",
-        "group_seeds": "Seeds of {group}",
-        "group_a": "A",
-        "group_b": "− B",
-        "group_c": "+ C",
-        "result_label": "Class of the result",
-        "result": "The result, among its eight neighbours",
-        "result_note": "In the middle: mean(A) − mean(B) + mean(C). Around it: the same latent, each coordinate moved "
-        "by up to ±0.25 (Radford et al. 2016, figure 7).",
-        "group_empty": "empty: click pictures",
-        "mean": "mean",
-        "calculate": "= Calculate",
-        "download_result": "↓ The result (PNG)",
-        "download_nine": "↓ With its neighbours (PNG)",
-        "need_groups": "Each of the groups A, B and C needs at least one picture.",
-        # Game
-        "tab_game": "Real or fake?",
-        "game_intro": "One of the two pictures is real, the generator invented the other. **Which one is real?** The "
-        "discriminator judges the same pair, but you see its opinion only after yours.",
-        "left": "← Left is real",
-        "right": "Right is real →",
-        "next": "Next round (N)",
-        "reset": "Start over",
-        "keys": "Keyboard: ← left, → right, N next round.",
-        "which": "Which one is real?",
-        "which_label": "Class {label}: which one is real?",
-        "pair_alt": "two pictures side by side; one is real, one is generated",
-        "is_real": "real",
-        "is_fake": "generated",
-        "side_left": "left",
-        "side_right": "right",
-        "you_right": "✓ Correct!",
-        "you_wrong": "✗ Wrong.",
-        "truth": "The {side} picture is the real one.",
-        "judge_right": "The discriminator took the {side} one for real, {percent} sure: ✓ it was right.",
-        "judge_wrong": "The discriminator took the {side} one for real, {percent} sure: ✗ it was wrong.",
-        "judge_absent": "This model came without a discriminator; you play alone.",
-        "judge_needs_map": "This model's discriminator judges a picture by the map it was drawn from, and real pictures come "
-        "without one; you play alone.",
-        "score_you": "You",
-        "score_judge": "Discriminator",
-        "score_rounds": "Rounds",
-        "score_streak": "Your streak",
-        "score_best": "Best streak",
-        "history": "Last rounds",
-        "no_real": "This model came without real pictures to compare with, so this game cannot be played with it.",
-        "how_judged": "How sure is the discriminator, really?",
-        "calibrated": "The discriminator gives each picture a raw score (a logit) on no fixed scale. `judge.json`, "
-        "fitted on pictures it never trained on, turns the difference of two scores into a probability. On held-out "
-        "pictures its **AUC is {auc:.3f}**: of a hundred pairs of a real and a generated picture it ranks about {percent} "
-        "in the right order, where tossing a coin gives 50.",
-        "uncalibrated": "The discriminator gives each picture a raw score (a logit) on no fixed scale. This model came "
-        "without a `judge.json` that turns scores into probabilities, so take the percentage with a grain of salt.",
-        "origin": "The real pictures: {notice}",
-        # Errors
         "check": "Please check",
         "bad_model": "This model is not offered here; choose one of {allowed}.",
         "bad_seeds": "Seeds are whole numbers from 0 to 4294967295, such as 0-15 or 3, 14, 15.",
@@ -141,10 +50,6 @@ TEXTS = {
         "bad_choice": "{name} is one of {allowed}.",
         "bad_position": "That picture is not there any more; generate anew.",
         "bad_switch": "{name} is on or off.",
-        "gone": "These files have expired; press Generate.",
-        "no_game": "There is no round to play; press Start over.",
-        "answered": "This round is decided; go on to the next one.",
-        "unanswered": "Choose left or right first.",
         "damaged": "This model is damaged or cannot be reached; the server's log says what is wrong.",
         "broken": "That did not work, and it is not your fault; the server's log says why.",
         "refused_value": "A value is not allowed here ({reason}).",
@@ -160,11 +65,16 @@ TEXTS = {
     },
     "pt": {
         "title": "# Brinque com uma rede generativa adversária",
-        "lead": "Duas redes cresceram como rivais: um **gerador**, que inventa imagens a partir de números aleatórios, e "
-        "um **discriminador**, que tenta distingui-las das reais. Crie imagens, passeie entre elas, faça contas com "
-        "elas e depois tente vencer o discriminador no jogo dele.",
-        "no_models": "Não há nenhum modelo para mostrar. Abra a página com `gan-hub demo PASTA_OU_ID_DO_HUB` (numa cópia do "
-        "código também `python app.py --model PASTA_OU_ID_DO_HUB`) ou treine antes um modelo com `gan-hub train RECEITA`.",
+        "lead": "Duas redes cresceram como rivais: um **gerador**, que inventa imagens a partir de números "
+        "aleatórios, e um **discriminador**, que tenta distingui-las das reais. Crie imagens, passeie entre "
+        "elas, faça contas com elas e depois tente vencer o discriminador no jogo dele.",
+        "level_create": "Criar",
+        "level_learn": "Aprender",
+        "lacks_offer": "Com estes dá:",
+        "lacks_none": "Com nenhum dos modelos daqui dá.",
+        "no_models": "Não há nenhum modelo para mostrar. Abra a página com `gan-hub demo PASTA_OU_ID_DO_HUB` (numa cópia "
+        "do código também `python app.py --model PASTA_OU_ID_DO_HUB`) ou treine antes um modelo com `gan-hub "
+        "train RECEITA`.",
         "model": "Modelo",
         "about": "Sobre este modelo: dados, licença, limites",
         "no_card": "Este modelo veio sem ficha.",
@@ -172,7 +82,8 @@ TEXTS = {
         "model_arrived": "O modelo {name} chegou: escolha-o aqui.",
         "model_missing": "Não foi possível obter do Hub o modelo {name}; o motivo está no registro do servidor.",
         "decimal_point": ",",
-        "facts": "{network}, {width} × {height} pixels, {color}, {classes}{parameters} milhões de parâmetros no gerador",
+        "facts": "{network}, {width} × {height} pixels, {color}, {classes}{parameters} milhões de parâmetros no "
+        "gerador",
         "grey": "tons de cinza",
         "color": "cores",
         "with_opacity": " com opacidade",
@@ -181,103 +92,11 @@ TEXTS = {
         "truncation": "Truncamento",
         "truncation_info": "1: toda a variedade. Menos: mais típico. 0: a média.",
         "own": "A própria de cada semente",
-        "first_seed": "A da primeira semente",
-        "group_own": "A do primeiro exemplo",
         "no_concept": "Nenhum",
         "concept": "Conceito",
         "concept_info": "Desloca todas as imagens ao longo de uma direção encontrada neste modelo.",
         "strength": "Intensidade",
-        "fill_concept": "Conceito para A − B",
-        "fill_concept_info": "Põe em A imagens que o mostram e em B imagens que não; C é com você.",
-        "tab_sample": "Criar",
-        "sample_intro": "Uma semente é um número que vira imagem. A mesma semente dá sempre a mesma imagem.",
         "seeds": "Sementes",
-        "seeds_info": "Por exemplo 0-15 ou 3, 14, 15; no máximo 64",
-        "generate": "Gerar",
-        "reroll": "↻ Novas sementes",
-        "gallery": "Clique numa imagem para escolhê-la, vê-la grande e baixá-la.",
-        "download_one": "↓ Esta imagem (PNG)",
-        "download_all": "↓ Todas as imagens (ZIP)",
-        "link": "Link para exatamente estas imagens",
-        "seed_n": "semente {seed}",
-        "drawn_1": "1 imagem",
-        "drawn_n": "{count} imagens",
-        "tab_interpolate": "Interpolar",
-        "interpolate_intro": "Um passeio de semente em semente. Cada passo entre duas imagens também é uma imagem.",
-        "walk_seeds": "Sementes a visitar",
-        "walk_seeds_info": "De duas a dezesseis, por exemplo 3, 14, 15",
-        "mode": "Caminho",
-        "slerp": "Arco (slerp)",
-        "lerp": "Linha reta (lerp)",
-        "frames": "Quadros",
-        "loop": "Voltar à primeira semente, para a animação não ter emenda",
-        "walk": "Passear",
-        "animation": "O passeio",
-        "strip": "Os quadros, linha por linha",
-        "download_animation": "↓ Animação (WebP, sem perdas)",
-        "download_strip": "↓ Quadros (PNG)",
-        "walked": "{count} quadros de semente em semente: {seeds}{label}",
-        "tab_arithmetic": "Calcular",
-        "arithmetic_intro": "Faça contas com imagens: **média(A) − média(B) + média(C)**. Escolha um grupo e clique nas "
-        "imagens que fazem parte dele; clique de novo para tirar uma. Três por grupo são mais estáveis do que uma.",
-        "pool_seeds": "Sementes das imagens para escolher",
-        "pool_label": "Classe das imagens",
-        "new_pool": "↻ Novas imagens",
-        "active": "Meus cliques vão para o grupo",
-        "surprise": "★ Surpreenda-me",
-        "clear": "Esvaziar os grupos",
-        "group_seeds": "Sementes de {group}",
-        "group_a": "A",
-        "group_b": "− B",
-        "group_c": "+ C",
-        "result_label": "Classe do resultado",
-        "result": "O resultado, entre seus oito vizinhos",
-        "result_note": "No meio: média(A) − média(B) + média(C). Em volta: o mesmo latente, com cada coordenada "
-        "deslocada em até ±0,25 (Radford et al. 2016, figura 7).",
-        "group_empty": "vazio: clique em imagens",
-        "mean": "média",
-        "calculate": "= Calcular",
-        "download_result": "↓ O resultado (PNG)",
-        "download_nine": "↓ Com os vizinhos (PNG)",
-        "need_groups": "Cada um dos grupos A, B e C precisa de pelo menos uma imagem.",
-        "tab_game": "Real ou falsa?",
-        "game_intro": "Uma das duas imagens é real, a outra foi inventada pelo gerador. **Qual é a real?** O "
-        "discriminador julga o mesmo par, mas você só vê a opinião dele depois da sua.",
-        "left": "← A esquerda é real",
-        "right": "A direita é real →",
-        "next": "Próxima rodada (N)",
-        "reset": "Recomeçar",
-        "keys": "Teclado: ← esquerda, → direita, N próxima rodada.",
-        "which": "Qual é a real?",
-        "which_label": "Classe {label}: qual é a real?",
-        "pair_alt": "duas imagens lado a lado; uma é real, a outra foi gerada",
-        "is_real": "real",
-        "is_fake": "gerada",
-        "side_left": "esquerda",
-        "side_right": "direita",
-        "you_right": "✓ Certo!",
-        "you_wrong": "✗ Errado.",
-        "truth": "A imagem da {side} é a real.",
-        "judge_right": "O discriminador achou real a da {side}, com {percent} de certeza: ✓ acertou.",
-        "judge_wrong": "O discriminador achou real a da {side}, com {percent} de certeza: ✗ errou.",
-        "judge_absent": "Este modelo veio sem discriminador; você joga sozinho.",
-        "judge_needs_map": "O discriminador deste modelo julga a imagem pelo mapa de que ela foi desenhada, e imagens reais "
-        "vêm sem mapa; você joga sozinho.",
-        "score_you": "Você",
-        "score_judge": "Discriminador",
-        "score_rounds": "Rodadas",
-        "score_streak": "Sua sequência",
-        "score_best": "Melhor sequência",
-        "history": "Últimas rodadas",
-        "no_real": "Este modelo veio sem imagens reais para comparar; por isso não dá para jogar com ele.",
-        "how_judged": "Quanta certeza o discriminador tem mesmo?",
-        "calibrated": "O discriminador dá a cada imagem uma nota bruta (um logit) sem escala fixa. O `judge.json`, "
-        "ajustado em imagens fora do treino, transforma a diferença de duas notas em probabilidade. Em imagens "
-        "separadas a **AUC é {auc:.3f}**: de cem pares de uma imagem real e uma gerada, ele põe cerca de {percent} na "
-        "ordem certa; no cara ou coroa seriam 50.",
-        "uncalibrated": "O discriminador dá a cada imagem uma nota bruta (um logit) sem escala fixa. Este modelo veio "
-        "sem o `judge.json`, que transforma notas em probabilidades; desconfie da porcentagem.",
-        "origin": "As imagens reais: {notice}",
         "check": "Confira, por favor",
         "bad_model": "Este modelo não é oferecido aqui; escolha um destes: {allowed}.",
         "bad_seeds": "Sementes são números inteiros de 0 a 4294967295, como 0-15 ou 3, 14, 15.",
@@ -290,16 +109,13 @@ TEXTS = {
         "bad_choice": "{name} é um destes: {allowed}.",
         "bad_position": "Essa imagem não está mais aí; gere de novo.",
         "bad_switch": "{name} fica ligado ou desligado.",
-        "gone": "Estes arquivos expiraram; clique em Gerar.",
-        "no_game": "Não há rodada para jogar; clique em Recomeçar.",
-        "answered": "Esta rodada já foi decidida; passe para a próxima.",
-        "unanswered": "Escolha primeiro esquerda ou direita.",
         "damaged": "Este modelo está danificado ou inacessível; o registro do servidor diz o que há de errado.",
         "broken": "Não deu certo, e a culpa não é sua; o motivo está no registro do servidor.",
         "refused_value": "Um valor não é permitido aqui ({reason}).",
         "bad_value": "Falta um valor do formulário, ou ele é do tipo errado; recarregue a página para voltar aos usuais.",
         "bad_call": "Esta chamada não tem a forma que a página entende; “Usar via API” diz qual é.",
-        "bad_json": "O que foi enviado não é JSON simples: um objeto, números finitos, caracteres inteiros, sem muitos níveis.",
+        "bad_json": "O que foi enviado não é JSON simples: um objeto, números finitos, caracteres inteiros, sem muitos "
+        "níveis.",
         "no_such_call": "A página não tem essa chamada; “Usar via API” lista as que tem.",
         "nothing_here": "Nada pode ser enviado aqui: a página não recebe arquivos, e suas chamadas esperam numa só fila.",
         "too_large": "É muita coisa de uma vez; são lidos até {most} bytes.",
@@ -309,11 +125,32 @@ TEXTS = {
     },
 }
 
-t = gr.I18n(**TEXTS)  # t("key") on a component: the browser puts its own language in
+LANGUAGES = tuple(TEXTS)
+MARK = "~"  # before every key in the browser, which takes any value that is a key for the text: "own" is both
+
+I18N = gr.I18n(**{chosen: {MARK + key: text for key, text in words.items()} for chosen, words in TEXTS.items()})
+
+
+def add(texts: dict[str, dict[str, str]]) -> None:
+    """Add the words of a part of the page. No key may be there already: all share one list."""
+    for chosen, words in texts.items():
+        known = TEXTS[chosen].keys() & words.keys()
+        if known:
+            raise ValueError(f"These texts are there already: {sorted(known)}.")
+        TEXTS[chosen].update(words)
+        I18N.translations[chosen].update({MARK + key: text for key, text in words.items()})
+
+
+def t(key: str) -> I18nData:
+    """The text of a component: the browser puts its own language in."""
+    return I18N(MARK + key)
 
 
 def language(request: gr.Request | Request | None) -> str:
-    """pt or en: the visitor's first language, which is also the one the browser shows the page in."""
+    """pt or en: the one of the page's address (`lang`), else the visitor's first language, as the browser does."""
+    of_address = request.query_params.get("lang") if request else None
+    if of_address in LANGUAGES:
+        return of_address
     first = (request.headers.get("accept-language") or "" if request else "").split(",")[0].strip().lower()
     return "pt" if first.split("-")[0].split(";")[0] == "pt" else "en"
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import importlib.util
+import inspect
 import json
 import os
 import secrets
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from gan_hub.demo import models
+from gan_hub.demo.tabs import LEVELS
 from tests.conftest import LABEL_NAMES, made_concept, make_pipeline
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
@@ -71,7 +73,17 @@ class Server:
         self.page, self.url = page, url.rstrip("/")
 
     def fn(self, handler) -> int:
-        return next(number for number, event in self.page.fns.items() if event.fn is handler)
+        return next(number for number, event in self.page.fns.items() if inspect.unwrap(event.fn) is handler)
+
+    def fn_on(self, event: str) -> int:
+        """The number of the first event that a browser's script triggers by this name, such as "draw_sample"."""
+        return next(number for number, fn in self.page.fns.items() if event in [name for _, name in fn.targets])
+
+    def form(self, number: int, **values) -> list:
+        """What an event is sent by a page that was just opened, but for `values`: id of an element → its value."""
+        inputs = self.page.fns[number].inputs
+        values = {name.replace("_", "-"): value for name, value in values.items()}
+        return [values.get(block.elem_id or "", getattr(block, "value", None)) for block in inputs]
 
     def fn_named(self, name: str) -> int:
         """The number of a public event."""
@@ -81,14 +93,18 @@ class Server:
 class Visitor:
     """One browser session without a browser: calls any event, private ones as well, as a page or a bot would."""
 
-    def __init__(self, server: Server, headers: dict[str, str] | None = None):
+    def __init__(self, server: Server, headers: dict[str, str] | None = None, lang: str = ""):
+        """`headers` of its requests; `lang`: the language that the page's address asks for."""
         self.server, self.session, self.headers = server, secrets.token_hex(8), headers
+        self.query = f"?lang={lang}" if lang else ""
 
     def join(self, handler, *data, **extra) -> httpx.Response:
         """Puts a call of a handler, or of the event of a number, into the line, and listens to no answer."""
         number = handler if isinstance(handler, int) else self.server.fn(handler)
         body = {"data": list(data), "fn_index": number, "session_hash": self.session, **extra}
-        return httpx.post(f"{self.server.url}/gradio_api/queue/join", json=body, headers=self.headers, timeout=60)
+        return httpx.post(
+            f"{self.server.url}/gradio_api/queue/join{self.query}", json=body, headers=self.headers, timeout=60
+        )
 
     def call(self, handler, *data, **extra) -> tuple[bool, dict, str]:
         """(success, output, everything the server sent)."""
@@ -152,7 +168,7 @@ class Tab:
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", self._note)
         self.page.goto(f"{url}/?model={model}{query}")
-        self.page.wait_for_selector("#sample-gallery img")
+        self.drawn(dict(parse_qsl(query)).get("tab", "sample"))
 
     def _note(self, request):
         address = urlsplit(request.url)
@@ -160,8 +176,16 @@ class Tab:
             self.wrong.append(f"request to {request.url}")
 
     def open(self, name: str):
+        """Open a tab as a visitor does, and wait until it is drawn; the page."""
+        level = next(level for level, tabs in LEVELS.items() if name in [tab.name for tab in tabs])
+        self.page.locator(f"#level-{level}-button").click()
         self.page.locator(f"#tab-{name}-button").click()
+        self.drawn(name)
         return self.page
+
+    def drawn(self, name: str) -> None:
+        """Wait until a tab is drawn and none of its calls are under way."""
+        self.page.wait_for_function("(name) => document.getElementById('tab-' + name)?.ariaBusy === 'false'", arg=name)
 
     def shoot(self, name: str):
         ARTEFACTS.mkdir(exist_ok=True)

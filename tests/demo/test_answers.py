@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gan_hub.demo import answers, arithmetic, image_files, interpolate, sample
+from gan_hub.demo import answers, image_files
+from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
+from gan_hub.demo.tabs.interpolate import handlers as interpolate
+from gan_hub.demo.tabs.sample import handlers as sample
 
 ASKED = {
     sample: ("0-3", "own", 1.0, "none", 1.0),
@@ -25,43 +28,43 @@ def folders() -> int:
 
 @pytest.mark.parametrize("tab", ASKED, ids=lambda tab: tab.__name__.split(".")[-1])
 def test_the_first_pictures_of_a_model_are_drawn_once(offered, tab):
-    first = tab.on_model_change(offered, *ASKED[tab])
+    first = tab.draw(offered, *ASKED[tab])
     drawn = folders()
-    again = tab.on_model_change(offered, *ASKED[tab])
+    again = tab.draw(offered, *ASKED[tab])
     assert folders() == drawn and again == first
-    tab.on_model_change(offered, *ASKED[tab][:-1], 0.5 if tab is sample else "own" if tab is arithmetic else False)
+    tab.draw(offered, *ASKED[tab][:-1], 0.5 if tab is sample else "own" if tab is arithmetic else False)
     assert folders() == (drawn if tab is arithmetic else drawn + 1)
 
 
 def test_an_answer_is_the_callers_own(offered):
-    first = sample.on_model_change(offered, *ASKED[sample])
-    first[1].clear()
-    assert len(sample.on_model_change(offered, *ASKED[sample])[1]) == 4
+    first = sample.draw(offered, *ASKED[sample])
+    first[3].clear()
+    assert len(sample.draw(offered, *ASKED[sample])[3]) == 4
 
 
 def test_an_answer_whose_files_are_gone_or_old_is_made_anew(offered, monkeypatch):
-    first = sample.on_model_change(offered, *ASKED[sample])
-    Path(first[1][2][0]).unlink()
-    second = sample.on_model_change(offered, *ASKED[sample])
-    assert second != first and all(Path(path).is_file() for path, _ in second[1])
-    for (one, _), (other, _) in zip(first[1][:2], second[1]):
+    first = sample.draw(offered, *ASKED[sample])
+    Path(first[3][2][0]).unlink()
+    second = sample.draw(offered, *ASKED[sample])
+    assert second != first and all(Path(path).is_file() for path, _ in second[3])
+    for (one, _), (other, _) in zip(first[3][:2], second[3]):
         assert Path(one).read_bytes() == Path(other).read_bytes()
     monkeypatch.setattr(answers, "LIFETIME", -1)
-    assert sample.on_model_change(offered, *ASKED[sample]) != second
+    assert sample.draw(offered, *ASKED[sample]) != second
 
 
 def test_the_oldest_answers_make_room(offered, monkeypatch):
     monkeypatch.setattr(answers, "MOST", 2)
     for seeds in ("0", "1", "2"):
-        sample.on_model_change(offered, seeds, *ASKED[sample][1:])
+        sample.draw(offered, seeds, *ASKED[sample][1:])
     assert len(answers.ANSWERS.kept) == 2 and folders() == 3
-    sample.on_model_change(offered, "2", *ASKED[sample][1:])
+    sample.draw(offered, "2", *ASKED[sample][1:])
     assert folders() == 3
-    sample.on_model_change(offered, "0", *ASKED[sample][1:])
+    sample.draw(offered, "0", *ASKED[sample][1:])
     assert folders() == 4
 
 
 def test_values_that_are_equal_and_not_the_same_are_told_apart(offered):
-    sample.on_model_change(offered, *ASKED[sample])
+    sample.draw(offered, *ASKED[sample])
     with pytest.raises(Exception, match="Truncation is a number"):
-        sample.on_model_change(offered, "0-3", "own", True, "none", 1.0)
+        sample.draw(offered, "0-3", "own", True, "none", 1.0)

@@ -16,7 +16,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from gan_hub.demo import app, game, models, sample
+from gan_hub.demo import app, models
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Visitor
 
@@ -31,7 +31,7 @@ def client(server, tmp_path_factory) -> Client:
 
 def test_three_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/sample", "/interpolate", "/arithmetic"}
+    assert {"/sample", "/interpolate", "/arithmetic"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
     assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
     assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
@@ -41,22 +41,23 @@ def test_three_endpoints_are_public_and_described(client):
 
 def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
     pipe = models.load(playable.name)
-    gallery, status, link, archive = client.predict(playable.name, "3, 14", "star", 1.0, api_name="/sample")
-    for item, image in zip(gallery, pipe(seeds=[3, 14], labels="star").images):
+    drawn = client.predict(playable.name, "3, 14", "star", 1.0, api_name="/sample")
+    for item, image in zip(drawn["pictures"], pipe(seeds=[3, 14], labels="star").images):
         with Image.open(item["image"]) as received:
             assert received.format == "PNG" and (np.asarray(received) == np.asarray(image)).all()
-    assert status.startswith("2 pictures") and link.startswith("?model=") and archive.endswith(".zip")
+    assert drawn["sentence"].startswith("2 pictures") and drawn["link"].startswith("?tab=sample&model=")
+    assert drawn["archive"].endswith(".zip")
 
-    moved = client.predict(playable.name, "3", "star", 1.0, "thick", 1.5, api_name="/sample")[0]
-    with Image.open(moved[0]["image"]) as received:
+    moved = client.predict(playable.name, "3", "star", 1.0, "thick", 1.5, api_name="/sample")
+    with Image.open(moved["pictures"][0]["image"]) as received:
         expected = pipe(seeds=[3], labels="star", concepts={"thick": 1.5}).images[0]
         assert (np.asarray(received) == np.asarray(expected)).all()
 
     walk = client.predict(playable.name, "1, 2", "slerp", 4, "own", True, api_name="/interpolate")
-    with Image.open(walk[3]) as film:
+    with Image.open(walk["animation"]) as film:
         assert film.format == "WEBP" and film.n_frames == 4
     result = client.predict(playable.name, "0", "1", "2", "own", "star", api_name="/arithmetic")
-    with Image.open(result[1]) as picture:
+    with Image.open(result["result"]) as picture:
         assert picture.size == (28, 28)
 
 
@@ -92,6 +93,16 @@ def test_a_visitor_is_answered_in_portuguese(server, playable):
         portuguese.predict(playable.name, "x", "own", 1.0, api_name="/sample")
 
 
+@pytest.mark.parametrize(
+    ("header", "lang", "language"), [("pt-BR", "", "pt"), ("en-US", "pt", "pt"), ("pt-BR", "en", "en")]
+)
+def test_a_tab_is_drawn_in_the_language_of_the_link_or_else_of_the_browser(server, header, lang, language):
+    visitor = Visitor(server, {"accept-language": header}, lang)
+    number = server.fn_on("draw_sample")
+    done, output, _ = visitor.call(number, *server.form(number, sample_seeds="x"))
+    assert done and TEXTS[language]["bad_seeds"] in output["data"][-1]
+
+
 def test_there_is_no_way_to_upload(server):
     config = httpx.get(f"{server.url}/config").json()
     kinds = {component["type"] for component in config["components"]}
@@ -111,23 +122,11 @@ def test_nobody_watches_the_visitors(server):
     assert not config.get("analytics_enabled") and not config.get("is_space")
 
 
-def test_every_model_call_waits_in_the_same_line(server):
-    unlimited = {sample.new_seeds, sample.select_image, sample.select_first_image, game.new_round}
-    names = {
-        event.fn.__name__
-        for event in server.page.fns.values()
-        if event.fn is not None and event.fn not in unlimited and event.concurrency_id != "model"
-    }
-    assert names <= {"random_groups", "clear_groups", "new_pool_seeds"}
+def test_every_call_that_draws_waits_in_the_models_line(server):
+    """Nothing else is answered beside it but what draws nothing."""
+    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id != "model"}
+    assert beside <= {"<lambda>", "select_image", "select_first_image", "pending_status"}
     assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
-
-
-def test_what_model_it_is_stands_there_before_its_pictures_are_drawn(server):
-    """At the page's opening and after a change of model alike; both wait in one queue, in this order."""
-    order = [event.fn for event in server.page.fns.values()]
-    about = [place for place, handler in enumerate(order) if handler is app.about]
-    tabs = [place for place, handler in enumerate(order) if handler in (sample.on_model_change, game.on_model_change)]
-    assert len(about) == 2 and len(tabs) == 4 and max(about) < min(tabs)
 
 
 def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):

@@ -5,7 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_hub.demo import arithmetic, game, interpolate, models, sample
+from gan_hub.demo import models
+from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
+from gan_hub.demo.tabs.game import handlers as game
+from gan_hub.demo.tabs.interpolate import handlers as interpolate
+from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.model_folder import real_samples
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.mixins import SegmentationConditional
@@ -33,7 +37,7 @@ def offer(name: str, folder, monkeypatch, **changes) -> str:
 
 
 def through_all_tabs(name: str, channels: int) -> None:
-    gallery, status, *_ = sample.sample(name, "0-3", "own", 0.7)
+    gallery, *_, status = sample.sample(name, "0-3", "own", 0.7)
     drawn = [np.asarray(Image.open(path)) for path, _ in gallery]
     assert {image.shape for image in drawn} == {(32, 32, channels)[: 2 if channels == 1 else 3]}
     assert not np.array_equal(drawn[0], drawn[1]) and "4 pictures" in status
@@ -47,7 +51,7 @@ def through_all_tabs(name: str, channels: int) -> None:
     equation, result, _ = arithmetic.calculate(name, "0-1", "2", "3", "own", "own")
     assert equation.count("<img") == 3 + 4 + 9 and Image.open(result).size == (32, 32)
 
-    state, pair, *_ = game.on_model_change(name)
+    _, state, pair, *_ = game.draw(name)
     assert "data:image/png" in pair
     state, _, verdict, *_ = game.pick_left(state)
     assert state.decided and ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")

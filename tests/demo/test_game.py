@@ -5,13 +5,13 @@ import io
 import re
 from dataclasses import replace
 
-import gradio as gr
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import game, models
+from gan_hub.demo import models
+from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.manifest import Manifest
 from tests.conftest import make_pipeline
@@ -83,15 +83,15 @@ def test_player_and_discriminator_are_scored_over_the_same_rounds(offered, truth
 
 def test_a_round_is_decided_once_and_cannot_be_skipped(offered):
     dealt = game.new_round(offered)
-    with pytest.raises(gr.Error, match="Choose left or right first"):
+    with pytest.raises(ValueError, match="Choose left or right first"):
         game.next_round(dealt)
     decided, *_ = game.pick_left(dealt)
-    with pytest.raises(gr.Error, match="decided"):
+    with pytest.raises(ValueError, match="decided"):
         game.pick_right(decided)
     following, *_ = game.next_round(decided)
     assert following.rounds == decided.rounds and not following.decided
     for handler in (game.pick_left, game.pick_right, game.next_round):
-        with pytest.raises(gr.Error, match="Start over"):
+        with pytest.raises(ValueError, match="Start over"):
             handler(None)
 
 
@@ -102,7 +102,7 @@ def test_streaks_count_correct_choices_in_a_row():
 
 
 def test_a_model_without_real_pictures_says_so(offered_rgb):
-    dealt, table, *_, left, right, onwards, explanation = game.on_model_change(offered_rgb)
+    explanation, dealt, table, *_, left, right, onwards, _ = game.draw(offered_rgb)
     assert dealt is None and "without real pictures" in table
     assert not left["interactive"] and not right["interactive"] and not onwards["interactive"]
     assert "AUC is 0.700" in explanation
@@ -207,4 +207,4 @@ def test_two_sessions_do_not_share_a_game(server, playable):
     assert 'data-score="rounds">1<' in str(other.call(game.pick_right, None)[1]["data"])
     stranger = Visitor(server)
     done, output, _ = stranger.call(game.pick_left, None)
-    assert not done and "There is no round to play" in output["error"]
+    assert done and "There is no round to play" in output["data"][-1]

@@ -16,7 +16,8 @@ from diffusers.configuration_utils import register_to_config
 
 import gan_hub
 from gan_hub import GANPipeline, LoadError
-from gan_hub.demo import models, sample
+from gan_hub.demo import models
+from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel, register_architecture, register_checked
 from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Width
 from gan_hub.models.mixins import SegmentationConditional
@@ -78,7 +79,7 @@ def test_the_page_s_networks_are_trained_saved_loaded_and_drawn_from_by_program_
     assert (page_folder / "grid.png").is_file()
 
     monkeypatch.setenv(models.MODEL_VARIABLE, str(saved))
-    gallery, status, *_ = sample.sample("tiny", "0-3", "own", 1.0)
+    gallery, *_, status = sample.sample("tiny", "0-3", "own", 1.0)
     assert len(gallery) == 4 and "4 pictures" in status
 
 

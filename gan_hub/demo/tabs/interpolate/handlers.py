@@ -1,23 +1,15 @@
-"""The tab "Interpolate": a walk through latent space from seed to seed, as frames and as an animation."""
+"""A walk through latent space from seed to seed, as frames and as an animation."""
+
+from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 import torch
 
-from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.answers import remembered
-from gan_hub.demo.components import (
-    MODEL_QUEUE,
-    ModelChange,
-    Update,
-    class_picker,
-    class_update,
-    crisp_image,
-    download_button,
-    kept_class,
-    seeds_box,
-)
-from gan_hub.demo.inputs import with_error_toast
-from gan_hub.demo.texts import t, translate
+from gan_hub.demo.components import Update, class_update, kept_class
+from gan_hub.demo.texts import translate
 from gan_hub.images import grid, save_animation, save_png
 from gan_hub.latents import INTERPOLATIONS, format_seeds, interpolate
 from gan_hub.pipeline import GANPipeline
@@ -27,11 +19,11 @@ FIRST_FRAMES, MIN_FRAMES, MAX_FRAMES = 48, 2, 120
 COLUMNS = 12  # frames in a row of the strip
 ANIMATION_SIDE = 256  # pixels at least, by whole factors, which loses nothing; viewers blur smaller animations
 SECONDS_PER_FRAME = 0.08
+LINK_KEYS = ("seeds", "mode", "frames", "label", "loop")
 
-Walk = tuple[str, str, str, str, str]  # animation and strip, status, and both files again for the download buttons
+Walk = tuple[str, str, str, str, str, str]  # animation and strip, link, both files again to download, and a sentence
 
 
-@with_error_toast
 def walk(
     model: str, seeds: str, mode: str, frames: int, label: str, loop: bool = True, request: gr.Request | None = None
 ) -> Walk:
@@ -47,9 +39,10 @@ def walk(
         request: has the visitor's language
 
     Returns:
-        a lossless WebP animation, the frames as one PNG, a sentence, and both again as files to download
+        a lossless WebP animation, the frames as one PNG, a link to them, both again as files to download, a sentence
     """
-    numbers = inputs.seeds(seeds, 2, MAX_SEEDS)
+    with inputs.of("walk-seeds"):
+        numbers = inputs.seeds(seeds, 2, MAX_SEEDS)
     path_kind = inputs.choice(mode, list(INTERPOLATIONS), translate(request, "mode"))
     count = inputs.integer(frames, MIN_FRAMES, MAX_FRAMES, translate(request, "frames"))
     closed = inputs.boolean(loop, translate(request, "loop"))
@@ -67,7 +60,32 @@ def walk(
     save_png(grid(images, COLUMNS), strip, model=model, seeds=format_seeds(numbers), mode=path_kind, label=name)
     stops = " → ".join(map(str, [*numbers, *numbers[: int(closed)]]))
     status = translate(request, "walked", count=count, seeds=stops, label=f" · {name}" if name else "")
-    return str(animation), str(strip), sanitize.escape(status), str(animation), str(strip)
+    return (
+        str(animation),
+        str(strip),
+        _link(model, numbers, path_kind, count, label, closed),
+        str(animation),
+        str(strip),
+        status,
+    )
+
+
+def _link(model: str, seeds: list[int], mode: str, frames: int, label: str, loop: bool) -> str:
+    values = {"tab": "interpolate", "model": model, "seeds": format_seeds(seeds).replace(" ", ""), "mode": mode}
+    values |= {"frames": frames, "loop": int(loop)} | ({"label": label} if label and label != inputs.OWN else {})
+    return "?" + urlencode(values, safe=",")
+
+
+def fill(model: str, link: dict[str, str], request: gr.Request | None = None) -> list[Any]:
+    """The form as a link fills it; what the link does not say keeps its default. Raises BadInputError for what is wrong."""
+    seeds = format_seeds(inputs.seeds(link["seeds"], 2, MAX_SEEDS)) if "seeds" in link else FIRST_SEEDS
+    mode = inputs.choice(link.get("mode", INTERPOLATIONS[0]), INTERPOLATIONS, translate(request, "mode"))
+    frames = inputs.integer(
+        inputs.as_number(link.get("frames", FIRST_FRAMES)), MIN_FRAMES, MAX_FRAMES, translate(request, "frames")
+    )
+    label = inputs.class_name(link.get("label"), models.class_names(model)) or inputs.OWN
+    loop = inputs.choice(link.get("loop", "1"), ("0", "1"), translate(request, "loop")) == "1"
+    return [seeds, mode, frames, label, loop]
 
 
 def _path(pipe: GANPipeline, seeds: list[int], mode: str, count: int, closed: bool) -> torch.Tensor:
@@ -76,12 +94,11 @@ def _path(pipe: GANPipeline, seeds: list[int], mode: str, count: int, closed: bo
     return interpolate(stops, count + closed, mode)[:count]
 
 
-@with_error_toast
 @remembered
-def on_model_change(
+def draw(
     model: str, seeds: str, mode: str, frames: int, label: str, loop: bool, request: gr.Request | None = None
-) -> tuple[Update, str, str, str, str, str]:
-    """The walk of a model that was just chosen.
+) -> tuple[Update, str, str, str, str, str, str]:
+    """The walk of the chosen model.
 
     Args:
         model: the model.
@@ -94,40 +111,3 @@ def on_model_change(
     names = models.class_names(model)
     kept = kept_class(names, label)
     return class_update(names, "first_seed", kept), *walk(model, seeds, mode, frames, kept, loop, request)
-
-
-def build(model: gr.Dropdown) -> ModelChange:
-    """Lay out the tab."""
-    with gr.Row(elem_classes="stage"):
-        with gr.Column(scale=1, min_width=280):
-            gr.Markdown(t("interpolate_intro"))
-            seeds = seeds_box(FIRST_SEEDS, t("walk_seeds"), info=t("walk_seeds_info"), elem_id="walk-seeds")
-            label = class_picker(models.class_names(models.default_model()), "first_seed", "class")
-            mode = gr.Radio([(t("slerp"), "slerp"), (t("lerp"), "lerp")], value="slerp", label=t("mode"))
-            frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, FIRST_FRAMES, step=1, label=t("frames"), buttons=[])
-            loop = gr.Checkbox(True, label=t("loop"))
-            start = gr.Button(t("walk"), variant="primary")
-            status = gr.HTML(elem_classes="status")
-        with gr.Column(scale=3, min_width=320), gr.Row():
-            with gr.Column(scale=1, min_width=220):
-                gr.Markdown(t("animation"), elem_classes="note")
-                animation = crisp_image()
-                download_animation = download_button("download_animation")
-            with gr.Column(scale=2, min_width=300):
-                gr.Markdown(t("strip"), elem_classes="note")
-                strip = crisp_image()
-                download_strip = download_button("download_strip")
-
-    form = [model, seeds, mode, frames, label, loop]
-    outputs = [animation, strip, status, download_animation, download_strip]
-    gr.on(
-        [start.click, seeds.submit, mode.input, frames.release, label.input, loop.input],
-        walk,
-        form,
-        outputs,
-        api_name="interpolate",
-        trigger_mode="always_last",
-        show_progress_on=[animation, strip],
-        **MODEL_QUEUE,
-    )
-    return ModelChange(on_model_change, form, [label, *outputs])

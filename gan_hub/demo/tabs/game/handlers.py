@@ -1,4 +1,4 @@
-"""The tab "Real or fake?": the player against the discriminator, over the same pairs of a real and a generated picture.
+""" "Real or fake?": the player against the discriminator, over the same pairs of a real and a generated picture.
 
 What keeps the answer secret: the browser gets one picture of the whole pair, as pixels and nothing else; which half is
 real stays in the server's session until the player has chosen; and random numbers come from the operating system. So
@@ -19,9 +19,8 @@ from pathlib import Path
 import gradio as gr
 
 from gan_hub.demo import image_files, inputs, models, sanitize
-from gan_hub.demo.components import MODEL_QUEUE, QUIET, ModelChange, Update
-from gan_hub.demo.inputs import with_error_toast
-from gan_hub.demo.texts import t, translate
+from gan_hub.demo.components import Update
+from gan_hub.demo.texts import translate
 from gan_hub.images import grid
 from gan_hub.latents import MAX_SEED
 from gan_hub.model_folder import real_samples
@@ -219,7 +218,8 @@ def explanation_html(model: str, request: gr.Request | None = None) -> str:
     return "".join(paragraphs)
 
 
-Page = tuple[Game | None, str, str, str, Update, Update, Update]  # state, pair, verdict, score, left, right, next
+# State, pair, verdict, score, the buttons left, right and next, and a sentence.
+Page = tuple[Game | None, str, str, str, Update, Update, Update, str]
 
 
 def _page(game: Game | None, request: gr.Request | None) -> Page:
@@ -233,21 +233,21 @@ def _page(game: Game | None, request: gr.Request | None) -> Page:
         gr.update(interactive=can_pick),
         gr.update(interactive=can_pick),
         gr.update(interactive=can_go_on),
+        "",
     )
 
 
 # --------------------------------------------------------------------------------------------- handlers
 
 
-@with_error_toast
-def on_model_change(
-    model: str, request: gr.Request | None = None
-) -> tuple[Game | None, str, str, str, Update, Update, Update, str]:
-    """A new game with the model that was just chosen, and the explanation of its discriminator."""
-    return *_page(new_round(model), request), explanation_html(model, request)
+def draw(
+    model: str, game: Game | None = None, request: gr.Request | None = None
+) -> tuple[str, Game | None, str, str, str, Update, Update, Update, str]:
+    """The explanation of the discriminator, and a new game with the chosen model; a game with it that is there goes on."""
+    known = game if game is not None and game.model == model else new_round(model)
+    return explanation_html(model, request), *_page(known, request)
 
 
-@with_error_toast
 def start_over(model: str, game: Game | None = None, request: gr.Request | None = None) -> Page:
     """A new game without rounds and score. An undecided pair stays, or starting over would collect the real pictures.
 
@@ -264,19 +264,16 @@ def start_over(model: str, game: Game | None = None, request: gr.Request | None 
     return _page(new_round(model, (), game.seen) if game.decided else replace(game, rounds=()), request)
 
 
-@with_error_toast
 def pick_left(game: Game | None, request: gr.Request | None = None) -> Page:
     """The player takes the left picture for the real one."""
     return _page(record_choice(game, "left"), request)
 
 
-@with_error_toast
 def pick_right(game: Game | None, request: gr.Request | None = None) -> Page:
     """The player takes the right picture for the real one."""
     return _page(record_choice(game, "right"), request)
 
 
-@with_error_toast
 def next_round(game: Game | None, request: gr.Request | None = None) -> Page:
     """The next pair. Only once this one is decided: a hard pair cannot be skipped."""
     if game is None:
@@ -284,29 +281,3 @@ def next_round(game: Game | None, request: gr.Request | None = None) -> Page:
     if not game.decided:
         raise inputs.BadInputError("unanswered")
     return _page(new_round(game.model, game.rounds, game.seen), request)
-
-
-def build(model: gr.Dropdown) -> ModelChange:
-    """Lay out the tab."""
-    game = gr.State(None)
-    gr.Markdown(t("game_intro"))
-    with gr.Column(elem_id="game"):
-        question = gr.HTML()
-        pair = gr.HTML(js_on_load="")
-        with gr.Row(equal_height=True, elem_classes="picks"):
-            left = gr.Button(t("left"), size="lg", interactive=False, elem_id="pick-left", min_width=120)
-            right = gr.Button(t("right"), size="lg", interactive=False, elem_id="pick-right", min_width=120)
-        with gr.Row(equal_height=True):
-            onwards = gr.Button(t("next"), variant="primary", interactive=False, elem_id="next-round", min_width=160)
-            reset = gr.Button(t("reset"), elem_id="start-over", min_width=100)
-        gr.Markdown(t("keys"), elem_classes="note keys")
-        points = gr.HTML()
-    with gr.Accordion(t("how_judged"), open=False):
-        explanation = gr.HTML()
-
-    page = [game, pair, question, points, left, right, onwards]
-    left.click(pick_left, game, page, **QUIET, **MODEL_QUEUE)
-    right.click(pick_right, game, page, **QUIET, **MODEL_QUEUE)
-    onwards.click(next_round, game, page, **QUIET, **MODEL_QUEUE)
-    reset.click(start_over, [model, game], page, **QUIET, **MODEL_QUEUE)
-    return ModelChange(on_model_change, [model], [*page, explanation])

@@ -1,9 +1,10 @@
-"""The tab "Arithmetic": mean(A) − mean(B) + mean(C) of latents chosen by clicking pictures (Radford et al. 2016, 6.3.2)."""
+"""mean(A) − mean(B) + mean(C) of latents chosen by clicking pictures (Radford et al. 2016, 6.3.2)."""
 
 import html
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 import torch
@@ -11,23 +12,9 @@ from PIL import Image
 
 from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.answers import remembered
-from gan_hub.demo.components import (
-    MODEL_QUEUE,
-    PRIVATE,
-    QUIET,
-    ModelChange,
-    Update,
-    class_picker,
-    class_update,
-    concept_picker,
-    concept_update,
-    crisp_gallery,
-    download_button,
-    kept_class,
-    seeds_box,
-)
-from gan_hub.demo.inputs import OWN, with_error_toast
-from gan_hub.demo.texts import t, translate
+from gan_hub.demo.components import Update, class_update, concept_update, kept_class
+from gan_hub.demo.inputs import OWN
+from gan_hub.demo.texts import translate
 from gan_hub.images import grid, save_png
 from gan_hub.latents import arithmetic, format_seeds, neighbours
 from gan_hub.pipeline import GANOutput, GANPipeline
@@ -38,6 +25,7 @@ MAX_POOL, MAX_EXEMPLARS = 48, 12
 NEIGHBOUR_RADIUS = 0.25  # the paper's figure 7
 NEIGHBOUR_SEED = 0  # fixed, so that the same groups always give the same nine pictures
 RANDOM_EXEMPLARS = 3  # a group, as in the paper
+LINK_KEYS = ("pool", "pool_label", "a", "b", "c", "label")
 
 Texts = tuple[str, str, str]  # the seeds of A, B and C as they are written
 Result = tuple[str, str | None, str | None]  # the equation as HTML, the files of the result and of the nine pictures
@@ -46,7 +34,6 @@ Result = tuple[str, str | None, str | None]  # the equation as HTML, the files o
 # --------------------------------------------------------------------------------------------- the equation
 
 
-@with_error_toast
 def calculate(
     model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None
 ) -> Result:
@@ -72,7 +59,6 @@ def calculate(
     return _equation(model, (a, b, c), exemplar_label, label, request)
 
 
-@with_error_toast
 def preview(
     model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None
 ) -> Result:
@@ -184,7 +170,6 @@ def _with_captions(files: list[str], seeds: str, texts: Sequence[str]) -> list[t
     return list(zip(files, captions, strict=True))
 
 
-@with_error_toast
 def show_pool(
     model: str, seeds: str, label: str, a: str, b: str, c: str, request: gr.Request | None = None
 ) -> tuple[Update, list[str]]:
@@ -202,63 +187,41 @@ def show_pool(
     return gr.update(value=_with_captions(files, seeds, (a, b, c)), selected_index=None), files
 
 
-@with_error_toast
-def toggle_exemplar(
-    active: str,
-    a: str,
-    b: str,
-    c: str,
-    seeds: str,
-    files: list[str],
-    event: gr.SelectData,
-    request: gr.Request | None = None,
-) -> tuple[str, str, str, Update]:
-    """Put the clicked picture into the active group, or take it out again.
+def toggled(active: str, texts: Texts, seed: int, request: gr.Request | None = None) -> Texts:
+    """The groups after a click: the picture's seed joins the active group, or leaves it.
 
     Args:
         active: the group, "A", "B" or "C".
-        a, b, c: seeds of the groups.
-        seeds: the seeds of the pool.
-        files: the pool's pictures.
-        event: which of them was clicked.
+        texts: the seeds of the groups.
+        seed: that of the clicked picture.
         request: has the visitor's language.
 
     Returns:
-        The seeds of the three groups, and the update of the gallery.
-
-    Raises:
-        BadInputError: there is no such picture any more, or the group is full; as a sentence on the page.
+        The seeds of the groups. Raises BadInputError where the group would be too large.
     """
     place = GROUPS.index(inputs.choice(active, GROUPS, translate(request, "active")))
-    numbers = inputs.seeds(seeds, most=MAX_POOL)
-    if len(numbers) != len(files) or not all(Path(file).is_file() for file in files):
-        raise inputs.BadInputError("bad_position")
-    seed = numbers[inputs.position(event.index, len(numbers))]
-    texts = [a, b, c]
     group = inputs.seeds(texts[place], 0, MAX_EXEMPLARS)
     group = [other for other in group if other != seed] if seed in group else [*group, seed]
-    texts[place] = format_seeds(group)
-    inputs.seeds(texts[place], 0, MAX_EXEMPLARS)  # refuses a group that is too large now
-    return texts[0], texts[1], texts[2], gr.update(value=_with_captions(files, seeds, texts), selected_index=None)
+    written = format_seeds(group)
+    inputs.seeds(written, 0, MAX_EXEMPLARS)  # refuses a group that is too large now
+    a, b, c = (written if index == place else text for index, text in enumerate(texts))
+    return a, b, c
 
 
-@with_error_toast
-def random_groups(seeds: str, request: gr.Request | None = None) -> list[str]:
+def random_groups(seeds: str) -> list[str]:
     """Three groups of three, drawn from the pool without repetition."""
     numbers = inputs.seeds(seeds, len(GROUPS) * RANDOM_EXEMPLARS, MAX_POOL)
     secrets.SystemRandom().shuffle(numbers)
     return [format_seeds(sorted(numbers[start::3][:RANDOM_EXEMPLARS])) for start in range(3)]
 
 
-@with_error_toast
-def fill_from_concept(model: str, concept: str, a: str, b: str, request: gr.Request | None = None) -> tuple[str, str]:
+def fill_from_concept(model: str, concept: str, a: str, b: str) -> tuple[str, str]:
     """Groups A and B of a concept: exemplars that show it, and exemplars that do not.
 
     Args:
         model: a model of this page.
         concept: one of its concepts, or "none".
         a, b: seeds of the groups, which stay as they are for "none".
-        request: has the visitor's language.
 
     Returns:
         The seeds of A and of B.
@@ -271,11 +234,6 @@ def fill_from_concept(model: str, concept: str, a: str, b: str, request: gr.Requ
     return format_seeds(sorted(with_it)), format_seeds(sorted(without_it))
 
 
-def clear_groups() -> Texts:
-    """Three empty groups."""
-    return "", "", ""
-
-
 def new_pool_seeds() -> str:
     """Seeds of a new pool, in a row."""
     count = len(inputs.seeds(FIRST_POOL))
@@ -283,9 +241,13 @@ def new_pool_seeds() -> str:
     return format_seeds(range(first, first + count))
 
 
-@with_error_toast
-@remembered
-def on_model_change(
+# ------------------------------------------------------------------------------------- what the events call
+
+Form = tuple[str, str, str, str, str, str]  # seeds and class of the pool, seeds of A, B and C, class of the result
+Shown = tuple[Update, list[str], str, str | None, str | None, str, str]  # pool twice, the equation, a link, a sentence
+
+
+def show(
     model: str,
     seeds: str,
     pool_label: str,
@@ -294,99 +256,136 @@ def on_model_change(
     c: str,
     label: str,
     request: gr.Request | None = None,
-) -> tuple[Update, Update, Update, list[str], str, str | None, str | None, Update]:
-    """Pool and equation of a model that was just chosen.
+) -> Shown:
+    """Pool and equation.
 
     Args:
         model: the model.
         seeds, a, b, c: seeds of the pool and of the groups.
-        pool_label, label: the classes of pool and result; kept if the model has them.
+        pool_label, label: the classes of pool and result.
         request: has the visitor's language.
 
     Returns:
-        Updates of both class pickers, what `show_pool` and `preview` return, and the update of the concept picker.
+        What `show_pool` and `preview` return, a link to it, and no sentence.
+    """
+    result = preview(model, a, b, c, pool_label, label, request)
+    pool = show_pool(model, seeds, pool_label, a, b, c, request)
+    return *pool, *result, _link(model, (seeds, pool_label, a, b, c, label)), ""
+
+
+def _link(model: str, form: Form) -> str:
+    values = dict(zip(LINK_KEYS, form, strict=True))
+    kept = {key: value.replace(", ", ",") for key, value in values.items() if value and value != OWN}
+    return "?" + urlencode({"tab": "arithmetic", "model": model} | kept, safe=",")
+
+
+def fill(model: str, link: dict[str, str], request: gr.Request | None = None) -> list[str]:
+    """The form as a link fills it; what the link does not say keeps its default. Raises BadInputError for what is wrong."""
+    names = models.class_names(model)
+    seeds = format_seeds(inputs.seeds(link.get("pool", FIRST_POOL), most=MAX_POOL))
+    given = any(key in link for key in "abc")
+    texts = [link.get(key, "" if given else first) for key, first in zip("abc", FIRST_GROUPS, strict=True)]
+    groups = [format_seeds(inputs.seeds(text, 0, MAX_EXEMPLARS)) for text in texts]
+    pool_label = inputs.class_name(link.get("pool_label"), names) or OWN
+    return [seeds, pool_label, *groups, inputs.class_name(link.get("label"), names) or OWN]
+
+
+def click(
+    active: str,
+    files: list[str],
+    model: str,
+    seeds: str,
+    pool_label: str,
+    a: str,
+    b: str,
+    c: str,
+    label: str,
+    event: gr.SelectData,
+    request: gr.Request | None = None,
+) -> tuple[Any, ...]:
+    """A picture of the pool was clicked: the groups, and what `show` returns.
+
+    Args:
+        active: the group that clicks go to.
+        files: the pool's pictures.
+        model, seeds, pool_label, a, b, c, label, request: as in `show`.
+        event: which picture was clicked.
+
+    Returns:
+        The seeds of the three groups, and what `show` returns.
+    """
+    numbers = inputs.seeds(seeds, most=MAX_POOL)
+    if len(numbers) != len(files):
+        raise inputs.BadInputError("bad_position")
+    seed = numbers[inputs.position(event.index, len(numbers))]
+    groups = toggled(active, (a, b, c), seed, request)
+    return *groups, *show(model, seeds, pool_label, *groups, label, request)
+
+
+def surprise(
+    model: str, seeds: str, pool_label: str, a: str, b: str, c: str, label: str, request: gr.Request | None = None
+) -> tuple[Any, ...]:
+    """Three random groups, and what `show` returns; the arguments are those of `show`."""
+    groups = random_groups(seeds)
+    return *groups, *show(model, seeds, pool_label, *groups, label, request)
+
+
+def clear(
+    model: str, seeds: str, pool_label: str, a: str, b: str, c: str, label: str, request: gr.Request | None = None
+) -> tuple[Any, ...]:
+    """Three empty groups, and what `show` returns; the arguments are those of `show`."""
+    return "", "", "", *show(model, seeds, pool_label, "", "", "", label, request)
+
+
+def fill_groups(
+    concept: str,
+    model: str,
+    seeds: str,
+    pool_label: str,
+    a: str,
+    b: str,
+    c: str,
+    label: str,
+    request: gr.Request | None = None,
+) -> tuple[Any, ...]:
+    """Groups A and B of a concept, C as it was, and what `show` returns; the other arguments are those of `show`."""
+    a, b = fill_from_concept(model, concept, a, b)
+    return a, b, c, *show(model, seeds, pool_label, a, b, c, label, request)
+
+
+def new_pool(
+    model: str, seeds: str, pool_label: str, a: str, b: str, c: str, label: str, request: gr.Request | None = None
+) -> tuple[Any, ...]:
+    """The seeds of another pool, three random groups of it, and what `show` returns; the arguments are those of `show`."""
+    seeds = new_pool_seeds()
+    groups = random_groups(seeds)
+    return seeds, *groups, *show(model, seeds, pool_label, *groups, label, request)
+
+
+@remembered
+def draw(
+    model: str,
+    seeds: str,
+    pool_label: str,
+    a: str,
+    b: str,
+    c: str,
+    label: str,
+    request: gr.Request | None = None,
+) -> tuple[Any, ...]:
+    """Pool and equation of the chosen model.
+
+    Args:
+        model, seeds, a, b, c, request: as in `show`.
+        pool_label, label: the classes of pool and result; kept if the model has them.
+
+    Returns:
+        Updates of both class pickers and of the concept picker, and what `show` returns.
     """
     names = models.class_names(model)
     # All pictures have one class at first: a latent means what two pictures differ in, beside the class.
     pool_class = kept_class(names, pool_label, otherwise=next(iter(names), OWN))
     result_class = kept_class(names, label)
     updates = class_update(names, "own", pool_class), class_update(names, "group_own", result_class)
-    pool = show_pool(model, seeds, pool_class, a, b, c, request)
-    result = preview(model, a, b, c, pool_class, result_class, request)
-    return *updates, *pool, *result, concept_update(list(models.concepts(model)))
-
-
-# ------------------------------------------------------------------------------------------------ the layout
-
-
-def build(model: gr.Dropdown) -> ModelChange:
-    """Lay out the tab."""
-    names = models.class_names(models.default_model())
-    gr.Markdown(t("arithmetic_intro"))
-    with gr.Row():
-        with gr.Column(scale=1, min_width=280):
-            active = gr.Radio(list(GROUPS), value="A", label=t("active"), elem_id="active-group")
-            with gr.Row():
-                surprise = gr.Button(t("surprise"), min_width=110)
-                clear = gr.Button(t("clear"), min_width=110)
-            known = list(models.concepts(models.default_model()))
-            concept = concept_picker(known, "fill_concept", "fill_concept_info", elem_id="fill-concept")
-            pool_label = class_picker(names, "own", "pool_label")
-            pool_seeds = seeds_box(FIRST_POOL, t("pool_seeds"))
-            new_pool = gr.Button(t("new_pool"))
-        with gr.Column(scale=3, min_width=320):
-            pool = crisp_gallery("pool", columns=12)
-    equation = gr.HTML(elem_id="equation")
-    gr.Markdown(t("result_note"), elem_classes="note")
-    with gr.Row():
-        a, b, c = (
-            seeds_box(text, t(f"group_{name.lower()}"), min_width=120)
-            for name, text in zip(GROUPS, FIRST_GROUPS, strict=True)
-        )
-        label = class_picker(names, "group_own", "result_label")
-    with gr.Row():
-        equals = gr.Button(t("calculate"), variant="primary", min_width=140)
-        download = download_button("download_result", min_width=140)
-        download_nine = download_button("download_nine", min_width=140)
-    files = gr.State([])
-
-    groups, result = [a, b, c], [equation, download, download_nine]
-    form = [model, *groups, pool_label, label]
-    pool_form, pool_outputs = [model, pool_seeds, pool_label, *groups], [pool, files]
-
-    gr.on(
-        [equals.click, *(group.submit for group in groups), label.input],
-        calculate,
-        form,
-        result,
-        api_name="arithmetic",
-        trigger_mode="always_last",
-        show_progress="hidden",
-        **MODEL_QUEUE,
-    ).success(show_pool, pool_form, pool_outputs, **QUIET, **MODEL_QUEUE)
-
-    clicked = pool.select(
-        toggle_exemplar, [active, *groups, pool_seeds, files], [*groups, pool], **QUIET, **MODEL_QUEUE
-    )
-    clicked.success(preview, form, result, **QUIET, **MODEL_QUEUE)
-    changes = [
-        surprise.click(random_groups, [pool_seeds], groups, **QUIET),
-        clear.click(clear_groups, [], groups, **QUIET),
-        concept.input(fill_from_concept, [model, concept, a, b], [a, b], **QUIET, **MODEL_QUEUE),
-    ]
-    for changed in changes:
-        shown_pool = changed.success(show_pool, pool_form, pool_outputs, **QUIET, **MODEL_QUEUE)
-        shown_pool.success(preview, form, result, **QUIET, **MODEL_QUEUE)
-    drawn = new_pool.click(new_pool_seeds, None, pool_seeds, **QUIET).success(
-        show_pool, pool_form, pool_outputs, show_progress_on=pool, **PRIVATE, **MODEL_QUEUE
-    )
-    regrouped = drawn.success(random_groups, pool_seeds, groups, **QUIET)
-    calculated = regrouped.success(preview, form, result, **QUIET, **MODEL_QUEUE)
-    calculated.success(show_pool, pool_form, pool_outputs, **QUIET, **MODEL_QUEUE)
-    redrawn = gr.on([pool_seeds.submit, pool_label.input], show_pool, pool_form, pool_outputs, **PRIVATE, **MODEL_QUEUE)
-    redrawn.success(preview, form, result, **QUIET, **MODEL_QUEUE)
-    return ModelChange(
-        on_model_change,
-        [model, pool_seeds, pool_label, *groups, label],
-        [pool_label, label, *pool_outputs, *result, concept],
-    )
+    shown = show(model, seeds, pool_class, a, b, c, result_class, request)
+    return *updates, concept_update(list(models.concepts(model))), *shown

@@ -1,0 +1,35 @@
+"""The page's style sheets and scripts, gathered from its folders: those of the page first, then those of each tab."""
+
+import json
+from pathlib import Path
+
+from gan_hub.demo.tabs import LEVELS
+
+FOLDER = Path(__file__).parent
+# Gradio confines its css= to what lies inside the page's frame; this is the frame.
+FRAME_STYLE = "@media (max-width: 480px) { .gradio-container .main.app { padding: 14px !important; } }"
+
+
+def _texts(name: str) -> list[str]:
+    """The files of a name in the folders of the tabs, in their order."""
+    folders = [FOLDER.parent / "tabs" / tab.name for tabs in LEVELS.values() for tab in tabs]
+    return [(folder / name).read_text("utf-8") for folder in folders if (folder / name).is_file()]
+
+
+def css() -> str:
+    """The style sheet of the page and its tabs."""
+    return "\n".join([(FOLDER / "page.css").read_text("utf-8"), *_texts("style.css")])
+
+
+def head() -> str:
+    """What is added to the page's head: the scripts, and the tabs that they are about."""
+    tabs = {
+        "levels": {level: [tab.name for tab in tabs] for level, tabs in LEVELS.items()},
+        "follows": [tab.name for tabs in LEVELS.values() for tab in tabs if tab.follows_model],
+    }
+    scripts = [
+        f"window.ganHubTabs = {json.dumps(tabs)};",
+        (FOLDER / "page.js").read_text("utf-8"),
+        *_texts("script.js"),
+    ]
+    return f"<style>{FRAME_STYLE}</style>\n" + "\n".join(f"<script>\n{script}\n</script>" for script in scripts)
