@@ -9,7 +9,6 @@ Shapes: N points of a batch, Z latent size; points are (N, 2), the circle's radi
 
 import argparse
 import contextlib
-import math
 import platform
 import statistics
 import time
@@ -22,18 +21,19 @@ from torch import nn
 
 from gan_hub.augment import AugmentPipe
 from gan_hub.ema import EMA
-from gan_hub.models.layers import Perceptron
+from gan_hub.toy.datasets import DATASETS, FAIR_SHARE
+from gan_hub.toy.players import DEPTH, LATENT, WIDTH, Toy
 from gan_hub.training.config import TrainConfig
-from gan_hub.training.diagnostics import WeightChange, pair_distance
+from gan_hub.training.measures import WeightChange, pair_distance
 from gan_hub.training.monitors import Monitors
 from gan_hub.training.steps import discriminator_step, generator_step
 from gan_hub.training.train_state import AdaptiveState, ScaledOptimizer
 
-MODES, SD = 8, 0.02
+RING = DATASETS["ring"]
+MODES, SD = RING.modes, RING.sd
 SAMPLES = 5000  # a game is judged by
-HIT = 0.01  # share of the samples, within 3 sd of a mode, that makes it count as hit
+HIT = FAIR_SHARE / MODES  # share of the samples, within 3 sd of a mode, that makes it count as hit
 SEEDS = range(5)
-LATENT, WIDTH, DEPTH = 2, 128, 3  # of both networks: hidden layers of WIDTH rectified units
 BATCH, STEPS = 128, 1200
 WATCH_STEPS = 50  # between two looks of the monitors, as in a run
 
@@ -84,28 +84,6 @@ def configuration(game: str, seed: int, **changes) -> TrainConfig:
 # ----------------------------------------------------------------------------------------------------- the toys
 
 
-def centres() -> torch.Tensor:
-    """(8, 2): where the modes are."""
-    angles = torch.arange(MODES) * (2 * math.pi / MODES)
-    return torch.stack([angles.cos(), angles.sin()], 1)
-
-
-def ring(count: int, generator: torch.Generator) -> torch.Tensor:
-    """(count, 2) points of the data: a mode by chance, then a Gaussian of standard deviation SD around it."""
-    modes = centres()[torch.randint(0, MODES, (count,), generator=generator)]
-    return modes + SD * torch.randn(count, 2, generator=generator)
-
-
-class Toy(Perceptron):
-    """A perceptron that is called as the project's networks are. One output is a logit: (N, inputs) → (N,)."""
-
-    def __init__(self, inputs: int, outputs: int, width: int):
-        super().__init__([inputs] + [width] * DEPTH + [outputs])
-
-    def forward(self, x: torch.Tensor, labels: None = None, force_fp32: bool = False) -> torch.Tensor:
-        return super().forward(x).squeeze(1)  # (N, outputs), or (N,) of one
-
-
 class ToyPlayers:
     """As `gan_hub.training.train_state.TrainState`, for two toys on one thread."""
 
@@ -152,13 +130,6 @@ class Played(NamedTuple):
     stream: list[dict[str, float]]  # the numbers that the monitors got
 
 
-def judged_points(samples: torch.Tensor) -> tuple[int, float]:
-    """(modes hit, share of the samples within 3 sd of a mode) of points (N, 2)."""
-    distance, mode = torch.cdist(samples, centres()).min(1)  # both (N,)
-    counts = torch.bincount(mode[distance < 3 * SD], minlength=MODES)
-    return int((counts >= HIT * len(samples)).sum()), counts.sum().item() / len(samples)
-
-
 def play(
     config: TrainConfig, break_it: Callable[[ToyPlayers], None] = lambda players: None, until: str | None = None
 ) -> Played:
@@ -181,7 +152,7 @@ def play(
         images_seen = (step + 1) * config.batch_size
         players.set_lr_factor(config.learning_rate_factor(images_seen))
         for _ in range(config.discriminator_steps):
-            reals, fakes = ring(config.batch_size, chance), players.draw_fakes(noise())
+            reals, fakes = RING.sample(config.batch_size, chance), players.draw_fakes(noise())
             penalize = step % config.penalty_interval == 0
             metrics = discriminator_step(players, config, reals, fakes, None, view, penalize)
         metrics |= generator_step(players, config, reals, players.generator(noise()), None, view)
@@ -191,7 +162,7 @@ def play(
             break
 
     samples = ema.model(noise(SAMPLES))
-    return Played(samples, *judged_points(samples), watch.alarms, time.process_time() - began, watch.stream)
+    return Played(samples, *RING.judge(samples), watch.alarms, time.process_time() - began, watch.stream)
 
 
 class Watch:
@@ -207,7 +178,7 @@ class Watch:
             "change/discriminator": WeightChange(players.discriminator),
         }
         self.z = torch.randn(2, self.PAIRS, LATENT, generator=chance)
-        self.apart = pair_distance(ring(self.PAIRS, chance), ring(self.PAIRS, chance))
+        self.apart = pair_distance(RING.sample(self.PAIRS, chance), RING.sample(self.PAIRS, chance))
         self.seen: dict[str, list[torch.Tensor]] = {}
         self.alarms: list[tuple[int, str]] = []
         self.stream: list[dict[str, float]] = []
@@ -251,6 +222,9 @@ deviations of it; of the data's own points {data:.1%} do lie within 3 standard d
 "falling rates" are those that go to 0 in the last quarter; "averaged" is the exponential average of the generator's
 weights, which is what is judged. `r1_gamma`, `r2_gamma` and the others are options of a recipe: the last line is what to
 start from. Diversity is told to the [monitors](monitors.md) as in any run, and their alarms are in the table.
+
+The same ring, and three more data sets, are played before your eyes in the page's tab "Two dimensions", beside the best verdict
+that any discriminator could give; in Python they are `gan_hub.toy`: `Game(*make_players(0), DATASETS["ring"].sample, 2, Settings())`.
 
 Written by `python benchmarks/ring_of_8.py`: torch {torch}, one thread of {cpu}; s is processor time of one game.
 """
@@ -304,7 +278,7 @@ def draw(results: dict[str, list[Played]], path: Path) -> None:
     for empty in panels[len(results) :]:
         empty.set_axis_off()
     for axes, (game, games) in zip(panels, results.items()):
-        axes.scatter(*centres().T, s=60, facecolors="none", edgecolors="tab:orange", linewidths=0.8)
+        axes.scatter(*RING.centers.T, s=60, facecolors="none", edgecolors="tab:orange", linewidths=0.8)
         axes.scatter(*games[0].samples[:2000].T, s=1, linewidths=0, color="tab:blue")
         axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), xticks=[], yticks=[], aspect="equal")
         axes.set_title(f"{game}: {games[0].modes} of {MODES}", fontsize=9)
@@ -333,7 +307,7 @@ def main() -> None:
     text = TABLE.format(
         sd=SD, depth=DEPTH, width=WIDTH, latent=LATENT, batch=BATCH, steps=STEPS, hit=HIT, samples=SAMPLES,
         seeds=", ".join(map(str, SEEDS)), first=SEEDS[0], torch=torch.__version__, cpu=cpu(),
-        data=judged_points(ring(100_000, torch.Generator().manual_seed(0)))[1],
+        data=RING.judge(RING.sample(100_000, torch.Generator().manual_seed(0)))[1],
         rows="\n".join(row(game, games) for game, games in results.items()), findings=findings(results),
     )  # fmt: skip
     args.out.mkdir(parents=True, exist_ok=True)

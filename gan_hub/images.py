@@ -4,8 +4,9 @@ Shapes: N images, C channels (1 grey; 2 grey, opacity; 3 RGB; 4 RGB, opacity), H
 in [-1, 1]; opacity −1 is fully transparent.
 """
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -221,13 +222,22 @@ def save_png(image: Image.Image, path: str | Path, **metadata: object) -> None:
     image.save(path, format="PNG", pnginfo=fields)
 
 
-def save_animation(images: Sequence[Image.Image], path: str | Path, seconds_per_frame: float = 0.05) -> None:
+def as_json(metadata: Mapping[str, object]) -> str:
+    """Fields that say how a picture was made as JSON in plain ASCII; fields of None are left out."""
+    return json.dumps({key: value for key, value in metadata.items() if value is not None}, default=str)
+
+
+def save_animation(
+    images: Sequence[Image.Image], path: str | Path, seconds_per_frame: float = 0.05, **metadata: object
+) -> None:
     """Save a looping animation.
 
     Args:
         images: Its frames, one or more.
         path: `.webp` is lossless; `.gif` is exact for grey pictures, has 256 colours otherwise, and no partial opacity.
         seconds_per_frame: How long each is visible.
+        metadata: How it was made, as JSON in EXIF's ImageDescription (.webp) or in the comment (.gif); fields of None are
+            left out.
 
     Raises:
         ValueError: for another file ending, or no frames.
@@ -238,5 +248,12 @@ def save_animation(images: Sequence[Image.Image], path: str | Path, seconds_per_
     if not images:
         raise ValueError("an animation needs at least one frame.")
     options: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {"disposal": 2}
+    written = as_json(metadata)
+    if metadata and path.suffix == ".webp":
+        exif = Image.Exif()
+        exif[ExifTags.Base.ImageDescription] = written
+        options["exif"] = exif
+    elif metadata:
+        options["comment"] = written.encode()
     duration = round(1000 * seconds_per_frame)
     images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, **options)

@@ -14,6 +14,8 @@ import torch
 
 from gan_hub.seeds import MAX_SEED
 
+SEEDS_LIKE = ("torch", "numpy", "uniform")
+
 
 def check_seeds(seeds: Sequence[int], most: int | None = None) -> list[int]:
     """The seeds as a list of ints in 0 … 2**32 - 1; raises ValueError for anything else, bools included.
@@ -71,15 +73,39 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def sample(seeds: Sequence[int], latent_size: int) -> torch.Tensor:
-    """z ~ N(0, 1) of shape (N, Z), one CPU generator a seed, so that row i depends on `seeds[i]` alone.
+def check_seeds_like(seeds_like: object) -> str:
+    """Which library's random numbers seeds stand for; raises ValueError for any but "torch" and "numpy"."""
+    if not isinstance(seeds_like, str) or seeds_like not in SEEDS_LIKE:
+        raise ValueError(f"seeds_like is {seeds_like!r}; allowed: {', '.join(map(repr, SEEDS_LIKE))}.")
+    return seeds_like
 
-    Float32 on the CPU, whatever torch's default dtype and device are. Raises ValueError for seeds that are not allowed.
+
+def sample(seeds: Sequence[int], latent_size: int, seeds_like: str = "torch") -> torch.Tensor:
+    """z ~ N(0, 1), one generator a seed, so that row i depends on `seeds[i]` alone.
+
+    Args:
+        seeds: whole numbers from 0 to 2**32 − 1.
+        latent_size: Z.
+        seeds_like: "numpy" takes numpy's RandomState(seed).randn(Z), as NVIDIA's programs do: a seed is their image.
+            "uniform" takes torch's numbers, evenly from −1 to 1, for networks that were trained on such.
+
+    Returns:
+        z (N, Z), float32 on the CPU, whatever torch's default dtype and device are.
+
+    Raises:
+        ValueError: for seeds that are not allowed.
     """
     seeds = check_seeds(seeds)
+    if check_seeds_like(seeds_like) == "numpy":
+        rows = [np.random.RandomState(seed).randn(latent_size) for seed in seeds]
+        return torch.from_numpy(np.asarray(rows, np.float32).reshape(len(seeds), latent_size))
     z, generator = torch.empty(len(seeds), latent_size, dtype=torch.float32, device="cpu"), torch.Generator("cpu")
     for row, seed in enumerate(seeds):  # to iterate over z would make a tensor for each row, all at once
-        z[row].normal_(generator=generator.manual_seed(seed))
+        generator.manual_seed(seed)
+        if seeds_like == "uniform":
+            z[row].uniform_(-1, 1, generator=generator)
+        else:
+            z[row].normal_(generator=generator)
     return z
 
 
@@ -140,19 +166,33 @@ def _right_angle(unit: torch.Tensor) -> torch.Tensor:
 INTERPOLATIONS = {"slerp": slerp, "lerp": lerp}
 
 
-def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> torch.Tensor:
+EASINGS = ("linear", "smooth")
+
+
+def ease(t: float, easing: str) -> float:
+    """How far a walk has come at time t of a part of it, both from 0 to 1: "linear", or "smooth", which starts and stops gently.
+
+    "smooth" is 3 t² − 2 t³, whose speed is 0 at both ends. Raises ValueError for another easing.
+    """
+    if easing not in EASINGS:
+        raise ValueError(f"easing {easing!r} is not allowed; choose one of {', '.join(EASINGS)}.")
+    return t if easing == "linear" else t * t * (3 - 2 * t)
+
+
+def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp", easing: str = "linear") -> torch.Tensor:
     """A walk through keyframes, evenly spaced, both ends hit exactly.
 
     Args:
         keyframes: (K, Z), two or more.
         frames: Latents of the walk, two or more.
         mode: "slerp" or "lerp".
+        easing: "linear" keeps its speed, "smooth" slows down at each keyframe (`ease`).
 
     Returns:
         Latents (frames, Z).
 
     Raises:
-        ValueError: for fewer keyframes or frames, and for another mode.
+        ValueError: for fewer keyframes or frames, and for another mode or easing.
     """
     if keyframes.ndim != 2 or len(keyframes) < 2:
         raise ValueError(f"at least two keyframes of shape (K, Z) are needed, given {tuple(keyframes.shape)}.")
@@ -167,7 +207,7 @@ def interpolate(keyframes: torch.Tensor, frames: int, mode: str = "slerp") -> to
         segment, rest = divmod(frame * segments, count - 1)  # whole numbers: keyframes are met without rounding
         if segment == segments:
             segment, rest = segments - 1, count - 1
-        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], rest / (count - 1)))
+        walk.append(INTERPOLATIONS[mode](keyframes[segment], keyframes[segment + 1], ease(rest / (count - 1), easing)))
     return torch.stack(walk)
 
 

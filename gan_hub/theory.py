@@ -1,4 +1,4 @@
-"""Closed-form optimal discriminators and divergences for 1-D densities.
+"""Closed-form optimal discriminators for any densities, and divergences for 1-D densities.
 
 A density is given by its values on a grid x: x (n,) → p(x) (n,), float64. An integral is a sum over this even grid; its
 error is negligible once the densities vanish at both ends (`line` makes such a grid). Divergences are in nats.
@@ -74,6 +74,30 @@ def mixture(
         )
     parts = [weight * normal(x, mean, std) for mean, std, weight in zip(means, stds, weights, strict=True)]
     return torch.stack(parts).sum(0) / sum(weights)
+
+
+def isotropic_mixture(points: torch.Tensor, centers: torch.Tensor, std: float) -> torch.Tensor:
+    """The density of k equally likely normal distributions of one standard deviation in every direction, in d dimensions.
+
+    With n samples of a distribution as centers it is their kernel density estimate. Its expectation is the density of the
+    distribution plus normal noise of this `std`.
+
+    Args:
+        points: Where, (n, d).
+        centers: Means of the components, (k, d).
+        std: Of all components.
+
+    Returns:
+        p(x), (n,), float64.
+
+    Raises:
+        ValueError: for a std that is not above 0.
+    """
+    if not std > 0:
+        raise ValueError(f"std={std} is not allowed; it is more than 0.")
+    distances = torch.cdist(points.double(), centers.double())  # (n, k)
+    scale = (std * math.sqrt(2 * math.pi)) ** points.shape[1]
+    return torch.exp(-0.5 * (distances / std) ** 2).mean(1) / scale
 
 
 def integral(values: torch.Tensor, x: torch.Tensor) -> float:

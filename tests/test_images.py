@@ -1,6 +1,7 @@
 """The border between tensors and pictures: nothing is lost on the way, or the policy says what."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -320,6 +321,16 @@ def test_an_animation_loses_nothing_and_loops(tmp_path, name, channels):
             shown, expected = (np.asarray(each.convert("RGBA")) for each in (loaded, frame))
             assert np.array_equal(shown[..., 3], expected[..., 3]), index
             assert np.array_equal(shown[shown[..., 3] > 0], expected[shown[..., 3] > 0]), index
+
+
+def test_an_animation_tells_how_it_was_made(tmp_path):
+    frames = to_pil(noise(2, 16, 16, 3))
+    for name in ("a.webp", "a.gif"):
+        save_animation(frames, tmp_path / name, model="Gauß", seeds="3, 14", label=None)
+    with Image.open(tmp_path / "a.webp") as loaded:
+        assert json.loads(loaded.getexif()[0x010E]) == {"model": "Gauß", "seeds": "3, 14"}
+    with Image.open(tmp_path / "a.gif") as loaded:
+        assert json.loads(loaded.info["comment"]) == {"model": "Gauß", "seeds": "3, 14"}
 
 
 def test_an_odd_animation_is_refused_and_leaves_no_file(tmp_path):

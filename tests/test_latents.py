@@ -183,6 +183,17 @@ def test_the_frames_of_a_straight_walk_are_evenly_spaced():
     torch.testing.assert_close(steps, ((b - a) / 10).expand(10, -1), rtol=1e-4, atol=1e-6)
 
 
+def test_a_smooth_walk_meets_its_keyframes_and_slows_down_at_each_of_them():
+    keys, _ = pair(3)
+    walk = interpolate(keys, 41, "lerp", "smooth")
+    assert torch.equal(walk[[0, 20, 40]], keys)
+    torch.testing.assert_close(walk[10], (keys[0] + keys[1]) / 2)
+    steps = walk.diff(dim=0).norm(dim=1)
+    assert steps[[0, 19, 20, 39]].max() < steps.mean() / 4 and steps[9] > 1.4 * steps[:20].mean()
+    with pytest.raises(ValueError, match="easing 'fast' is not allowed; choose one of linear, smooth"):
+        interpolate(keys, 5, "lerp", "fast")
+
+
 @pytest.mark.parametrize(
     ("keys", "frames", "mode", "sentence"),
     [

@@ -21,6 +21,7 @@ LEVELS = {
     "model_folder": 2,
     "devices": 1,
     "images": 1,
+    "video": 2,
     "imports": 0,
     "resolutions": 0,
     "seeds": 0,
@@ -36,13 +37,16 @@ LEVELS = {
     "data": 3,
     "models": 4,
     "engines": 5,
+    "toy": 5,
     "pipeline": 6,
     "sampling": 7,
     "metrics": 7,
     "verify": 7,
     "concepts_discovery": 8,
+    "foreign": 8,
     "training": 9,
     "style_transfer": 9,
+    "inversion": 7,
     "demo": 10,
     "cli": 11,
     "app.py": 12,
@@ -56,7 +60,19 @@ OWNERS = {
     "datasets": {"data"},
     "transformers": {"metrics"},
 }
-FORBIDDEN_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+FORBIDDEN_MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "pickletools",
+}
+# The one reader of foreign pickles splits their bytes by pickletools, which runs nothing.
+ALLOWED_MODULES = {"gan_hub/foreign/opcodes.py": {"pickletools"}}
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "torch.jit.load", "torch.hub.load", "pickle.load", "os.system"}
 FORBIDDEN_KEYWORDS = {
     "strict": (False,),
@@ -153,7 +169,8 @@ def test_a_file_imports_only_from_lower_levels_and_only_its_own_libraries(path):
 def test_a_file_says_what_is_in_it_and_opens_no_door_to_foreign_code(path):
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "the first line of a file says what is in it"
-    assert forbidden(text) == []
+    allowed = ALLOWED_MODULES.get(path.relative_to(ROOT).as_posix(), set())
+    assert [what for what in forbidden(text) if what.partition(":")[0] not in allowed] == []
 
 
 def test_the_drawing_notices_a_forbidden_import():
@@ -179,6 +196,7 @@ def test_the_drawing_notices_every_way_to_run_foreign_code():
     for line in (
         "import pickle",
         "from joblib import load",
+        "import pickletools",
         "eval('1')",
         "torch.load('x')",
         "model.load_state_dict(x, strict=False)",

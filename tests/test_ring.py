@@ -6,15 +6,14 @@ import torch
 from benchmarks.ring_of_8 import (
     BATCH,
     MODES,
+    RING,
     SD,
     SEEDS,
     Played,
     ToyPlayers,
     configuration,
-    judged_points,
     play,
     rates,
-    ring,
 )
 from gan_hub.augment import AugmentPipe
 from gan_hub.losses import ADVERSARIAL
@@ -51,13 +50,13 @@ def test_the_vanilla_game_misses_modes_with_most_seeds():
 
 def test_a_judge_of_points_finds_what_is_there():
     chance = torch.Generator().manual_seed(0)
-    modes, near = judged_points(ring(5000, chance))
+    modes, near = RING.judge(RING.sample(5000, chance))
     assert modes == MODES and 0.98 < near < 0.995  # 1 − exp(−9/2) of a Gaussian in the plane lies within 3 sd
     one = torch.tensor([[1.0, 0.0]])
-    assert judged_points(one + SD * torch.randn(5000, 2, generator=chance))[0] == 1
-    assert judged_points((one + torch.tensor([[3.1 * SD, 0.0]])).repeat(100, 1)) == (0, 0.0)
+    assert RING.judge(one + SD * torch.randn(5000, 2, generator=chance))[0] == 1
+    assert RING.judge((one + torch.tensor([[3.1 * SD, 0.0]])).repeat(100, 1)) == (0, 0.0)
     few = torch.cat([one.repeat(990, 1), -one.repeat(10, 1)])
-    assert judged_points(few) == (2, 1.0) and judged_points(few[:-1])[0] == 1  # 1 % is hit, less is not
+    assert RING.judge(few) == (2, 1.0) and RING.judge(few[:-1])[0] == 1  # 1 % is hit, less is not
 
 
 # ---------------------------------------------------------------------------------------------- broken on purpose

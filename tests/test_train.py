@@ -215,7 +215,8 @@ def test_the_export_is_a_complete_hub_folder_that_loads(finished):
     assert files == weights | {
         "README.md", "config.json", "discriminator/config.json", "generator/config.json", "judge.json", "log.jsonl",
         "manifest.json", "model_index.json", "plot.png", "real_samples.json", "real_samples.png", "recipe.yaml",
-        "reference.safetensors", "samples.png", "scores.json", "split.json", "timelapse.webp",
+        "reference.safetensors", "samples.png", "scores.json", "split.json", "timelapse.json",
+        "timelapse.webp",
     }  # fmt: skip
     pipe = GANPipeline.from_pretrained(run / "export")
     assert pipe.label_names == ["bar-0", "bar-1", "bar-2"] and pipe.verify_reference() == 0

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from gan_hub import __version__
 from gan_hub.cli import (
+    answers,
     compare,
     concepts,
+    convert,
     demo,
     evaluate,
     export,
@@ -42,9 +44,11 @@ COMMANDS = (
     compare,
     train,
     export,
+    convert,
     verify,
     push,
     demo,
+    answers,
     style_transfer,
 )
 

@@ -123,7 +123,12 @@ def with_concepts(pipe: GANPipeline, concepts: Sequence[Concept]) -> GANPipeline
     """The generator of a pipeline with these concepts and no others."""
     maps, names = (pipe.segmentations, pipe.semantic_names) if pipe.semantic_names else (None, None)
     return GANPipeline(
-        pipe.generator, label_names=pipe.label_names, segmentations=maps, semantic_names=names, concepts=concepts
+        pipe.generator,
+        label_names=pipe.label_names,
+        segmentations=maps,
+        semantic_names=names,
+        concepts=concepts,
+        seeds_like=pipe.seeds_like,
     )
 
 

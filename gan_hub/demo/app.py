@@ -11,11 +11,11 @@ from gradio.components import Component
 
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import models, navigation
+from gan_hub.demo.about import about_html
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
-from gan_hub.demo.calls import CALLS
+from gan_hub.demo.calls import CALLS, publish
 from gan_hub.demo.components import MODEL_QUEUE, PRIVATE, QUIET, note
 from gan_hub.demo.events import answering
-from gan_hub.demo.inputs import with_error_toast
 from gan_hub.demo.page import Page
 from gan_hub.demo.tab import Opening, Shared, Tab
 from gan_hub.demo.tabs import LEVELS
@@ -29,8 +29,8 @@ LAST_WINS: dict[str, Any] = {"trigger_mode": "always_last", **QUIET, **MODEL_QUE
 
 
 def about(model: str, request: gr.Request) -> tuple[str, str, str]:
-    """The line beside the picker, the beginning of the model's card as HTML, and no sentence."""
-    return models.describe(model, request), models.card(model, request), ""
+    """The line beside the picker, what has to be known about the model as HTML, and no sentence."""
+    return models.describe(model, request), about_html(model, request), ""
 
 
 def draw_tab(tab: Tab, opening: Opening, model: str, *arguments: Any) -> tuple[Any, ...]:
@@ -78,8 +78,9 @@ def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: 
 
     outputs = [*frame, *opening.outputs]
     draw = answering(_with_request(handler), len(outputs))
-    event = getattr(router, f"draw_{tab.name}")(draw, [shared.model, *opening.inputs], outputs, **LAST_WINS)
-    event.then(None, shared.model, None, js=f"(model) => ganHub.drawn('{tab.name}', model)", **PRIVATE)
+    ask = f"(...values) => {{ ganHub.asked('{tab.name}', values[0]); return values; }}"
+    event = getattr(router, f"draw_{tab.name}")(draw, [shared.model, *opening.inputs], outputs, js=ask, **LAST_WINS)
+    event.then(None, None, None, js=f"() => ganHub.drawn('{tab.name}')", **PRIVATE)
 
 
 def _with_request(handler: Any) -> Any:
@@ -105,10 +106,12 @@ def compose() -> gr.Blocks:
             return page
 
         for name, call in CALLS.items():  # first: a tab's handler of the same name would take the name
-            gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
+            publish(name, call)
         model, line = _picker(page)
         sentence = note()
-        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))
+        # The secret is fixed, or each start of the server would forget the scores.
+        games = gr.BrowserState({}, storage_key="gan_hub_games", secret="no secret")
+        shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"), games)
         names = [tab.name for tabs in LEVELS.values() for tab in tabs]
         events = " ".join(f"'draw_{name}'" for name in names)
         router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' {events}")
@@ -131,7 +134,8 @@ def compose() -> gr.Blocks:
             read = event(navigation.read, router, place, js=ADDRESS, **QUIET, **MODEL_QUEUE)
             read.then(None, [model, router], None, js="(model, place) => ganHub.restored(model, place)", **PRIVATE)
             read.then(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
-        picked = router.pick(lambda name: name, router, model, js="() => [ganHub.wanted()]", **QUIET)
+        pick = {"trigger_mode": "always_last", **QUIET}  # of several quick picks Gradio would drop all but the first
+        picked = router.pick(lambda name: name, router, model, js="() => [ganHub.wanted()]", **pick)
         for event in (model.input, picked.then):
             event(None, model, None, js="(model) => ganHub.picked(model)", **PRIVATE)
             event(answering(about, 3), model, [line, card, sentence], **LAST_WINS)

@@ -3,13 +3,17 @@
 import argparse
 import difflib
 import os
+import re
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from gan_hub.engines.record import AUTO, ENGINES
 
 ENGINE_VARIABLE = "GAN_HUB_ENGINE"  # what draws the page's pictures, "auto" by default; --engine sets it
+ANSWERS_VARIABLE = "GAN_HUB_ANSWERS"  # where the game counts answers of visitors who agree; by default nowhere
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,6 +49,9 @@ def parse(arguments: Sequence[str] | None, prog: str) -> argparse.Namespace:
     engine = os.environ.get(ENGINE_VARIABLE)
     if args.engine is None and engine and engine not in (AUTO, *ENGINES):
         parser.error(f"{ENGINE_VARIABLE}={engine!r} is not allowed; choose one of {', '.join((AUTO, *ENGINES))}")
+    answers = os.environ.get(ANSWERS_VARIABLE)
+    if answers and (reason := _answers_error(answers)):
+        parser.error(reason)
     if args.model is not None and not args.model.strip():
         parser.error("--model is empty; it is a folder, a bundled name or a Hub id")
     return args
@@ -59,3 +66,13 @@ def _port_error(port: int) -> str:
         except OSError as error:
             return error.strerror or str(error)
     return ""
+
+
+def _answers_error(value: str) -> str:
+    """Why answers cannot be counted there, as a sentence; "" where they can."""
+    if value.endswith(".jsonl"):
+        folder = Path(value).expanduser().absolute().parent
+        return "" if folder.is_dir() else f"{ANSWERS_VARIABLE}={value!r}: there is no folder {str(folder)!r}"
+    if HUB_ID.fullmatch(value):
+        return ""
+    return f"{ANSWERS_VARIABLE}={value!r} is not allowed; give a file that ends in .jsonl, or a dataset as owner/name"

@@ -1,6 +1,7 @@
 """Components that several tabs use, and the options that their events share."""
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
@@ -35,6 +36,9 @@ class QuietOptions(PrivateOptions):
 # All events that run a model share one queue, a call at a time: each call uses all cores, and calls at once would need the
 # memory of all of them.
 MODEL_QUEUE: ModelQueueOptions = {"concurrency_id": "model", "concurrency_limit": 1}
+# Long work waits in a line of its own, so that a drawing never stands behind it: training, projection, style transfer.
+LONG_JOBS = max(1, int(os.environ.get("GAN_HUB_LONG_JOBS", "1")))  # at once
+LONG_QUEUE: ModelQueueOptions = {"concurrency_id": "long", "concurrency_limit": LONG_JOBS}
 PRIVATE: PrivateOptions = {"api_visibility": "private"}
 QUIET: QuietOptions = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -67,6 +71,14 @@ def download_button(text_key: str, min_width: int | None = None) -> gr.DownloadB
     """A button that downloads a file; `text_key` is the key of its text."""
     label: Any = t(text_key)  # Gradio's annotation says str; every label may be an I18nData
     return gr.DownloadButton(label, min_width=min_width)
+
+
+SAVE = "(file) => ganHub.save(file)"  # the browser saves the file of a `file_sender`
+
+
+def file_sender(elem_id: str) -> gr.DownloadButton:
+    """An invisible component for a file that a handler makes; an event with `SAVE` and this as its input lets it be saved."""
+    return gr.DownloadButton("", elem_id=elem_id, elem_classes="sender")
 
 
 def picture_grid(elem_id: str, label: I18nData, **options: Any) -> gr.HTML:

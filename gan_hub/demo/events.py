@@ -38,7 +38,8 @@ def answering(handler: Callable[..., Any], outputs: int) -> Callable[..., Any]:
     """A handler that never fails: what it raises becomes its last output, a note as HTML, and the others do not change.
 
     Args:
-        handler: returns as many values as there are outputs, the last of them a plain sentence; or, as a generator, yields them.
+        handler: returns as many values as there are outputs, the last of them a plain sentence, or gr.skip() to leave the one
+            that stands there; or, as a generator, yields them.
         outputs: how many.
 
     Returns:
@@ -50,7 +51,9 @@ def answering(handler: Callable[..., Any], outputs: int) -> Callable[..., Any]:
         return note if outputs == 1 else (*[gr.skip()] * (outputs - 1), note)
 
     def right(answer: Any) -> Any:
-        return note_html(answer) if outputs == 1 else (*answer[:-1], note_html(answer[-1]))
+        sentence = answer if outputs == 1 else answer[-1]
+        note = sentence if isinstance(sentence, dict) else note_html(sentence)  # gr.skip() leaves what stands there
+        return note if outputs == 1 else (*answer[:-1], note)
 
     @functools.wraps(handler)
     def answer(*args: Any, **kwargs: Any) -> Any:

@@ -16,9 +16,12 @@ from fastapi import HTTPException, Request
 from gradio import queueing
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
-from gradio.server_messages import EventMessage, ProcessCompletedMessage
+from gradio.server_messages import EstimationMessage, EventMessage, ProcessCompletedMessage
 from gradio.utils import error_payload
 
+from gan_hub.demo.components import LONG_QUEUE
+from gan_hub.demo.events import note_html
+from gan_hub.demo.long_jobs import STOPS
 from gan_hub.demo.texts import translate
 
 MAX_QUEUED = 768  # waiting calls; a hundred visitors who open the page or change the model at once have six each
@@ -74,13 +77,21 @@ class JobQueue(queueing.Queue):
         return {"functions": {}}
 
     def broadcast_estimations(self, concurrency_id: str, after: int | None = None) -> None:
-        """Tell a new call its place (`after`, its rank), and from time to time all calls theirs."""
+        """Tell a new call (`after`, its rank) how many visitors come first, and from time to time all calls."""
         now = time.monotonic()
         if after is None:
             if now - self._last_places[concurrency_id] < PLACES_SECONDS:
                 return
             self._last_places[concurrency_id] = now
-        super().broadcast_estimations(concurrency_id, after)
+        waiting = self.event_queue_per_concurrency_id[concurrency_id].queue
+        new = waiting if after is None else waiting[after:]
+        running = [event for job in self.active_jobs for event in job or () if event.concurrency_id == concurrency_id]
+        before = {event.session_hash for event in running}
+        for event in round_robin(waiting):
+            if event in new:
+                rank = len(before - {event.session_hash})
+                self.send_message(event, EstimationMessage(rank=rank, queue_size=len(waiting)))
+            before.add(event.session_hash)
 
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None
@@ -111,14 +122,19 @@ class JobQueue(queueing.Queue):
         is_full = self.max_size is not None and len(waiting) >= self.max_size
         if is_full and not self._drop_abandoned_for(body.session_hash, waiting):
             raise HTTPException(503, translate(request, "line_is_full"))
+        concurrency_id = self.blocks.fns[body.fn_index].concurrency_id
+        if concurrency_id == LONG_QUEUE["concurrency_id"]:
+            STOPS.stop(body.session_hash, "job_replaced")
+            request.state.asked_at = time.monotonic()
         pushed = await super().push(body, request, username)
-        queue = self.event_queue_per_concurrency_id[self.blocks.fns[body.fn_index].concurrency_id]
+        queue = self.event_queue_per_concurrency_id[concurrency_id]
         queue.queue = round_robin(queue.queue)
         return pushed
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
         """The next call to start: in any queue that is not busy, the first call with a listener."""
         self._drop_timed_out()
+        self._drop_stopped()
         queues = list(self.event_queue_per_concurrency_id.values())
         random.shuffle(queues)
         for queue in queues:
@@ -143,7 +159,20 @@ class JobQueue(queueing.Queue):
         self._drop(min(abandoned, key=lambda event: event.enqueue_time))
         return True
 
-    def _drop(self, event: Event) -> None:
+    def _drop_stopped(self) -> None:
+        """Drop the long jobs that wait and whose visitor has ended them or asked for another one."""
+        jobs = self.event_queue_per_concurrency_id.get(LONG_QUEUE["concurrency_id"])
+        for event in list(jobs.queue) if jobs else ():
+            reason = STOPS.reason(event.session_hash, event.enqueue_time)
+            if reason is not None:
+                # Nothing is wrong: the other outputs stay, and the last one, the tab's note, says why.
+                data = [{"__type__": "update"}] * (len(event.fn.outputs) - 1) + [
+                    note_html(translate(event.request, reason))
+                ]
+                self._drop(event, ProcessCompletedMessage(output={"data": data, "is_generating": False}, success=True))
+
+    def _drop(self, event: Event, answer: ProcessCompletedMessage | None = None) -> None:
+        """Take a call out of the line and answer it, by default with the sentence that the line is full."""
         for queue in self.event_queue_per_concurrency_id.values():
             if event in queue.queue:
                 queue.queue.remove(event)
@@ -151,7 +180,7 @@ class JobQueue(queueing.Queue):
         self.pending_event_ids_session[event.session_hash].discard(event._id)
         error = gr.Error(translate(event.request, "line_is_full"), title=translate(event.request, "check"))
         refusal = ProcessCompletedMessage(output=error_payload(error, True), title=error.title, success=False)
-        self.send_message(event, refusal)
+        self.send_message(event, answer or refusal)
 
     def _has_listener(self, event: Event) -> bool:
         """Whether the visitor listens. A queued call gets a message with its place at once, and a listener takes it away."""

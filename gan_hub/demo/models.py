@@ -19,6 +19,7 @@ from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
 from gan_hub.model_folder.concepts import Concept
 from gan_hub.pipeline import GANOutput, GANPipeline
+from gan_hub.version import full_version
 
 DEFAULT_MODEL = "dcgan-fashion-mnist"
 MODEL_VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled models; --model and Spaces set it
@@ -125,6 +126,12 @@ def pending_status(request: gr.Request | None = None) -> tuple[str, dict[str, An
     return translate(request, key, name=name), gr.update(choices=list(offered_models())), gr.update(active=waiting)
 
 
+def hub_name(name: str) -> str | None:
+    """The id of an offered model on the Hub, "owner/name"; None for one of this machine."""
+    source = offered_models().get(name, "")
+    return display_name(source) if source and not _is_local(source) else None
+
+
 # ------------------------------------------------------------------------------------------------ pipelines
 
 
@@ -171,6 +178,20 @@ def concepts(name: str | None) -> dict[str, Concept]:
     return load(name).concepts if name else {}
 
 
+def recipe(name: str, **fields: object) -> dict[str, object]:
+    """The text fields of a picture's file: which model drew it, how, with which software, and under which licence.
+
+    Args:
+        name: the model.
+        fields: how it was drawn; those of None are left out when the file is written.
+
+    Returns:
+        All fields.
+    """
+    license_ = sanitize.license_name(Path(load(name).name_or_path))
+    return {"model": name, **fields, "software": f"gan_hub {full_version()}", "license": license_}
+
+
 # ------------------------------------------------------------------------------------- what a model is
 
 
@@ -191,8 +212,3 @@ def describe(name: str, request: gr.Request | None = None) -> str:
         classes=translate(request, "n_classes", count=len(pipe.label_names)) if pipe.label_names else "",
         parameters=f"{parameters:.1f}".replace(".", translate(request, "decimal_point")),
     )
-
-
-def card(name: str, request: gr.Request | None = None) -> str:
-    """The beginning of the model's card as HTML, without pictures and HTML of its own."""
-    return sanitize.card(Path(load(name).name_or_path)) or sanitize.escape(translate(request, "no_card"))

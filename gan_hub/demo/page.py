@@ -1,5 +1,6 @@
 """The page as Gradio serves it: behind the request filter and with a fair queue, no matter who launches it."""
 
+import importlib.util
 import traceback
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import gradio as gr
 from gradio.routes import App
 from starlette.middleware import Middleware
 
+from gan_hub.demo.first_page import FirstPage
 from gan_hub.demo.front import files, theme
 from gan_hub.demo.inputs import BadInputError, error_toast
 from gan_hub.demo.job_queue import MAX_QUEUED, JobQueue
@@ -21,11 +23,22 @@ LAUNCH_OPTIONS = {
     "i18n": I18N,
     "footer_links": ["api"],
     "max_file_size": "100kb",  # nothing is uploaded here
-    "state_session_capacity": 200,  # visitors with a saved game; each costs some 200 kB
+    "state_session_capacity": 200,  # visitors; games are kept apart, see tabs/game/rounds.py
     "enable_monitoring": False,
     "ssr_mode": False,
     "run_history": False,
 }
+
+
+def has_mcp() -> bool:
+    """Whether Gradio's extra "mcp" is installed, with which language models can make the page's calls."""
+    if importlib.util.find_spec("mcp") is None:
+        return False
+    try:
+        importlib.import_module("gradio.mcp")
+    except ImportError:  # a version that Gradio does not know
+        return False
+    return True
 
 
 class Page(gr.Blocks):
@@ -55,9 +68,9 @@ class Page(gr.Blocks):
     def launch(self, *args: Any, app_kwargs: dict[str, Any] | None = None, **options: Any) -> tuple[App, str, str]:
         """As in Blocks, with the page's own theme, texts and limits as defaults."""
         app = dict(app_kwargs or {})
-        app["middleware"] = [*app.get("middleware", ()), Middleware(RequestFilter, page=self)]
+        app["middleware"] = [*app.get("middleware", ()), Middleware(RequestFilter, page=self), Middleware(FirstPage)]
         app["exception_handlers"] = EXCEPTION_HANDLERS | app.get("exception_handlers", {})
-        return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, **options})
+        return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, "mcp_server": has_mcp(), **options})
 
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
         """As in Blocks, except that a value that a component cannot take is bad input, not a failure."""

@@ -23,6 +23,7 @@ MAX_SESSION_LENGTH = 64  # characters of a session's name: a browser's has ten, 
 
 # What browsers and gradio_client send (POST): joining and leaving the queue, and a log-in where one was set up.
 POST_ROUTES = re.compile(r"(queue/join|cancel|reset|login)")
+MCP_ROUTES = re.compile(r"mcp(/.*)?")  # where Gradio's extra for language models is installed
 NAMED_CALL = re.compile(r"call/(?:v2/)?([^/]+)")  # a public call by its name
 # Routes of Gradio that this page does not use: they keep a copy of a session on the disk, watch for changes of the code
 # for as long as the connection lasts, or fetch from other servers.
@@ -99,7 +100,8 @@ class RequestFilter:
                 raise RefusedError(404, "nothing_here")
             return receive
         upload, called = path == "upload" and accepts_uploads(self.page), NAMED_CALL.fullmatch(path)
-        if not upload and not POST_ROUTES.fullmatch(path) and not called:
+        is_mcp = self.page.mcp_server and MCP_ROUTES.fullmatch(path) is not None
+        if not upload and not POST_ROUTES.fullmatch(path) and not called and not is_mcp:
             raise RefusedError(404, "nothing_here")
         if called and called[1] not in _public_calls(self.page):
             raise RefusedError(404, "no_such_call")

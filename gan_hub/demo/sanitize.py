@@ -7,6 +7,7 @@ ask for a password, nor keep this server busy.
 import html
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +17,12 @@ from markdown_it.rules_core import StateCore
 from gan_hub.model_folder.strict import LoadError, read_bytes
 
 MAX_CARD_BYTES = 1_000_000  # of a README.md; those of the bundled models have 8,000
-MAX_CARD_LENGTH = 4000  # characters that are parsed and shown; bounds what parsing costs
+MAX_CARD_LENGTH = 12_000  # characters that are parsed and shown; bounds what parsing costs
+MAX_HEADING = 100  # characters
+MAX_FIRST = 4  # sections that are shown before the whole card
+# What a visitor has to know first: the headings of our own cards, and those that strangers' cards usually have.
+FIRST_HEADINGS = re.compile(r"licen[cs]|limit|must not|out.of.scope|misuse|bias", re.IGNORECASE)
+LICENCE = re.compile(r"^license(?:_name)?: *[\"']?([\w .+-]{1,60})[\"']?$", re.MULTILINE)
 LINK_SCHEMES, LINK_REL = ("https", "http"), "noopener noreferrer nofollow"
 
 
@@ -25,24 +31,72 @@ def escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
+def attribute(text: str) -> str:
+    """The text as HTML within the quotes of an attribute."""
+    return html.escape(text, quote=True)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model's card: the licence of its front matter ("" without one), what a visitor has to know first, and all of it.
+
+    `first` has pairs of a heading and its text; they and `whole` are Markdown, cut to a length that can be shown.
+    """
+
+    licence: str
+    first: list[tuple[str, str]]
+    whole: str
+
+
+def card_parts(folder: Path) -> Card | None:
+    """The card in a model's folder; None where it has none that can be shown."""
+    text = _raw_text(folder)
+    if text is None:
+        return None
+    body = _without_front_matter(text).strip()
+    licence = LICENCE.search(text[: len(text) - len(body)])
+    return Card(licence[1].strip() if licence else "", _first_sections(body[:MAX_CARD_BYTES]), _truncate(body))
+
+
+def _first_sections(text: str) -> list[tuple[str, str]]:
+    """The sections that a visitor has to know first; what stands between code fences is no heading."""
+    sections, lines, is_code = [], list[str](), False
+    for line in text.split("\n"):
+        is_code ^= line.startswith("```")
+        if not is_code and line.startswith(("# ", "## ", "### ")):
+            lines = []
+            heading = line[:MAX_HEADING].strip("# ")
+            if FIRST_HEADINGS.search(heading) and len(sections) < MAX_FIRST:
+                sections.append((heading, lines))
+        else:
+            lines.append(line)
+    return [(heading, _truncate("\n".join(lines).strip(), MAX_CARD_LENGTH // MAX_FIRST)) for heading, lines in sections]
+
+
 def card(folder: Path) -> str | None:
-    """The beginning of the card in a model's folder, as HTML; None where it has none that can be shown."""
-    text = _text(folder)
-    return None if text is None else render_markdown(_truncate(text))
+    """The card in a model's folder as HTML, cut to a length that can be shown; None where it has none that can be."""
+    parts = card_parts(folder)
+    return None if parts is None else render_markdown(parts.whole)
+
+
+def license_name(folder: Path) -> str | None:
+    """The licence that the front matter of a card names, such as "apache-2.0"; None where it names none."""
+    parts = card_parts(folder)
+    return parts.licence if parts is not None and parts.licence else None
 
 
 def card_title(folder: Path) -> str | None:
     """The heading that the card in a model's folder begins with; None where it is no plain name."""
-    name = (_text(folder) or "").partition("\n")[0].removeprefix("# ").strip()
+    name = _without_front_matter(_raw_text(folder) or "").strip().partition("\n")[0].removeprefix("# ").strip()
     return name if re.fullmatch(r"[\w.-]{1,96}", name) else None
 
 
-def _text(folder: Path) -> str | None:
+def _raw_text(folder: Path) -> str | None:
     try:
         text = read_bytes(_path_inside(folder, "README.md"), MAX_CARD_BYTES).decode("utf-8", errors="replace")
     except LoadError:
         return None
-    return _without_front_matter(text.replace("\r\n", "\n")).strip()
+    return text.replace("\r\n", "\n")
 
 
 def render_markdown(markdown: str) -> str:
@@ -69,10 +123,10 @@ def _without_front_matter(text: str) -> str:
     return text[end + 5 :] if end >= 0 else text
 
 
-def _truncate(text: str) -> str:
-    if len(text) <= MAX_CARD_LENGTH:
+def _truncate(text: str, most: int = MAX_CARD_LENGTH) -> str:
+    if len(text) <= most:
         return text
-    return text[: max(text.rfind("\n", 0, MAX_CARD_LENGTH), 0) or MAX_CARD_LENGTH] + "\n\n…"
+    return text[: max(text.rfind("\n", 0, most), 0) or most] + "\n\n…"
 
 
 def _restrict_links_and_images(state: StateCore) -> None:

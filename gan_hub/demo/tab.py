@@ -16,6 +16,8 @@ class Shared:
 
     model: Component  # its value is the name of the chosen model
     address: gr.Textbox  # hidden; what is written here, "?model=...&seeds=...", becomes the page's address
+    # What the browser keeps for the game. It stands outside of the tabs: inside, it is read only once its tab was opened.
+    games: gr.BrowserState
 
 
 @dataclass(frozen=True)

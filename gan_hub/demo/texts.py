@@ -19,6 +19,19 @@ TEXTS: dict[str, dict[str, str]] = {
         "model": "Model",
         "about": "About this model: data, licence, limits",
         "no_card": "This model came without a card.",
+        "licence_of_weights": "Licence of the weights:",
+        "not_for_heading": "What it must not be used for",
+        "not_for": "Not for showing, imitating or identifying real people, nor for deceiving anybody about what is real; not "
+        "as evidence of anything; not for medical, forensic or other decisions about people; not as training or test data of "
+        "a system, such as one that reads writing, whose mistakes could do harm. Its images are made up, and a label "
+        "says what was asked for, not what is seen.",
+        "no_limits": "Its card does not say what it must not be used for.",
+        "whole_card": "The whole card",
+        "share_text": "Made up by a generative adversarial network: seeds {seeds}. Draw pictures of your own, walk between "
+        "them, and play against the network's own critic.",
+        "opening": "The page is opening …",
+        "waiting_1": "1 visitor before you",
+        "waiting_n": "{count} visitors before you",
         "model_awaited": "Waiting for the model {name} from the Hub; the others are here meanwhile.",
         "model_arrived": "The model {name} has arrived: choose it here.",
         "model_missing": "The model {name} could not be had from the Hub; the server's log says why.",
@@ -61,6 +74,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_large": "That is too much at once; at most {most} bytes are read.",
         "too_many_calls": "You have many calls waiting already; please wait for some of them.",
         "line_is_full": "Very many people are here just now; please try again in a minute.",
+        "job_stopped": "Ended. What is there stays.",
+        "job_replaced": "Ended, because you began something else.",
+        "job_too_long": "Ended after {seconds} seconds of computing, the most that one run may take here.",
         "unknown_session": "The server was started anew and does not know this window; please load the page again.",
     },
     "pt": {
@@ -78,6 +94,19 @@ TEXTS: dict[str, dict[str, str]] = {
         "model": "Modelo",
         "about": "Sobre este modelo: dados, licença, limites",
         "no_card": "Este modelo veio sem ficha.",
+        "licence_of_weights": "Licença dos pesos:",
+        "not_for_heading": "Para que não deve ser usado",
+        "not_for": "Não serve para mostrar, imitar ou identificar pessoas reais, nem para enganar alguém sobre o que é real; nem "
+        "como prova de coisa alguma; nem para decisões médicas, periciais ou outras sobre pessoas; nem como dados de treino ou "
+        "de teste de um sistema, como um que lê textos manuscritos, cujos erros possam prejudicar alguém. As imagens são "
+        "inventadas, e um rótulo diz o que foi pedido, não o que se vê.",
+        "no_limits": "A ficha não diz para que ele não deve ser usado.",
+        "whole_card": "A ficha inteira, como foi escrita",
+        "share_text": "Inventadas por uma rede generativa adversária: sementes {seeds}. Crie as suas imagens, passeie entre "
+        "elas e jogue contra o crítico da própria rede.",
+        "opening": "A página está abrindo …",
+        "waiting_1": "1 visitante antes de você",
+        "waiting_n": "{count} visitantes antes de você",
         "model_awaited": "Esperando o modelo {name}, que vem do Hub; os outros já estão aqui.",
         "model_arrived": "O modelo {name} chegou: escolha-o aqui.",
         "model_missing": "Não foi possível obter do Hub o modelo {name}; o motivo está no registro do servidor.",
@@ -121,11 +150,15 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_large": "É muita coisa de uma vez; são lidos até {most} bytes.",
         "too_many_calls": "Você já tem muitas chamadas na fila; espere por algumas delas.",
         "line_is_full": "Há gente demais aqui agora; tente de novo daqui a um minuto.",
+        "job_stopped": "Encerrado. O que já existe fica.",
+        "job_replaced": "Encerrado, porque você começou outra coisa.",
+        "job_too_long": "Encerrado depois de {seconds} segundos de cálculo, o máximo de uma execução aqui.",
         "unknown_session": "O servidor foi reiniciado e não conhece esta janela; recarregue a página.",
     },
 }
 
 LANGUAGES = tuple(TEXTS)
+LANGUAGE_TAGS = {"en": "en", "pt": "pt-BR"}  # as HTML names them
 MARK = "~"  # before every key in the browser, which takes any value that is a key for the text: "own" is both
 
 I18N = gr.I18n(**{chosen: {MARK + key: text for key, text in words.items()} for chosen, words in TEXTS.items()})

@@ -31,12 +31,13 @@ def describe_file(path: Path) -> str:
     holder = next((parent for parent in (path.parent, path.parent.parent) if _is_model(parent)), None)
     if is_lfs_pointer(start):
         return f"a Git LFS pointer in place of a file; run `git lfs pull` in its repository, and give {WANTED}"
-    if suffix in PICKLE_SUFFIXES or start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        return "a pickle, which can run code; it is never loaded"
+    is_pickle = start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or _is_of_torch(start)
+    if suffix in PICKLE_SUFFIXES or is_pickle:
+        return f"a pickle, which can run code; it is never loaded, but {_converts(path)}"
     if holder is not None:
         return f"one file of a model; give its folder, {holder}"
     if suffix == ".safetensors":
-        return f"weights alone{_tensors(path)}; a model is {WANTED}"
+        return f"weights alone{_tensors(path)}; a model is {WANTED}, and {_converts(path)}"
     if suffix in GRAPHS:
         return f"{GRAPHS[suffix]}, which is not run here; a model is {WANTED}"
     if suffix in ARCHIVES or start[:4] == b"PK\x03\x04":
@@ -68,7 +69,8 @@ def describe_folder(folder: Path, names: Collection[str] | None = None) -> str |
     kind = _kind(config)
     if pickles:
         kind = f"{kind}, with weights in" if kind else "no model of this library; it holds"
-        return f"{kind} {_plain(pickles[0])}, a pickle, which can run code; it is never loaded"
+        cure = _converts(folder / pickles[0]) if local else "`gan-hub convert` makes a model of such a file, downloaded"
+        return f"{kind} {_plain(pickles[0])}, a pickle, which can run code; it is never loaded, but {cure}"
     if kind is not None:
         return f"{kind}; a model here is {WANTED}"
     return f"not a model folder (no {INDEX_NAME} in it{_contents(names)})"
@@ -91,6 +93,16 @@ def _nearby_model(folder: Path, names: list[str]) -> str | None:
         if any(name.startswith(inside) for name in names):
             return f"a run without a model yet; `gan-hub export {run}` makes one of its newest checkpoint"
     return None
+
+
+def _converts(path: Path) -> str:
+    """Which command makes a model of a foreign file."""
+    return f"`gan-hub convert {_plain(str(path))} OUT` makes a model of it, if its program is known, and runs nothing in it"
+
+
+def _is_of_torch(start: bytes) -> bool:
+    """Whether a file begins as the zip files of torch do, with their pickle, whatever its own name is."""
+    return start[:4] == b"PK\x03\x04" and start[30 : 30 + int.from_bytes(start[26:28], "little")].endswith(b"/data.pkl")
 
 
 def _kind(config: dict | None) -> str | None:

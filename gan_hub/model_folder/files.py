@@ -21,6 +21,8 @@ CONCEPTS_NAME = "concepts.safetensors"
 SEGMENTATIONS_NAME = "segmentations.safetensors"
 REAL_SAMPLES_PICTURE, REAL_SAMPLES_TABLE = "real_samples.png", "real_samples.json"
 CARD_NAME, SCORES_NAME, SPLIT_NAME = "README.md", "scores.json", "split.json"
+RECIPE_NAME, LOG_NAME = "recipe.yaml", "log.jsonl"
+TIMELAPSE_NAME, TIMELAPSE_COUNTS_NAME = "timelapse.webp", "timelapse.json"
 WEIGHTS_NAME = "diffusion_pytorch_model"  # what diffusers calls a network's weights, before variant and ending
 
 MAX_JSON_BYTES = 1_000_000
@@ -108,7 +110,10 @@ FILES: tuple[ModelFile, ...] = (
     ModelFile(SCORES_NAME, MAX_JSON_BYTES, Unlisted.NORMAL, OnHub.RECORD, True, "metrics.report"),
     ModelFile(SPLIT_NAME, MAX_JSON_BYTES, Unlisted.NORMAL, OnHub.RECORD, True, "metrics"),
     ModelFile(CARD_NAME, MAX_JSON_BYTES, Unlisted.NORMAL, OnHub.EXTRA, True, "hub.cards"),
-    *(ModelFile(name, *_EXTRA) for name in ("recipe.yaml", "log.jsonl", "plot.png", "samples.png", "timelapse.webp")),
+    ModelFile(TIMELAPSE_NAME, 200_000_000, Unlisted.NORMAL, OnHub.EXTRA, False, "model_folder.timelapse"),
+    ModelFile(TIMELAPSE_COUNTS_NAME, MAX_JSON_BYTES, Unlisted.NORMAL, OnHub.EXTRA, False, "model_folder.timelapse"),
+    ModelFile(LOG_NAME, MAX_FILE_BYTES, Unlisted.NORMAL, OnHub.EXTRA, False, "model_folder.training_log"),
+    *(ModelFile(name, *_EXTRA) for name in (RECIPE_NAME, "plot.png", "samples.png")),
     *(ModelFile(name, *_EXTRA) for name in ("memorised.png", "arithmetic.json", "arithmetic.png", "score.json")),
 )
 FILES_BY_NAME = {file.name: file for file in FILES}

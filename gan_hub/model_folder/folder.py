@@ -14,6 +14,7 @@ import torch
 from diffusers import __version__ as diffusers_version
 
 from gan_hub.atomic import move_files, scratch_folder, write_bytes
+from gan_hub.latents import check_seeds_like
 from gan_hub.messages import short_repr
 from gan_hub.model_folder import calibration, concepts, real_samples, reference, segmentations
 from gan_hub.model_folder.calibration import Calibration
@@ -86,6 +87,7 @@ class ModelParts(Generic[NetworkT]):
     calibration: Calibration | None = None
     segmentations: torch.Tensor | None = None
     concepts: Mapping[str, Concept] = field(default_factory=dict)
+    seeds_like: str = "torch"
     folder: Path | None = None  # that they were read from
 
     @property
@@ -145,6 +147,7 @@ def load(
         calibration=judge,
         segmentations=maps,
         concepts=directions,
+        seeds_like=_seeds_like(folder / SUMMARY_NAME, summary),
         folder=folder,
     )
 
@@ -182,7 +185,7 @@ def _class_names(path: Path, data: bytes, config: Mapping[str, Any]) -> dict[str
     if "semantic_classes" in config:
         counts["semantic_names"] = config["semantic_classes"]
     for name in summary:
-        if name not in ("_class_name", *counts, *expected):
+        if name not in ("_class_name", "seeds_like", *counts, *expected):
             raise LoadError(f"{path}: config key {short_repr(name)} is unknown.")
     for name, value in expected.items():
         if json.dumps(summary.get(name)) != json.dumps(value):  # as text, for 28.0 == 28 and True == 1 in Python
@@ -195,6 +198,14 @@ def _class_names(path: Path, data: bytes, config: Mapping[str, Any]) -> dict[str
         except ValueError as error:
             raise LoadError(f"{path}: {error}") from error
     return {name: summary.get(name) for name in counts}
+
+
+def _seeds_like(path: Path, data: bytes) -> str:
+    """Whose random numbers the seeds stand for; a file without the key means torch's."""
+    try:
+        return check_seeds_like(parse_json(path, data).get("seeds_like", "torch"))
+    except ValueError as error:
+        raise error if isinstance(error, LoadError) else LoadError(f"{path}: {error}") from error
 
 
 def check_class_names(field_name: str, names: object, count: int) -> None:
@@ -273,7 +284,9 @@ def _write_parts(folder: Path, parts: ModelParts[NetworkT], variant: str | None)
     write_json(folder / INDEX_NAME, index)
     shape = {key: parts.generator.config[key] for key in ("resolution", "channels", "latent_size")}
     maps = {"semantic_names": parts.semantic_names} if parts.semantic_names else {}
-    names = {"label_names": parts.label_names, **maps}
+    # A key that most models do not have is written where it says something, so that older versions read the others.
+    seeds = {} if parts.seeds_like == "torch" else {"seeds_like": parts.seeds_like}
+    names = {"label_names": parts.label_names, **maps, **seeds}
     write_json(folder / SUMMARY_NAME, {"_class_name": PIPELINE_CLASS, **shape, **names})
     if parts.calibration is not None:
         write_bytes(folder / JUDGE_NAME, calibration.as_bytes(parts.calibration))

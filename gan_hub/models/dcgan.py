@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from gan_hub.images import height_width
-from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     ConditionalNorm,
     Grid,
@@ -36,23 +36,38 @@ from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.ops.convolution import Conv2d
 
 Norm = Annotated[str, Choice("batch", "none")]
+Output = Annotated[str, Choice("tanh", "sigmoid", "none")]
 
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
-def stage_grids(resolution: int | Sequence[int]) -> list[Grid]:
+def stage_grids(resolution: int | Sequence[int], start: int = 0) -> list[Grid]:
     """(height, width) at each stage, coarse to fine: the image's halved, rounding up, until the shorter side is 3 or 4.
 
     64 is 4, 8, 16, 32, 64 on either side, as in the paper; 28 is 4, 7, 14, 28; [32, 48] is 4 × 6, 8 × 12 and so on.
+
+    Args:
+        resolution: Of the images, see `images.height_width`.
+        start: The shorter side to end at instead: with 7, 28 is 7, 14, 28. 0 is 3 or 4.
+
+    Returns:
+        The grids.
+
+    Raises:
+        ValueError: where no halving leads to `start`.
     """
     grids = [height_width(resolution)]
-    while min(grids[0]) > 4:
+    while min(grids[0]) > max(4, start):
         height, width = grids[0]
         grids.insert(0, (-(-height // 2), -(-width // 2)))
+    if start and (min(grids[0]) != start or len(grids) == 1):
+        raise ValueError(
+            f"start={start} is not allowed with resolution={resolution}, whose halving does not lead there."
+        )
     return grids
 
 
-def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channels: int) -> list[int]:
+def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channels: int, start: int = 0) -> list[int]:
     """Feature maps at each grid but the last, coarse to fine: halved at each step down to `base_channels`.
 
     Figure 1 of the paper is resolution 64, base 128, max 1024: 1024, 512, 256, 128.
@@ -61,11 +76,12 @@ def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channe
         resolution: Of the images, see `images.height_width`.
         base_channels: Feature maps at the finest of these grids.
         max_channels: The most at any grid.
+        start: As of `stage_grids`.
 
     Returns:
         One width a grid.
     """
-    stages = len(stage_grids(resolution)) - 1
+    stages = len(stage_grids(resolution, start)) - 1
     return [min(max_channels, base_channels * 2 ** (stages - 1 - stage)) for stage in range(stages)]
 
 
@@ -78,6 +94,10 @@ def kernel_size(small: Grid, large: Grid) -> Grid:
 class DCGANGenerator(HasLatentProjection, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double up to H × W.
 
+    Three switches are for networks from elsewhere: `leak` is the slope of the activation below 0, in hundredths (20 is a
+    leaky ReLU of 0.2); `start` is the shorter side of the coarsest grid, 0 the paper's; `output` is how images come within
+    bounds. Those of a sigmoid, in [0, 1], are stretched to [-1, 1]; with "none" they are unbounded in training mode.
+
     Example:
         >>> import torch
         >>> from gan_hub import DCGANGenerator
@@ -85,6 +105,8 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         >>> generator(torch.randn(2, 8)).shape
         torch.Size([2, 3, 32, 32])
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"leak": 0, "start": 0, "output": "tanh"}
 
     @register_checked
     def __init__(
@@ -96,10 +118,13 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         base_channels: Width = 128,
         max_channels: Width = 1024,
         norm: Norm = "batch",
+        leak: Annotated[int, Integer(0, 100)] = 0,
+        start: Annotated[int, Integer(0, 64)] = 0,
+        output: Output = "tanh",
     ) -> None:
         super().__init__()
-        grids, features = stage_grids(resolution), stage_widths(resolution, base_channels, max_channels)
-        self.start = grids[0]
+        grids, features = stage_grids(resolution, start), stage_widths(resolution, base_channels, max_channels, start)
+        self.start, self.slope = grids[0], leak / 100
         self.project = nn.Linear(latent_size, features[0] * self.start[0] * self.start[1], bias=False)
         self.norms = nn.ModuleList(ConditionalNorm(width, num_classes, norm) for width in features)
         self.ups = nn.ModuleList(
@@ -126,8 +151,12 @@ class DCGANGenerator(HasLatentProjection, GANModel):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
             x = like_weights(x, cast(nn.ConvTranspose2d, self.ups[0]).weight)
             for norm, up in zip(self.norms, self.ups, strict=True):
-                x = up(torch.relu_(norm(x, labels)))  # (N, F/2, 2H, 2W)
-            return torch.tanh(x)  # (N, C, H, W)
+                x = norm(x, labels)
+                x = nn.functional.leaky_relu_(x, self.slope) if self.slope else torch.relu_(x)
+                x = up(x)  # (N, F/2, 2H, 2W)
+            if self.config["output"] == "none":
+                return x if self.training else x.clamp(-1, 1)  # (N, C, H, W)
+            return torch.tanh(x / 2 if self.config["output"] == "sigmoid" else x)  # 2σ(x) − 1 is tanh(x / 2)
 
 
 class DCGANDiscriminator(GANModel):

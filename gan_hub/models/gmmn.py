@@ -15,11 +15,10 @@ import math
 from typing import Annotated
 
 import torch
-from torch.nn import functional
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Resolution
-from gan_hub.models.layers import Perceptron
+from gan_hub.models.layers import Perceptron, class_planes
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Units = Annotated[int, Integer(16, 8192)]
@@ -59,5 +58,5 @@ class GMMNGenerator(GANModel):
         with precision(z.device, force_fp32):
             h = torch.erf(z / math.sqrt(2))  # (N, Z), 2 Φ(z) − 1
             if labels is not None:
-                h = torch.cat([h, functional.one_hot(labels, self.config["num_classes"]).to(h.dtype)], 1)
+                h = torch.cat([h, class_planes(labels, self.config["num_classes"], h.dtype)], 1)
             return torch.tanh(self.layers(h)).unflatten(1, self.shape)  # (N, C, H, W)

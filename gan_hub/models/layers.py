@@ -151,6 +151,25 @@ class EqualizedLinear(nn.Module):
         return functional.linear(x, self.weight * self.scale, self.bias * self.lr)
 
 
+def class_planes(labels: torch.Tensor, num_classes: int, dtype: torch.dtype) -> torch.Tensor:
+    """Classes as numbers of a network's input: a one for the class and zeros for the others.
+
+    Args:
+        labels: Classes (N,), or shares of classes (N, K) that blend them, which are taken as they are.
+        num_classes: K.
+        dtype: Of the result.
+
+    Returns:
+        (N, K).
+    """
+    return labels.to(dtype) if labels.is_floating_point() else functional.one_hot(labels, num_classes).to(dtype)
+
+
+def class_rows(table: nn.Embedding, labels: torch.Tensor) -> torch.Tensor:
+    """The rows of an embedding (K, F) for classes (N,), or the means of its rows by shares (N, K): (N, F)."""
+    return torch.matmul(labels.to(table.weight.dtype), table.weight) if labels.is_floating_point() else table(labels)
+
+
 class ConditionalNorm(nn.Module):
     """Batch normalisation (or none) whose scale and shift depend on the class (Dumoulin et al. 2017, equation 5)."""
 
@@ -163,13 +182,16 @@ class ConditionalNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(max(num_classes, 1), features))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
-        """x (N, F, H, W), labels (N,) or None → (N, F, H, W)."""
+        """x (N, F, H, W), labels (N,), shares of classes (N, K) or None → (N, F, H, W)."""
         norm = self.normalise
         if labels is None and isinstance(norm, nn.BatchNorm2d):  # one scale and shift for all: one kernel does both
             if norm.training and norm.num_batches_tracked is not None:
                 norm.num_batches_tracked.add_(1)
             statistics, affine = (norm.running_mean, norm.running_var), (self.scale[0], self.shift[0])
             return nn.functional.batch_norm(x, *statistics, *affine, norm.training, NORM_MOMENTUM, norm.eps)
+        if labels is not None and labels.is_floating_point():
+            scale, shift = (torch.matmul(labels.to(each.dtype), each) for each in (self.scale, self.shift))
+            return norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
         rows = torch.zeros(1, dtype=torch.long, device=x.device) if labels is None else labels
         return norm(x) * self.scale[rows, :, None, None] + self.shift[rows, :, None, None]
 
@@ -180,29 +202,33 @@ class MinibatchStddev(nn.Module):
     It shows the discriminator when a generator collapses. In training mode N images fall into N / G groups of the largest
     G ≤ `group` that divides N (all N without `group`), image n into group n mod (N / G), each with its own value. In eval
     mode the map holds the running mean of these values instead (as in batch normalisation), so that a logit does not
-    depend on the rest of its batch.
+    depend on the rest of its batch. With several `channels` S, each of S equal shares of the features has a map.
     """
 
     MOMENTUM = 0.01
     running: torch.Tensor
 
-    def __init__(self, group: int | None = None) -> None:
+    def __init__(self, group: int | None = None, channels: int = 1) -> None:
         super().__init__()
-        self.group = group
-        self.register_buffer("running", torch.zeros(()))
+        self.group, self.channels = group, channels
+        self.register_buffer("running", torch.zeros(() if channels == 1 else (channels,)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, F, H, W) → (N, F + 1, H, W)."""
-        value = self.running.expand(x.shape[0])  # len(x) would fix the batch of an exported network
+        """(N, F, H, W) → (N, F + S, H, W)."""
+        value = self.running.expand(x.shape[0], self.channels)  # len(x) would fix the batch of an exported network
         if self.training:
             size = max(size for size in range(1, (self.group or len(x)) + 1) if len(x) % size == 0)
             groups = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(0, (size, -1))  # (G, N/G, F, H, W)
             variance = (groups - groups.mean(0)).square().mean(0)  # on a CPU `var` takes fifty times as long
-            value = (variance + EPSILON).sqrt().mean((1, 2, 3))  # (N/G,)
-            self.running.lerp_(value.detach().mean().to(self.running.dtype), self.MOMENTUM)
-            value = value.repeat(size)  # (N,)
-        value = value.to(x.dtype)[:, None, None, None].expand(-1, 1, *x.shape[2:])
-        return torch.cat([x, value], 1)  # (N, F + 1, H, W)
+            deviation = (variance + EPSILON).sqrt()  # (N/G, F, H, W)
+            if self.channels == 1:
+                value = deviation.mean((1, 2, 3))[:, None]  # (N/G, 1)
+            else:
+                value = deviation.unflatten(1, (self.channels, -1)).mean((2, 3, 4))  # (N/G, S)
+            self.running.lerp_(value.detach().mean(0).view_as(self.running).to(self.running.dtype), self.MOMENTUM)
+            value = value.repeat(size, 1)  # (N, S)
+        value = value.to(x.dtype)[:, :, None, None].expand(-1, self.channels, *x.shape[2:])
+        return torch.cat([x, value], 1)  # (N, F + S, H, W)
 
 
 class Perceptron(nn.Sequential):

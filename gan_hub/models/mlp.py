@@ -16,11 +16,10 @@ from typing import Annotated
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from gan_hub.images import height_width
 from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Layers, Resolution
-from gan_hub.models.layers import Perceptron
+from gan_hub.models.layers import Perceptron, class_planes
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
@@ -46,7 +45,7 @@ def append_one_hot(x: torch.Tensor, labels: torch.Tensor | None, num_classes: in
 
     Args:
         x: Features (N, F).
-        labels: Classes (N,), or None.
+        labels: Classes (N,), shares of classes (N, K), or None.
         num_classes: K.
 
     Returns:
@@ -54,7 +53,7 @@ def append_one_hot(x: torch.Tensor, labels: torch.Tensor | None, num_classes: in
     """
     if labels is None:
         return x
-    return torch.cat([x, functional.one_hot(labels, num_classes).to(x.dtype)], 1)
+    return torch.cat([x, class_planes(labels, num_classes, x.dtype)], 1)
 
 
 class MLPGenerator(HasLatentProjection, GANModel):

@@ -33,6 +33,7 @@ from gan_hub.models.layers import (
     EqualizedLinear,
     Grid,
     MinibatchStddev,
+    class_rows,
     downsample,
     normalize_2nd_moment,
     stage_resolutions,
@@ -178,7 +179,7 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
         """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]; with `scales` a list of them, coarse to fine."""
         self.check_labels(labels)
         with precision(z.device, force_fp32):
-            parts = [z] if self.embed is None else [z, self.embed(labels)]  # (N, Z) each
+            parts = [z] if self.embed is None or labels is None else [z, class_rows(self.embed, labels)]  # (N, Z) each
             if self.config["pixel_norm"]:
                 parts = [normalize_2nd_moment(part) for part in parts]
             x, images = torch.cat(parts, 1)[:, :, None, None], []  # (N, Z or 2Z, 1, 1)

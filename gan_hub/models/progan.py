@@ -29,6 +29,7 @@ from gan_hub.models.layers import (
     EqualizedLinear,
     Grid,
     MinibatchStddev,
+    class_planes,
     downsample,
     normalize_2nd_moment,
     stage_resolutions,
@@ -135,8 +136,8 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
         self.check_labels(labels)
         z = normalize_2nd_moment(z)
         if labels is not None:
-            one_hot = functional.one_hot(labels, self.config["num_classes"]).to(z.dtype)
-            z = torch.cat([z, one_hot * math.sqrt(z.shape[1])], 1)  # (N, Z + K)
+            planes = class_planes(labels, self.config["num_classes"], z.dtype)  # (N, K)
+            z = torch.cat([z, planes * math.sqrt(z.shape[1])], 1)  # (N, Z + K)
         x = before = self.blocks[0](normalize_2nd_moment(functional.leaky_relu_(self.start(z), LEAK)))  # (N, F, h, w)
         finest, share = fade(self.level)
         for stage in range(1, finest + 1):

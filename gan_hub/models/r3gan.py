@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Layers, Resolution, Switch, Width
-from gan_hub.models.layers import Grid, LowPass, stage_resolutions, stage_widths
+from gan_hub.models.layers import Grid, LowPass, class_rows, stage_resolutions, stage_widths
 from gan_hub.models.mixins import HasLatentProjection
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.ops import low_pass
@@ -222,8 +222,8 @@ class Synthesis(nn.Module):
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """z (N, Z), labels (N,) → images (N, C, H, W), unbounded."""
-        if self.embed is not None:
-            z = torch.cat([z, self.embed(labels).to(z.dtype)], 1)  # (N, Z + E)
+        if self.embed is not None and labels is not None:
+            z = torch.cat([z, class_rows(self.embed, labels).to(z.dtype)], 1)  # (N, Z + E)
         weights = self.project(z)[:, :, None, None]  # (N, F, 1, 1)
         x = self.stages[0](self.basis.to(weights.dtype) * weights)  # (N, F, h, w)
         for up, stage in zip(self.ups, self.stages[1:], strict=True):

@@ -34,6 +34,7 @@ from gan_hub.models.layers import (
     Grid,
     LowPass,
     MinibatchStddev,
+    class_rows,
     downsample,
     normalize_2nd_moment,
     stage_resolutions,
@@ -93,8 +94,8 @@ class Mapping(nn.Module):
         """z (N, Z), labels (N,) or None → w (N, W)."""
         with precision(z.device, force_fp32=True):
             x = z.to(cast(EqualizedLinear, self.layers[0]).weight.dtype)
-            if self.embed is not None:
-                x = torch.cat([x, self.embed(labels)], 1)  # (N, 2Z)
+            if self.embed is not None and labels is not None:
+                x = torch.cat([x, class_rows(self.embed, labels)], 1)  # (N, 2Z)
             x = normalize_2nd_moment(x)
             for layer in self.layers:
                 x = functional.leaky_relu_(layer(x), LEAK)

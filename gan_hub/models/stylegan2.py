@@ -19,7 +19,7 @@ unconditional), F feature maps, I → O feature maps into and out of a layer.
 
 import math
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
@@ -31,6 +31,7 @@ from gan_hub.models.layers import (
     Grid,
     LowPass,
     MinibatchStddev,
+    class_planes,
     normalize_2nd_moment,
     stage_resolutions,
     stage_widths,
@@ -42,48 +43,71 @@ from gan_hub.models.ops.convolution import conv2d
 
 Noise = Annotated[str, Choice("const", "random", "none")]
 Skips = Annotated[str, Choice("resnet", "skip", "orig")]
+Clamp = Annotated[int, Integer(0, 65_504)]  # the bound of what convolutions give; 0: none
 
-TAPS = (1, 3, 3, 1)  # of the low-pass filter that goes with every change of size, along either side
+# The low-pass filters that go with a change of size, by their taps along either side; the paper's is the first.
+Filter = Annotated[str, Choice("1-3-3-1", "1-1", "1-2-1", "1-4-6-4-1", "1-5-10-10-5-1")]
+FILTER = "1-3-3-1"
 LEAK, GAIN = 0.2, math.sqrt(2)  # leaky ReLU nearly halves the second moment; the gain restores it
 MAPPING_LR = 0.01  # how much slower than the rest the mapping network learns
 RGB_INIT_STD = 1 / 16  # deviation of weights of to_rgb at the start; at 1, four pixels in ten are out of bounds
 
 
-class Resample(LowPass):
-    """The low-pass filter [1, 3, 3, 1] / 8 along both sides, and up- and downsampling through it."""
+def taps_of(name: str) -> list[int]:
+    """ "1-3-3-1" → [1, 3, 3, 1]."""
+    return [int(tap) for tap in name.split("-")]
 
-    def __init__(self) -> None:
-        super().__init__(TAPS)
+
+class Resample(LowPass):
+    """A low-pass filter of k taps along both sides, [1, 3, 3, 1] / 8 in the paper, and up- and downsampling through it."""
+
+    def __init__(self, filter: str = FILTER) -> None:
+        super().__init__(taps_of(filter))
 
     def kernels(self, x: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
-        """The filter times `gain` for each feature map of x, (F, 1, 4, 4)."""
+        """The filter times `gain` for each feature map of x, (F, 1, k, k)."""
         return (gain * self.kernel).to(x.dtype).expand(x.shape[1], 1, -1, -1)
+
+    def is_fast(self, x: torch.Tensor) -> bool:
+        """Whether the kernels written for four taps may take x, and are faster."""
+        return len(self.taps) == 4 and low_pass.is_faster(x)
 
     def blur(self, x: torch.Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> torch.Tensor:
         """Convolve each feature map with the filter.
 
         Args:
             x: Features (N, F, H, W).
-            padding: Zeros beyond each edge.
+            padding: Zeros beyond each edge for four taps; half a tap more for each further one, the odd half in front.
             stride: 2 halves.
             gain: Multiplies the result.
 
         Returns:
             (N, F, (H + 2 padding − 4) / stride + 1, likewise).
         """
-        if stride == 1 and low_pass.is_faster(x):
+        if stride == 1 and self.is_fast(x):
             return low_pass.blur(x, gain * self.kernel, padding)
+        more = len(self.taps) - 4
+        if more % 2:
+            before, after = padding + (more + 1) // 2, padding + more // 2
+            x, padding = functional.pad(x, (before, after, before, after)), 0
+        else:
+            padding += more // 2
         return conv2d(x, self.kernels(x, gain), stride=stride, padding=padding, groups=x.shape[1])
 
     def upsample(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, 2H, 2W): zeros between the pixels, then the filter, times 4 for the zeros."""
-        if low_pass.is_faster(x):
+        if self.is_fast(x):
             return low_pass.double(x, self.kernel)
-        return conv2d(x, self.kernels(x, gain=4), stride=2, padding=1, groups=x.shape[1], transposed=True)
+        taps, (height, width) = len(self.taps), x.shape[2:]
+        before = (taps - 2) // 2
+        if taps % 2 == 0:
+            return conv2d(x, self.kernels(x, gain=4), stride=2, padding=before, groups=x.shape[1], transposed=True)
+        x = conv2d(x, self.kernels(x, gain=4), stride=2, groups=x.shape[1], transposed=True)  # (N, F, 2H + k − 2, …)
+        return x[:, :, before : before + 2 * height, before : before + 2 * width]
 
     def downsample(self, x: torch.Tensor) -> torch.Tensor:
         """(N, F, H, W) → (N, F, H/2, W/2): the filter, then every second pixel."""
-        return low_pass.halve(x, self.kernel) if low_pass.is_faster(x) else self.blur(x, padding=1, stride=2)
+        return low_pass.halve(x, self.kernel) if self.is_fast(x) else self.blur(x, padding=1, stride=2)
 
 
 class Dense(nn.Module):
@@ -126,8 +150,8 @@ class Mapping(nn.Module):
         """z (N, Z) or None, labels (N,) or None → w (N, W)."""
         parts = [] if z is None else [normalize_2nd_moment(z)]  # (N, Z)
         if self.embed is not None and labels is not None:
-            one_hot = functional.one_hot(labels, self.num_classes).to(self.embed.weight.dtype)  # (N, K)
-            parts.append(normalize_2nd_moment(self.embed(one_hot)))  # (N, W)
+            planes = class_planes(labels, self.num_classes, self.embed.weight.dtype)  # (N, K)
+            parts.append(normalize_2nd_moment(self.embed(planes)))  # (N, W)
         return self.layers(torch.cat(parts, 1))  # (N, W)
 
 
@@ -174,15 +198,32 @@ def modulated_conv2d(
     return double.blur(x, padding=1, gain=4), factors  # (N, O, 2H, 2W)
 
 
+def clamped(x: torch.Tensor, bound: float) -> torch.Tensor:
+    """Features within ± `bound`; 0 leaves them (Karras et al. 2020, arXiv 2006.06676, appendix D: against float16's range)."""
+    return x.clamp(-bound, bound) if bound else x
+
+
 class StyledConvolution(nn.Module):
-    """Modulated 3 × 3 convolution, noise, bias, leaky ReLU; with `resample` at twice the size."""
+    """Modulated 3 × 3 convolution, noise, bias, leaky ReLU; with `resample` at twice the size.
+
+    `gain` multiplies the result and its bound.
+    """
 
     noise_const: torch.Tensor
 
     def __init__(
-        self, inputs: int, outputs: int, w_size: int, grid: Grid, resample: Resample | None, noise: str
+        self,
+        inputs: int,
+        outputs: int,
+        w_size: int,
+        grid: Grid,
+        resample: Resample | None,
+        noise: str,
+        clamp: float = 0,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
+        self.gain, self.clamp = gain * GAIN, gain * clamp
         self.affine = Dense(w_size, inputs, bias=1.0)
         shape = (inputs, outputs) if resample is not None else (outputs, inputs)  # as the two convolutions want it
         self.weight = nn.Parameter(torch.randn(*shape, 3, 3))
@@ -206,15 +247,16 @@ class StyledConvolution(nn.Module):
         else:
             added = added[None, :, None, None]
         # leaky_relu(a) · gain is leaky_relu(a · gain); the gain is applied to the smaller tensors, and one pass does the rest.
-        x = torch.addcmul((GAIN * added).to(x.dtype), x, (GAIN * factors)[:, :, None, None].to(x.dtype))
-        return functional.leaky_relu_(x, LEAK)
+        x = torch.addcmul((self.gain * added).to(x.dtype), x, (self.gain * factors)[:, :, None, None].to(x.dtype))
+        return clamped(functional.leaky_relu_(x, LEAK), self.clamp)
 
 
 class ToRGB(nn.Module):
     """Modulated 1 × 1 convolution to colours, without demodulation and noise."""
 
-    def __init__(self, inputs: int, channels: int, w_size: int) -> None:
+    def __init__(self, inputs: int, channels: int, w_size: int, clamp: float = 0) -> None:
         super().__init__()
+        self.clamp = clamp
         self.affine = Dense(w_size, inputs, bias=1.0)
         self.weight = nn.Parameter(RGB_INIT_STD * torch.randn(channels, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(channels))
@@ -222,37 +264,66 @@ class ToRGB(nn.Module):
     def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         """x (N, I, H, W), w (N, W) → colours (N, C, H, W)."""
         rgb, _ = modulated_conv2d(x, self.weight, self.affine(w), demodulate=False)
-        return rgb.to(self.bias.dtype) + self.bias[:, None, None]  # (N, C, H, W)
+        return clamped(rgb.to(self.bias.dtype) + self.bias[:, None, None], self.clamp)  # (N, C, H, W)
+
+
+class Shortcut(nn.Module):
+    """1 × 1 convolution and upsampling beside a block of the generator "resnet", divided by √2 as its convolutions are."""
+
+    def __init__(self, inputs: int, outputs: int, resample: Resample) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, 1))
+        self.resample, self.scale = resample, math.sqrt(0.5 / inputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, I, H, W) → (N, O, 2H, 2W)."""
+        return self.resample.upsample(conv2d(x, self.weight * self.scale))
 
 
 class SynthesisBlock(nn.Module):
-    """One stage: an upsampling and a plain convolution, and the layer that makes colours.
+    """One stage: an upsampling and a plain convolution, and with `channels` the layer that makes colours.
 
     The first block has one convolution and does not upsample. A block's first convolution takes the last row of w of the
-    block before again.
+    block before again. A `residual` one has a shortcut.
     """
 
     def __init__(
-        self, inputs: int | None, outputs: int, channels: int, w_size: int, grid: Grid, resample: Resample, noise: str
+        self,
+        inputs: int | None,
+        outputs: int,
+        channels: int | None,
+        w_size: int,
+        grid: Grid,
+        resample: Resample,
+        noise: str,
+        clamp: float = 0,
+        residual: bool = False,
     ) -> None:
         super().__init__()
-        same = StyledConvolution(outputs, outputs, w_size, grid, None, noise)
-        up = [] if inputs is None else [StyledConvolution(inputs, outputs, w_size, grid, resample, noise)]
+        residual = residual and inputs is not None
+        gain = math.sqrt(0.5) if residual else 1.0
+        same = StyledConvolution(outputs, outputs, w_size, grid, None, noise, clamp, gain)
+        up = [] if inputs is None else [StyledConvolution(inputs, outputs, w_size, grid, resample, noise, clamp)]
         self.convolutions = nn.ModuleList([*up, same])
-        self.to_rgb = ToRGB(outputs, channels, w_size)
+        self.to_rgb = None if channels is None else ToRGB(outputs, channels, w_size, clamp)
+        self.shortcut = Shortcut(inputs, outputs, resample) if residual and inputs is not None else None
 
-    def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """x (N, I, H, W), its rows of w (N, 3 or 2, W) → features (N, O, 2H, 2W), colours (N, C, 2H, 2W)."""
+    def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """x (N, I, H, W), its rows of w (N, 3 or 2, W) → features (N, O, 2H, 2W), colours (N, C, 2H, 2W) or None."""
+        beside = None if self.shortcut is None else self.shortcut(x)
         for row, convolution in enumerate(self.convolutions):
             x = convolution(x, rows[:, row], noise)  # (N, O, 2H, 2W)
-        return x, self.to_rgb(x, rows[:, len(self.convolutions)])
+        x = x if beside is None else beside + x
+        return x, None if self.to_rgb is None else self.to_rgb(x, rows[:, len(self.convolutions)])
 
 
 class StyleGAN2Generator(StyleBased):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: `map` to w, then `synthesize`.
 
     `noise` is "const" (the same pixels in every image, so that a seed always gives the same one), "random" (fresh pixels from
-    torch's global generator in training mode, the constant ones in eval mode) or "none".
+    torch's global generator in training mode, the constant ones in eval mode) or "none". `architecture` is one of figure 7:
+    with "skip" every stage adds its colours, with "resnet" and "orig" the last alone makes them. `conv_clamp` bounds what
+    convolutions give, as the authors' second program does at 256; `resample_filter` names the taps of the low-pass filter.
 
     Example:
         >>> import torch
@@ -262,6 +333,12 @@ class StyleGAN2Generator(StyleBased):
         >>> ws.shape, generator.synthesize(ws).shape
         (torch.Size([2, 6, 8]), torch.Size([2, 3, 16, 16]))
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[dict[str, object]] = {
+        "architecture": "skip",
+        "conv_clamp": 0,
+        "resample_filter": FILTER,
+    }
 
     @register_checked
     def __init__(
@@ -275,17 +352,21 @@ class StyleGAN2Generator(StyleBased):
         max_channels: Width = 512,
         mapping_layers: Layers = 8,
         noise: Noise = "const",
+        architecture: Skips = "skip",
+        conv_clamp: Clamp = 0,
+        resample_filter: Filter = FILTER,
     ) -> None:
         super().__init__()
         features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.mapping = Mapping(latent_size, num_classes, w_size, mapping_layers)
         self.register_buffer("w_avg", torch.zeros(w_size))
         self.const = nn.Parameter(torch.randn(features[0], *grids[0]))
-        self.resample = Resample()
-        self.blocks = nn.ModuleList(
-            SynthesisBlock(narrow, wide, channels, w_size, grid, self.resample, noise)
-            for narrow, wide, grid in zip([None, *features[:-1]], features, grids, strict=True)
-        )
+        self.resample = Resample(resample_filter)
+        self.blocks = nn.ModuleList()
+        for narrow, wide, grid in zip([None, *features[:-1]], features, grids, strict=True):
+            colors = channels if architecture == "skip" or grid == grids[-1] else None
+            options = (w_size, grid, self.resample, noise, conv_clamp, architecture == "resnet")
+            self.blocks.append(SynthesisBlock(narrow, wide, colors, *options))
         self.rows = 2 * len(grids)
         self.to(memory_format=torch.channels_last)  # as its features are, or each use would copy each weight
 
@@ -298,9 +379,12 @@ class StyleGAN2Generator(StyleBased):
         self.check_ws(ws)
         noise = self.resolve_noise(noise)
         x = self.const.expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)  # (N, F, 4, 4)
-        x, image = self.blocks[0](x, ws[:, :2], noise)  # (N, F, h, w), (N, C, h, w)
+        x, image = self.blocks[0](x, ws[:, :2], noise)  # (N, F, h, w), (N, C, h, w) or None
         for stage in range(1, len(self.blocks)):
             x, rgb = self.blocks[stage](x, ws[:, 2 * stage - 1 : 2 * stage + 2], noise)  # (N, F, H, W), (N, C, H, W)
+            if image is None:
+                image = rgb
+                continue
             with precision(x.device, force_fp32=True):  # three numbers a pixel: their rounding would be visible
                 image = self.resample.upsample(image) + rgb  # (N, C, H, W)
         return image
@@ -309,7 +393,7 @@ class StyleGAN2Generator(StyleBased):
 class Convolution(nn.Module):
     """k × k convolution with an equalised learning rate, downsampling with `resample`, with bias and leaky ReLU unless `linear`.
 
-    `gain` multiplies the result.
+    `gain` multiplies the result and its bound.
     """
 
     def __init__(
@@ -320,8 +404,10 @@ class Convolution(nn.Module):
         resample: Resample | None = None,
         linear: bool = False,
         gain: float = 1.0,
+        clamp: float = 0,
     ) -> None:
         super().__init__()
+        self.clamp = gain * clamp
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = None if linear else nn.Parameter(torch.zeros(outputs))
         self.resample, self.gain = resample, gain if linear else gain * GAIN
@@ -338,7 +424,7 @@ class Convolution(nn.Module):
             x = conv2d(self.resample.downsample(x), weight, bias)  # (N, O, H/2, W/2)
         else:
             x = conv2d(self.resample.blur(x, padding=2), weight, bias, stride=2)  # (N, O, H/2, W/2)
-        return x if bias is None else functional.leaky_relu_(x, LEAK)
+        return clamped(x if bias is None else functional.leaky_relu_(x, LEAK), self.clamp)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -347,11 +433,11 @@ class DiscriminatorBlock(nn.Module):
     Both branches are divided by √2, so that their sum is as large as each was (section 4.2 of the paper).
     """
 
-    def __init__(self, inputs: int, outputs: int, resample: Resample, residual: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, resample: Resample, residual: bool, clamp: float = 0) -> None:
         super().__init__()
         gain = math.sqrt(0.5) if residual else 1.0
-        self.same = Convolution(inputs, inputs, 3)
-        self.down = Convolution(inputs, outputs, 3, resample, gain=gain)
+        self.same = Convolution(inputs, inputs, 3, clamp=clamp)
+        self.down = Convolution(inputs, outputs, 3, resample, gain=gain, clamp=clamp)
         self.shortcut = Convolution(inputs, outputs, 1, resample, linear=True, gain=gain) if residual else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -365,7 +451,9 @@ class StyleGAN2Discriminator(GANModel):
 
     `architecture` is one of figure 7: "resnet" has residual blocks; "skip" reads colours anew at every stage, from the
     downsampled image; "orig" has neither. With classes, the logit is the product of features and the mapped label over the
-    root of their number. `stddev_group` is how many images share a minibatch deviation, where there is one.
+    root of their number. `stddev_group` is how many images share a minibatch deviation, where there is one, and
+    `stddev_channels` how many maps it has, each of its share of the features. `conv_clamp` and `resample_filter` are as in
+    the generator.
 
     Example:
         >>> import torch
@@ -374,6 +462,12 @@ class StyleGAN2Discriminator(GANModel):
         >>> discriminator(torch.zeros(2, 3, 16, 16)).shape
         torch.Size([2])
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar[dict[str, object]] = {
+        "stddev_channels": 1,
+        "conv_clamp": 0,
+        "resample_filter": FILTER,
+    }
 
     @register_checked
     def __init__(
@@ -387,19 +481,28 @@ class StyleGAN2Discriminator(GANModel):
         mapping_layers: Layers = 8,
         minibatch_stddev: Switch = True,
         stddev_group: Annotated[int, Integer(1, 64)] = 4,
+        stddev_channels: Annotated[int, Integer(1, 16)] = 1,
+        conv_clamp: Clamp = 0,
+        resample_filter: Filter = FILTER,
     ) -> None:
         super().__init__()
         features = stage_widths(resolution, base_channels, max_channels)[::-1]
         coarse, pixels = features[-1], math.prod(stage_resolutions(resolution)[0])  # of the coarsest stage
-        self.resample = Resample()
+        self.resample = Resample(resample_filter)
         readers = features if architecture == "skip" else features[:1]
-        self.from_rgb = nn.ModuleList(Convolution(channels, width, 1) for width in readers)
+        if minibatch_stddev and coarse % stddev_channels:
+            raise ValueError(f"stddev_channels={stddev_channels} is not allowed; it divides the {coarse} feature maps.")
+        # The authors' program leaves the reader of the coarsest image, where there are several, without a bound.
+        bounds = [*[conv_clamp] * (len(readers) - 1), 0] if len(readers) > 1 else [conv_clamp]
+        self.from_rgb = nn.ModuleList(
+            Convolution(channels, width, 1, clamp=bound) for width, bound in zip(readers, bounds, strict=True)
+        )
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(narrow, wide, self.resample, architecture == "resnet")
+            DiscriminatorBlock(narrow, wide, self.resample, architecture == "resnet", conv_clamp)
             for narrow, wide in pairwise(features)
         )
-        self.stddev = MinibatchStddev(stddev_group) if minibatch_stddev else None
-        self.last = Convolution(coarse + minibatch_stddev, coarse, 3)
+        self.stddev = MinibatchStddev(stddev_group, stddev_channels) if minibatch_stddev else None
+        self.last = Convolution(coarse + minibatch_stddev * stddev_channels, coarse, 3, clamp=conv_clamp)
         self.dense = Dense(coarse * pixels, coarse, activation=True)
         self.score = Dense(coarse, coarse if num_classes else 1)
         self.mapping = Mapping(0, num_classes, coarse, mapping_layers) if num_classes else None

@@ -34,6 +34,7 @@ def seeds_and_latents(
     num_images: int | None,
     seed: int | None,
     latent_size: int,
+    seeds_like: str = "torch",
 ) -> tuple[list[int] | None, torch.Tensor]:
     """The latents to draw, from whichever argument gives them.
 
@@ -43,6 +44,7 @@ def seeds_and_latents(
         num_images: how many images, of seed, seed + 1, …
         seed: the first of these; random where it is None.
         latent_size: Z.
+        seeds_like: as of `latents.sample`.
 
     Returns: (seeds, or None where latents are given; z (N, Z), float32 on the CPU).
 
@@ -65,7 +67,7 @@ def seeds_and_latents(
             first = latent_space.check_seeds([seed])[0]
         seeds = range(first, first + count)
     checked = latent_space.check_seeds(seeds, most=MAX_IMAGES)
-    return checked, latent_space.sample(checked, latent_size)
+    return checked, latent_space.sample(checked, latent_size, seeds_like)
 
 
 def as_latents(latents: object, latent_size: int) -> torch.Tensor:
@@ -108,15 +110,18 @@ def _as_floats(values: object) -> torch.Tensor | None:
     return values.detach().to("cpu", torch.float32)
 
 
-def label_indices(labels: Labels, z: torch.Tensor, label_names: list[str] | None) -> torch.Tensor | None:
+def label_indices(
+    labels: Labels, z: torch.Tensor, label_names: list[str] | None, with_shares: bool = False
+) -> torch.Tensor | None:
     """The class of each image, from labels as users give them.
 
     Args:
         labels: a name or an index for all images, or one an image; None lets each row of z choose its own.
         z: latents or images, a row each.
         label_names: the names of the classes; None for an unconditional model.
+        with_shares: whether labels may be a float tensor (N, K), each image's shares of the K classes.
 
-    Returns: int64 (N,); None for an unconditional model.
+    Returns: int64 (N,), or float32 (N, K) of shares; None for an unconditional model.
 
     Raises:
         ValueError: for a label that is not known, or for labels where there are no classes.
@@ -125,6 +130,8 @@ def label_indices(labels: Labels, z: torch.Tensor, label_names: list[str] | None
         if labels is not None:
             raise ValueError(f"labels={short_repr(labels)}: this model is unconditional and has no labels.")
         return None
+    if with_shares and isinstance(labels, torch.Tensor) and labels.is_floating_point():
+        return _class_shares(labels, (len(z), len(label_names)))
     if labels is None:
         chosen = (zlib.crc32(row.tobytes()) % len(label_names) for row in z.numpy())
         return torch.from_numpy(np.fromiter(chosen, np.int64, len(z)))
@@ -136,6 +143,22 @@ def label_indices(labels: Labels, z: torch.Tensor, label_names: list[str] | None
         raise ValueError(f"{len(each)} labels for {len(z)} images; give one for all, or one an image.")
     indices = (_label_index(label, label_names) for label in each)
     return torch.from_numpy(np.fromiter(indices, np.int64, len(each)))
+
+
+def class_numbers(classes: torch.Tensor | None) -> list[int] | None:
+    """What `label_indices` gave as a list: of shares, the class with the largest."""
+    if classes is None:
+        return None
+    return (classes.argmax(1) if classes.is_floating_point() else classes).tolist()
+
+
+def _class_shares(shares: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    if shares.shape != shape or not (shares >= 0).all() or not ((shares.sum(1) - 1).abs() < 1e-4).all():
+        raise ValueError(
+            f"labels of floats are shares of the classes, {shape}, none below 0 and each row's sum 1; given "
+            f"{tuple(shares.shape)}."
+        )
+    return shares.detach().to("cpu", torch.float32)
 
 
 def _label_index(label: object, label_names: list[str]) -> int:

@@ -33,7 +33,9 @@ class GANOutput:
 
     images: Images
     latents: torch.Tensor  # (N, Z) float32 on the CPU, before truncation, and before concepts moved them
-    labels: list[int] | None  # class index of each image; None for an unconditional model
+    labels: (
+        list[int] | None
+    )  # class index of each image, of blended classes the largest; None for an unconditional model
     seeds: list[int] | None  # None where latents were passed
     segmentations: torch.Tensor | None = None  # (N, H, W) uint8, the map of each image; None for a model without maps
 

@@ -30,6 +30,7 @@ from gan_hub.pipeline.inputs import (
     as_w,
     batches,
     check_batch_size,
+    class_numbers,
     label_indices,
     maps_of_images,
     maps_of_latents,
@@ -68,7 +69,7 @@ class GANPipeline(OptimizedPipeline):
 
     def sample_latents(self, seeds: Sequence[int]) -> torch.Tensor:
         """z of shape (N, Z), float32 on the CPU; row i depends on `seeds[i]` alone."""
-        return latent_space.sample(seeds, self.latent_size)
+        return latent_space.sample(seeds, self.latent_size, self.seeds_like)
 
     def labels_of(self, latents: torch.Tensor) -> torch.Tensor | None:
         """The class, int64 (N,), of each of `latents` (N, Z) where the caller names none; None without classes."""
@@ -99,8 +100,8 @@ class GANPipeline(OptimizedPipeline):
             seeds: a whole number from 0 to 2**32 − 1 an image.
             latents: own latents (N, Z).
             num_images, seed: how many images, at most 1,000,000, and the first of their seeds; random where it is None.
-            labels: a name or an index for all images, or one an image. Without, each latent of a conditional model takes a
-                class of its own, always the same.
+            labels: a name or an index for all images, or one an image; or floats (N, K), each image's shares of the classes,
+                which blend them. Without, each latent of a conditional model takes a class of its own, always the same.
             truncation: from 1 (none) to 0 (the mean): interpolates w, or z in a model without a w, towards its mean.
             output_type: "pil"; "pt", float (N, C, H, W) in [-1, 1]; "np", uint8 (N, H, W, C).
             batch_size: images at a time; by default 64, on a CPU as many as keep each one's bits (docs/commands.md).
@@ -116,8 +117,8 @@ class GANPipeline(OptimizedPipeline):
         """
         check_output_type(output_type)
         generator = self.unwrapped_generator
-        seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size)
-        indices = label_indices(labels, z, self.label_names)
+        seeds, z = seeds_and_latents(seeds, latents, num_images, seed, self.latent_size, self.seeds_like)
+        indices = label_indices(labels, z, self.label_names, with_shares=True)
         maps = maps_of_latents(segmentation, z, generator, self.segmentations)
         shifts = directions.shifts(directions.by_name(self.concepts, generator.latent_sizes), concepts)
         psi = latent_space.check_psi(truncation)
@@ -134,7 +135,7 @@ class GANPipeline(OptimizedPipeline):
 
         draw, classes = draw_by_style if by_style else _draw, indices if maps is None else maps
         images = self._drawn(draw, z, classes, batch_size, output_type, prepare)
-        return GANOutput(images, z, None if indices is None else indices.tolist(), seeds, maps)
+        return GANOutput(images, z, class_numbers(indices), seeds, maps)
 
     def stream(
         self,
@@ -195,7 +196,7 @@ class GANPipeline(OptimizedPipeline):
         prepare: Callable[[torch.Tensor], torch.Tensor] | None,
     ) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
-        generator, bare = self._drawing_network(), self.unwrapped_generator
+        generator, bare = self._network_for(labels), self.unwrapped_generator
         (device, dtype), shape = _place(bare), (bare.config["channels"], *height_width(bare.config["resolution"]))
 
         def drawn(batch: torch.Tensor, *conditions: torch.Tensor) -> torch.Tensor:
@@ -219,6 +220,11 @@ class GANPipeline(OptimizedPipeline):
                 )
             yield images.clamp(-1, 1).float().cpu()
 
+    def _network_for(self, classes: torch.Tensor | None) -> nn.Module | DropIn:
+        """What is called to draw: the generator itself for shares of classes, since engines take one class an image."""
+        by_shares = classes is not None and classes.is_floating_point()
+        return evaluating(self.generator) if by_shares else self._drawing_network()
+
     @torch.no_grad()
     def map(self, z: torch.Tensor, labels: Labels = None, truncation: float = 1.0) -> torch.Tensor:
         """Maps latents to w: a row for each of L layers, which `synthesize` draws from.
@@ -237,8 +243,8 @@ class GANPipeline(OptimizedPipeline):
         """
         bare = self._need_w()
         z = as_latents(z, self.latent_size)
-        psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names)
-        generator, (device, dtype) = _styled(self._drawing_network()), _place(bare)
+        psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names, with_shares=True)
+        generator, (device, dtype) = _styled(self._network_for(indices)), _place(bare)
         ws = [torch.empty(0, bare.rows, len(bare.w_avg), dtype=torch.float32, device="cpu")]
         for batch, *conditions in batches(_alone(device), z, indices):
             with precision(device, force_fp32=True):

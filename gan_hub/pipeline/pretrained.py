@@ -13,6 +13,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import nn
 
 from gan_hub.hub.resolve import load_from, place_of, resolve
+from gan_hub.latents import check_seeds_like
 from gan_hub.messages import short_repr
 from gan_hub.model_folder import concepts as directions
 from gan_hub.model_folder import folder as model_folder
@@ -40,7 +41,14 @@ REFUSED_FOR_PIPELINES = REFUSED_ON_LOAD | {
     "subfolder": "a model's files lie at the root of its folder or repository; one network is loaded by its class, as in "
     'DCGANGenerator.from_pretrained(source, subfolder="generator")',
 }
-PARTS = ("label_names", "calibration", "segmentations", "semantic_names", "concepts")  # beside the networks
+PARTS = (
+    "label_names",
+    "calibration",
+    "segmentations",
+    "semantic_names",
+    "concepts",
+    "seeds_like",
+)  # beside the networks
 
 
 class PretrainedPipeline(DiffusionPipeline):
@@ -62,6 +70,7 @@ class PretrainedPipeline(DiffusionPipeline):
         segmentations: torch.Tensor | np.ndarray | None = None,
         semantic_names: Sequence[str] | None = None,
         concepts: Mapping[str, Concept] | Iterable[Concept] = (),
+        seeds_like: str = "torch",
     ) -> None:
         """Put a model together.
 
@@ -74,6 +83,8 @@ class PretrainedPipeline(DiffusionPipeline):
                 to 64.
             semantic_names: one name a semantic class; by default their numbers.
             concepts: named directions of the latents, by which images can be changed (`gan_hub.model_folder.concepts`).
+            seeds_like: "numpy" draws the latent of a seed as NVIDIA's programs do, so that a converted model's seeds are
+                those of its origin; "uniform" draws evenly from −1 to 1, for networks that were trained so.
 
         Raises:
             ValueError: where the parts do not fit each other.
@@ -93,6 +104,7 @@ class PretrainedPipeline(DiffusionPipeline):
         if calibration is not None and not isinstance(calibration, Calibration):
             raise ValueError(f"calibration is {short_repr(calibration)}; allowed: a Calibration, or None.")
         self.calibration = calibration
+        self.seeds_like = check_seeds_like(seeds_like)
         classes = config.get("semantic_classes", 0)
         if segmentations is not None and not classes:
             raise ValueError("segmentations are given, but this model does not draw from maps.")

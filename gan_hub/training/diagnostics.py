@@ -18,18 +18,13 @@ from gan_hub.metrics.near_duplicates import different_pictures, evenly_spaced, t
 from gan_hub.training.batches import Data
 from gan_hub.training.callbacks import Callback, TrainContext
 from gan_hub.training.config import TrainConfig
+from gan_hub.training.measures import WeightChange, pair_distance
 from gan_hub.training.monitors import STOPPED_BY_ALARM, AlarmError, Monitors
 from gan_hub.training.train_state import TrainState
 
 PAIRS = 64  # of images; their mean difference is the diversity
 CHUNK_NUMBERS = 20_000_000  # of training pixels that are compared at a time
 MAX_MEMORIZATION_IMAGES = 10_000  # more training images than this are not searched for copies
-
-
-@torch.no_grad()
-def pair_distance(first: torch.Tensor, second: torch.Tensor) -> float:
-    """Mean root-mean-square difference of the images first[i] and second[i], each (n, ...)."""
-    return (first.float() - second.float()).flatten(1).square().mean(1).sqrt().mean().item()
 
 
 class DiversityProbe:
@@ -67,24 +62,6 @@ def _pairs(labels: np.ndarray | None, count: int, rng: np.random.Generator) -> t
     if labels is None:
         return first, (first + rng.integers(1, max(2, count), PAIRS)) % count
     return first, np.array([rng.choice(np.flatnonzero(labels == labels[index])) for index in first])
-
-
-class WeightChange:
-    """‖w − w₀‖ / ‖w₀‖ of a network's weights since the last call: 0 is a player that does not move."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        self.network, self.before = network, self._copy(network)
-
-    @staticmethod
-    def _copy(network: torch.nn.Module) -> list[torch.Tensor]:
-        return [parameter.detach().clone() for parameter in network.parameters()]
-
-    def __call__(self) -> float:
-        """The relative change since the last call."""
-        now, before = self._copy(self.network), self.before
-        self.before = now
-        moved = torch.nn.utils.get_total_norm([a - b for a, b in zip(now, before, strict=True)])
-        return (moved / torch.nn.utils.get_total_norm(before).clamp(min=1e-12)).item()
 
 
 class MemorizationProbe:

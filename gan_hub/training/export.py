@@ -31,6 +31,7 @@ from gan_hub.metrics.feature_cache import ImageSource
 from gan_hub.metrics.features import BY_FILE, is_bundled_file
 from gan_hub.metrics.memorization import nearest_copies_in_pixels
 from gan_hub.model_folder import real_samples
+from gan_hub.model_folder.files import LOG_NAME, RECIPE_NAME, TIMELAPSE_NAME
 from gan_hub.model_folder.strict import write_json
 from gan_hub.pipeline import Calibration, GANPipeline
 from gan_hub.training.architecture_rules import sees_features
@@ -39,11 +40,11 @@ from gan_hub.training.config import TrainConfig, public_name, recipe_of
 from gan_hub.training.evaluator import SCORED_TOGETHER, final_seed
 from gan_hub.training.flops import describe_cost, flops_per_image
 from gan_hub.training.recipes import PUBLISHED
-from gan_hub.training.run_files import LOG_NAME, PLOT_NAME, SAMPLES_NAME, TIMELAPSE_NAME, sample_grid
+from gan_hub.training.run_files import PLOT_NAME, SAMPLES_NAME, sample_grid
 from gan_hub.training.snapshot import RunSnapshot
 from gan_hub.version import full_version
 
-EXPORT_NAME, RECIPE_NAME = "export", "recipe.yaml"
+EXPORT_NAME = "export"
 MAX_CARD_SCORES = 10  # of the curve, in the card
 SEARCHED_IMAGES = 1000  # generated images that are compared with the training images where no score drew any
 

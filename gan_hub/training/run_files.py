@@ -12,11 +12,21 @@ from tqdm import tqdm
 
 from gan_hub.atomic import atomic_file, fsync, write_text
 from gan_hub.images import grid, height_width, save_animation
+from gan_hub.model_folder.files import LOG_NAME
 from gan_hub.model_folder.segmentations import colorize
+from gan_hub.model_folder.timelapse import (
+    COLUMNS,
+    ENLARGED_BELOW,
+    HELD,
+    ROWS,
+    SECONDS_PER_FRAME,
+    frame_steps,
+    write_counts,
+)
+from gan_hub.model_folder.training_log import read_log
 from gan_hub.pipeline import GANPipeline
 
-CONFIG_NAME, LOG_NAME, PLOT_NAME = "config.yaml", "log.jsonl", "plot.png"
-SAMPLES_NAME, TIMELAPSE_NAME = "samples.png", "timelapse.webp"
+CONFIG_NAME, PLOT_NAME, SAMPLES_NAME = "config.yaml", "plot.png", "samples.png"
 SAMPLES_FOLDER, TIMELAPSE_FOLDER = "samples", "timelapse"
 PLOTS = {  # title → the columns drawn in it
     "losses": ("loss/discriminator", "loss/generator"),
@@ -156,12 +166,9 @@ class Timelapse:
     Frames are PNGs in timelapse/, named by the images seen; those of more than `images_seen` belong to another run.
     """
 
-    ROWS, COLUMNS = 4, 8
-
     def __init__(self, folder: Path, frames: int, total_steps: int, batch_size: int, images_seen: int) -> None:
         self.folder, self.batch_size = folder / TIMELAPSE_FOLDER, batch_size
-        last = max(1, frames - 1)
-        self.steps = {round(total_steps * (frame / last) ** 2) for frame in range(frames)}
+        self.steps = set(frame_steps(frames, total_steps))
         self.known = [path for path in self._files() if int(path.stem) <= images_seen] if images_seen else []
 
     def begin(self) -> None:
@@ -190,24 +197,27 @@ class Timelapse:
     def add(self, step: int, pipeline: GANPipeline) -> None:
         """Take a frame."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet = sample_grid(pipeline, self.ROWS, self.COLUMNS, with_maps=False)  # maps stay the same
+        sheet = sample_grid(pipeline, ROWS, COLUMNS, with_maps=False)  # maps stay the same
         path = self.folder / f"{step * self.batch_size:012d}.png"
         save_whole(sheet.save, path)
         self.known = sorted({*self.known, path})
 
     def write(self, path: Path) -> bool:
-        """Write the frames as one animation that holds the last one; False where there are none.
+        """Write the frames as one animation that holds the last one, and their counts beside it; False where there are none.
 
         A damaged frame, or one of another size than the last, is left out, which a note says.
         """
         opened = {frame.name: _opened(frame) for frame in self.frames()}
         sizes = [(image.size, image.mode) for image in opened.values() if image is not None]
-        frames = [image for image in opened.values() if image is not None and (image.size, image.mode) == sizes[-1]]
-        left_out = len(opened) - len(frames)
+        usable = {
+            name: image for name, image in opened.items() if image is not None and (image.size, image.mode) == sizes[-1]
+        }
+        frames, left_out = [*usable.values()], len(opened) - len(usable)
         if left_out:
             tqdm.write(f"note: {left_out} of {len(opened)} frames in {self.folder} cannot be used, and are left out.")
         if frames:
-            save_animation(frames + frames[-1:] * 6, path, seconds_per_frame=0.25)
+            save_animation(frames + frames[-1:] * HELD, path, seconds_per_frame=SECONDS_PER_FRAME)
+            write_counts(path.parent, [int(Path(name).stem) for name in usable])
         return bool(frames)
 
 
@@ -230,29 +240,6 @@ def save_whole(save: Callable[[Path], object], path: Path) -> None:
             save(scratch)
     except PermissionError as error:
         tqdm.write(f"note: {path} could not be written ({error.strerror}); is it open elsewhere? The run goes on.")
-
-
-def read_log(path: Path) -> list[dict]:
-    """The valid lines of a log. Others are left out, which a note says, except for a last line that was cut off."""
-    texts = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    lines = [_record(text) for text in texts]
-    odd = [number for number, line in enumerate(lines[:-1], start=1) if line is None]
-    if odd:
-        tqdm.write(f"note: {path}: {len(odd)} line(s) are no records, and are left out; the first is line {odd[0]}.")
-    return [line for line in lines if line is not None]
-
-
-def _record(text: str) -> dict | None:
-    """One line of a log: the images seen, and numbers by name or a sentence; None where it is anything else."""
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line, dict) or type(line.get("images")) is not int:
-        return None
-    sentences = all(isinstance(line[name], str) for name in ("alarm", "note") if name in line)
-    numbers = all(type(value) in (int, float) for name, value in line.items() if name not in ("alarm", "note"))
-    return line if sentences and numbers else None
 
 
 def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_maps: bool = True) -> Image.Image:
@@ -282,4 +269,4 @@ def sample_grid(pipeline: GANPipeline, rows: int = 6, columns: int = 10, with_ma
         maps = (picture.convert(pictures[0].mode) for picture in colorize(out.segmentations))
         pictures = [picture for pair in zip(maps, out.images, strict=True) for picture in pair]
     side = max(height_width(pipeline.unwrapped_generator.config["resolution"]))
-    return grid(pictures, columns, scale=2 if side < 64 else 1)
+    return grid(pictures, columns, scale=2 if side < ENLARGED_BELOW else 1)

@@ -13,11 +13,15 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gan_hub.demo import models
 from gan_hub.demo.tabs import LEVELS
+from gan_hub.models import ARCHITECTURES
+from gan_hub.pipeline import GANPipeline
 from tests.conftest import LABEL_NAMES, made_concept, make_pipeline
+from tests.models.test_registry import build_pair, moved
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
 INSTALL = "install it: apt-get install -y chromium"
@@ -66,6 +70,21 @@ def offered_rgb(tiny_rgb_model, monkeypatch) -> str:
     return tiny_rgb_model.name
 
 
+@pytest.fixture
+def styled(tmp_path, monkeypatch) -> str:
+    """Likewise for a tiny StyleGAN2."""
+    torch.manual_seed(0)
+    GANPipeline(moved(build_pair(ARCHITECTURES["stylegan2"])[0])).save_pretrained(tmp_path / "styled")
+    monkeypatch.setenv(models.MODEL_VARIABLE, str(tmp_path / "styled"))
+    return "styled"
+
+
+def pixels(path) -> np.ndarray:
+    """The numbers of a picture's file."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 class Server:
     """The page, running; `fn` finds the number of a handler's event, since private events have no name to call."""
 
@@ -84,6 +103,11 @@ class Server:
         inputs = self.page.fns[number].inputs
         values = {name.replace("_", "-"): value for name, value in values.items()}
         return [values.get(block.elem_id or "", getattr(block, "value", None)) for block in inputs]
+
+    def fn_clicked(self, element: str) -> int:
+        """The number of the event that a click on the element of an id calls first."""
+        block = next(number for number, each in self.page.blocks.items() if getattr(each, "elem_id", None) == element)
+        return next(number for number, event in self.page.fns.items() if (block, "click") in event.targets)
 
     def fn_named(self, name: str) -> int:
         """The number of a public event."""
@@ -159,8 +183,8 @@ def visitor(server) -> Visitor:
 class Tab:
     """One browser window on the page, and what went wrong in it."""
 
-    def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US"):
-        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True)
+    def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US", **options):
+        self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True, **options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.wrong: list[str] = []

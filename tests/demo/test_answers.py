@@ -11,8 +11,6 @@ from gan_hub.demo.tabs.sample import handlers as sample
 
 ASKED = {
     sample: ("0-3", "own", 1.0, "none", 1.0),
-    interpolate: ("3, 14", "slerp", 4, "own", True),
-    arithmetic: ("0-8", "own", "0", "1", "2", "own"),
 }
 
 
@@ -26,14 +24,28 @@ def folders() -> int:
     return len(list(image_files.cache_folder().iterdir()))
 
 
-@pytest.mark.parametrize("tab", ASKED, ids=lambda tab: tab.__name__.split(".")[-1])
-def test_the_first_pictures_of_a_model_are_drawn_once(offered, tab):
-    first = tab.draw(offered, *ASKED[tab])
+def test_the_first_pictures_of_a_model_are_drawn_once(offered):
+    first = sample.draw(offered, *ASKED[sample])
     drawn = folders()
-    again = tab.draw(offered, *ASKED[tab])
+    again = sample.draw(offered, *ASKED[sample])
     assert folders() == drawn and again == first
-    tab.draw(offered, *ASKED[tab][:-1], 0.5 if tab is sample else "own" if tab is arithmetic else False)
-    assert folders() == (drawn if tab is arithmetic else drawn + 1)
+    sample.draw(offered, *ASKED[sample][:-1], 0.5)
+    assert folders() == drawn + 1
+
+
+@pytest.mark.parametrize(
+    ("show", "asked", "other"),
+    [
+        (interpolate.show, ("3, 14", "slerp", 4, "own", True, "linear"), ("blend", "keep")),
+        (arithmetic.show, ("first", "0-8", "own", "0", "1", "2", "own", 1.0, "sum"), (["fine"], ["coarse"])),
+    ],
+    ids=["interpolate", "arithmetic"],
+)
+def test_the_first_walk_and_the_first_equation_of_a_model_are_drawn_once(offered, show, asked, other):
+    first = show(offered, *asked, other[0])
+    assert len(answers.ANSWERS.kept) == 1 and show(offered, *asked, other[0]) == first
+    show(offered, *asked, other[1])
+    assert len(answers.ANSWERS.kept) == 2
 
 
 def test_an_answer_is_the_callers_own(offered):

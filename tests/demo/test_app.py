@@ -17,6 +17,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from gan_hub.demo import app, models
+from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
+from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Visitor
 
@@ -29,14 +31,31 @@ def client(server, tmp_path_factory) -> Client:
     return Client(server.url, verbose=False, download_files=str(tmp_path_factory.mktemp("client")))
 
 
-def test_three_endpoints_are_public_and_described(client):
+WALK_OPTIONS = ["easing", "conditions", "file_format"]
+
+
+def test_the_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert {"/sample", "/interpolate", "/arithmetic"} <= set(endpoints)
+    assert {"/sample", "/interpolate", "/arithmetic", "/paint", "/invert"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
     assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
-    assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop"]
-    assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label"]
+    assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop", *WALK_OPTIONS]
+    assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label", "radius"]
+    assert names["/mix_styles"] == ["model", "a", "b", "layers", "exemplar_label"]
+    assert (names["/paint"], names["/invert"]) == (["model", "map", "seed"], ["model", "picture"])
     assert "__i18n__" not in "".join(spec["description"] for spec in endpoints.values())
+    for name, spec in endpoints.items():
+        assert all(part["label"] == f"{name[1:]}.{part['parameter_name']}" for part in spec["parameters"])
+        for part in (*spec["parameters"], *spec["returns"]):
+            assert len(part["python_type"]["description"]) > 10 and "value_" not in part["label"]
+    assert [part["label"] for part in endpoints["/sample"]["returns"]] == ["pictures, archive, sentence, link"]
+
+
+def test_a_program_without_a_client_library_makes_a_call_as_the_document_says(server, playable):
+    calls = f"{server.url}/gradio_api/call"
+    event = httpx.post(f"{calls}/v2/sample", json={"model": playable.name, "seeds": "0-3"}).json()["event_id"]
+    answer = httpx.get(f"{calls}/sample/{event}", timeout=60).text
+    assert answer.startswith("event: complete") and "4 pictures" in answer
 
 
 def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
@@ -61,6 +80,27 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         assert picture.size == (28, 28)
 
 
+def test_clicks_that_come_faster_than_their_answers_all_count(server, playable):
+    """The groups and the keyframes lie in the session, and are read when a call runs."""
+    visitor, click = Visitor(server), server.fn(arithmetic.click)
+    form = [playable.name, None, None, "own", None, None, None, "own", 1.0, "sum", []]
+    for group, place in (("A", 5), ("B", 6), ("B", 7)):
+        visitor.join(click, group, *form, event_data={"index": place, "value": None})
+    _, output, _ = visitor.listen(3)
+    assert [value for value in output["data"] if isinstance(value, str)][-6:-2] == ["0-23", "5", "6, 7", ""]
+    _, output, _ = Visitor(server).call(click, "C", *form, event_data={"index": 0, "value": None})
+    assert [value for value in output["data"] if isinstance(value, str)][-6:-2] == ["0-23", "", "", "0"], (
+        "his own groups"
+    )
+
+    edit, walk = server.fn(interpolate.edit), [playable.name, None, "slerp", 4, "own", True, "linear", "keep"]
+    for seed in (14, 15):
+        visitor.join(edit, *walk, event_data={"index": 0, "value": {"act": "left", "seed": seed}})
+    visitor.join(edit, *walk, event_data={"index": 0, "value": {"act": "remove", "seed": 3}})
+    _, output, _ = visitor.listen(3)
+    assert "14 → 15 → 14" in output["data"][-1]
+
+
 @pytest.mark.parametrize(
     ("endpoint", "arguments"),
     [
@@ -77,7 +117,10 @@ def test_the_public_endpoints_answer_with_exact_pictures(client, playable):
         ("/interpolate", ("1, 2", "slerp", NAN, "own", True)),
         ("/interpolate", ("1, 2", "slerp", 5, "own", "no")),
         ("/interpolate", ("1, 2", None, 5, "own", True)),
+        ("/interpolate", ("1, 2", "slerp", 5, "own", True, "fast")),
         ("/arithmetic", ("", "1", "2", "own", "own")),
+        ("/arithmetic", ("0", "1", "2", "own", "own", 9.0)),
+        ("/mix_styles", ("0", "1")),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -122,11 +165,12 @@ def test_nobody_watches_the_visitors(server):
     assert not config.get("analytics_enabled") and not config.get("is_space")
 
 
-def test_every_call_that_draws_waits_in_the_models_line(server):
-    """Nothing else is answered beside it but what draws nothing."""
-    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id != "model"}
+def test_every_call_that_draws_waits_in_the_models_line_or_in_that_of_long_work(server):
+    """Nothing else is answered beside them but what draws nothing."""
+    lines = ("model", "long")
+    beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id not in lines}
     assert beside <= {"<lambda>", "select_image", "select_first_image", "pending_status"}
-    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id == "model")
+    assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id in lines)
 
 
 def test_a_page_without_any_model_says_how_to_get_one(server, monkeypatch):

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
+from PIL.ExifTags import TAGS
 
 from gan_hub.demo.texts import TEXTS
 from tests.demo.conftest import Tab
@@ -94,40 +95,95 @@ def test_a_link_reproduces_the_pictures(visit):
 def test_interpolate(visit, tmp_path):
     tab = visit()
     page = tab.open("interpolate")
-    page.locator("#walk-seeds textarea, #walk-seeds input").fill("1, 5")
-    page.get_by_role("button", name="Walk", exact=True).click()
-    page.get_by_text("48 frames from seed to seed: 1 → 5 → 1").wait_for()
-    page.wait_for_timeout(300)  # so that the screenshot has the new pictures
+    keyframes = page.locator(".stop[data-index]")
+    page.wait_for_selector("#walk-player canvas")
+    assert keyframes.count() == 3 and page.locator("#walk-player .play").inner_text() == "Pause"
+
+    for _ in range(3):  # faster than the answers come
+        page.locator("#walk-add").click()
+    page.wait_for_function("document.querySelectorAll('.stop[data-index]').length == 6")
+    keyframes.nth(0).locator(".picture").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function("document.querySelectorAll('.stop[data-index]')[1].dataset.seed == '3'")
+    assert page.evaluate("document.activeElement.closest('.stop').dataset.seed") == "3", "the focus goes along"
+    page.keyboard.press("Delete")
+    page.wait_for_function("document.querySelectorAll('.stop[data-index]').length == 5")
+
+    page.locator("#walk-player .scrub").focus()
+    before = int(page.locator("#walk-player .at").inner_text().split(" / ")[0])
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect_text(page, "#walk-player .at", "2 / 48")
+    assert before and page.locator("#walk-player .play").inner_text() == "Play", "who looks closely stops the film"
+    assert page.locator("#walk-player .marker").get_attribute("x1") == "1"
+    assert "grey levels" in page.locator("#walk-player svg").get_attribute("aria-label")
+    painted = (
+        "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(value => value)"
+    )
+    assert page.locator("#walk-player canvas").evaluate(painted)
     tab.shoot("interpolate")
+
     with page.expect_download() as download:
-        page.get_by_text("Animation (WebP, lossless)").click()
+        page.locator("#save-walk").click()
     download.value.save_as(tmp_path / "walk.webp")
     with Image.open(tmp_path / "walk.webp") as film:
-        assert film.n_frames == 48
+        assert film.n_frames == 48 and "ImageDescription" in {TAGS.get(tag) for tag in film.getexif()}
+    page.locator("#walk-player").evaluate("node => node.scrollIntoView()")
+    address = page.url
+    page.reload()
+    page.wait_for_selector("#walk-player canvas")
+    assert keyframes.count() == 5 and page.url == address
 
 
-def test_arithmetic(visit):
+def test_a_film_stands_still_for_those_who_asked_for_less_motion(browser, server, shown_model):
+    tab = Tab(browser, server.url, shown_model, reduced_motion="reduce")
+    page = tab.open("interpolate")
+    page.wait_for_selector("#walk-player canvas")
+    expect_text(page, "#walk-player .at", "1 / 48")
+    assert page.locator("#walk-player .play").inner_text() == "Play"
+    page.locator("#walk-player .play").click()
+    page.wait_for_function("!document.querySelector('#walk-player .at').innerText.startsWith('1 /')")
+    tab.context.close()
+
+
+def test_arithmetic(visit, tmp_path):
     tab = visit()
     page = tab.open("arithmetic")
-    expect_text(page, "#pool", "0 A")
-    assert page.locator("#equation .nine img").count() == 9
+    page.wait_for_selector("#equation .nine img")
+    assert (
+        page.locator("#equation .few button").count() == 9 and page.locator(".presets [aria-pressed=true]").count() == 1
+    )
     page.get_by_role("button", name="Empty the groups").click()
     expect_text(page, "#equation", "at least one picture")
-    for group, places in (("A", (0, 1, 2)), ("B", (3,)), ("C", (4, 5))):
-        page.locator("#active-group").get_by_text(group, exact=True).click()
-        for place in places:
-            page.locator("#pool .thumbnail-item").nth(place).click()
-            expect_text(page, "#pool", f"{place} {group}")
-    page.wait_for_function("document.querySelectorAll('#equation .nine img').length == 9")
-    page.wait_for_function("document.querySelectorAll('#equation .few img').length == 6")
+    assert page.locator("#save-sum").is_disabled() and page.get_by_text("when no group is empty").is_visible()
+
+    for key, group, places in (("1", "A", (0, 1, 2)), ("2", "B", (3,)), ("3", "C", (4, 5))):
+        page.keyboard.press(key)
+        assert page.locator(f"#equation [data-group={group}] .letter").get_attribute("aria-pressed") == "true"
+        for place in places:  # faster than the answers come
+            page.locator("#pool .picture").nth(place).click()
+    page.wait_for_function("document.querySelectorAll('#equation .few button').length == 6")
+    page.wait_for_selector("#equation .nine img")
+    expect_text(page, "#pool .picture:nth-child(4)", "B")
+    assert page.locator("#pool [aria-pressed=true]").count() == 6
     tab.shoot("arithmetic")
-    page.locator("#pool .thumbnail-item").nth(5).click()  # the same picture again: out it goes
-    page.wait_for_function("document.querySelectorAll('#equation .few img').length == 5")
-    page.get_by_role("button", name=re.compile("Surprise me")).click()
-    page.wait_for_function("document.querySelectorAll('#equation .few img').length == 9")
+
+    page.locator("#pool .picture").nth(5).click()  # the same picture again: out it goes
+    page.wait_for_function("document.querySelectorAll('#equation .few button').length == 5")
+    page.locator("#equation [data-group=A] .few button").first.click()
+    page.wait_for_function("document.querySelectorAll('#equation .few button').length == 4")
+    page.locator("#pool .picture").nth(6).drag_to(page.locator("#equation [data-group=B]"))
+    page.wait_for_function("document.querySelectorAll('#equation [data-group=B] .few button').length == 2")
+    with page.expect_download() as download:
+        page.locator("#save-sum").click()
+    download.value.save_as(tmp_path / "sum.png")
+    with Image.open(tmp_path / "sum.png") as picture:
+        assert picture.text["formula"] == "mean(A) - mean(B) + mean(C)" and picture.width % 4 == 0
+    page.locator("#presets button").first.click()
+    page.wait_for_function("document.querySelectorAll('#equation .few button').length == 9")
 
 
-def test_a_concept_fills_two_groups_and_moves_the_samples_where_the_model_has_some(browser, server, playable):
+def test_a_concept_moves_the_samples_where_the_model_has_some(browser, server, playable):
     tab = Tab(browser, server.url, playable.name)
     page = tab.page
     page.locator("#sample-concept input").click()
@@ -136,39 +192,8 @@ def test_a_concept_fills_two_groups_and_moves_the_samples_where_the_model_has_so
     assert page.locator("#sample-strength").is_visible()
     page.wait_for_timeout(300)  # so that the screenshot has the new pictures
     tab.shoot("sample-concept")
-    tab.open("arithmetic")
-    page.locator("#fill-concept input").click()
-    page.get_by_role("option", name="thick").click()
-    page.wait_for_function("document.querySelectorAll('#equation .few img').length == 10")
-    expect_text(page, "#pool", "4 B")
-    tab.shoot("arithmetic-concept")
     assert not tab.wrong and not page.evaluate(LEAKS)
     tab.context.close()
-
-
-def test_game_with_keys_and_buttons_and_a_score_of_its_own(visit):
-    tab, other = visit(), visit()
-    page = tab.open("game")
-    page.wait_for_selector(".pair")
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_selector(".card.real")
-    assert re.search("Correct|Wrong", page.locator(".verdict").inner_text())
-    assert "The discriminator took the" in page.locator(".verdict").inner_text()
-    expect_text(page, "[data-score=rounds]", "1")
-    page.keyboard.press("n")
-    page.wait_for_selector(".card:not(.real):not(.fake)")
-    page.locator("#pick-right").click()
-    expect_text(page, "[data-score=rounds]", "2")
-    tab.shoot("game")
-
-    others = other.open("game")
-    others.wait_for_selector(".pair")
-    assert others.locator("[data-score=rounds]").inner_text() == "0"
-    others.locator(".half.left").click()
-    expect_text(others, "[data-score=rounds]", "1")
-    assert page.locator("[data-score=rounds]").inner_text() == "2"
-    page.locator("#start-over").click()
-    expect_text(page, "[data-score=rounds]", "0")
 
 
 def test_portuguese_dark_and_on_a_phone(visit):
@@ -183,6 +208,6 @@ def test_portuguese_dark_and_on_a_phone(visit):
         assert page.evaluate(LEAKS) == []
     page.wait_for_selector(".pair")
     page.locator("#pick-left").click()
-    page.wait_for_selector(".card.real")
+    page.wait_for_selector(".card.answer")
     assert re.search("Certo|Errado", page.locator(".verdict").inner_text())
     tab.shoot("game-phone-dark-pt")

@@ -1,5 +1,7 @@
 """The page shows whatever stands in the registry: a saved tiny model of each architecture goes through all its tabs."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,11 @@ from PIL import Image
 from gan_hub.demo import models
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.game import handlers as game
+from gan_hub.demo.tabs.game.rounds import GAMES
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
+from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
+from gan_hub.demo.tabs.yours import handlers as yours
 from gan_hub.model_folder import real_samples
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.mixins import SegmentationConditional
@@ -42,6 +47,11 @@ def through_all_tabs(name: str, channels: int) -> None:
     assert {image.shape for image in drawn} == {(32, 32, channels)[: 2 if channels == 1 else 3]}
     assert not np.array_equal(drawn[0], drawn[1]) and "4 pictures" in status
 
+    form = ("3, 14", "slerp", 4, "own", True, "smooth", "blend")
+    assert 'data-count="4"' in interpolate.show(name, *form)[4]
+    frames, _ = interpolate.frames_file(None, name, *form)
+    with Image.open(interpolate.save_film(frames, "webp", 4)[0]) as film:
+        assert (film.n_frames, film.size) == (4, (128, 128))
     animation, strip, *_ = interpolate.walk(name, "3, 14", "slerp", 4, "own")
     with Image.open(animation) as film:
         assert film.n_frames == 4
@@ -50,12 +60,22 @@ def through_all_tabs(name: str, channels: int) -> None:
 
     equation, result, _ = arithmetic.calculate(name, "0-1", "2", "3", "own", "own")
     assert equation.count("<img") == 3 + 4 + 9 and Image.open(result).size == (32, 32)
+    shown = arithmetic.show(name, "first", "0-3", "own", "", "", "", "own", 1.0, "mix", ["fine"])
+    assert shown[2] and shown[13].count("<img") >= 15
 
-    _, state, pair, *_ = game.draw(name)
-    assert "data:image/png" in pair
-    state, _, verdict, *_ = game.pick_left(state)
-    assert state.decided and ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
-    assert (state.left_probability is None) == (name in ALONE)
+    token = game.draw(name, "real")[5]
+    assert "data:image/png" in game.draw(name, "real", memory={"games": {f"{name}|real|normal|": token}})[7]
+    verdict = game.pick_left(token)[3]
+    (played,) = GAMES.find(token).rounds
+    assert ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
+    assert (played.judge_is_right is None) == (name in ALONE)
+
+    if paint.can_paint(models.load(name)):
+        assert "data:image/png" in paint.from_seed(name, "3")[1]
+        return
+    first, second = itertools.islice(yours.find_seed(name, "3"), 2)
+    assert first[1].count("data:image/png") == 2 and second[0].latents.isfinite().all()
+    assert yours.change(second[0], "none", 0, "7", 0.5)[0].count("data:image/png") == 2
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -79,6 +99,14 @@ def test_a_walk_and_a_sum_keep_to_the_map_of_their_first_picture(tmp_path, monke
     last = Image.open(strip).crop((34, 0, 66, 32))
     assert last.tobytes() == pipe(seeds=[other], segmentation=maps[0]).images[0].tobytes()
     assert last.tobytes() != pipe(seeds=[other]).images[0].tobytes()
+    _, strip, *_ = interpolate.walk(name, f"3, {other}", "lerp", 3, "own", loop=False, conditions="blend")
+    middle, own = (Image.open(strip).crop((left, 0, left + 32, 32)) for left in (34, 68))
+    assert own.tobytes() == pipe(seeds=[other]).images[0].tobytes()
+    z = pipe.sample_latents([3, other]).mean(0, keepdim=True)
+    faded = np.mean(
+        [np.asarray(pipe(latents=z, segmentation=each).images[0]) for each in (maps[0], maps[other - 3])], 0
+    )
+    assert np.abs(np.asarray(middle) - faded).max() <= 1
     _, result, _ = arithmetic.calculate(name, "3", str(other), str(other), "own", "own")
     expected = pipe(seeds=[3], segmentation=maps[0]).images[0]
     assert np.abs(np.asarray(Image.open(result)).astype(int) - np.asarray(expected)).max() <= 1

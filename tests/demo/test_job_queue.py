@@ -249,6 +249,20 @@ def test_opening_the_page_and_changing_the_model_at_once_stay_below_a_sessions_l
     assert opening >= 3 and change >= 2 and opening + 2 * change <= job_queue.MAX_PER_SESSION
 
 
+def test_who_waits_is_told_how_many_visitors_come_first_and_not_how_many_calls(slow):
+    many, two, last = (Visitor(slow.server) for _ in range(3))
+    for number in range(5):
+        many.join(slow.note, f"many {number}")
+    threads = concurrent.futures.ThreadPoolExecutor(3)
+    told = [threads.submit(many.listen, 5)]
+    for visitor in (two, last):
+        visitor.join(slow.note, "x")
+        told.append(threads.submit(visitor.listen))
+    places = [re.findall(r'"rank":(\d+)', future.result()[2]) for future in told]
+    assert places[0][0] == "0" and places[1][0] == "1" and places[2][0] == "2"
+    assert all(place == "0" for place in places[0][:2])
+
+
 # ------------------------------------------------------------------------------------------------- memory
 
 

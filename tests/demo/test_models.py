@@ -42,12 +42,7 @@ def test_one_line_says_what_a_model_is(offered):
     assert models.describe(offered).startswith("DCGAN, 28 × 28 pixels, grey, 3 classes, 0.0 million")
 
 
-def test_the_card_comes_without_front_matter_markup_and_foreign_pictures(offered):
-    assert models.card(offered) == "<h1>Tiny</h1>\n<p></p>\n<p>For &lt;b&gt;tests&lt;/b&gt; only.</p>\n"
-
-
-def test_a_missing_card_is_said_to_be_missing(offered_rgb):
-    assert models.card(offered_rgb) == "This model came without a card."
+def test_the_line_of_a_colour_model_says_so(offered_rgb):
     assert "colour, 0.0 million" in models.describe(offered_rgb)
 
 

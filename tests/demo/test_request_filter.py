@@ -254,7 +254,7 @@ def test_a_window_that_this_process_does_not_know_is_told_so_and_loads_anew(serv
 
 
 def test_a_round_of_another_replica_gets_a_sentence_and_its_pictures_are_not_found(server, tmp_path):
-    success, output, _ = Visitor(server).call(game.pick_left, None)
+    success, output, _ = Visitor(server).call(game.pick_left, None, {}, False)
     assert success and TEXTS["en"]["no_game"] in output["data"][-1]
     picture = tmp_path / "gradio" / "picture.png"
     picture.parent.mkdir()

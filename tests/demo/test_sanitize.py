@@ -14,13 +14,15 @@ from PIL import Image
 from gan_hub.demo import app, image_files, models, navigation, sanitize
 from gan_hub.demo.events import answering, note_html
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
-from gan_hub.demo.tabs.game import handlers as game
+from gan_hub.demo.tabs.game import markup
+from gan_hub.demo.tabs.game.sheet import sheet_html
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
 from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.model_folder import real_samples
 from gan_hub.model_folder.manifest import Manifest
 from tests.conftest import made_concept, make_pipeline
 from tests.demo.conftest import Tab, launched, write_real_samples
+from tests.demo.game_play import begun, finished
 
 ELSEWHERE = "http://elsewhere.example/t.png"
 FORMS = {
@@ -107,18 +109,23 @@ def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
         status = note_html(status)
         assert tags(status) == {"div"} and sanitize.escape(label) in status and sanitize.escape(concept) in status
         assert tags(note_html(interpolate.walk(offered_hostile, "1, 2", "slerp", 2, label, True)[-1])) == {"div"}
-        assert tags(arithmetic.calculate(offered_hostile, "0", "1", "2", label, label)[0]) <= {"div", "img"}
+        assert tags(arithmetic.calculate(offered_hostile, "0", "1", "2", label, label)[0]) <= {"div", "img", "button"}
+        walk = interpolate.show(offered_hostile, "1, 2", "slerp", 2, label, True, "linear", "blend")
+        assert tags(walk[3]) == {"ol", "li", "button", "img", "span", "div"}
+        form = (concept, "0-3", label, "", "", "", label, 1.0, "sum", [])
+        equation = arithmetic.show(offered_hostile, *form)
+        assert tags(equation[10]) == {"div", "button"} and tags(equation[13]) == {"div", "button", "img"}
+        assert not any("{" in part or "}" in part for part in (walk[3], walk[4], equation[10], equation[13]))
     shown = sample.sample(offered_hostile, "0", labels[1], 1.0)[-2]
     figure, _ = sample.select_first_image(shown)
     assert tags(figure) == {"figure", "img", "figcaption"} and figure.count("<img") == 1
     for _ in range(6):
-        dealt = game.new_round(offered_hostile)
-        assert tags(game.pair_html(dealt) + game.verdict_html(dealt) + game.score_html(dealt)) <= {
-            "div",
-            "span",
-            "strong",
-        }
-    assert tags(game.explanation_html(offered_hostile)) <= {"p", "strong", "code"}
+        game = begun(offered_hostile)
+        table = markup.pair_html(game) + markup.verdict_html(game) + markup.score_html(game, 0)
+        assert tags(table) <= {"div", "span", "strong"}
+    allowed = {"div", "h3", "p", "figure", "figcaption", "img", "span", "button"}
+    assert tags(sheet_html(finished(offered_hostile))) <= allowed
+    assert tags(markup.explanation_html(offered_hostile, "real")) <= {"p", "strong", "code"}
     assert tags(models.describe(offered_hostile)) == set()
     *_, note = answering(sample.sample, 5)(offered_hostile, "0", "nobody", 1.0)
     assert tags(note) == {"div"} and "&lt;img" in note
@@ -166,17 +173,25 @@ def test_what_a_picture_shows_stays_inside_its_attribute():
 
 
 def test_the_class_in_the_question_of_the_game_is_text(offered):
-    read = Read(game.verdict_html(replace(game.new_round(offered), label=BREAKOUT)))
+    game = begun(offered)
+    read = Read(markup.verdict_html(replace(game, pair=replace(game.pair, label=BREAKOUT))))
     assert read.elements == ["div", "div", "strong"] and read.text == f"Class {BREAKOUT}: which one is real?"
 
 
 def test_the_class_of_a_result_stays_inside_the_pictures_attribute(offered, monkeypatch):
     monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
     read = Read(arithmetic.calculate(offered, "0", "1", "2", BREAKOUT, BREAKOUT)[0])
-    assert set(read.elements) == {"div", "img"} and read.elements.count("img") == 3 + 3 + 9
+    assert set(read.elements) == {"div", "img", "button"} and read.elements.count("img") == 3 + 3 + 9
     pictures = [attributes for attributes in read.attributes if "src" in attributes]
     assert all(attributes.keys() == {"class", "alt", "src"} for attributes in pictures)
-    assert sum(attributes["alt"] == f"A − B + C {BREAKOUT}" for attributes in pictures) == 9
+    assert sum(attributes["alt"].endswith(f", {BREAKOUT}") for attributes in pictures) == 9
+
+
+def test_the_class_of_a_keyframe_stays_inside_its_button(offered, monkeypatch):
+    monkeypatch.setattr(models.load(offered), "label_names", [BREAKOUT, "square", "star"])
+    read = Read(interpolate.show(offered, "1, 2", "slerp", 2, BREAKOUT, True, "linear", "blend")[3])
+    assert set(read.elements) == {"ol", "li", "button", "img", "span", "div"} and BREAKOUT in read.text
+    assert {attributes["alt"].endswith(BREAKOUT) for attributes in read.attributes if "alt" in attributes} == {True}
 
 
 def test_classes_and_concepts_in_the_sentence_below_a_tab_are_text(offered, monkeypatch):
@@ -197,7 +212,7 @@ def test_a_note_about_a_link_quotes_the_classes_of_a_model_as_text(offered, monk
 
 def test_the_notice_of_real_pictures_is_text(hostile, offered_hostile):
     notice = real_samples.read(hostile, Manifest.if_any(hostile), 28, 1, 3).notice
-    explanation = game.explanation_html(offered_hostile)
+    explanation = markup.explanation_html(offered_hostile, "real")
     assert Read(explanation).text.endswith(f"The real pictures: {notice}")
 
 
@@ -222,6 +237,10 @@ def test_a_card_that_is_a_link_out_of_the_models_folder_is_not_read(tmp_path):
     os.mkfifo(folder / "README.md")
     assert sanitize.card(folder) is None
     assert sanitize.card(tmp_path / "nowhere") is None
+
+
+def test_a_card_comes_without_front_matter_markup_and_foreign_pictures(playable):
+    assert sanitize.card(playable) == "<h1>Tiny</h1>\n<p></p>\n<p>For &lt;b&gt;tests&lt;/b&gt; only.</p>\n"
 
 
 def test_a_card_in_the_hubs_cache_is_a_link_and_is_read(tmp_path):
@@ -276,7 +295,7 @@ def test_a_card_of_any_size_beyond_a_limit_is_not_read(tmp_path):
 
 
 def test_a_long_card_is_cut_at_the_end_of_a_line(tmp_path):
-    html = sanitize.card(write_card(tmp_path / "model", "word word\n" * 1000))
+    html = sanitize.card(write_card(tmp_path / "model", "word word\n" * 2000))
     assert html.endswith("word word</p>\n<p>…</p>\n") and len(html) < sanitize.MAX_CARD_LENGTH + 100
 
 
@@ -298,9 +317,9 @@ def test_a_hostile_model_makes_no_browser_call_another_server(browser, server, o
             page = tab.page
             page.get_by_text("About this model").click()
             tab.open("interpolate")
-            page.get_by_role("button", name="Walk", exact=True).click()
+            page.wait_for_selector("#walk-player canvas")
             tab.open("arithmetic")
-            page.locator("#fill-concept input").click()
+            page.locator("#presets button").last.click()
             page.wait_for_selector("#equation .nine img")
             tab.open("game")
             page.wait_for_selector(".pair")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import image_files, models, navigation
+from gan_hub.demo import models, navigation
 from gan_hub.demo.tabs.arithmetic import handlers as arithmetic
 from gan_hub.demo.tabs.game import handlers as game
 from gan_hub.demo.tabs.interpolate import handlers as interpolate
@@ -140,99 +140,6 @@ def test_a_click_beside_the_gallery_is_refused(offered, index):
         sample.select_image(shown, SimpleNamespace(index=index))
 
 
-# -------------------------------------------------------------------------------------------- interpolate
-
-
-def test_a_walk_is_lossless_and_visits_its_seeds(offered):
-    animation, strip, *_, status = interpolate.walk(offered, "3, 14", "slerp", 5, "star", False)
-    ends = models.load(offered)(seeds=[3, 14], labels="star").images
-    with Image.open(animation) as film:
-        assert film.n_frames == 5
-        for frame, image in ((0, ends[0]), (4, ends[1])):
-            film.seek(frame)
-            assert (np.asarray(film.convert("L"))[::10, ::10] == np.asarray(image)).all()
-    assert pixels(strip).shape == (28, 5 * 30 - 2)
-    assert status == "5 frames from seed to seed: 3 → 14 · star"
-
-
-def test_a_closed_walk_returns_without_showing_the_first_frame_twice(offered):
-    _, strip, *_, status = interpolate.walk(offered, "3, 14", "lerp", 4, "star", True)
-    frames = [pixels(strip)[:, start : start + 28] for start in range(0, 120, 30)]
-    assert "3 → 14 → 3" in status
-    assert (frames[1] == frames[3]).all() and not (frames[0] == frames[3]).all()
-
-
-def test_a_walk_keeps_one_class(offered):
-    pipe = models.load(offered)
-    first = pipe.label_names[pipe(seeds=[1]).labels[0]]
-    assert interpolate.walk(offered, "1, 2", "slerp", 4, "own", True)[-1].endswith(f"· {first}")
-
-
-@pytest.mark.parametrize(("size", "enlarged"), [((28, 28), (280, 280)), ((24, 40), (168, 280)), ((300, 8), (300, 8))])
-def test_a_small_picture_is_enlarged_by_whole_pixels_until_its_longer_side_is_long_enough(size, enlarged):
-    assert image_files.enlarge(Image.new("L", size), 256).size == enlarged
-
-
-# --------------------------------------------------------------------------------------------- arithmetic
-
-
-def test_the_result_is_a_minus_b_plus_c_among_its_neighbours(offered):
-    equation, result, nine = arithmetic.calculate(offered, "0-2", "3", "4, 5", "own", "star")
-    pipe = models.load(offered)
-    z = [pipe.sample_latents(seeds).mean(0) for seeds in ((0, 1, 2), (3,), (4, 5))]
-    expected = pipe(latents=(z[0] - z[1] + z[2])[None], labels="star").images[0]
-    assert (pixels(result) == np.asarray(expected)).all()
-    grid = pixels(nine)
-    assert (grid[30:58, 30:58] == np.asarray(expected)).all() and grid.shape == (88, 88)
-    assert not (grid[:28, :28] == np.asarray(expected)).all()
-    assert equation.count("<img") == 3 + 1 + 2 + 3 + 9
-    assert Image.open(result).text["A"] == "0-2" and Image.open(result).text["label"] == "star"
-    assert (pixels(arithmetic.calculate(offered, "0-2", "3", "4, 5", "own", "star")[2]) == grid).all()
-
-
-def test_arithmetic_without_classes_and_in_colour(offered_rgb):
-    equation, result, _ = arithmetic.calculate(offered_rgb, "0", "1", "2", "own", "own")
-    assert pixels(result).shape == (32, 32, 3) and equation.count("<img") == 15
-
-
-def test_an_empty_group_is_shown_as_empty_and_refused_in_a_calculation(offered):
-    equation, result, nine = arithmetic.preview(offered, "0", "", "2", "own", "own")
-    assert result is None and nine is None and "empty: click pictures" in equation
-    with pytest.raises(ValueError, match="at least one picture"):
-        arithmetic.calculate(offered, "0", " ", "2", "own", "own")
-
-
-def test_a_click_puts_a_picture_into_the_active_group_and_the_next_takes_it_out(offered):
-    _, files = arithmetic.show_pool(offered, "10-13", "own", "", "", "")
-    form = (offered, "10-13", "own", "10", "", "", "own")
-    a, b, c, pool, *_ = arithmetic.click("B", files, *form, SimpleNamespace(index=2))
-    assert (a, b, c) == ("10", "12", "")
-    assert [caption for _, caption in pool["value"]] == ["10 A", "11", "12 B", "13"]
-    form = (offered, "10-13", "own", a, b, c, "own")
-    assert arithmetic.click("B", files, *form, SimpleNamespace(index=2))[1] == ""
-
-
-def test_a_full_group_takes_no_more(offered):
-    with pytest.raises(ValueError, match="13 seeds"):
-        arithmetic.toggled("A", ("0-11", "", ""), 12)
-
-
-def test_a_surprise_fills_three_different_groups_of_three():
-    groups = [arithmetic.inputs.seeds(text) for text in arithmetic.random_groups("0-23")]
-    assert [len(group) for group in groups] == [3, 3, 3] and len(set(sum(groups, []))) == 9
-    with pytest.raises(ValueError):
-        arithmetic.random_groups("0-3")
-
-
-def test_a_concept_fills_the_groups_a_and_b_with_its_exemplars(offered):
-    assert arithmetic.fill_from_concept(offered, "thick", "7", "8") == ("1-3", "4-6, 4294967295")
-    assert arithmetic.fill_from_concept(offered, "none", "7", "8") == ("7", "8")
-    assert (
-        arithmetic.preview(offered, *arithmetic.fill_from_concept(offered, "thick", "", ""), "9", "own", "own")[1]
-        is not None
-    )
-
-
 # ------------------------------------------------------------------------------------------- bad inputs
 
 BAD = [
@@ -242,12 +149,12 @@ BAD = [
     *[(sample.sample, SAMPLE, {"model": value}) for value in BAD_MODELS],
     *[(sample.sample, SAMPLE, {"concept": value}) for value in ("glasses", 1, True, NAN, ["thick"], {"thick": 1})],
     *[(sample.sample, SAMPLE, {"strength": value}) for value in (NAN, None, "1", True, -2.1, 2.1, [1])],
-    *[
-        (arithmetic.fill_from_concept, {"concept": "thick", "a": "", "b": ""}, {"concept": value})
-        for value in ("x", 1, ["thick"])
-    ],
     *[(interpolate.walk, WALK, {"seeds": value}) for value in ["5", "0-16", *BAD_SEEDS]],
-    *[(interpolate.walk, WALK, {"mode": value}) for value in ("spline", None, 1, ["slerp"])],
+    *[(interpolate.walk, WALK, {"mode": value}) for value in ("spline", "w", None, 1, ["slerp"])],
+    *[(interpolate.walk, WALK, {"easing": value}) for value in ("fast", None, 1, ["linear"])],
+    *[(interpolate.walk, WALK, {"conditions": value}) for value in ("mix", None, True, ["blend"])],
+    *[(interpolate.walk, WALK, {"file_format": value}) for value in ("avi", None, 1, ["gif"], "../x")],
+    *[(arithmetic.calculate, SUM, {"radius": value}) for value in (NAN, None, "1", True, -0.1, 3.1, [1])],
     *[(interpolate.walk, WALK, {"frames": value}) for value in (NAN, None, 1, 121, 2.5, "3", True, [3])],
     *[(interpolate.walk, WALK, {"label": value}) for value in BAD_LABELS],
     *[(interpolate.walk, WALK, {"loop": value}) for value in (None, "no", 1, {})],
@@ -284,18 +191,17 @@ def test_every_tab_follows_a_change_of_model(offered_rgb):
     picker, concept, strength, gallery, *_ = sample.draw(offered_rgb, "0-3", "star", 1.0, "thick", 1.5)
     assert not picker["visible"] and picker["value"] == "own" and len(gallery) == 4
     assert (concept["visible"], concept["value"], strength["visible"]) == (False, "none", False)
-    picker, animation, *_ = interpolate.draw(offered_rgb, "1, 2", "slerp", 3, "star", True)
-    assert not picker["visible"] and Path(animation).is_file()
-    first, second, concept, pool, *_ = arithmetic.draw(offered_rgb, "0-3", "star", "0", "1", "2", "star")
-    assert not first["visible"] and not second["visible"] and len(pool["value"]) == 4 and not concept["visible"]
+    path, kind, picker, *_ = interpolate.show(offered_rgb, "1, 2", "w", 3, "star", True, "linear", "blend")
+    assert not picker["visible"] and not kind["visible"] and path["value"] == "slerp"
+    shown = arithmetic.show(offered_rgb, "thick", "0-3", "star", "0", "1", "2", "star", 1.0, "mix", ["fine"])
+    assert not any(update["visible"] for update in shown[5:9]) and len(shown[arithmetic.POOL_PLACE]) == 24
+    assert shown[7]["value"] == "sum" and shown[-1].startswith("A: the brightest")
 
 
 def test_a_models_concepts_are_offered_and_a_choice_that_still_exists_is_kept(offered):
     _, concept, strength, *_ = sample.draw(offered, "0", "own", 1.0, "thick", -0.5)
     assert (concept["visible"], concept["value"], strength["value"], strength["visible"]) == (True, "thick", -0.5, True)
     assert [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
-    _, _, concept, *_ = arithmetic.draw(offered, "0-3", "own", "0", "1", "2", "own")
-    assert concept["visible"] and [value for _, value in concept["choices"]] == ["none", "thick", "leaning over"]
 
 
 def test_class_pickers_keep_a_choice_that_still_exists(offered):
@@ -306,4 +212,6 @@ def test_class_pickers_keep_a_choice_that_still_exists(offered):
         "square",
         "star",
     ]
-    assert arithmetic.draw(offered, "0", "own", "0", "1", "2", "own")[0]["value"] == "circle"
+    form = ("0", "star", "0", "1", "2", "star", 1.0, "sum", [])
+    assert [update["value"] for update in arithmetic.show(offered, "", *form)[5:7]] == ["star", "star"]
+    assert arithmetic.show(offered, "first", *form[:1], "own", *form[2:])[5]["value"] == "circle"

@@ -18,6 +18,7 @@ from gan_hub.models.config_schema import Channels, Classes, Latent, Resolution
 from gan_hub.models.stylegan2 import StyleGAN2Generator
 from tests.conftest import lively, make_pipeline
 from tests.engines.test_networks import pictures, worst
+from tests.models.test_registry import build_pair
 
 
 @pytest.fixture
@@ -52,6 +53,19 @@ def test_a_pipeline_begins_plain_and_plain_is_bit_for_bit_what_it_was(pipe):
     assert not torch.equal(optimized(pipe)(seeds=range(8), output_type="pt").images, before), "then nothing was tested"
     assert pipe.optimize("plain").engine == Engine()
     assert torch.equal(pipe(seeds=range(8), output_type="pt").images, before)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "stylegan", "stylegan2"])
+def test_blended_classes_are_drawn_by_the_generator_itself_whatever_the_engine(name):
+    torch.manual_seed(0)
+    pipe = GANPipeline(build_pair(ARCHITECTURES[name], 3)[0], label_names=list("abc"))
+    shares, z = torch.tensor([[0.5, 0.5, 0], [0, 0, 1]]), pipe.sample_latents([3, 4])
+    before = [pipe(latents=z, labels=shares, truncation=psi, output_type="pt").images for psi in (1, 0.5)]
+    assert optimized(pipe).engine.name == "torch"
+    for psi, images in zip((1, 0.5), before):
+        assert torch.equal(pipe(latents=z, labels=shares, truncation=psi, output_type="pt").images, images)
+    if name != "dcgan":
+        assert pipe.map(z, shares).shape[0] == 2
 
 
 def test_bfloat16_is_refused_below_its_rounding_and_drawn_within_what_is_allowed(pipe):

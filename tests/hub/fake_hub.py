@@ -136,8 +136,8 @@ class FakeHub:
             return self._json({"errors": [], "warnings": []})
         if path == "/api/whoami-v2":
             return self._json({"type": "user", "name": "me", "orgs": []})
-        if path.startswith("/api/models/"):
-            owner, name, *rest = path.removeprefix("/api/models/").split("/")
+        if path.startswith(("/api/models/", "/api/datasets/")):
+            owner, name, *rest = path.split("/")[3:]
             repo_id, action, revision = f"{owner}/{name}", (rest or [""])[0], (rest[1:] or ["main"])[0]
         elif "/resolve/" in path:
             repo_id, rest = path[1:].split("/resolve/")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -42,7 +43,16 @@ def weights(path: Path, *names: str) -> None:
 @pytest.mark.parametrize("name", ["net.pkl", "G.pth", "G.pt", "last.ckpt", "pytorch_model.bin", "no_ending"])
 def test_a_pickle_is_named_and_never_loaded(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps({"G": 1}))
-    assert refused(tmp_path / name) == f"{tmp_path / name}: a pickle, which can run code; it is never loaded."
+    cure = (
+        f"`gan-hub convert {tmp_path / name} OUT` makes a model of it, if its program is known, and runs nothing in it"
+    )
+    told = f"{tmp_path / name}: a pickle, which can run code; it is never loaded, but {cure}."
+    assert refused(tmp_path / name) == told
+
+
+def test_a_file_of_torch_without_an_ending_is_no_archive_to_be_unpacked(tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "G")
+    assert "a pickle, which can run code; it is never loaded, but `gan-hub convert" in refused(tmp_path / "G")
 
 
 def test_a_file_is_told_by_what_it_is(tmp_path):

@@ -307,7 +307,8 @@ def test_a_repository_that_is_no_model_is_refused_by_what_it_lacks(hub, client, 
     published.commit(dict.fromkeys(["manifest.json", "model_index.json"]))
     assert "manifest.json: cannot be read" in client(act.load, "me/my-gan", cache_dir=tmp_path / "a")["error"]
     published.commit({name: None for name in published.commits[published.branches["main"]]} | {"model.pkl": b"x"})
-    told = "me/my-gan: no model of this library; it holds model.pkl, a pickle, which can run code; it is never loaded."
+    told = "me/my-gan: no model of this library; it holds model.pkl, a pickle, which can run code; it is never loaded, but "
+    told += "`gan-hub convert` makes a model of such a file, downloaded."
     assert client(act.load, "me/my-gan", cache_dir=tmp_path / "b")["error"] == told
     assert not [line for line in hub.requests if "model.pkl" in line]
 

@@ -230,6 +230,26 @@ def test_a_seed_gives_the_same_image_to_the_last_bit_in_any_batch(architecture, 
 
 
 @every_kind
+def test_shares_of_classes_blend_them_and_a_whole_share_is_the_class_to_the_last_bit(architecture, num_classes):
+    generator, discriminator = build_pair(architecture, num_classes)
+    examples = inputs(generator)[2] if isinstance(generator, SegmentationConditional) else None
+    pipeline = GANPipeline(moved(generator), discriminator, segmentations=examples)
+    if not num_classes:
+        with pytest.raises(ValueError, match="unconditional"):
+            pipeline(seeds=[0], labels=torch.ones(1, 1))
+        return
+    shares = torch.tensor([[0.0, 0, 1], [0, 1, 0], [0, 0.5, 0.5], [0, 0.001, 0.999]])
+    blended = pipeline(seeds=[5] * 4, labels=shares, output_type="pt")
+    alone = [pipeline(seeds=[5], labels=label, output_type="pt").images[0] for label in (2, 1)]
+    assert torch.equal(blended.images[0], alone[0]) and torch.equal(blended.images[1], alone[1])
+    half, near = ([(image - each).abs().mean() for each in alone] for image in blended.images[2:])
+    assert min(half) > 10 * near[0] > 0 and blended.labels[:2] + blended.labels[3:] == [2, 1, 2]
+    for wrong in (torch.full((1, 3), 0.5), torch.tensor([[2.0, -1, 0]]), torch.ones(1, 2), torch.tensor([2.0])):
+        with pytest.raises(ValueError, match=r"shares of the classes, \(1, 3\)"):
+            pipeline(seeds=[5], labels=wrong)
+
+
+@every_kind
 def test_in_bfloat16_images_and_scores_are_nearly_the_same(architecture, num_classes):
     """Off by 2 % of their range at most, on the average; scores that lie close together by chance count as ¼ apart."""
     for network in filter(None, build_pair(architecture, num_classes)):

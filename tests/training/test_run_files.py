@@ -11,6 +11,7 @@ import pytest
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from gan_hub.model_folder import timelapse
 from gan_hub.training import trainer
 from gan_hub.training.config import TrainConfig
 from gan_hub.training.run_files import ConsoleLines, RunLog, Timelapse, read_log, save_whole
@@ -58,6 +59,8 @@ def test_a_run_shows_its_images_being_born(small_options):
     assert first.convert("L").tobytes() != last.convert("L").tobytes()
     with Image.open(folder / "000000000384.png") as frame:
         assert last.convert("RGB").tobytes() == frame.convert("RGB").tobytes()
+    told = timelapse.read(config.run_folder, config.resolution, config.channels)
+    assert told.images == (0, 48, 176, 384) and told.is_exact and len(told.frames) == 4
 
 
 def test_a_torn_frame_of_the_time_lapse_is_passed_over_with_a_word(small_options, capfd):
@@ -72,6 +75,7 @@ def test_a_torn_frame_of_the_time_lapse_is_passed_over_with_a_word(small_options
     with Image.open(export / "timelapse.webp") as animation, Image.open(third) as frame:
         assert animation.n_frames <= 3 and animation.size == frame.size
     assert f"2 of 4 frames in {folder} cannot be used, and are left out" in capfd.readouterr().out
+    assert json.loads((export / "timelapse.json").read_text()) == {"images": [int(third.stem), 384]}
 
 
 ODD = [

@@ -4,10 +4,18 @@ import json
 from pathlib import Path
 
 from gan_hub.demo.tabs import LEVELS
+from gan_hub.demo.texts import TEXTS
 
 FOLDER = Path(__file__).parent
 # Gradio confines its css= to what lies inside the page's frame; this is the frame.
-FRAME_STYLE = "@media (max-width: 480px) { .gradio-container .main.app { padding: 14px !important; } }"
+FRAME_STYLE = """
+@media (max-width: 480px) { .gradio-container .main.app { padding: 14px !important; } }
+#waiting { position: fixed; z-index: 9001; top: 10px; left: 50%; transform: translateX(-50%); padding: 6px 16px;
+    border-radius: 999px; background: #1e293b; color: #fff; font: 600 14px system-ui, sans-serif;
+    box-shadow: 0 2px 12px rgb(0 0 0 / 30%); }
+#waiting[hidden] { display: none; }
+"""
+SCRIPTS = ("waiting.js", "page.js")
 
 
 def _texts(name: str) -> list[str]:
@@ -26,10 +34,11 @@ def head() -> str:
     tabs = {
         "levels": {level: [tab.name for tab in tabs] for level, tabs in LEVELS.items()},
         "follows": [tab.name for tabs in LEVELS.values() for tab in tabs if tab.follows_model],
+        "waiting": {chosen: [words["waiting_1"], words["waiting_n"]] for chosen, words in TEXTS.items()},
     }
     scripts = [
         f"window.ganHubTabs = {json.dumps(tabs)};",
-        (FOLDER / "page.js").read_text("utf-8"),
+        *((FOLDER / name).read_text("utf-8") for name in SCRIPTS),
         *_texts("script.js"),
     ]
     return f"<style>{FRAME_STYLE}</style>\n" + "\n".join(f"<script>\n{script}\n</script>" for script in scripts)

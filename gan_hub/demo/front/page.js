@@ -1,11 +1,3 @@
-// A link may name the language: the browser's own is replaced before Gradio asks for it.
-(() => {
-    const language = new URLSearchParams(location.search).get("lang");
-    if (!["en", "pt"].includes(language)) return;
-    Object.defineProperty(navigator, "language", { get: () => language });
-    Object.defineProperty(navigator, "languages", { get: () => [language] });
-})();
-
 // A visitor's way through the page: the open tab, the model that each tab shows, the address, Back and Forward.
 window.ganHub = (() => {
     "use strict";
@@ -13,7 +5,8 @@ window.ganHub = (() => {
     const follows = new Set(window.ganHubTabs.follows);  // the tabs that show the chosen model
     const kept = ["lang", "__theme", "view"];  // of the page's address, beside what the open tab shows
     const opened = Object.fromEntries(Object.entries(levels).map(([level, tabs]) => [level, tabs[0]]));
-    const shown = {}, links = {}, calls = {};
+    const shown = {}, asked = {}, links = {}, calls = {};  // of each tab
+    const drawing = new Set();
     let level = Object.keys(levels)[0], model = null, router = null, wanted = null;
     let restoring = true, lastChange = 0;
 
@@ -24,12 +17,13 @@ window.ganHub = (() => {
     // The veil over a tab's pictures while the server draws them.
     function busy(tab, by = 1) {
         calls[tab] = Math.max(0, (calls[tab] || 0) + by);
-        body(tab)?.setAttribute("aria-busy", String(calls[tab] > 0));
+        body(tab)?.setAttribute("aria-busy", String(calls[tab] > 0 || drawing.has(tab)));
     }
 
     function draw(tab) {
         shown[tab] = null;
-        busy(tab);
+        drawing.add(tab);
+        busy(tab, 0);
         router.trigger("draw_" + tab);
     }
 
@@ -38,9 +32,15 @@ window.ganHub = (() => {
         if (shown[tab] === undefined || (follows.has(tab) && shown[tab] !== null && shown[tab] !== model)) draw(tab);
     }
 
-    function drawn(tab, itsModel) {
-        busy(tab, -1);
-        shown[tab] = itsModel;
+    // What the first HTML shows until the page is there.
+    const uncover = () => document.getElementById("cover")?.remove();
+
+    // The model that was asked for: until it is drawn, another one may have been chosen.
+    function drawn(tab) {
+        drawing.delete(tab);
+        busy(tab, 0);
+        uncover();
+        shown[tab] = asked[tab];
         drawWhereOld();
     }
 
@@ -65,9 +65,14 @@ window.ganHub = (() => {
         drawWhereOld();
     }
 
+    function chosen(itsModel) {
+        model = itsModel;
+        document.title = `${model} · gan_hub`;
+    }
+
     function restored(itsModel, place) {
         const tab = JSON.parse(place || "{}").tab || current();
-        model = itsModel;
+        chosen(itsModel);
         level = levelOf(tab);
         opened[level] = tab;
         restoring = false;
@@ -104,6 +109,36 @@ window.ganHub = (() => {
         });
     }
 
+    // Calls `handle(button)` for every press of a button inside an element whose content the server replaces: one that is
+    // replaced between pointer down and up gets no click.
+    function presses(element, handle) {
+        let down = null, handled = false;
+        element.addEventListener("pointerdown", (event) => { down = event.target.closest("button"); handled = false; });
+        document.addEventListener("pointerup", () => {
+            if (down && !down.isConnected && !down.disabled) {
+                handled = true;  // lest a click that comes all the same counts twice
+                setTimeout(() => { handled = false; });
+                handle(down);
+            }
+            down = null;
+        });
+        element.addEventListener("click", (event) => {
+            const button = event.target.closest("button");
+            if (button && !button.disabled && !handled) handle(button);
+        });
+    }
+
+    // Saves a file that the server has made, unless it is the one that was saved last: then there was none to make.
+    let saved = null;
+    function save(file) {
+        if (!file?.url || file.url === saved) return;
+        saved = file.url;
+        const link = Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name || "" });
+        document.body.append(link);
+        link.click();
+        link.remove();
+    }
+
     // Buttons with data-pick-model choose a model, wherever they stand.
     document.addEventListener("click", (event) => {
         const button = event.target instanceof Element && event.target.closest("[data-pick-model]");
@@ -113,12 +148,16 @@ window.ganHub = (() => {
     });
 
     return {
-        connect: (trigger) => { router = { trigger }; },
+        connect: (trigger) => {
+            router = { trigger };
+            setTimeout(uncover, 4000);  // milliseconds; a page without pictures is better than pictures without a page
+        },
         busy: (tab) => busy(tab),
         idle: (tab) => busy(tab, -1),
-        picked: (name) => { model = name; drawWhereOld(); },
+        picked: (name) => { chosen(name); drawWhereOld(); },
         openLevel: (name) => open(opened[name]),
         wanted: () => wanted,
-        open, drawn, restored, address, note, grid,
+        asked: (tab, itsModel) => { asked[tab] = itsModel; },
+        open, drawn, restored, address, note, grid, presses, save,
     };
 })();

@@ -1,41 +1,53 @@
-"""mean(A) − mean(B) + mean(C) of latents chosen by clicking pictures (Radford et al. 2016, 6.3.2)."""
+"""mean(A) − mean(B) + mean(C) of latents chosen by clicking pictures (Radford et al. 2016, 6.3.2), and styles mixed by layers."""
 
-import html
-import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import gradio as gr
-import torch
 from PIL import Image
 
 from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.answers import remembered
-from gan_hub.demo.components import Update, class_update, concept_update, kept_class
+from gan_hub.demo.components import Update, class_update, kept_class
 from gan_hub.demo.inputs import OWN
+from gan_hub.demo.tabs.arithmetic import drawing, groups
+from gan_hub.demo.tabs.arithmetic.drawing import Drawn
+from gan_hub.demo.tabs.arithmetic.groups import MAX_POOL, NAMES, seeds_of, with_groups
+from gan_hub.demo.tabs.arithmetic.links import (
+    FIRST_LAYERS,
+    FIRST_RADIUS,
+    MAX_RADIUS,
+    MIX,
+    PAPERS_RADIUS,
+    SUM,
+    checked_layers,
+    link_of,
+)
 from gan_hub.demo.texts import translate
-from gan_hub.images import grid, save_png
-from gan_hub.latents import arithmetic, format_seeds, neighbours
-from gan_hub.pipeline import GANOutput, GANPipeline
+from gan_hub.images import save_png
+from gan_hub.latents import format_seeds
 
-GROUPS = ("A", "B", "C")
-FIRST_POOL, FIRST_GROUPS = "0-23", ("0-2", "3-5", "6-8")
-MAX_POOL, MAX_EXEMPLARS = 48, 12
-NEIGHBOUR_RADIUS = 0.25  # the paper's figure 7
-NEIGHBOUR_SEED = 0  # fixed, so that the same groups always give the same nine pictures
-RANDOM_EXEMPLARS = 3  # a group, as in the paper
-LINK_KEYS = ("pool", "pool_label", "a", "b", "c", "label")
+SCALES = (1, 4, 8)
+MAX_SIDE = 4096  # pixels of an enlarged file
+KINDS = ("result", "nine")
+ACTS = ("take", "drop", "preset")
 
-Texts = tuple[str, str, str]  # the seeds of A, B and C as they are written
 Result = tuple[str, str | None, str | None]  # the equation as HTML, the files of the result and of the nine pictures
 
 
-# --------------------------------------------------------------------------------------------- the equation
+# ------------------------------------------------------------------------------------------------ the calls
 
 
 def calculate(
-    model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None
+    model: str,
+    a: str,
+    b: str,
+    c: str,
+    exemplar_label: str,
+    label: str,
+    radius: float = PAPERS_RADIUS,
+    request: gr.Request | None = None,
 ) -> Result:
     """Calculate mean(A) − mean(B) + mean(C) in latent space and draw the result among eight neighbours.
 
@@ -46,6 +58,7 @@ def calculate(
         c: seeds of group C
         exemplar_label: the class the exemplars are drawn in, or "own" for each seed's own
         label: the class of the result, or "own" for that of the first exemplar of A
+        radius: how far each coordinate of the neighbours is moved at most, from 0 to 3
         request: has the visitor's language
 
     Raises:
@@ -56,336 +69,301 @@ def calculate(
     """
     if not all(map(inputs.text, (a, b, c))):
         raise inputs.BadInputError("need_groups")
-    return _equation(model, (a, b, c), exemplar_label, label, request)
+    drawn = _drawn(model, (a, b, c), exemplar_label, label, radius, SUM, FIRST_LAYERS, request)
+    fields = _fields(model, (a, b, c), drawn, exemplar_label, radius, SUM, FIRST_LAYERS)
+    result, nine = (_file(model, drawn.pictures[kind], kind, 1, fields) for kind in KINDS)
+    return drawn.html, result, nine
 
 
-def preview(
-    model: str, a: str, b: str, c: str, exemplar_label: str, label: str, request: gr.Request | None = None
-) -> Result:
-    """The equation as far as the groups are filled; no result while one of them is empty.
+def mix(
+    model: str, a: str, b: str, layers: str, exemplar_label: str, request: gr.Request | None = None
+) -> tuple[str, str]:
+    """Draw each picture of A with some layers' styles from each picture of B, for models that have styles.
 
     Args:
-        model, a, b, c, exemplar_label, label, request: as in `calculate`.
+        model: a style-based model of this page
+        a: seeds of the pictures that keep the other layers, for example "0-2"
+        b: seeds of the pictures that give their styles
+        layers: which, of "coarse", "middle" and "fine", for example "middle,fine"
+        exemplar_label: the class of the pictures, or "own" for each seed's own
+        request: has the visitor's language
+
+    Raises:
+        BadInputError: the model has no styles, or a group is empty; as a sentence on the page
 
     Returns:
-        As `calculate`; the files are None while a group is empty.
+        the table as HTML, and as PNG with B along the top and A down the side
     """
-    return _equation(model, (a, b, c), exemplar_label, label, request)
+    if not drawing.can_mix(models.load(model)):
+        raise inputs.BadInputError("no_styles")
+    if not all(map(inputs.text, (a, b))):
+        raise inputs.BadInputError("need_two_groups")
+    drawn = _drawn(model, (a, b, ""), exemplar_label, OWN, FIRST_RADIUS, MIX, layers, request)
+    fields = _fields(model, (a, b, ""), drawn, exemplar_label, FIRST_RADIUS, MIX, layers)
+    return drawn.html, _file(model, drawn.pictures["mixed"], "mixed", 1, fields)
 
 
-def _equation(model: str, texts: Texts, exemplar_label: str, label: str, request: gr.Request | None) -> Result:
-    groups = [inputs.seeds(text, 0, MAX_EXEMPLARS) for text in texts]
+def _drawn(
+    model: str,
+    texts: groups.Groups,
+    exemplar_label: str,
+    label: str,
+    radius: float,
+    mode: str,
+    layers: str,
+    request: gr.Request | None,
+) -> Drawn:
+    """The equation, or the table of mixed styles, after everything was checked."""
+    numbers = []
+    for name, text in zip(NAMES, texts, strict=True):
+        with inputs.of(f"group-{name.lower()}"):
+            numbers.append(seeds_of(text))
     pipe = models.load(model)
     exemplar_class = inputs.class_name(exemplar_label, pipe.label_names)
     result_class = inputs.class_name(label, pipe.label_names)
-    drawn = [pipe(seeds=seeds, labels=exemplar_class) for seeds in groups]
-    operands = [_operand(pipe, name, out, request) for name, out in zip(GROUPS, drawn, strict=True)]
-    if not all(groups):
-        note = f'<p class="note">{html.escape(translate(request, "need_groups"))}</p>'
-        return _equation_html(operands, note), None, None
-
-    z = arithmetic(*(out.latents for out in drawn))
-    around = neighbours(z, 8, NEIGHBOUR_RADIUS, torch.Generator().manual_seed(NEIGHBOUR_SEED))
-    result_class = result_class or models.drawn_classes(pipe, drawn[0])[0]
-    latents = torch.stack([*around[:4], z, *around[4:]])
-    images = models.pil_images(pipe(latents=latents, labels=result_class, segmentation=models.first_map(drawn[0])))
-    seeds = {name: format_seeds(group) for name, group in zip(GROUPS, groups, strict=True)}
-    result, nine = _save(model, images, seeds, result_class)
-    alt = " ".join(filter(None, ("A − B + C", result_class)))
-    tiles = "".join(
-        image_files.img_tag(image, alt, "middle" if place == 4 else "") for place, image in enumerate(images)
-    )
-    return _equation_html(operands, f'<div class="nine">{tiles}</div>'), result, nine
+    far = inputs.number(radius, 0, MAX_RADIUS, translate(request, "radius"))
+    chosen = checked_layers(layers, request)
+    if inputs.choice(mode, (SUM, MIX), translate(request, "arithmetic_mode")) == MIX and drawing.can_mix(pipe):
+        return drawing.draw_mix(pipe, numbers, exemplar_class, chosen, request)
+    titles = groups.titles(pipe, texts, request)
+    return drawing.draw_sum(pipe, numbers, titles, exemplar_class, result_class, far, request)
 
 
-def _operand(pipe: GANPipeline, name: str, out: GANOutput, request: gr.Request | None) -> str:
-    """One operand as HTML: its letter, its exemplars, and its mean latent as a picture."""
-    images = models.pil_images(out)
-    if not images:
-        body = f'<div class="empty">{html.escape(translate(request, "group_empty"))}</div>'
-    else:
-        # The mean is drawn in the class, and from the map, of the first exemplar.
-        first_class = models.drawn_classes(pipe, out)[0]
-        latent = out.latents.mean(0, keepdim=True)
-        mean = models.pil_images(pipe(latents=latent, labels=first_class, segmentation=models.first_map(out)))[0]
-        caption = f"{translate(request, 'mean')}({name})"
-        tiles = "".join(
-            image_files.img_tag(image, f"{name}: {seed}") for image, seed in zip(images, out.seeds or (), strict=True)
-        )
-        body = (
-            f'{image_files.img_tag(mean, caption, "mean")}<div class="caption">{html.escape(caption)}</div>'
-            f'<div class="few">{tiles}</div>'
-        )
-    return f'<div class="operand"><div class="letter">{name}</div>{body}</div>'
+def _fields(
+    model: str, texts: groups.Groups, drawn: Drawn, exemplar_label: str, radius: float, mode: str, layers: str
+) -> dict[str, object]:
+    """What a file says of how it was made."""
+    seeds = {name: text for name, text in zip(NAMES, texts, strict=True) if text}
+    made = {"formula": "mean(A) - mean(B) + mean(C)", "radius": radius, "label": drawn.label}
+    if mode == MIX:
+        made = {"formula": "A with layers of B", "layers": layers}
+    of_class = exemplar_label if exemplar_label != OWN else None
+    return models.recipe(model, **made, **seeds, exemplar_label=of_class)
 
 
-def _equation_html(operands: list[str], result: str) -> str:
-    signs = ("−", "+", "=")
-    terms = "".join(f'{part}<div class="sign">{sign}</div>' for part, sign in zip(operands, signs, strict=True))
-    return f'<div class="equation">{terms}<div class="operand result">{result}</div></div>'
-
-
-def _save(model: str, images: list[Image.Image], seeds: dict[str, str], label: str | None) -> tuple[str, str]:
-    """Write the middle one of nine images, and their 3 × 3 grid, as PNG with what made them; the two paths."""
-    folder = image_files.new_folder()
-    result = folder / f"{image_files.file_name(model, 'A-B+C')}.png"
-    nine = folder / f"{image_files.file_name(model, 'A-B+C', 'neighbours')}.png"
-    fields = {"model": model, "label": label, "formula": "mean(A) - mean(B) + mean(C)", **seeds}
-    save_png(images[4], result, **fields)
-    save_png(grid(images, 3), nine, **fields)
-    return str(result), str(nine)
-
-
-# ------------------------------------------------------------------------------------------------- the pool
-
-
-def draw_pool(model: str, seeds: str, label: str) -> list[str]:
-    """Draw the pictures that can be clicked.
-
-    Args:
-        model: a model of this page.
-        seeds: the seeds of the pool, as a text.
-        label: the class of the pictures, or "own" for each seed's own.
-
-    Returns:
-        Their PNG files, one a seed.
-    """
-    numbers = inputs.seeds(seeds, most=MAX_POOL)
-    pipe = models.load(model)
-    images = models.pil_images(pipe(seeds=numbers, labels=inputs.class_name(label, pipe.label_names)))
-    folder = image_files.new_folder()
-    paths = [folder / f"{image_files.file_name(model, 'seed', seed)}-{place}.png" for place, seed in enumerate(numbers)]
-    for image, path, seed in zip(images, paths, numbers, strict=True):
-        save_png(image, path, model=model, seed=seed)
-    return [str(path) for path in paths]
-
-
-def _with_captions(files: list[str], seeds: str, texts: Sequence[str]) -> list[tuple[str, str]]:
-    """The pool's pictures, each with its seed and the groups it is in."""
-    groups = [set(inputs.seeds(text, 0, MAX_EXEMPLARS)) for text in texts]
-    captions = [
-        " ".join([str(seed), *(name for name, group in zip(GROUPS, groups, strict=True) if seed in group)])
-        for seed in inputs.seeds(seeds, most=MAX_POOL)
-    ]
-    return list(zip(files, captions, strict=True))
-
-
-def show_pool(
-    model: str, seeds: str, label: str, a: str, b: str, c: str, request: gr.Request | None = None
-) -> tuple[Update, list[str]]:
-    """Draw the pool anew.
-
-    Args:
-        model, seeds, label: as in `draw_pool`.
-        a, b, c: seeds of the groups, for the captions.
-        request: has the visitor's language.
-
-    Returns:
-        The update of the gallery, and its files for the session.
-    """
-    files = draw_pool(model, seeds, label)
-    return gr.update(value=_with_captions(files, seeds, (a, b, c)), selected_index=None), files
-
-
-def toggled(active: str, texts: Texts, seed: int, request: gr.Request | None = None) -> Texts:
-    """The groups after a click: the picture's seed joins the active group, or leaves it.
-
-    Args:
-        active: the group, "A", "B" or "C".
-        texts: the seeds of the groups.
-        seed: that of the clicked picture.
-        request: has the visitor's language.
-
-    Returns:
-        The seeds of the groups. Raises BadInputError where the group would be too large.
-    """
-    place = GROUPS.index(inputs.choice(active, GROUPS, translate(request, "active")))
-    group = inputs.seeds(texts[place], 0, MAX_EXEMPLARS)
-    group = [other for other in group if other != seed] if seed in group else [*group, seed]
-    written = format_seeds(group)
-    inputs.seeds(written, 0, MAX_EXEMPLARS)  # refuses a group that is too large now
-    a, b, c = (written if index == place else text for index, text in enumerate(texts))
-    return a, b, c
-
-
-def random_groups(seeds: str) -> list[str]:
-    """Three groups of three, drawn from the pool without repetition."""
-    numbers = inputs.seeds(seeds, len(GROUPS) * RANDOM_EXEMPLARS, MAX_POOL)
-    secrets.SystemRandom().shuffle(numbers)
-    return [format_seeds(sorted(numbers[start::3][:RANDOM_EXEMPLARS])) for start in range(3)]
-
-
-def fill_from_concept(model: str, concept: str, a: str, b: str) -> tuple[str, str]:
-    """Groups A and B of a concept: exemplars that show it, and exemplars that do not.
-
-    Args:
-        model: a model of this page.
-        concept: one of its concepts, or "none".
-        a, b: seeds of the groups, which stay as they are for "none".
-
-    Returns:
-        The seeds of A and of B.
-    """
-    known = models.concepts(model)
-    name = inputs.concept(concept, list(known))
-    if name is None:
-        return a, b
-    with_it, without_it = known[name].with_it[:MAX_EXEMPLARS], known[name].without_it[:MAX_EXEMPLARS]
-    return format_seeds(sorted(with_it)), format_seeds(sorted(without_it))
-
-
-def new_pool_seeds() -> str:
-    """Seeds of a new pool, in a row."""
-    count = len(inputs.seeds(FIRST_POOL))
-    first = secrets.randbelow(1_000_000)
-    return format_seeds(range(first, first + count))
+def _file(model: str, image: Image.Image, kind: str, scale: int, fields: dict[str, object]) -> str:
+    size = image.width * scale, image.height * scale
+    if max(size) > MAX_SIDE:
+        raise inputs.BadInputError("too_wide_sum", width=size[0], height=size[1], most=MAX_SIDE)
+    parts = {"result": ("A-B+C",), "nine": ("A-B+C", "neighbours"), "mixed": ("styles",)}[kind]
+    name = image_files.file_name(model, *parts, *([f"x{scale}"] if scale > 1 else []))
+    path = image_files.new_folder() / f"{name}.png"
+    save_png(image.resize(size, Image.Resampling.NEAREST), path, **fields)
+    return str(path)
 
 
 # ------------------------------------------------------------------------------------- what the events call
 
-Form = tuple[str, str, str, str, str, str]  # seeds and class of the pool, seeds of A, B and C, class of the result
-Shown = tuple[Update, list[str], str, str | None, str | None, str, str]  # pool twice, the equation, a link, a sentence
+# preset, pool, A, B, C for the session; updates of class pickers, mode, layers and radius; examples, pool, marks and equation
+# as HTML; the seeds of pool, A, B and C as texts; the save button; a link; a sentence
+Shown = tuple[Any, ...]
+POOL_PLACE = 11  # of the pool's pictures in what `show` returns
 
 
 def show(
     model: str,
-    seeds: str,
+    preset: str,
+    pool: str,
     pool_label: str,
     a: str,
     b: str,
     c: str,
     label: str,
+    radius: float,
+    mode: str,
+    layers: list[str],
     request: gr.Request | None = None,
 ) -> Shown:
-    """Pool and equation.
-
-    Args:
-        model: the model.
-        seeds, a, b, c: seeds of the pool and of the groups.
-        pool_label, label: the classes of pool and result.
-        request: has the visitor's language.
-
-    Returns:
-        What `show_pool` and `preview` return, a link to it, and no sentence.
-    """
-    result = preview(model, a, b, c, pool_label, label, request)
-    pool = show_pool(model, seeds, pool_label, a, b, c, request)
-    return *pool, *result, _link(model, (seeds, pool_label, a, b, c, label)), ""
-
-
-def _link(model: str, form: Form) -> str:
-    values = dict(zip(LINK_KEYS, form, strict=True))
-    kept = {key: value.replace(", ", ",") for key, value in values.items() if value and value != OWN}
-    return "?" + urlencode({"tab": "arithmetic", "model": model} | kept, safe=",")
-
-
-def fill(model: str, link: dict[str, str], request: gr.Request | None = None) -> list[str]:
-    """The form as a link fills it; what the link does not say keeps its default. Raises BadInputError for what is wrong."""
-    names = models.class_names(model)
-    seeds = format_seeds(inputs.seeds(link.get("pool", FIRST_POOL), most=MAX_POOL))
-    given = any(key in link for key in "abc")
-    texts = [link.get(key, "" if given else first) for key, first in zip("abc", FIRST_GROUPS, strict=True)]
-    groups = [format_seeds(inputs.seeds(text, 0, MAX_EXEMPLARS)) for text in texts]
-    pool_label = inputs.class_name(link.get("pool_label"), names) or OWN
-    return [seeds, pool_label, *groups, inputs.class_name(link.get("label"), names) or OWN]
-
-
-def click(
-    active: str,
-    files: list[str],
-    model: str,
-    seeds: str,
-    pool_label: str,
-    a: str,
-    b: str,
-    c: str,
-    label: str,
-    event: gr.SelectData,
-    request: gr.Request | None = None,
-) -> tuple[Any, ...]:
-    """A picture of the pool was clicked: the groups, and what `show` returns.
-
-    Args:
-        active: the group that clicks go to.
-        files: the pool's pictures.
-        model, seeds, pool_label, a, b, c, label, request: as in `show`.
-        event: which picture was clicked.
-
-    Returns:
-        The seeds of the three groups, and what `show` returns.
-    """
-    numbers = inputs.seeds(seeds, most=MAX_POOL)
-    if len(numbers) != len(files):
-        raise inputs.BadInputError("bad_position")
-    seed = numbers[inputs.position(event.index, len(numbers))]
-    groups = toggled(active, (a, b, c), seed, request)
-    return *groups, *show(model, seeds, pool_label, *groups, label, request)
-
-
-def surprise(
-    model: str, seeds: str, pool_label: str, a: str, b: str, c: str, label: str, request: gr.Request | None = None
-) -> tuple[Any, ...]:
-    """Three random groups, and what `show` returns; the arguments are those of `show`."""
-    groups = random_groups(seeds)
-    return *groups, *show(model, seeds, pool_label, *groups, label, request)
-
-
-def clear(
-    model: str, seeds: str, pool_label: str, a: str, b: str, c: str, label: str, request: gr.Request | None = None
-) -> tuple[Any, ...]:
-    """Three empty groups, and what `show` returns; the arguments are those of `show`."""
-    return "", "", "", *show(model, seeds, pool_label, "", "", "", label, request)
-
-
-def fill_groups(
-    concept: str,
-    model: str,
-    seeds: str,
-    pool_label: str,
-    a: str,
-    b: str,
-    c: str,
-    label: str,
-    request: gr.Request | None = None,
-) -> tuple[Any, ...]:
-    """Groups A and B of a concept, C as it was, and what `show` returns; the other arguments are those of `show`."""
-    a, b = fill_from_concept(model, concept, a, b)
-    return a, b, c, *show(model, seeds, pool_label, a, b, c, label, request)
-
-
-def new_pool(
-    model: str, seeds: str, pool_label: str, a: str, b: str, c: str, label: str, request: gr.Request | None = None
-) -> tuple[Any, ...]:
-    """The seeds of another pool, three random groups of it, and what `show` returns; the arguments are those of `show`."""
-    seeds = new_pool_seeds()
-    groups = random_groups(seeds)
-    return seeds, *groups, *show(model, seeds, pool_label, *groups, label, request)
-
-
-@remembered
-def draw(
-    model: str,
-    seeds: str,
-    pool_label: str,
-    a: str,
-    b: str,
-    c: str,
-    label: str,
-    request: gr.Request | None = None,
-) -> tuple[Any, ...]:
     """Pool and equation of the chosen model.
 
     Args:
-        model, seeds, a, b, c, request: as in `show`.
+        model: the model.
+        preset: the example whose groups these are; "" where the visitor has chosen them.
+        pool, a, b, c: seeds of the pool and of the groups.
         pool_label, label: the classes of pool and result; kept if the model has them.
+        radius: of the neighbours.
+        mode: SUM or MIX; SUM where the model cannot mix.
+        layers: of LAYERS.
+        request: has the visitor's language.
 
     Returns:
-        Updates of both class pickers and of the concept picker, and what `show` returns.
+        What `Shown` lists.
     """
-    names = models.class_names(model)
-    # All pictures have one class at first: a latent means what two pictures differ in, beside the class.
-    pool_class = kept_class(names, pool_label, otherwise=next(iter(names), OWN))
-    result_class = kept_class(names, label)
-    updates = class_update(names, "own", pool_class), class_update(names, "group_own", result_class)
-    shown = show(model, seeds, pool_class, a, b, c, result_class, request)
-    return *updates, concept_update(list(models.concepts(model))), *shown
+    return _show(model, preset, pool, pool_label, a, b, c, label, radius, mode, _written(layers), request)
+
+
+@remembered
+def _show(
+    model: str,
+    preset: str,
+    pool: str,
+    pool_label: str,
+    a: str,
+    b: str,
+    c: str,
+    label: str,
+    radius: float,
+    mode: str,
+    layers: Any,
+    request: gr.Request | None = None,
+) -> Shown:
+    pipe, names, words = models.load(model), models.class_names(model), ""
+    texts = a, b, c
+    if preset:
+        example = groups.example(model, preset, request)
+        pool, texts = example.pool, example.groups
+        words = " · ".join(f"{name}: {title}" for name, title in zip(NAMES, example.titles, strict=True))
+        # All pictures have one class at first: a latent means what two pictures differ in, beside the class.
+        pool_label = kept_class(names, pool_label, otherwise=next(iter(names), OWN))
+    elif isinstance(pool_label, str):
+        pool_label = kept_class(names, pool_label)
+    label = kept_class(names, label) if isinstance(label, str) else label
+    mode = SUM if mode == MIX and not drawing.can_mix(pipe) else mode
+    drawn = _drawn(model, texts, pool_label, label, radius, mode, layers, request)
+    with inputs.of("pool-seeds"):
+        pool = format_seeds(with_groups(texts, inputs.seeds(pool, most=MAX_POOL)))
+    is_mix = mode == MIX
+    if is_mix:
+        words = ""
+    elif not words:
+        named = zip(NAMES, groups.titles(pipe, texts, request), strict=True)
+        words = " · ".join(f"{name}: {title}" for name, title in named if title)
+    return (
+        *(preset, pool, *texts),
+        class_update(names, "own", pool_label),
+        class_update(names, "group_own", label) | ({"visible": False} if is_mix else {}),
+        gr.update(value=mode, visible=drawing.can_mix(pipe)),
+        gr.update(visible=is_mix),
+        gr.update(visible=not is_mix),
+        drawing.presets_html(groups.presets(pipe, request), preset, request) if not is_mix else "",
+        drawing.pool_pictures(pipe, inputs.seeds(pool, most=MAX_POOL), inputs.class_name(pool_label, names), request),
+        drawing.marks_html(groups.marks(pool, texts)),
+        drawn.html,
+        *(pool, *texts),
+        *_saving(drawn, mode),
+        link_of(model, preset, pool, pool_label, texts, label, radius, mode, layers),
+        words,
+    )
+
+
+def _saving(drawn: Drawn, mode: str) -> tuple[Update, Update]:
+    """The choice of what to save, and the button, which is off while there is nothing to save."""
+    return gr.update(visible=mode == SUM), gr.update(interactive=bool(drawn.pictures))
+
+
+# The handlers below take what `show` takes, after what they are about, and return what it returns.
+
+
+def _again(
+    form: Sequence[Any],
+    request: gr.Request | None,
+    preset: str = "",
+    pool: str | None = None,
+    texts: groups.Groups | None = None,
+) -> Shown:
+    """What `show` returns for a form of which some parts have changed."""
+    model, _, old_pool, pool_label, a, b, c, label, radius, mode, layers = form
+    a, b, c = texts or (a, b, c)
+    new_pool = old_pool if pool is None else pool
+    return show(model, preset, new_pool, pool_label, a, b, c, label, radius, mode, layers, request)
+
+
+def click(active: str, event: gr.SelectData, request: gr.Request | None = None, *form: Any) -> Shown:
+    """A picture of the pool was clicked: it joins the active group, or leaves it. The pool's pictures do not change.
+
+    Args:
+        active: the group.
+        event: which picture.
+        request: has the visitor's language.
+        form: what `show` takes.
+
+    Returns:
+        What `show` returns.
+    """
+    numbers = inputs.seeds(form[2], most=MAX_POOL)
+    seed = numbers[inputs.position(event.index, len(numbers))]
+    a, b, c = form[4:7]
+    return _with_the_same_pool(_again(form, request, texts=groups.toggled(active, (a, b, c), seed, request)))
+
+
+def press(event: gr.SelectData, request: gr.Request | None = None, *form: Any) -> Shown:
+    """A button of the equation was pressed, or a picture dropped on a group.
+
+    The event's value is {"act": "take", "group", "seed"}, which takes a seed out of a group; {"act": "drop", "group", "place"},
+    which puts the pool's picture of that place in; or {"act": "preset", "place"}, the example of the model's concept.
+    """
+    value = event.value if isinstance(event.value, dict) else {}
+    act = inputs.choice(value.get("act"), ACTS, "act")
+    if act == "preset":
+        names = groups.in_order(models.load(form[0]))
+        return _again(form, request, preset=names[inputs.position(value.get("place"), len(names))])
+    name = inputs.choice(value.get("group"), NAMES, translate(request, "active"))
+    a, b, c = form[4:7]
+    group, seed = seeds_of((a, b, c)[NAMES.index(name)]), value.get("seed")
+    if act == "drop":
+        numbers = inputs.seeds(form[2], most=MAX_POOL)
+        seed = numbers[inputs.position(value.get("place"), len(numbers))]
+    if isinstance(seed, int) and (seed in group) == (act == "take"):
+        a, b, c = groups.toggled(name, (a, b, c), seed, request)
+    return _with_the_same_pool(_again(form, request, texts=(a, b, c)))
+
+
+def _with_the_same_pool(values: Shown) -> Shown:
+    return *values[:POOL_PLACE], gr.skip(), *values[POOL_PLACE + 1 :]
+
+
+def typed(request: gr.Request | None = None, *form: Any) -> Shown:
+    """Seeds were typed: those of A, B, C and of the pool, before what `show` takes."""
+    a, b, c, pool, *rest = form
+    return _again(rest, request, pool=pool, texts=(a, b, c))
+
+
+def surprise(request: gr.Request | None = None, *form: Any) -> Shown:
+    """Three random groups of the pool."""
+    return _again(form, request, texts=groups.random_groups(form[2]))
+
+
+def clear(request: gr.Request | None = None, *form: Any) -> Shown:
+    """Three empty groups."""
+    return _again(form, request, texts=("", "", ""))
+
+
+def new_pool(request: gr.Request | None = None, *form: Any) -> Shown:
+    """Other pictures to choose from, after those that are in a group."""
+    a, b, c = form[4:7]
+    return _again(form, request, pool=groups.new_pool((a, b, c)))
+
+
+def save(kind: str, scale: int, request: gr.Request | None = None, *form: Any) -> tuple[str, str]:
+    """The picture of the equation in a file, enlarged by whole pixels.
+
+    Args:
+        kind: one of KINDS; of mixed styles there is only the table.
+        scale: one of SCALES.
+        request: has the visitor's language.
+        form: what `show` takes.
+
+    Returns:
+        The path of the PNG, and a sentence.
+
+    Raises:
+        BadInputError: for what is not allowed, and while a group is empty.
+    """
+    model, _, _, pool_label, a, b, c, label, radius, mode, layers = form
+    factor = int(inputs.choice(str(scale), [str(each) for each in SCALES], translate(request, "scale_sum")))
+    subject = inputs.choice(kind, KINDS, translate(request, "save_what"))
+    written = _written(layers)
+    drawn = _drawn(model, (a, b, c), pool_label, label, radius, mode, written, request)
+    subject = "mixed" if "mixed" in drawn.pictures else subject
+    if subject not in drawn.pictures:
+        raise inputs.BadInputError("need_two_groups" if mode == MIX else "need_groups")
+    fields = _fields(model, (a, b, c), drawn, pool_label, radius, MIX if subject == "mixed" else SUM, written)
+    path = _file(model, drawn.pictures[subject], subject, factor, fields)
+    return path, translate(request, "saved_sum", name=Path(path).name)
+
+
+def _written(layers: object) -> Any:
+    """The list of layers as the text that links have; what is no list of texts stays, and is refused later."""
+    if isinstance(layers, list) and all(isinstance(layer, str) for layer in layers):
+        return ",".join(layers)
+    return layers

@@ -1,7 +1,7 @@
-""" "Real or fake?": the player against the discriminator, over the same pairs of a real and a generated picture.
+""" "Real or fake?" and its sisters: the player against the discriminator, over ten pairs of pictures.
 
-What keeps the answer secret: the browser gets one picture of the whole pair, as pixels and nothing else; which half is
-real stays in the server's session until the player has chosen; and random numbers come from the operating system. So
+What keeps the answer secret: the browser gets one picture of the whole pair, as pixels and nothing else; which half is the answer
+stays on the server until the player has chosen; and which side it takes is tossed by the operating system for each player. So
 nothing but the pixels depends on the answer: not the bytes, the order, names, metadata, or what changes on the page.
 
 What cannot be kept secret is what the pixels say. Generated pictures differ from real ones in numbers that no eye sees,
@@ -10,274 +10,343 @@ the real one in 92 to 100 of 100 rounds, depending on the model. And the real pi
 program that compares with them is always right. It is a game for eyes; a high score does not prove that a person played.
 """
 
-import html
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
-from gan_hub.demo import image_files, inputs, models, sanitize
+from gan_hub.demo import answer_log, inputs, models
 from gan_hub.demo.components import Update
-from gan_hub.demo.texts import translate
-from gan_hub.images import grid
-from gan_hub.latents import MAX_SEED
-from gan_hub.model_folder import real_samples
-from gan_hub.model_folder.manifest import Manifest
-from gan_hub.models.mixins import SegmentationConditional
-from gan_hub.pipeline import GANPipeline
+from gan_hub.demo.tabs.game import attention, days, markup, material, rounds
+from gan_hub.demo.tabs.game.pairs import LEVELS
+from gan_hub.demo.tabs.game.rounds import GAMES, ROUNDS, Game
+from gan_hub.demo.tabs.game.sheet import sheet_html
+from gan_hub.demo.texts import t, translate
+from gan_hub.metrics.human_answers import Answer
 
-SIDES = ("left", "right")
-MAX_HISTORY = 20  # rounds listed as ticks and crosses
+LINK_KEYS = ("kind", "difficulty", "day")
+FIRST_LEVEL = "normal"
+MOST_REMEMBERED = 24  # games and best streaks that a browser keeps
 
-Rounds = tuple[
-    tuple[bool, bool | None], ...
-]  # for each: was the player right, was the discriminator (None: it cannot play)
-
-
-@dataclass(frozen=True)
-class Game:
-    """One player's game: the present pair, and how each round so far went. Stays on the server."""
-
-    model: str
-    pair: str  # the data URI of both pictures as one
-    shape: str  # width / height of one of them, as the style sheet takes it
-    label: str | None  # the class of both
-    left_is_real: bool
-    left_probability: float | None  # that the left one is real, by the discriminator; None where it cannot play
-    decided: bool
-    rounds: Rounds = ()
-    seen: frozenset[int] = frozenset()  # indices of the real pictures that were shown already
+# The game's token, what the browser keeps, pair or sheet, verdict, score, the buttons left, right, next and why, the words about
+# why, and a sentence.
+Table = tuple[str, dict | Update, str, str, str, Update, Update, Update, Update, str, str]
 
 
-def new_round(model: str, rounds: Rounds = (), seen: frozenset[int] = frozenset()) -> Game | None:
-    """A new pair, with a real picture that was not shown yet; once all were, any of them.
+# ----------------------------------------------------------------------------------------------- the table
+
+
+def table(game: Game, memory: dict, request: gr.Request | None, is_new: bool = True) -> Table:
+    """What every handler returns: what lies on the table, and which buttons can be pressed.
 
     Args:
-        model: a model of this page.
-        rounds: how the rounds before went.
-        seen: indices of the real pictures that were shown already.
-
-    Returns:
-        The game with the new pair; None if the model has no real pictures.
-    """
-    pipe = models.load(model)
-    samples = _real_samples(model)
-    if samples is None:
-        return None
-    seen = frozenset() if len(seen) == len(samples.images) else seen
-    index = secrets.choice([index for index in range(len(samples.images)) if index not in seen])
-    label = pipe.label_names[samples.labels[index]] if samples.labels and pipe.label_names else None
-    fake = models.pil_images(pipe(seeds=[secrets.randbelow(MAX_SEED + 1)], labels=label))[0]
-
-    left_is_real = bool(secrets.randbits(1))
-    left, right = (samples.images[index], fake) if left_is_real else (fake, samples.images[index])
-    probability = None
-    if _can_judge(pipe):
-        probability = pipe.judge_pair(left, right, labels=None if label is None else [label]).item()
-    pair = image_files.data_uri(grid([left, right], 2, padding=0))
-    shape = f"{fake.width} / {fake.height}"
-    return Game(model, pair, shape, label, left_is_real, probability, False, rounds, seen | {index})
-
-
-def _can_judge(pipe: GANPipeline) -> bool:
-    """Whether the discriminator can play. Some models have none; some judge by a map, which real pictures lack."""
-    return pipe.discriminator is not None and not isinstance(pipe.unwrapped_discriminator, SegmentationConditional)
-
-
-def _real_samples(model: str) -> real_samples.RealSamples | None:
-    pipe = models.load(model)
-    config = pipe.unwrapped_generator.config
-    folder = Path(pipe.name_or_path)
-    manifest = Manifest.if_any(folder)
-    return real_samples.read(folder, manifest, config["resolution"], config["channels"], config["num_classes"])
-
-
-def record_choice(game: Game | None, side: str) -> Game:
-    """The game with the player's choice of `side` ("left" or "right"). Raises BadInputError without an open round."""
-    inputs.choice(side, SIDES, "side")
-    if game is None:
-        raise inputs.BadInputError("no_game")
-    if game.decided:
-        raise inputs.BadInputError("answered")
-    player = (side == "left") == game.left_is_real
-    judge = None if game.left_probability is None else (game.left_probability > 0.5) == game.left_is_real
-    return replace(game, decided=True, rounds=(*game.rounds, (player, judge)))
-
-
-# ------------------------------------------------------------------------------------------ the page's HTML
-
-
-def pair_html(game: Game | None, request: gr.Request | None = None) -> str:
-    """The pair as two cards, which the style sheet cuts out of one picture; after the choice with the truth below each."""
-    if game is None:
-        return f'<p class="note">{html.escape(translate(request, "no_real"))}</p>'
-    cards = []
-    for side in SIDES:
-        real = (side == "left") == game.left_is_real
-        mark, caption = ("", translate(request, f"side_{side}"))
-        if game.decided:
-            mark, caption = ("real", translate(request, "is_real")) if real else ("fake", translate(request, "is_fake"))
-        cards.append(
-            f'<div class="card {mark}"><div class="half {side}" data-pick="{side}"></div>'
-            f'<div class="caption">{html.escape(caption)}</div></div>'
-        )
-    alt = html.escape(translate(request, "pair_alt"), quote=True)
-    style = f"--pair:url({game.pair});--shape:{game.shape}"
-    return f'<div class="pair" role="img" aria-label="{alt}" style="{style}">{"".join(cards)}</div>'
-
-
-def verdict_html(game: Game | None, request: gr.Request | None = None) -> str:
-    """The question, or, once the player has chosen, who was right."""
-    if game is None:
-        return ""
-    if not game.decided:
-        key = "which_label" if game.label else "which"
-        text = translate(request, key, label=game.label or "")
-        lines = [f"<strong>{html.escape(text)}</strong>"]
-    else:
-        player, judge = game.rounds[-1]
-        truth = translate(request, f"side_{SIDES[0] if game.left_is_real else SIDES[1]}")
-        answer = html.escape(translate(request, "you_right" if player else "you_wrong"))
-        lines = [
-            f'<strong class="{"good" if player else "bad"}">{answer}</strong> '
-            + html.escape(translate(request, "truth", side=truth)),
-            html.escape(_opinion(game, judge, request)),
-        ]
-    body = "".join(f"<div>{line}</div>" for line in lines)
-    return f'<div class="verdict" role="status" aria-live="polite">{body}</div>'
-
-
-def _opinion(game: Game, judge_right: bool | None, request: gr.Request | None) -> str:
-    """A sentence: what the discriminator took for real, how sure it was, if it was right; or why it does not play."""
-    if judge_right is None or game.left_probability is None:
-        absent = models.load(game.model).discriminator is None
-        return translate(request, "judge_absent" if absent else "judge_needs_map")
-    left = game.left_probability > 0.5
-    sure = max(game.left_probability, 1 - game.left_probability)
-    percent = f"{100 * sure:.0f} %" if sure < 0.995 else "> 99 %"
-    side = translate(request, f"side_{SIDES[0] if left else SIDES[1]}")
-    return translate(request, "judge_right" if judge_right else "judge_wrong", side=side, percent=percent)
-
-
-def score_html(game: Game | None, request: gr.Request | None = None) -> str:
-    """The score of player and discriminator over the same rounds, streaks, and the last rounds as ticks and crosses."""
-    if game is None:
-        return ""
-    player, judge = [right for right, _ in game.rounds], [right for _, right in game.rounds]
-    streak, best = streaks(player)
-    judge_score = "–" if game.left_probability is None else sum(map(bool, judge))
-    figures = [
-        ("score_you", sum(player)),
-        ("score_judge", judge_score),
-        ("score_rounds", len(player)),
-        ("score_streak", streak),
-        ("score_best", best),
-    ]
-    cells = "".join(
-        f'<div class="figure"><span class="number" data-score="{key[6:]}">{value}</span>'
-        f"<span>{html.escape(translate(request, key))}</span></div>"
-        for key, value in figures
-    )
-    rows = [("score_you", player)] + ([("score_judge", judge)] if game.left_probability is not None else [])
-    ticks = "".join(_ticks(translate(request, key), row) for key, row in rows)
-    label = html.escape(translate(request, "history"))
-    history = f'<div class="history" aria-label="{label}">{ticks}</div>' if player else ""
-    return f'<div class="score">{cells}</div>{history}'
-
-
-def _ticks(name: str, rights: Sequence[bool | None]) -> str:
-    marks = (
-        f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"}</span>' for right in rights[-MAX_HISTORY:]
-    )
-    return f'<div><span class="who">{html.escape(name)}</span> {"".join(marks)}</div>'
-
-
-def streaks(rights: list[bool]) -> tuple[int, int]:
-    """The number of correct choices in a row up to now, and the longest such row."""
-    streak = best = 0
-    for right in rights:
-        streak = streak + 1 if right else 0
-        best = max(best, streak)
-    return streak, best
-
-
-def explanation_html(model: str, request: gr.Request | None = None) -> str:
-    """What the discriminator's percentage means, how good a judge it is, and where the real pictures come from, as HTML."""
-    pipe, samples = models.load(model), _real_samples(model)
-    paragraphs = []
-    if _can_judge(pipe) and pipe.calibration is not None:
-        auc = pipe.calibration.auc
-        paragraphs.append(sanitize.render_markdown(translate(request, "calibrated", auc=auc, percent=round(100 * auc))))
-    elif _can_judge(pipe):
-        paragraphs.append(sanitize.render_markdown(translate(request, "uncalibrated")))
-    if samples is not None and samples.notice:
-        notice = sanitize.escape(translate(request, "origin", notice=samples.notice))
-        paragraphs.append(f'<p class="notice">{notice}</p>')
-    return "".join(paragraphs)
-
-
-# State, pair, verdict, score, the buttons left, right and next, and a sentence.
-Page = tuple[Game | None, str, str, str, Update, Update, Update, str]
-
-
-def _page(game: Game | None, request: gr.Request | None) -> Page:
-    """The return value of every handler of the tab: state, HTML, and which buttons can be pressed."""
-    can_pick, can_go_on = (game is not None and not game.decided), (game is not None and game.decided)
-    return (
-        game,
-        pair_html(game, request),
-        verdict_html(game, request),
-        score_html(game, request),
-        gr.update(interactive=can_pick),
-        gr.update(interactive=can_pick),
-        gr.update(interactive=can_go_on),
-        "",
-    )
-
-
-# --------------------------------------------------------------------------------------------- handlers
-
-
-def draw(
-    model: str, game: Game | None = None, request: gr.Request | None = None
-) -> tuple[str, Game | None, str, str, str, Update, Update, Update, str]:
-    """The explanation of the discriminator, and a new game with the chosen model; a game with it that is there goes on."""
-    known = game if game is not None and game.model == model else new_round(model)
-    return explanation_html(model, request), *_page(known, request)
-
-
-def start_over(model: str, game: Game | None = None, request: gr.Request | None = None) -> Page:
-    """A new game without rounds and score. An undecided pair stays, or starting over would collect the real pictures.
-
-    Args:
-        model: the model of the page.
-        game: the present game.
+        game: the game.
+        memory: what the browser remembers, see `remembered`.
         request: has the visitor's language.
+        is_new: whether the browser has to take `memory` over. What was sent with an earlier event must not come back later.
 
     Returns:
         The tab's state and components.
     """
-    if game is None or game.model != model:
-        return _page(new_round(model), request)
-    return _page(new_round(model, (), game.seen) if game.decided else replace(game, rounds=()), request)
+    is_over = game.pair is None
+    can_pick, best = not game.decided and not is_over, _best(memory, game)
+    onwards = "to_sheet" if len(game.rounds) == ROUNDS and not is_over else "next"
+    can_ask = game.decided and not is_over and _has_reasons(game)
+    return (
+        game.token,
+        memory if is_new else gr.skip(),
+        sheet_html(game, request) if is_over else markup.pair_html(game, request),
+        "" if is_over else markup.verdict_html(game, request),
+        markup.score_html(game, best, request),
+        gr.update(interactive=can_pick, value=t(f"left_{game.kind}"), visible=not is_over),
+        gr.update(interactive=can_pick, value=t(f"right_{game.kind}"), visible=not is_over),
+        gr.update(interactive=game.decided, value=t(onwards), visible=not is_over),
+        gr.update(interactive=can_ask, visible=not is_over and _has_reasons(game)),
+        "",
+        "",
+    )
 
 
-def pick_left(game: Game | None, request: gr.Request | None = None) -> Page:
-    """The player takes the left picture for the real one."""
-    return _page(record_choice(game, "left"), request)
+def _has_reasons(game: Game) -> bool:
+    """Whether the discriminator can say where it looked."""
+    pipe = models.load(game.model)
+    return game.kind == "preferred" or (game.kind == "real" and material.can_judge(pipe))
 
 
-def pick_right(game: Game | None, request: gr.Request | None = None) -> Page:
-    """The player takes the right picture for the real one."""
-    return _page(record_choice(game, "right"), request)
+def remembered(memory: object) -> dict[str, dict]:
+    """What a browser keeps: the token of each game it plays, and the longest streaks. Whatever else it sends is dropped."""
+    kept: dict[str, dict] = {"games": {}, "best": {}}
+    for name, kind in (("games", str), ("best", int)):
+        sent = memory.get(name) if isinstance(memory, dict) else None
+        if isinstance(sent, dict):
+            valid = {key: value for key, value in sent.items() if isinstance(key, str) and type(value) is kind}
+            kept[name] = dict(list(valid.items())[-MOST_REMEMBERED:])
+    return kept
 
 
-def next_round(game: Game | None, request: gr.Request | None = None) -> Page:
-    """The next pair. Only once this one is decided: a hard pair cannot be skipped."""
+def _key(*names: str) -> str:
+    return "|".join(names)
+
+
+def _best(memory: dict, game: Game) -> int:
+    return memory["best"].get(_key(game.model, game.kind), 0)
+
+
+def _with_game(memory: object, game: Game) -> dict:
+    kept = remembered(memory)
+    key = _key(game.model, game.kind, game.level, game.day)
+    kept["games"].pop(key, None)
+    kept["games"][key] = game.token
+    return remembered(kept)
+
+
+def _with_best(memory: object, game: Game) -> dict:
+    kept, key = remembered(memory), _key(game.model, game.kind)
+    kept["best"][key] = max(kept["best"].get(key, 0), markup.streaks(game.results)[1])
+    return remembered(kept)
+
+
+# ------------------------------------------------------------------------------------------------ openings
+
+
+def fill(model: str, link: dict[str, str], request: gr.Request | None = None) -> list[Any]:
+    """The form as a link fills it; what the link does not say keeps its default.
+
+    Args:
+        model: the model of the link.
+        link: its parameters by their keys.
+        request: has the visitor's language.
+
+    Returns:
+        Kind, difficulty and day.
+
+    Raises:
+        BadInputError: one of them is none.
+    """
+    kinds = material.kinds_of(models.load(model))
+    kind = inputs.choice(link.get("kind", kinds[0] if kinds else material.KINDS[0]), material.KINDS, "kind")
+    level = inputs.choice(link.get("difficulty", FIRST_LEVEL), LEVELS, "difficulty")
+    return [kind, level, days.check(link.get("day"))]
+
+
+Drawn = tuple[Update, str, str, str, str, *Table]
+
+
+def draw(
+    model: str,
+    kind: str = "real",
+    level: str = FIRST_LEVEL,
+    day: str = "",
+    memory: object = None,
+    request: gr.Request | None = None,
+) -> Drawn:
+    """The game of a model: one that this browser plays already goes on, else a new one.
+
+    Args:
+        model: a model of this page.
+        kind: what is asked; where the model has no such game, its first.
+        level: how hard it is.
+        day: the day whose ten are played; "" for pairs of one's own.
+        memory: what the browser remembers.
+        request: has the visitor's language.
+
+    Returns:
+        The picker of the kind, difficulty and day, the explanation, the link, and the table.
+    """
+    kind, level, day = checked(model, kind, level, day)
+    known = GAMES.find(remembered(memory)["games"].get(_key(model, kind, level, day)))
+    if known is None or (known.model, known.kind, known.level, known.day) != (model, kind, level, day):
+        known = rounds.begin(model, kind, level, day)
+    return _drawn(known, memory, request)
+
+
+def start_over(
+    model: str,
+    kind: str = "real",
+    level: str = FIRST_LEVEL,
+    token: str = "",
+    memory: object = None,
+    request: gr.Request | None = None,
+) -> Drawn:
+    """Ten new pairs. The streak goes on, and a pair that is not decided stays on the table.
+
+    Args:
+        model, kind, level, memory, request: as in `draw`.
+        token: of the present game.
+
+    Returns:
+        As `draw`.
+    """
+    kind, level, _ = checked(model, kind, level, "")
+    return _drawn(rounds.begin(model, kind, level, before=GAMES.find(token)), memory, request)
+
+
+def draw_today(
+    model: str,
+    kind: str = "real",
+    level: str = FIRST_LEVEL,
+    memory: object = None,
+    request: gr.Request | None = None,
+) -> Drawn:
+    """Today's ten, which are the same for everyone.
+
+    Args:
+        model, kind, level, memory, request: as in `draw`.
+
+    Returns:
+        As `draw`.
+    """
+    return draw(model, kind, level, days.today(), memory, request)
+
+
+def checked(model: str, kind: object, level: object, day: object) -> tuple[str, str, str]:
+    """What is played with a model; its own first kind in place of one that it does not have.
+
+    Args:
+        model: a model of this page.
+        kind, level, day: what was asked for.
+
+    Returns:
+        Kind, difficulty and day.
+
+    Raises:
+        BadInputError: one of them is none, or the model brings nothing to play with.
+    """
+    kinds = material.kinds_of(models.load(model))
+    if not kinds:
+        raise inputs.BadInputError("lacks_game")
+    kind = inputs.choice(kind, material.KINDS, "kind")
+    return kind if kind in kinds else kinds[0], inputs.choice(level, LEVELS, "difficulty"), days.check(day)
+
+
+def _drawn(game: Game, memory: object, request: gr.Request | None) -> Drawn:
+    choices = [(t(f"kind_{kind}"), kind) for kind in material.kinds_of(models.load(game.model))]
+    link = {"tab": "game", "model": game.model, "kind": game.kind, "difficulty": game.level}
+    link |= {"day": game.day} if game.day else {}
+    return (
+        gr.update(choices=choices, value=game.kind, visible=len(choices) > 1),
+        game.level,
+        game.day,
+        markup.explanation_html(game.model, game.kind, request),
+        "?" + urlencode(link),
+        *table(game, _with_game(memory, game), request),
+    )
+
+
+# -------------------------------------------------------------------------------------------------- rounds
+
+
+def pick_left(token: str, memory: object = None, may_count: object = False, request: gr.Request | None = None) -> Table:
+    """The player takes the left picture.
+
+    Args:
+        token, memory, may_count, request: as in `pick`.
+
+    Returns:
+        The table.
+    """
+    return pick(token, "left", memory, may_count, request)
+
+
+def pick_right(
+    token: str, memory: object = None, may_count: object = False, request: gr.Request | None = None
+) -> Table:
+    """The player takes the right picture.
+
+    Args:
+        token, memory, may_count, request: as in `pick`.
+
+    Returns:
+        The table.
+    """
+    return pick(token, "right", memory, may_count, request)
+
+
+def pick(
+    token: str, side: str, memory: object = None, may_count: object = False, request: gr.Request | None = None
+) -> Table:
+    """Decide a round.
+
+    Args:
+        token: of the game.
+        side: "left" or "right".
+        memory: what the browser remembers.
+        may_count: whether the player lets the answer be counted.
+        request: has the visitor's language.
+
+    Returns:
+        The table.
+    """
+    game = rounds.pick(token, side)
+    if may_count is True and answer_log.is_counting():
+        played = game.rounds[-1]
+        answer_log.count(Answer(game.model, game.kind, game.level, played.is_right, played.judge_is_right))
+    return table(game, _with_best(memory, game), request)
+
+
+def next_round(token: str, memory: object = None, request: gr.Request | None = None) -> Table:
+    """The next pair, if it is drawn already; after the last round, the sheet. A hard pair cannot be skipped.
+
+    Args:
+        token: of the game.
+        memory: what the browser remembers.
+        request: has the visitor's language.
+
+    Returns:
+        The table; as it was where the next pair has to be drawn, which `supply` does.
+    """
+    game = rounds.go_on(token)
+    drawn = table(game, remembered(memory), request, is_new=False)
+    return _unchanged(drawn) if game.is_awaited else drawn
+
+
+def supply(token: str, memory: object = None, request: gr.Request | None = None) -> Table:
+    """Draw the pair that the player waits for, or the next one ahead.
+
+    Args:
+        token, memory, request: as in `next_round`.
+
+    Returns:
+        The table; unchanged unless the player waits for it.
+    """
+    was = GAMES.find(token)
+    if was is None:
+        return _nothing()
+    game = rounds.supply(token)  # meanwhile the player may have begun to wait
+    return _nothing() if game.pair is was.pair else table(game, remembered(memory), request, is_new=False)
+
+
+def _nothing() -> Table:
+    return tuple([gr.skip()] * 11)  # pyright: ignore[reportReturnType]  # Gradio's own mark for no change
+
+
+def _unchanged(drawn: Table) -> Table:
+    """The table as it lies, with no button to press until the next pair is there."""
+    update = gr.update(interactive=False)
+    return (drawn[0], *[gr.skip()] * 6, update, update, gr.skip(), "")  # pyright: ignore[reportReturnType]
+
+
+def explain(token: str, memory: object = None, request: gr.Request | None = None) -> tuple[str, str, str]:
+    """Where the discriminator looked.
+
+    Args:
+        token: of the game, whose round is decided.
+        memory: not used.
+        request: has the visitor's language.
+
+    Returns:
+        The pair with what each spot adds laid over it, what that means, and no sentence.
+
+    Raises:
+        BadInputError: there is no such game, its round is open, or the discriminator has no say in it.
+    """
+    game = GAMES.find(token)
     if game is None:
         raise inputs.BadInputError("no_game")
-    if not game.decided:
+    if game.pair is None or not game.decided:
         raise inputs.BadInputError("unanswered")
-    return _page(new_round(game.model, game.rounds, game.seen), request)
+    if not _has_reasons(game):
+        raise inputs.BadInputError("no_reasons")
+    heat = attention.heat(game.model, game.pair)
+    reason = f'<p class="note">{translate(request, "reasons")}</p>'
+    return markup.pair_html(game, request, heat), reason, ""

@@ -1,0 +1,1 @@
+"""Other people's checkpoints: read without running anything in them, recognised, and written as models of this library."""

@@ -1,0 +1,65 @@
+"""What a conversion did, for the terminal and for the card."""
+
+from dataclasses import dataclass, field
+
+from gan_hub.models.modeling import GANModel
+
+
+@dataclass
+class Report:
+    """What was recognised, renamed, folded, ignored and lost, each as sentences.
+
+    Example:
+        >>> from gan_hub.foreign.report import Report
+        >>> print(Report("DCGAN of a course", renamed=12, ignored=["the optimizer's state"]).text())
+        recognised: DCGAN of a course
+        renamed: 12 tensors, no number changed
+        ignored: the optimizer's state
+    """
+
+    recognized: str
+    renamed: int = 0
+    folded: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(what was done, to what) of everything that was done."""
+        lines = [("recognised", self.recognized), ("renamed", f"{self.renamed} tensors, no number changed")]
+        for title in ("folded", "ignored", "lost", "compared"):
+            lines += [(title, sentence) for sentence in getattr(self, title)]
+        return lines
+
+    def text(self) -> str:
+        """The report, a line each."""
+        return "\n".join(f"{title}: {sentence}" for title, sentence in self.lines())
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What some files do not say of their network, as the user knows it; None for what was not answered.
+
+    Example:
+        >>> from gan_hub.foreign.report import Answers
+        >>> Answers(negative_slope=0.2).answered()
+        ['negative_slope']
+    """
+
+    negative_slope: float | None = None  # of the generator's activation below 0; 0 is a ReLU
+    output: str | None = None  # "tanh", "sigmoid" or "none"
+    latents: str | None = None  # "normal" or "uniform"
+
+    def answered(self) -> list[str]:
+        """The names of what was answered."""
+        return [name for name, value in vars(self).items() if value is not None]
+
+
+@dataclass
+class Converted:
+    """The networks of a foreign file, built and filled, and how its seeds become latents."""
+
+    report: Report
+    generator: GANModel
+    discriminator: GANModel | None = None
+    seeds_like: str = "torch"
