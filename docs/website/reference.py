@@ -31,6 +31,8 @@ MODULES = {
     "gan_hub.metrics.card_scores": "Scores into a model's card.",
     "gan_hub.concepts_discovery.edit": "Finding, naming and keeping directions of the latents.",
     "gan_hub.concepts_discovery.discover": "Directions of an attribute, measured.",
+    "gan_hub.inversion": "The latent whose image comes nearest to a picture.",
+    "gan_hub.foreign.convert": "Another program's checkpoint as a model.",
     "gan_hub.style_transfer": "One picture in the style of another.",
     "gan_hub.hub.upload": "A model's folder to the Hub.",
     "gan_hub.verify": "Every file of a model checked.",
@@ -41,8 +43,16 @@ MODULES = {
 # Of modules without `__all__`: what else is promised than classes and functions, and what is not, as it serves the package.
 TABLES = {"gan_hub.losses": ["ADVERSARIAL", "MATCHING", "PENALTIES"]}
 INNER = {
-    "gan_hub.latents": {"check_seeds", "format_seeds", "as_int", "as_float", "check_psi"},
-    "gan_hub.images": {"TooManyPixelsError", "normalize_pil", "upright", "has_opacity", "over_white", "fit_map"},
+    "gan_hub.latents": {"check_seeds", "format_seeds", "as_int", "as_float", "check_psi", "check_seeds_like"},
+    "gan_hub.images": {
+        "TooManyPixelsError",
+        "normalize_pil",
+        "upright",
+        "has_opacity",
+        "over_white",
+        "fit_map",
+        "as_json",
+    },
     "gan_hub.training.monitors": {"Alarm"},
 }
 EXAMPLES = Path(__file__).with_name("examples")

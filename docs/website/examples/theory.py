@@ -1,3 +1,5 @@
+import torch
+
 from gan_hub import theory
 from gan_hub.theory import line, mixture, normal
 
@@ -14,3 +16,7 @@ print(theory.jensen_shannon(target, generated, x))
 other = theory.indicator_discriminator(target, generated)
 error = theory.absolute_error(other, target, generated, x)
 assert abs(error - theory.least_absolute_error(target, generated, x)) < 1e-6
+
+# In the plane: four equal hills, at points (n, 2).
+ring = torch.tensor([[0.0, 2.0], [2.0, 0.0], [0.0, -2.0], [-2.0, 0.0]])
+print(theory.isotropic_mixture(torch.randn(5, 2), ring, std=0.2))
