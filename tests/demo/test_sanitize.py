@@ -120,7 +120,7 @@ def test_no_name_of_a_model_is_markup_in_anything_a_tab_shows(offered_hostile):
         game = begun(offered_hostile)
         table = markup.pair_html(game) + markup.verdict_html(game) + markup.score_html(game, 0)
         assert tags(table) <= {"div", "span", "strong"}
-    allowed = {"div", "h3", "p", "figure", "figcaption", "img", "span", "button"}
+    allowed = {"div", "h2", "p", "figure", "figcaption", "img", "span", "button"}
     assert tags(sheet_html(finished(offered_hostile))) <= allowed
     assert tags(markup.explanation_html(offered_hostile, "real")) <= {"p", "strong", "code"}
     assert tags(models.describe(offered_hostile)) == set()

@@ -45,6 +45,14 @@ def test_equal_frames_in_a_row_are_stored_as_one_and_keep_their_place(tmp_path):
     assert lapse.images == (0, 400) and len(lapse.frames) == 2
 
 
+def test_what_is_stored_behind_the_last_frame_is_its_repetition(tmp_path):
+    """Equal frames that were not joined after all: here they differ, so that they cannot be."""
+    images = [Image.new("L", (58, 58), grey) for grey in range(0, 180, 20)]
+    save_animation(images, tmp_path / "timelapse.webp", seconds_per_frame=0.25)
+    timelapse.write_counts(tmp_path, [0, 12, 400])
+    assert len(timelapse.read(tmp_path, 28, 1).frames) == 3
+
+
 def test_without_counts_they_follow_from_the_recipe_of_a_run_that_went_as_planned(tmp_path):
     written(tmp_path, 5)
     recipe(tmp_path)

@@ -36,7 +36,7 @@ def sheet_html(game: Game, request: gr.Request | None = None) -> str:
         for name in ("again", "save", "share", "copy")
     )
     return (
-        f'<div class="sheet" tabindex="-1" data-sheet="{data}"><div role="status"><h3>{html.escape(score)}</h3></div>'
+        f'<div class="sheet" tabindex="-1" data-sheet="{data}"><div role="status"><h2>{html.escape(score)}</h2></div>'
         f'<p class="under">{html.escape(title)} · {html.escape(under)}</p>{words}'
         f'<div class="sheet-pairs">{pairs}</div><div class="sheet-buttons">{buttons}</div></div>'
     )

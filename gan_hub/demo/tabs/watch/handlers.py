@@ -149,7 +149,7 @@ def _alarms(alarms: list[dict], request: gr.Request | None) -> str:
         return f'<p class="note">{html.escape(translate(request, "alarms_none"))}</p>'
     items = "".join(f"<li>{_alarm(line, request)}</li>" for line in alarms)
     return (
-        f'<section class="alarms"><h3>{html.escape(translate(request, "alarms_title"))}</h3><ol>{items}</ol></section>'
+        f'<section class="alarms"><h2>{html.escape(translate(request, "alarms_title"))}</h2><ol>{items}</ol></section>'
     )
 
 
@@ -171,4 +171,4 @@ def _notes(notes: list[str], request: gr.Request | None) -> str:
     if not notes:
         return ""
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
-    return f'<section class="notes"><h3>{html.escape(translate(request, "notes_title"))}</h3><ul lang="en">{items}</ul></section>'
+    return f'<section class="notes"><h2>{html.escape(translate(request, "notes_title"))}</h2><ul lang="en">{items}</ul></section>'
