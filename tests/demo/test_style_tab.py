@@ -68,9 +68,10 @@ def test_what_is_not_offered_is_refused(changes, says):
 
 
 def test_a_choice_is_pressed_and_a_link_brings_it_back():
-    contents, styles, own, _, link, sentence = handlers.draw("1", "2", "some", request("pt-BR"))
+    contents, styles, own, _, figure, link, sentence = handlers.draw("1", "2", "some", request("pt-BR"))
     assert [tile["pressed"] for tile in contents] == [False, True, False, False]
     assert [tile["alt"] for tile in styles] == ["ondas", "pinceladas", "mosaico", "nanquim"]
+    assert pictures(figure)[0].tobytes() == handlers.content_picture(1).tobytes()
     assert styles[2]["pressed"] and (own["width"], own["picture"]) == (handlers.SIDE, "") and "Pintar" in sentence
     assert navigation.read(link)[-1] == "" and {"1", "2", "some"} <= {
         each for each in navigation.read(link) if isinstance(each, str)

@@ -128,11 +128,9 @@ def transfer(
     with inputs.of("style-own-style"):
         second = _chosen(style, len(PATTERNS), own_style_picture, lambda number: pattern([*PATTERNS][number], SIDE))
     link = _link(content, style, weight)
-    for step, image, losses in steps_of(first, second, amount):
-        picture = _figure(image, step, request)
-        values = {"content": round(100 * losses.content), "style": round(100 * losses.style)}
+    for step, image, _ in steps_of(first, second, amount):
         key = "style_done" if step == STEPS else "style_step"
-        yield picture, link, translate(request, key, step=step, steps=STEPS, **values)
+        yield _figure(image, step, request), link, translate(request, key, step=step, steps=STEPS)
 
 
 def _chosen(number: object, count: int, own: Chosen, offered: Any) -> Image.Image:
@@ -209,7 +207,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
 
 def draw(
     content: str, style: str, weight: str, request: gr.Request | None = None
-) -> tuple[Grid, Grid, Chosen, Chosen, str, str]:
+) -> tuple[Grid, Grid, Chosen, Chosen, str, str, str]:
     """Show the tab.
 
     Args:
@@ -217,15 +215,10 @@ def draw(
         request: has the visitor's language.
 
     Returns:
-        The buttons of both choices, the empty widgets of both, the parameters of a link, and a sentence.
+        The buttons of both choices, the empty widgets of both, the content as it is, the parameters of a link, and a sentence.
     """
     own = widget((SIDE, SIDE), request)
-    link = _link(content, style, weight)
-    return (
-        content_grid(content, request),
-        style_grid(style, request),
-        own,
-        dict(own),
-        link,
-        translate(request, "style_empty"),
-    )
+    untouched = content_picture(int(content) if content != OWN else 0)
+    figure, link = _figure(untouched, 0, request), _link(content, style, weight)
+    sentence = translate(request, "style_empty")
+    return content_grid(content, request), style_grid(style, request), own, dict(own), figure, link, sentence

@@ -21,23 +21,25 @@ def build(shared: Shared) -> Opening:
     gr.Markdown(t("style_intro"))
     content, style = gr.State(handlers.FIRST_CONTENT), gr.State(handlers.FIRST_STYLE)
     with gr.Row():
-        with gr.Column(scale=1, min_width=240):
-            gr.Markdown(t("style_content"), elem_classes="note")
-            contents = picture_grid("style-contents", t("style_content"))
-            with gr.Accordion(t("style_own"), open=False):
-                own_content = own_picture("style-own-content")
-        with gr.Column(scale=1, min_width=240):
-            gr.Markdown(t("style_style"), elem_classes="note")
-            styles = picture_grid("style-styles", t("style_style"))
-            with gr.Accordion(t("style_own"), open=False):
-                own_style = own_picture("style-own-style")
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=1, min_width=320):
+            with gr.Row():
+                with gr.Column(min_width=240):
+                    gr.Markdown(t("style_content"), elem_classes="note")
+                    contents = picture_grid("style-contents", t("style_content"))
+                    with gr.Accordion(t("style_own"), open=False):
+                        own_content = own_picture("style-own-content")
+                with gr.Column(min_width=240):
+                    gr.Markdown(t("style_style"), elem_classes="note")
+                    styles = picture_grid("style-styles", t("style_style"))
+                    with gr.Accordion(t("style_own"), open=False):
+                        own_style = own_picture("style-own-style")
             weights = [(t(f"style_{name}"), name) for name in handlers.WEIGHTS]
             weight = gr.Radio(weights, value=handlers.FIRST_WEIGHT, label=t("style_weight"), elem_id="style-weight")
             with gr.Row():
                 start = gr.Button(t("style_start"), variant="primary", min_width=120, elem_id="style-start")
                 stop = gr.Button(t("style_stop"), min_width=90, elem_id="style-stop")
             sentence = note()
+        with gr.Column(scale=1, min_width=320):
             picture = gr.HTML(elem_id="style-result")
 
     form = [content, style, weight]
@@ -52,5 +54,5 @@ def build(shared: Shared) -> Opening:
     ):
         listen(grid.select, choose, [], [number, grid, sentence], "style")
         listen(own.input, take, [], [number, grid, sentence], "style")
-    drawn = [contents, styles, own_content, own_style, shared.address, sentence]
+    drawn = [contents, styles, own_content, own_style, picture, shared.address, sentence]
     return Opening(handlers.draw, form, drawn, form)

@@ -15,9 +15,8 @@ TEXTS = {
         "style_start": "Paint it",
         "style_stop": "Stop",
         "style_result": "The content in that style, step {step} of {steps}",
-        "style_step": "Step {step} of {steps}: content {content} % off, style {style} % off.",
-        "style_done": "Done, in {steps} steps: content {content} % off, style {style} % off. Pictures with clear shapes come out "
-        "best.",
+        "style_step": "Step {step} of {steps}.",
+        "style_done": "Done, in {steps} steps. Pictures with clear shapes come out best.",
         "style_empty": "Choose a content and a style, and press “Paint it”. It takes some seconds.",
         "style_thin": "Choose a content and a style first.",
         "style_download": "↓ Picture (PNG)",
@@ -40,9 +39,8 @@ TEXTS = {
         "style_start": "Pintar",
         "style_stop": "Parar",
         "style_result": "O conteúdo nesse estilo, passo {step} de {steps}",
-        "style_step": "Passo {step} de {steps}: conteúdo a {content} %, estilo a {style} % de distância.",
-        "style_done": "Pronto, em {steps} passos: conteúdo a {content} %, estilo a {style} % de distância. Imagens de formas "
-        "claras dão os melhores resultados.",
+        "style_step": "Passo {step} de {steps}.",
+        "style_done": "Pronto, em {steps} passos. Imagens de formas claras dão os melhores resultados.",
         "style_empty": "Escolha um conteúdo e um estilo e clique em “Pintar”. Leva alguns segundos.",
         "style_thin": "Escolha antes um conteúdo e um estilo.",
         "style_download": "↓ Imagem (PNG)",

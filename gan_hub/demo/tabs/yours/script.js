@@ -48,9 +48,13 @@ window.ganHub.ownPicture = (() => {
             return canvas;
         }
 
+        function store() {
+            props.value = { ...props.value, picture: asUri(show()) || "" };
+        }
+
         function send() {
             if (!picture) return;
-            props.value = { ...props.value, picture: asUri(show()) || "" };
+            store();
             trigger("input");
         }
 
@@ -121,7 +125,7 @@ window.ganHub.ownPicture = (() => {
             crop.hidden = !picture;
             element.firstElementChild.replaceChildren(crop, make("label", { class: "file" }, words.choose, input), make("p", {}, words.drop), parts.status);
             listen();
-            if (picture) send();
+            if (picture) store();
         }
 
         function adopt() {
@@ -132,7 +136,7 @@ window.ganHub.ownPicture = (() => {
                 shape = wanted;
                 build();
             } else if (picture && !value.picture) {
-                send();  // the page was drawn anew, and the picture is still here
+                store();  // the page was drawn anew, and the picture is still here
             }
         }
 
