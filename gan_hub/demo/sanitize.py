@@ -44,8 +44,8 @@ def license_name(folder: Path) -> str | None:
         text = read_bytes(_path_inside(folder, "README.md"), MAX_CARD_BYTES).decode("utf-8", errors="replace")
     except LoadError:
         return None
-    match = _LICENSE.match(text.replace("\r\n", "\n"))
-    return match["name"] if match else None
+    line = _LICENSE.match(text.replace("\r\n", "\n"))
+    return line["name"] if line else None
 
 
 def _text(folder: Path) -> str | None:

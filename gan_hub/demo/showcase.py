@@ -36,16 +36,16 @@ class Exhibit:
 EXHIBITS: dict[str, Exhibit] = {
     "r3gan-avatars-64": Exhibit(
         ("Faces, 64 px", "Rostos, 64 px"),
-        ("Characters that nobody drew", "Personagens que ninguém desenhou"),
+        ("Characters that no hand drew", "Personagens que ninguém desenhou"),
         tiles=(11, 27, 2, 36, 53, 9),
     ),
     "r3gan-cats-64": Exhibit(
         ("Cats, 64 px", "Gatos, 64 px"),
         ("Small photographs of cats that never lived", "Pequenas fotos de gatos que nunca existiram"),
-        tiles=(9, 34, 14, 57, 24, 47),
+        tiles=(9, 2, 51, 17, 44, 47),
     ),
     "spade-facades": Exhibit(
-        ("Façades from maps", "Fachadas a partir de mapas"),
+        ("Façades, 64 px", "Fachadas, 64 px"),
         ("A map of walls and windows becomes a house", "Um mapa de paredes e janelas vira uma casa"),
         tiles=(2, 3, 22, 23, 38, 39),
     ),
@@ -172,7 +172,7 @@ Visitor = gr.Request | Request | None
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Names of models as the page lists them: those it does not know first, since somebody asked for them; then by beauty."""
+    """Names of models as the page lists them: first those it does not know, for they were asked for; then by beauty."""
     places = {name: place for place, name in enumerate(EXHIBITS)}
     return sorted(names, key=lambda name: places.get(name, -1))
 
@@ -213,5 +213,5 @@ def concept_title(name: str, request: Visitor = None) -> str:
 
 
 def concept_ends(name: str, request: Visitor = None) -> tuple[str, str]:
-    """What less and what more of a concept looks like; minus and plus where nobody has said it."""
+    """What less and what more of a concept looks like; minus and plus where that is not known."""
     return ENDS[name][LANGUAGES.index(language(request))] if name in ENDS else ("−", "+")
