@@ -196,6 +196,8 @@ def test_what_is_made_ill_is_ill_and_the_cure_cures_it(ill, seed, monkeypatch):
     modes, spread = judged(me)
     assert modes <= 1  # of eight
     assert (spread < 0.2) == (ill == "collapse")  # all of it in one place; the data's is 0.71
+    gradient = handlers.GAMES.get(me).watched.game.step()["gradient/generator"]
+    assert (gradient < 1e-3) == (ill == "imbalance")
     monkeypatch.setattr(handlers.play, "__kwdefaults__", {"request": None, "steps": 1200})
     for _ in preset("cure", me, form[0], *PRESETS[ill], seed):
         pass
