@@ -151,6 +151,12 @@ def test_a_wrong_value_is_named_in_a_sentence(link, sentence):
         fill("any", link)
 
 
+def test_a_wrong_seed_is_marked_in_the_form():
+    with pytest.raises(BadInputError) as caught:
+        draw(*changed(seed=None), request=visitor("me"))
+    assert caught.value.element == "plane-seed"
+
+
 def test_a_cure_goes_on_with_the_game_that_is_ill_and_the_others_begin_anew():
     me = visitor("me")
     ill, *_ = list(preset("collapse", me, *FIRST))
