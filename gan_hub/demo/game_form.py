@@ -42,12 +42,13 @@ class Choices:
         return {"loss": loss, **numbers, "averaged": "1" if averaged else "0", "seed": str(seed)}
 
 
-def check(form: tuple[Any, ...], max_r1: float, request: gr.Request | None, **fixed: Any) -> Choices:
+def check(form: tuple[Any, ...], max_r1: float, tab: str, request: gr.Request | None, **fixed: Any) -> Choices:
     """Check the form's values.
 
     Args:
         form: loss, k, both rates, noise, R1, averaged and seed, as they were sent.
         max_r1: the largest weight of R1 that is allowed.
+        tab: its name, for the element that is wrong.
         request: has the visitor's language.
         fixed: the other settings.
 
@@ -65,7 +66,8 @@ def check(form: tuple[Any, ...], max_r1: float, request: gr.Request | None, **fi
     noise = inputs.number(noise, 0, MAX_NOISE, translate(request, "game_noise"))
     r1 = inputs.number(r1, 0, max_r1, translate(request, "game_r1"))
     averaged = inputs.boolean(averaged, translate(request, "game_averaged"))
-    seed = inputs.integer(seed, 0, MAX_SEED, translate(request, "game_seed"))
+    with inputs.of(f"{tab}-seed"):
+        seed = inputs.integer(seed, 0, MAX_SEED, translate(request, "game_seed"))
     options: dict[str, Any] = (
         {"loss": "wasserstein", "wgan_gp_weight": WGAN_GP_WEIGHT} if loss == "wgan_gp" else {"loss": loss}
     )

@@ -151,6 +151,12 @@ def test_a_wrong_value_is_named_in_a_sentence(link, sentence):
         fill("any", link)
 
 
+def test_a_wrong_seed_is_marked_in_the_form():
+    with pytest.raises(BadInputError) as caught:
+        draw(*changed(seed=None), request=visitor("me"))
+    assert caught.value.element == "plane-seed"
+
+
 def test_a_cure_goes_on_with_the_game_that_is_ill_and_the_others_begin_anew():
     me = visitor("me")
     ill, *_ = list(preset("collapse", me, *FIRST))
@@ -196,6 +202,8 @@ def test_what_is_made_ill_is_ill_and_the_cure_cures_it(ill, seed, monkeypatch):
     modes, spread = judged(me)
     assert modes <= 1  # of eight
     assert (spread < 0.2) == (ill == "collapse")  # all of it in one place; the data's is 0.71
+    gradient = handlers.GAMES.get(me).watched.game.step()["gradient/generator"]
+    assert (gradient < 1e-3) == (ill == "imbalance")
     monkeypatch.setattr(handlers.play, "__kwdefaults__", {"request": None, "steps": 1200})
     for _ in preset("cure", me, form[0], *PRESETS[ill], seed):
         pass

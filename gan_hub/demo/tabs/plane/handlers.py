@@ -154,7 +154,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
 
 def _checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[str, Choices]:
     data = inputs.choice(form[0], list(DATASETS), translate(request, "plane_data"))
-    return data, game_form.check(form[1:], MAX_R1, request)
+    return data, game_form.check(form[1:], MAX_R1, "plane", request)
 
 
 # --------------------------------------------------------------------------------------------- what is drawn

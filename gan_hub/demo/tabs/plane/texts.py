@@ -17,8 +17,8 @@ TEXTS = {
         "make_cure": "Cure it",
         "preset_collapse": "The generator learns ten times as fast as the discriminator and rushes to the one place that looks "
         "most real just now; by the time the discriminator objects, it is in the next. Remedy: equal rates, R1, and the average.",
-        "preset_imbalance": "The discriminator is soon certain of every fake, and the minimax loss is flat there: the generator "
-        "gets hardly any gradient and stays far from the data. Remedy: the non-saturating loss, and R1.",
+        "preset_imbalance": "After some five hundred steps the discriminator is certain of every fake, and the minimax loss is "
+        "flat there: the generator's gradient vanishes, and it stays far from the data. Remedy: the non-saturating loss, and R1.",
         "preset_cure": "The non-saturating loss pulls where the discriminator is certain, R1 keeps its slopes gentle, equal "
         "rates "
         "let both keep up, and the average of the generator's weights calms what still swings.",
@@ -60,8 +60,8 @@ TEXTS = {
         "make_cure": "Curar",
         "preset_collapse": "O gerador aprende dez vezes mais rápido que o discriminador e corre para o lugar que agora parece "
         "mais real; quando o discriminador reclama, já está no próximo. Remédio: taxas iguais, R1 e a média.",
-        "preset_imbalance": "O discriminador logo tem certeza de cada falso, e ali a perda minimax é plana: o gerador quase não "
-        "recebe gradiente e fica longe dos dados. Remédio: a perda não saturante e o R1.",
+        "preset_imbalance": "Depois de uns quinhentos passos o discriminador tem certeza de cada falso, e ali a perda minimax é "
+        "plana: o gradiente do gerador some, e ele fica longe dos dados. Remédio: a perda não saturante e o R1.",
         "preset_cure": "A perda não saturante puxa onde o discriminador tem certeza, o R1 mantém as inclinações suaves, taxas "
         "iguais deixam os dois se acompanharem, e a média dos pesos do gerador acalma o que ainda oscila.",
         "plane_field": "O discriminador: azul é real, laranja é falso",

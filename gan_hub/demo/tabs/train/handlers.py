@@ -109,7 +109,7 @@ def _checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[int, Ch
     name = translate(request, "train_side")
     side = int(inputs.choice(f"{form[0]:g}" if isinstance(form[0], (int, float)) else form[0], ("16", "32"), name))
     fixed = {"batch_size": BATCH, "penalty_interval": PENALTY_INTERVAL, "ema_halflife_kimg": HALFLIFE_KIMG}
-    return side, game_form.check(form[1:], MAX_R1, request, **fixed)
+    return side, game_form.check(form[1:], MAX_R1, "train", request, **fixed)
 
 
 # ---------------------------------------------------------------------------------------------- the training
