@@ -31,7 +31,7 @@ def c10() -> list[Row]:
             "HF_HUB_OFFLINE": "0",
         }
         began = time.monotonic()
-        server = Server(GRADIO_TEMP_DIR=tempfile.mkdtemp(), GAN_HUB_MODEL="some/model", **hub).wait()
+        server = Server(0, GRADIO_TEMP_DIR=tempfile.mkdtemp(), GAN_HUB_MODEL="some/model", **hub).wait()
         try:
             opened = time.monotonic() - began
             drawn = asyncio.run(timed_draw(server.url))
