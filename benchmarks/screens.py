@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 from visitors import Server
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screens"
@@ -22,7 +22,7 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 QUALITY = 80  # of WebP, where letters are still sharp
 # name → link, size of the window, and the browser's language.
 SCREENS = {

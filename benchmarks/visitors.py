@@ -278,7 +278,13 @@ class Visitor:
 
     async def _get(self, url: str) -> httpx.Response:
         self.notes.requests += 1
-        answer = await self.client.get(url)
+        try:
+            answer = await self.client.get(url)
+        except (
+            httpx.ReadError,
+            httpx.RemoteProtocolError,
+        ):  # a kept connection that the server just closed: browsers ask again
+            answer = await self.client.get(url)
         if answer.status_code != 200:
             raise Failure(f"{url[-40:]}: {answer.status_code} {answer.text[:90]}")
         return answer

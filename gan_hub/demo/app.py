@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
+from gradio.blocks import Block
 
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import models, navigation, picker
@@ -56,7 +56,7 @@ def draw_tab(tab: Tab, opening: Opening, model: str, *arguments: Any) -> tuple[A
     return gr.update(value="", visible=False), gr.update(visible=True), *outputs
 
 
-def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component]]:
+def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Block]]:
     """Lay out a tab; its opening, and the components before its own outputs (see `draw_tab`)."""
     with gr.Tab(t(f"tab_{tab.name}"), id=tab.name, elem_id=f"tab-{tab.name}") as item:
         missing = gr.HTML(visible=False)
@@ -66,7 +66,7 @@ def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component]]:
     return opening, [missing, body]
 
 
-def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Component]) -> None:
+def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Block]) -> None:
     """Let the browser ask for a tab to be drawn; of several such calls the last one wins.
 
     Args:
@@ -150,7 +150,7 @@ def compose() -> gr.Blocks:
     return page
 
 
-def _picker(page: gr.Blocks) -> tuple[Component, gr.Markdown]:
+def _picker(page: gr.Blocks) -> tuple[gr.Dropdown, gr.Markdown]:
     """The picker of a model and the line about it; where a model is still on its way from the Hub, with news of it."""
     pending = models.pending_model()
     model = picker.model_picker()

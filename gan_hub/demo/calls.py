@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, TypedDict, get_type_hints
 
 import gradio as gr
+from gradio.context import get_blocks_context
+from gradio.events import api
 from gradio.utils import get_function_description
 
 from gan_hub.demo import image_files, inputs, models
@@ -441,8 +443,8 @@ def publish(name: str, call: Callable[..., Any]) -> None:
         name: of the call.
         call: a typed function with a section on its arguments and one on what it returns.
     """
-    event = gr.api(with_error_toast(call), api_name=name, **(LONG_QUEUE if name in LONG_CALLS else MODEL_QUEUE))
-    page = gr.context.Context.root_block
+    line = LONG_QUEUE if name in LONG_CALLS else MODEL_QUEUE
+    event, page = api(with_error_toast(call), api_name=name, **line), get_blocks_context()
     assert page is not None
     inputs, outputs = page.fns[event["id"]].inputs, page.fns[event["id"]].outputs
     _, parameters, returned = get_function_description(call)
