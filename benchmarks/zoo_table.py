@@ -82,7 +82,7 @@ PLAN = {
         ),
     ),
     "dcgan-fashion-mnist": Purpose(
-        "the fast default of the page",
+        "grey clothes in a blink, and a game that is hard to win",
         (
             Goal("FD-fashion ≤ 1.0", "FD-fashion", 1.0),
             Goal(
