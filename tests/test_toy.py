@@ -205,7 +205,9 @@ def test_penalties_of_every_nth_step_count_n_times():
     expected = torch.nn.utils.get_total_norm([p.grad for p in game.discriminator.parameters()])
     assert torch.allclose(game.step()["gradient/discriminator"], expected, rtol=1e-5)
     plain = played(new_game(batch_size=16, learning_rate_discriminator=0.0), 1)
-    assert torch.equal(game.step()["gradient/discriminator"], plain.step()["gradient/discriminator"])  # the next has none
+    assert torch.equal(
+        game.step()["gradient/discriminator"], plain.step()["gradient/discriminator"]
+    )  # the next has none
     assert all(torch.equal(a, b) for a, b in zip(weights, game.discriminator.parameters(), strict=True))
 
 

@@ -13,13 +13,13 @@ from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import models, navigation, picker
 from gan_hub.demo.about import about_html
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
-from gan_hub.demo.calls import CALLS, publish
+from gan_hub.demo.calls import publish
 from gan_hub.demo.components import MODEL_QUEUE, PRIVATE, QUIET, note
 from gan_hub.demo.events import answering
 from gan_hub.demo.page import Page
 from gan_hub.demo.shelf import shelf
 from gan_hub.demo.tab import Opening, Shared, Tab
-from gan_hub.demo.tabs import LEVELS
+from gan_hub.demo.tabs import LEVELS, TABS
 from gan_hub.demo.texts import t
 from gan_hub.model_folder.strict import LoadError
 
@@ -110,8 +110,9 @@ def compose() -> gr.Blocks:
             gr.Markdown(t("no_models"))
             return page
 
-        for name, call in CALLS.items():  # first: a tab's handler of the same name would take the name
-            publish(name, call)
+        for tab in TABS.values():
+            for name, call in tab.calls.items():  # first: a tab's handler of the same name would take the name
+                publish(name, call, name in tab.long_calls)
         model, line = _picker(page)
         sentence = note()
         # The secret is fixed, or each start of the server would forget the scores.

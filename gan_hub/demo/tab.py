@@ -1,6 +1,6 @@
 """What a tab of the page is: a folder of `tabs/` with its handlers, layout, words and style, and one line in `tabs.LEVELS`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,8 @@ class Tab:
         ability: whether it works with a model. Where not, the page says so and offers models that have it.
         old_link_keys: parameters of older links that `fill` reads as well.
         follows_model: whether it shows the chosen model, and has to be drawn anew after a change.
+        calls: name → what programs can call, see `gan_hub.demo.calls`.
+        long_calls: the names of those that wait in the line of long work.
     """
 
     name: str
@@ -57,3 +59,5 @@ class Tab:
     ability: Callable[[GANPipeline], bool] = any_model
     old_link_keys: tuple[str, ...] = ()
     follows_model: bool = True
+    calls: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    long_calls: Collection[str] = ()

@@ -4,7 +4,7 @@ import pytest
 from gradio_client import Client
 from PIL import Image
 
-from gan_hub.demo.calls import game_pick_call, game_round_call
+from gan_hub.demo.tabs.game.calls import game_pick_call, game_round_call
 from gan_hub.demo.tabs.game.rounds import GAMES
 
 

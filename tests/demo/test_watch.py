@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from gan_hub.demo import models
-from gan_hub.demo.calls import training_call
 from gan_hub.demo.tabs import TABS
 from gan_hub.demo.tabs.watch import curves, handlers
+from gan_hub.demo.tabs.watch.calls import training_call
 from gan_hub.images import save_animation
 from gan_hub.model_folder import timelapse
 from gan_hub.training.monitors import ALARMS

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import gradio as gr
 import torch
 
-from gan_hub.demo import game_form, inputs
-from gan_hub.demo.game_form import Choices
+from gan_hub.demo import inputs, toy_form
 from gan_hub.demo.inputs import failure
 from gan_hub.demo.long_jobs import StoppedError, in_slices
 from gan_hub.demo.session_store import SessionStore
 from gan_hub.demo.texts import translate
+from gan_hub.demo.toy_form import Choices
 from gan_hub.demo.watched_game import WatchedGame
 from gan_hub.toy.datasets import DATASETS, EDGE
 from gan_hub.toy.fields import best_verdicts, square_grid, verdicts
@@ -29,7 +29,7 @@ SECONDS = 40  # of computing that it may take
 SLICE_SECONDS = 0.3
 MAX_R1 = 0.2
 MAX_GAMES = 40  # visitors whose game is kept, some 2 MB each
-LINK_KEYS = ("data", *game_form.KEYS)
+LINK_KEYS = ("data", *toy_form.KEYS)
 
 HEALTHY = ("non_saturating", 1, "0.002", "0.002", 0.0, 0.05, True, 0)
 # name → the form but for data and seed: what goes wrong, and what cures it while the game goes on
@@ -62,7 +62,7 @@ def draw(*form: Any, request: gr.Request | None = None) -> View:
     """The visitor's game as it stands, played by the form from now on; a new one where there is none of these data and seed.
 
     Args:
-        form: data, and what `game_form.check` takes.
+        form: data, and what `toy_form.check` takes.
         request: the visitor's.
 
     Returns:
@@ -147,14 +147,14 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     Raises:
         BadInputError: one of them is not allowed.
     """
-    form = (link.get("data", FIRST[0]), *game_form.from_link(link, HEALTHY))
+    form = (link.get("data", FIRST[0]), *toy_form.from_link(link, HEALTHY))
     data, choices = _checked(form, request)
     return [data, *choices.form]
 
 
 def _checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[str, Choices]:
     data = inputs.choice(form[0], list(DATASETS), translate(request, "plane_data"))
-    return data, game_form.check(form[1:], MAX_R1, "plane", request)
+    return data, toy_form.check(form[1:], MAX_R1, "plane", request)
 
 
 # --------------------------------------------------------------------------------------------- what is drawn
@@ -194,7 +194,7 @@ def _numbers(data: str, watched: WatchedGame, fakes: torch.Tensor, request: gr.R
         "plane_modes": translate(request, "plane_of", count=modes, all=DATASETS[data].modes),
         "plane_good": f"{good:.0%}",
     }
-    return game_form.figures(cells, watched, request)
+    return toy_form.figures(cells, watched, request)
 
 
 def _bytes(values: torch.Tensor) -> str:

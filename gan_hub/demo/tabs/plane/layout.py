@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from gan_hub.demo import game_form, texts
+from gan_hub.demo import texts, toy_form
 from gan_hub.demo.components import note
 from gan_hub.demo.events import listen
 from gan_hub.demo.long_jobs import start_on, stop_on
@@ -31,7 +31,7 @@ def build(shared: Shared) -> Opening:
                     for name in ("collapse", "imbalance")
                 ]
             cure = gr.Button(t("make_cure"), elem_id="plane-cure")
-            form = [data, *game_form.lay_out(handlers.HEALTHY, handlers.MAX_R1, "plane")]
+            form = [data, *toy_form.lay_out(handlers.HEALTHY, handlers.MAX_R1, "plane")]
         with gr.Column(scale=3, min_width=330):
             with gr.Row():
                 run = gr.Button(t("run"), variant="primary", min_width=90, elem_id="plane-run")
@@ -41,24 +41,24 @@ def build(shared: Shared) -> Opening:
             sentence = note(elem_id="plane-note")
             numbers = gr.HTML(elem_id="plane-numbers")
             with gr.Row(equal_height=False):
-                field, best = game_form.canvas("field", "plane_field"), game_form.canvas("field", "plane_best")
+                field, best = toy_form.canvas("field", "plane_field"), toy_form.canvas("field", "plane_best")
             formula = gr.HTML(elem_classes="status", elem_id="plane-formula")
-            curves = game_form.canvas("curves", "plane_curves")
+            curves = toy_form.canvas("curves", "plane_curves")
 
     outputs = [field, best, curves, numbers, formula, shared.address, sentence]
-    start_on(run.click, game_form.requested_stream(handlers.play), form, outputs)
-    start_on(step.click, game_form.requested_stream(handlers.step), form, outputs)
+    start_on(run.click, toy_form.requested_stream(handlers.play), form, outputs)
+    start_on(step.click, toy_form.requested_stream(handlers.step), form, outputs)
     start_on(
-        [anew.click, data.input, form[-1].submit, form[-1].blur], game_form.requested(handlers.reset), form, outputs
+        [anew.click, data.input, form[-1].submit, form[-1].blur], toy_form.requested(handlers.reset), form, outputs
     )
     stop_on(pause.click)
     changes = [component.input for component in form[1:-1]]
     listen(
-        changes, game_form.requested(handlers.draw), form, outputs, "plane", concurrency_id="plane", concurrency_limit=4
+        changes, toy_form.requested(handlers.draw), form, outputs, "plane", concurrency_id="plane", concurrency_limit=4
     )
     for name, button in zip(("collapse", "imbalance", "cure"), (*ill, cure), strict=True):
         start_on(button.click, _preset(name), form, [*form[1:-1], *outputs])
-    return Opening(game_form.opening(handlers.draw), form, outputs, form)
+    return Opening(toy_form.opening(handlers.draw), form, outputs, form)
 
 
 def _preset(name: str) -> Any:

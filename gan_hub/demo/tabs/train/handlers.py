@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import gradio as gr
 import torch
 
-from gan_hub.demo import game_form, image_files, inputs
-from gan_hub.demo.game_form import Choices
+from gan_hub.demo import image_files, inputs, toy_form
 from gan_hub.demo.inputs import failure
 from gan_hub.demo.long_jobs import StoppedError, in_slices
 from gan_hub.demo.tabs.train.newborn import NEWBORNS, Newborn
 from gan_hub.demo.texts import translate
+from gan_hub.demo.toy_form import Choices
 from gan_hub.demo.watched_game import WatchedGame
 from gan_hub.images import grid, to_pil
 from gan_hub.models import DCGANDiscriminator, DCGANGenerator
@@ -29,7 +29,7 @@ SECONDS = 180  # of computing that it may take
 SLICE_SECONDS = 1.0
 TILES, COLUMNS = 24, 8  # faces that are shown
 MAX_R1 = 1.0
-LINK_KEYS = ("side", *game_form.KEYS)
+LINK_KEYS = ("side", *toy_form.KEYS)
 HEALTHY = ("non_saturating", 1, "0.001", "0.001", 0.0, 0.3, True, 0)
 
 View = tuple[str, dict[str, Any], str, str, str]
@@ -42,7 +42,7 @@ def draw(*form: Any, request: gr.Request | None = None) -> View:
     """The visitor's network as it stands, trained by the form from now on.
 
     Args:
-        form: the side of the faces in pixels, and what `game_form.check` takes.
+        form: the side of the faces in pixels, and what `toy_form.check` takes.
         request: the visitor's.
 
     Returns:
@@ -101,7 +101,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         BadInputError: one of them is not allowed.
     """
     side = inputs.as_number(link["side"]) if "side" in link else SIDES[-1]
-    side, choices = _checked((side, *game_form.from_link(link, HEALTHY)), request)
+    side, choices = _checked((side, *toy_form.from_link(link, HEALTHY)), request)
     return [side, *choices.form]
 
 
@@ -109,7 +109,7 @@ def _checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[int, Ch
     name = translate(request, "train_side")
     side = int(inputs.choice(f"{form[0]:g}" if isinstance(form[0], (int, float)) else form[0], ("16", "32"), name))
     fixed = {"batch_size": BATCH, "penalty_interval": PENALTY_INTERVAL, "ema_halflife_kimg": HALFLIFE_KIMG}
-    return side, game_form.check(form[1:], MAX_R1, "train", request, **fixed)
+    return side, toy_form.check(form[1:], MAX_R1, "train", request, **fixed)
 
 
 # ---------------------------------------------------------------------------------------------- the training
@@ -174,4 +174,4 @@ def _numbers(watched: WatchedGame, request: gr.Request | None) -> str:
     """Steps, images and seconds as HTML, and what the monitors say."""
     steps = watched.game.step_count
     cells = {"train_steps": f"{steps}", "train_images": f"{steps * BATCH}", "train_seconds": f"{watched.seconds:.0f}"}
-    return game_form.figures(cells, watched, request)
+    return toy_form.figures(cells, watched, request)

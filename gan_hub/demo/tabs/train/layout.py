@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from gan_hub.demo import game_form, texts
+from gan_hub.demo import texts, toy_form
 from gan_hub.demo.components import note
 from gan_hub.demo.events import listen
 from gan_hub.demo.long_jobs import start_on, stop_on
@@ -24,7 +24,7 @@ def build(shared: Shared) -> Opening:
         with gr.Column(scale=1, min_width=290):
             sides: Any = [(t(f"side_{side}"), side) for side in SIDES]
             side = gr.Radio(sides, value=SIDES[-1], label=t("train_side"), elem_id="train-side")
-            form = [side, *game_form.lay_out(handlers.HEALTHY, handlers.MAX_R1, "train")]
+            form = [side, *toy_form.lay_out(handlers.HEALTHY, handlers.MAX_R1, "train")]
         with gr.Column(scale=3, min_width=330):
             with gr.Row():
                 start = gr.Button(t("train_start"), variant="primary", min_width=100, elem_id="train-start")
@@ -33,18 +33,18 @@ def build(shared: Shared) -> Opening:
             sentence = note(elem_id="train-note")
             pictures = gr.HTML(elem_id="train-faces")
             numbers = gr.HTML(elem_id="train-numbers")
-            curves = game_form.canvas("curves", "train_curves")
+            curves = toy_form.canvas("curves", "train_curves")
     _lay_out_newborn()
 
     outputs = [pictures, curves, numbers, shared.address, sentence]
-    start_on(start.click, game_form.requested_stream(handlers.train), form, outputs)
-    start_on(anew.click, game_form.requested(handlers.reset), form, outputs)
+    start_on(start.click, toy_form.requested_stream(handlers.train), form, outputs)
+    start_on(anew.click, toy_form.requested(handlers.reset), form, outputs)
     stop_on(pause.click)
     changes = [component.input for component in form[1:-1]]
-    draw = game_form.requested(handlers.draw)
+    draw = toy_form.requested(handlers.draw)
     start_on([side.input, form[-1].submit], draw, form, outputs)
     listen(changes, draw, form, outputs, "train", concurrency_id="train", concurrency_limit=4)
-    return Opening(game_form.opening(handlers.draw), form, outputs, form)
+    return Opening(toy_form.opening(handlers.draw), form, outputs, form)
 
 
 def _lay_out_newborn() -> None:

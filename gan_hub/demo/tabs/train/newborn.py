@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from gan_hub.demo import image_files, inputs
-from gan_hub.demo.game_form import Choices
 from gan_hub.demo.session_store import SessionStore
 from gan_hub.demo.texts import translate
+from gan_hub.demo.toy_form import Choices
 from gan_hub.demo.watched_game import WatchedGame
 from gan_hub.images import grid, save_animation, to_pil
 from gan_hub.latents import interpolate, sample

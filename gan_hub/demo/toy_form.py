@@ -10,8 +10,8 @@ from gradio.components import Component
 
 from gan_hub.demo import inputs, texts
 from gan_hub.demo.components import slider
-from gan_hub.demo.game_words import TEXTS
 from gan_hub.demo.texts import t, translate
+from gan_hub.demo.toy_words import TEXTS
 from gan_hub.demo.watched_game import WatchedGame
 from gan_hub.toy.game import Settings
 
