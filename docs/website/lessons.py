@@ -83,5 +83,5 @@ def filled(text: str, place: str) -> str:
         first = joined(cells_of(notebook)[0]["source"]).split("\n")
         number, title = re.fullmatch(r"# (\d+)\. (.+)", first[0]).groups()
         about = next((line.strip("*") for line in first[1:] if line.startswith("*")), "")
-        rows.append(f"{number}. **[{title}]({notebook.relative_to(LESSONS)})**  \n    {about}")
+        rows.append(f"- **[{number}. {title}]({notebook.relative_to(LESSONS)})**  \n    {about}")
     return text.replace(LIST, "\n".join(rows))
