@@ -162,13 +162,13 @@ def figures(cells: dict[str, str], watched: WatchedGame, request: gr.Request | N
         HTML.
     """
     numbers = "".join(
-        f'<div class="figure"><b data-figure="{key}">{html.escape(value)}</b><span>{translate(request, key)}</span></div>'
+        f'<div class="datum"><b data-figure="{key}">{html.escape(value)}</b><span>{translate(request, key)}</span></div>'
         for key, value in cells.items()
     )
     newest, report = watched.newest_alarm, translate(request, "monitors_quiet")
     if newest is not None:
         report = translate(request, "monitors_say", step=newest[0], sentence=alarm(newest[1], request))
-    return f'<div class="figures">{numbers}</div><p class="monitors">{html.escape(report)}</p>'
+    return f'<div class="data-row">{numbers}</div><p class="monitors">{html.escape(report)}</p>'
 
 
 def alarm(cause: str, request: gr.Request | None) -> str:

@@ -107,7 +107,7 @@ def test_what_was_born_draws_walks_and_is_played_against(trained):
         contents = re.findall(r"base64,([A-Za-z0-9+/=]+)", pair)
         assert len(contents) == 2 and len(contents[0]) == len(contents[1])  # only pixels tell them apart
         *_, verdict = newborn.pick(handlers.NEWBORNS.get(trained).real_is_left, trained)
-        assert verdict.startswith(f"Correct. {number + 1} of {number + 1}.")
+        assert verdict.startswith(f"Correct. {number + 1} of {number + 1};")
     assert "fooled you 0 times in 10" in verdict
     with pytest.raises(BadInputError, match="judged already"):
         newborn.pick(True, trained)

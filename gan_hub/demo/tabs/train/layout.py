@@ -57,8 +57,8 @@ def _lay_out_newborn() -> None:
         pack = gr.Button(t("born_pack"), min_width=120, elem_id="born-pack")
     stage = gr.HTML(elem_id="born-stage", elem_classes="drawn")
     with gr.Row():
-        left = gr.Button(t("born_left"), interactive=False, min_width=120, elem_id="born-left")
-        right = gr.Button(t("born_right"), interactive=False, min_width=120, elem_id="born-right")
+        left = gr.Button(t("born_left"), visible=False, min_width=120, elem_id="born-left")
+        right = gr.Button(t("born_right"), visible=False, min_width=120, elem_id="born-right")
     sentence = note(elem_id="born-note")
     for button, handler in ((faces, newborn.new_faces), (walk, newborn.walk), (pack, newborn.pack)):
         listen(button.click, handler, [], [stage, sentence], "train")

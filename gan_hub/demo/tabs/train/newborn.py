@@ -169,7 +169,7 @@ def next_pair(request: gr.Request | None = None) -> tuple[str, Any, Any, str]:
     pair = (real, fake) if newborn.real_is_left else (fake, real)
     names = (translate(request, "born_left"), translate(request, "born_right"))
     pictures = "".join(_equal_tag(image, name) for image, name in zip(pair, names, strict=True))
-    enabled = gr.update(interactive=True)
+    enabled = gr.update(interactive=True, visible=True)
     question = translate(request, "born_question", number=newborn.rounds + 1, all=ROUNDS)
     return f'<div class="newborn-pair">{pictures}</div>', enabled, enabled, question
 

@@ -5,7 +5,7 @@ TEXTS = {
         "tab_train": "Train one",
         "train_intro": "Two networks that know nothing, 4,000 cartoon faces, and one core of this computer. At 32 pixels "
         "there are "
-        "faces after some thirty seconds of computing and good ones after ninety (at 16 pixels in half the time); when "
+        "faces after some thirty seconds of computing and good ones after eighty (at 16 pixels in half the time); when "
         "others are here, it takes longer on the clock. Everything but size and seed can be changed meanwhile.",
         "train_side": "Faces of",
         "side_16": "16 pixels",
@@ -27,7 +27,7 @@ TEXTS = {
         "come, and can be taken home.",
         "born_faces": "New faces",
         "born_animate": "Walk",
-        "born_play": "Ten rounds against it",
+        "born_play": "Play against it",
         "born_pack": "Take it home",
         "born_seeds": "Seeds {first} to {last}",
         "born_walk": "A walk through {count} faces and back",
@@ -36,16 +36,16 @@ TEXTS = {
         "born_left": "Left is real",
         "born_right": "Right is real",
         "born_question": "Round {number} of {all}: which one was not made by your network?",
-        "born_correct": "Correct. {right} of {rounds}.",
-        "born_wrong": "Wrong: that one is your network's. {right} of {rounds}.",
+        "born_correct": "Correct. {right} of {rounds}; “Play against it” shows the next pair.",
+        "born_wrong": "Wrong: that one is your network's. {right} of {rounds}; “Play against it” shows the next pair.",
         "born_end": "It fooled you {fooled} times in {all}; 5 would be chance.",
-        "born_no_pair": "This pair was judged already; press “Ten rounds against it” for the next one.",
+        "born_no_pair": "This pair was judged already; press “Play against it” for the next one.",
     },
     "pt": {
         "tab_train": "Treinar uma",
         "train_intro": "Duas redes que não sabem nada, 4.000 rostos de desenho e um núcleo deste computador. Com 32 pixels há "
         "rostos "
-        "depois de uns trinta segundos de cálculo, e bons depois de noventa (com 16 pixels, na metade do tempo); com outros "
+        "depois de uns trinta segundos de cálculo, e bons depois de oitenta (com 16 pixels, na metade do tempo); com outros "
         "visitantes aqui, no relógio demora mais. Tudo menos tamanho e semente pode ser mudado durante o treino.",
         "train_side": "Rostos de",
         "side_16": "16 pixels",
@@ -67,7 +67,7 @@ TEXTS = {
         "pode ser levada para casa.",
         "born_faces": "Novos rostos",
         "born_animate": "Passear",
-        "born_play": "Dez rodadas contra ela",
+        "born_play": "Jogar contra ela",
         "born_pack": "Levar para casa",
         "born_seeds": "Sementes {first} a {last}",
         "born_walk": "Um passeio por {count} rostos, ida e volta",
@@ -76,9 +76,9 @@ TEXTS = {
         "born_left": "A da esquerda é real",
         "born_right": "A da direita é real",
         "born_question": "Rodada {number} de {all}: qual não foi feita pela sua rede?",
-        "born_correct": "Certo. {right} de {rounds}.",
-        "born_wrong": "Errado: essa é da sua rede. {right} de {rounds}.",
+        "born_correct": "Certo. {right} de {rounds}; “Jogar contra ela” mostra o próximo par.",
+        "born_wrong": "Errado: essa é da sua rede. {right} de {rounds}; “Jogar contra ela” mostra o próximo par.",
         "born_end": "Ela enganou você {fooled} vezes em {all}; 5 seria o acaso.",
-        "born_no_pair": "Este par já foi julgado; clique em “Dez rodadas contra ela” para o próximo.",
+        "born_no_pair": "Este par já foi julgado; clique em “Jogar contra ela” para o próximo.",
     },
 }
