@@ -224,7 +224,8 @@ weights, which is what is judged. `r1_gamma`, `r2_gamma` and the others are opti
 start from. Diversity is told to the [monitors](monitors.md) as in any run, and their alarms are in the table.
 
 The same ring, and three more data sets, are played before your eyes in the page's tab "Two dimensions", beside the best verdict
-that any discriminator could give; in Python they are `gan_hub.toy`: `Game(*make_players(0), DATASETS["ring"].sample, 2, Settings())`.
+that any discriminator could give; in Python they are `gan_hub.toy`, with
+`Game(*make_players(0), DATASETS["ring"].sample, 2, Settings())`.
 
 Written by `python benchmarks/ring_of_8.py`: torch {torch}, one thread of {cpu}; s is processor time of one game.
 """

@@ -40,13 +40,8 @@ def build(shared: Shared) -> Opening:
                 anew = gr.Button(t("start_anew"), min_width=90, elem_id="plane-reset")
             sentence = note(elem_id="plane-note")
             numbers = gr.HTML(elem_id="plane-numbers")
-<<<<<<< HEAD
-            with gr.Row(equal_height=False):
-                field, best = toy_form.canvas("field", "plane_field"), toy_form.canvas("field", "plane_best")
-=======
             with gr.Row(equal_height=False, elem_classes="fields"):
-                field, best = game_form.canvas("field", "plane_field"), game_form.canvas("field", "plane_best")
->>>>>>> p-d
+                field, best = toy_form.canvas("field", "plane_field"), toy_form.canvas("field", "plane_best")
             formula = gr.HTML(elem_classes="status", elem_id="plane-formula")
             curves = toy_form.canvas("curves", "plane_curves")
 
