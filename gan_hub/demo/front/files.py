@@ -21,8 +21,8 @@ SCRIPT_KEY = "js_"  # begins the keys of the texts that scripts use, see `ganHub
 
 def _own(suffix: str) -> list[str]:
     """The files of this folder with a suffix: the page's own first, since the others build on it."""
-    found = [path for path in FOLDER.glob(f"*{suffix}") if path.name != EARLY]
-    paths = sorted(found, key=lambda path: (path.stem != "page", path.name))
+    files = [path for path in FOLDER.glob(f"*{suffix}") if path.name != EARLY]
+    paths = sorted(files, key=lambda path: (path.stem != "page", path.name))
     return [path.read_text("utf-8") for path in paths]
 
 

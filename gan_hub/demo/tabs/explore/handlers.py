@@ -162,17 +162,14 @@ def _axes(value: object, names: list[str]) -> tuple[str, str] | None:
 def _sheet(model: str, plane: Plane, side: int, request: gr.Request | None) -> dict[str, Any]:
     """What the browser moves over: the sheet, its corners, and what lies at its ends."""
     images = plane.draw(sheet_points(side))
-    corners = [images[0], images[side - 1], images[-side]] if plane.axes is None else []
+    corners = zip(plane.seeds, (images[0], images[side - 1], images[-side]), strict=True) if plane.axes is None else ()
     ends = [list(showcase.concept_ends(axis, request)) for axis in plane.axes or ()]
     return {
         "model": model,
         "src": webp(grid([image.convert("RGB") for image in images], side, padding=0), SHEET_QUALITY),
         "side": side,
         "is_fine": side >= fine_side(plane.pipe),
-        "corners": [
-            {"seed": seed, "src": image_files.data_uri(image)}
-            for seed, image in zip(plane.seeds, corners, strict=False)
-        ],
+        "corners": [{"seed": seed, "src": image_files.data_uri(image)} for seed, image in corners],
         "ends": ends,
     }
 
