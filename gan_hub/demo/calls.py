@@ -158,9 +158,7 @@ def paint_call(model: str, map: str = "", seed: str = paint.FIRST_SEED, request:
 
     Args:
         model: a model of this page that draws from maps, for example spade-facades
-        map: its lines from top to bottom, with a full stop between them; a line is its runs from left to right, such as
-            "0x5_1x54_0" (five pixels of class 0, 54 of class 1, class 0 up to the end), and "~8" after it repeats it
-            eight times; empty for the seed's own map
+        map: its lines from top to bottom, joined by full stops (docs/paint.md); empty for the seed's own map
         seed: a whole number, of the picture's light and colours
         request: has the visitor's language
 
@@ -191,9 +189,7 @@ def invert_call(model: str, picture: str, request: gr.Request | None = None) -> 
         request: has the visitor's language
 
     Returns:
-        the picture found (PNG, original size), its latent in the space "z", or the numbers of all layers one after the other in
-            "w", the name of its class, and its distance: the mean difference of the pixels in levels of 255, and a
-            perceptual one
+        the picture found (PNG), its latent in the space "z" or "w", its class, and two distances (docs/inversion.md)
     """
     path, result, label = yours.find_file(model, picture)
     numbers = [float(number) for number in result.latents.flatten()]
