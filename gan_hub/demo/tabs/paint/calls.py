@@ -23,9 +23,7 @@ def paint_call(model: str, map: str = "", seed: str = paint.FIRST_SEED, request:
 
     Args:
         model: a model of this page that draws from maps, for example spade-facades
-        map: its lines from top to bottom, with a full stop between them; a line is its runs from left to right, such as
-            "0x5_1x54_0" (five pixels of class 0, 54 of class 1, class 0 up to the end), and "~8" after it repeats it
-            eight times; empty for the seed's own map
+        map: its lines from top to bottom, joined by full stops (docs/paint.md); empty for the seed's own map
         seed: a whole number, of the picture's light and colours
         request: has the visitor's language
 

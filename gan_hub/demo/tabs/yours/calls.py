@@ -29,9 +29,7 @@ def invert_call(model: str, picture: str, request: gr.Request | None = None) -> 
         request: has the visitor's language
 
     Returns:
-        the picture found (PNG, original size), its latent in the space "z", or the numbers of all layers one after the other in
-            "w", the name of its class, and its distance: the mean difference of the pixels in levels of 255, and a
-            perceptual one
+        the picture found (PNG), its latent in the space "z" or "w", its class, and two distances (docs/inversion.md)
     """
     path, result, label = yours.findas_file(model, picture)
     numbers = [float(number) for number in result.latents.flatten()]
