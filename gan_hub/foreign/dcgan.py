@@ -4,8 +4,8 @@ Keys and shapes do not say the activation, the range of the images or the distri
 and draw wrong without a word. These are asked for (`Answers`).
 """
 
-import itertools
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -78,8 +78,7 @@ def _state(content: Any) -> dict[str, torch.Tensor] | None:
 
 def _is_chain(layers: list[Layer]) -> bool:
     """Whether each layer takes what the one before gives, all but the last have a norm, and all kernels are square."""
-    pairs = itertools.pairwise(layers)
-    fits = all(before.weight.shape[1] == after.weight.shape[0] for before, after in pairs)
+    fits = all(before.weight.shape[1] == after.weight.shape[0] for before, after in pairwise(layers))
     square = all(layer.weight.shape[2] == layer.weight.shape[3] for layer in layers)
     normed = [layer.norm is not None for layer in layers]
     return len(layers) > 2 and fits and square and normed == [True] * (len(layers) - 1) + [False]

@@ -10,7 +10,7 @@ from typing import IO, Any, NoReturn
 from gan_hub.foreign import rebuild
 from gan_hub.foreign.inert import ForeignError, Global, Inert, NumpyArray, NumpyDtype, Storage
 
-MAX_OPCODES = 5_000_000  # a network of StyleGAN2 has some 50,000, an optimizer's state beside it as many
+MAX_OPCODES = 2_000_000  # a network of StyleGAN2 has some 50,000, an optimizer's state beside it as many
 CONSTANTS = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE",
