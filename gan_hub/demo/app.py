@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import BlockContext
 from gradio.components import Component
+from gradio.events import api
 
 from gan_hub.console import print_in_any_encoding
 from gan_hub.demo import models, navigation, picker
@@ -56,7 +58,7 @@ def draw_tab(tab: Tab, opening: Opening, model: str, *arguments: Any) -> tuple[A
     return gr.update(value="", visible=False), gr.update(visible=True), *outputs
 
 
-def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component]]:
+def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component | BlockContext]]:
     """Lay out a tab; its opening, and the components before its own outputs (see `draw_tab`)."""
     with gr.Tab(t(f"tab_{tab.name}"), id=tab.name, elem_id=f"tab-{tab.name}") as item:
         missing = gr.HTML(visible=False)
@@ -66,7 +68,7 @@ def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Component]]:
     return opening, [missing, body]
 
 
-def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Component]) -> None:
+def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Component | BlockContext]) -> None:
     """Let the browser ask for a tab to be drawn; of several such calls the last one wins.
 
     Args:
@@ -109,7 +111,7 @@ def compose() -> gr.Blocks:
             return page
 
         for name, call in CALLS.items():  # before the events, which Gradio names after their handlers
-            gr.api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
+            api(with_error_toast(call), api_name=name, **MODEL_QUEUE)
         model, line = _picker(page)
         sentence = note()
         shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"))
@@ -145,7 +147,7 @@ def compose() -> gr.Blocks:
     return page
 
 
-def _picker(page: gr.Blocks) -> tuple[Component, gr.Markdown]:
+def _picker(page: gr.Blocks) -> tuple[gr.HTML, gr.Markdown]:
     """The picker of a model and the line about it; where a model is still on its way from the Hub, with news of it."""
     pending = models.pending_model()
     model = picker.model_picker()

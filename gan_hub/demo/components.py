@@ -129,8 +129,9 @@ def slider(least: float, most: float, value: float, step: float, label_key: str,
     made = gr.Slider(least, most, value, step=step, label=t(label_key), buttons=[], **options)
 
     def clamped(payload: object) -> float:
-        is_number = isinstance(payload, (int, float)) and not isinstance(payload, bool) and math.isfinite(payload)
-        return min(max(float(payload), least), most) if is_number else value
+        if isinstance(payload, (int, float)) and not isinstance(payload, bool) and math.isfinite(payload):
+            return min(max(float(payload), least), most)
+        return value
 
     made.preprocess = clamped
     return made
