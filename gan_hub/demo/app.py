@@ -151,7 +151,7 @@ def compose() -> gr.Blocks:
     return page
 
 
-def _picker(page: gr.Blocks) -> tuple[gr.Dropdown, gr.Markdown]:
+def _picker(page: gr.Blocks) -> tuple[gr.HTML, gr.Markdown]:
     """The picker of a model and the line about it; where a model is still on its way from the Hub, with news of it."""
     pending = models.pending_model()
     model = picker.model_picker()

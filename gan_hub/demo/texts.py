@@ -127,7 +127,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "js_keep": "Guardar na estante",
         "js_kept": "Guardada",
         "js_download": "Baixar",
-        "js_original": "original",
+        "js_original": "tamanho real",
         "js_back_to_seed": "Voltar à imagem",
         "js_shelf": "Sua estante",
         "js_shelf_empty": "As imagens que você guardar ficam aqui, só neste navegador.",

@@ -5,7 +5,7 @@ The plane is spanned by three seeds, or around one seed by two concepts. A place
 
 import itertools
 import secrets
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import gradio as gr
@@ -123,7 +123,7 @@ class Plane:
         if shifts["w"] is None:
             return models.pil_images(self.pipe(latents=z, labels=self.label, segmentation=self.map))
         w = self.pipe.map(z, self.label) + shifts["w"][:, None]
-        return self.pipe.synthesize(w)
+        return cast("list[Image.Image]", self.pipe.synthesize(w))
 
 
 def sheet_points(side: int) -> Points:

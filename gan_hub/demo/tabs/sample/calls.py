@@ -35,7 +35,6 @@ def sample_call(
     truncation: float = sample.FIRST_TRUNCATION,
     concept: str = NONE,
     strength: float = 1.0,
-    concepts: str = "",
     request: gr.Request | None = None,
 ) -> Pictures:
     """Draw one picture a seed. The same seed gives the same picture, in any selection and on any day.
@@ -45,16 +44,16 @@ def sample_call(
         seeds: whole numbers and ranges, for example "0-15" or "3, 14, 15"; at most 64
         label: the name of a class, or "own" for each seed's own
         truncation: 1 for full variety, less for more typical pictures, 0 for the average
-        concept: a concept of the model that all pictures are moved along, or "none"
-        strength: how far, from -2 to 2; below 0 to its opposite
-        concepts: several concepts in its place, "brightness=1.5,ginger=-0.5"
+        concept: a concept of the model that all pictures are moved along, several as "brightness=1.5,ginger=-0.5", or "none"
+        strength: how far along the one, from -2 to 2; below 0 to its opposite
         request: has the visitor's language
 
     Returns:
         the pictures (PNG, original size), a zip of everything, a sentence, the parameters of a link to it
     """
-    one = sample.one_concept(model, concept, strength, request)
-    items, link, _, sentence = sample.sample(model, seeds, label, truncation, one or concepts, request)
+    several = isinstance(concept, str) and "=" in concept
+    moved = concept if several else sample.one_concept(model, concept, strength, request)
+    items, link, _, sentence = sample.sample(model, seeds, label, truncation, moved, request)
     folder, pictures = image_files.new_folder(), []
     for place, item in enumerate(items):
         path = folder / f"{place:02d}-{item['file']}.png"
