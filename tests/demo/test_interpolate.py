@@ -53,7 +53,9 @@ def test_a_walk_keeps_one_class_unless_those_of_its_pictures_are_blended(offered
 def test_the_form_of_a_walk_is_its_link_and_an_old_link_is_what_it_was(offered):
     form = ["3, 14", "lerp", 24, "own", False, "smooth", "blend"]
     *_, link, _ = interpolate.show(offered, *form)
-    assert interpolate.fill(offered, dict(parse_qsl(link[1:]))) == form
+    filled = interpolate.fill(offered, dict(parse_qsl(link[1:])))
+    assert [filled[0], filled[1]["value"], *filled[2:]] == form
+    assert [value for _, value in filled[1]["choices"]] == ["slerp", "lerp"]
     assert interpolate.fill(offered, {})[-2:] == ["linear", "blend"]
     assert interpolate.fill(offered, {"seeds": "3,14"})[-1] == "blend"
     assert interpolate.fill(offered, {"seeds": "3,14", "mode": "lerp", "frames": "9", "loop": "1"})[-1] == "keep"
@@ -94,8 +96,12 @@ def test_the_keyframes_are_edited_one_by_one_whatever_clicks_came_before():
 
 
 def test_the_player_has_every_frame_and_the_curve_says_how_much_they_differ(offered):
-    *_, stops, player, seeds, _, status = interpolate.show(offered, "3, 14", "lerp", 5, "star", True, "linear", "keep")
-    assert stops.count("<li") == 2 and 'data-seed="14"' in stops and seeds == "3, 14" and "3 → 14 → 3" in status
+    *_, stops, player, seeds, _, status = interpolate.show(
+        offered, "3, 14, 15", "lerp", 5, "star", True, "linear", "keep"
+    )
+    assert (
+        stops.count("<li") == 3 and 'data-seed="14"' in stops and seeds == "3, 14, 15" and "3 → 14 → 15 → 3" in status
+    )
     assert 'data-count="5"' in player and 'data-loop="1"' in player
     sheet = Image.open(io.BytesIO(base64.b64decode(re.search(r'class="sheet" alt="" src="[^,]*,([^"]*)"', player)[1])))
     frames = np.stack([np.asarray(frame).astype(int) for frame in frames_of(sheet, 5, (28, 28))])
@@ -157,3 +163,5 @@ def test_a_style_based_model_can_be_walked_in_w(styled):
     assert abs(middle - np.asarray(pipe.synthesize(w.mean(0, keepdim=True))[0])).max() <= 1 and "mode=w" in link
     updates = interpolate.show(styled, "3, 14", "w", 3, "own", False, "linear", "blend")
     assert updates[0]["value"] == "w" and not updates[1]["visible"]
+    (path,) = (value for value in interpolate.fill(styled, {"mode": "w"}) if isinstance(value, dict))
+    assert path["value"] == "w" and "w" in [value for _, value in path["choices"]], "or the picker would refuse it"

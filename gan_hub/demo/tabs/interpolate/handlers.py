@@ -208,7 +208,12 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     # A link that names a path and nothing about classes was written when all frames had the first seed's.
     usual = KEEP if "mode" in link else BLEND
     kept = inputs.choice(link.get("conditions", usual), (BLEND, KEEP), translate(request, "conditions"))
-    return [seeds, mode, frames, label, loop, easing, kept]
+    return [seeds, _mode_update(model, mode), frames, label, loop, easing, kept]
+
+
+def _mode_update(model: str, mode: str) -> Update:
+    """The paths that a model has: Gradio refuses a choice that the picker does not offer."""
+    return gr.update(choices=[(t(each), each) for each in modes(models.load(model))], value=mode)
 
 
 # ------------------------------------------------------------------------------------- what the events call
@@ -239,14 +244,13 @@ def show(
         the seeds as a text, the parameters of a link, and a sentence.
     """
     pipe, names = models.load(model), models.class_names(model)
-    allowed = modes(pipe)
-    mode = "slerp" if mode == "w" and mode not in allowed else mode
+    mode = "slerp" if mode == "w" and mode not in modes(pipe) else mode
     kept = kept_class(names, label) if isinstance(label, str) else label
     plan = checked(model, seeds, mode, frames, kept, loop, easing, conditions, request)
     drawn = draw(pipe, plan)
     kind = condition(pipe)
     updates = (
-        gr.update(choices=[(t(each), each) for each in allowed], value=mode),
+        _mode_update(model, mode),
         gr.update(
             visible=kind is not None and not plan.label,
             choices=[(t(f"{kind or 'class'}_{each}"), each) for each in (BLEND, KEEP)],
