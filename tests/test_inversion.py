@@ -195,7 +195,7 @@ def truncated() -> Image.Image:
         ({"image": torch.full((1, 3, 32, 32), float("nan"))}, r"lie in \[-1, 1\]"),
         ({"image": []}, "0 images are given"),
         ({"image": np.zeros((2, 32, 32, 3), np.uint8)}, "2 images are given"),
-        ({"image": truncated}, "cannot be decoded"),
+        pytest.param({"image": truncated}, "cannot be decoded", id="truncated"),
         ({"space": "p"}, "choose one of z, w, w\\+"),
         ({"space": "w"}, "has no w"),
         ({"label": "star"}, "unconditional"),

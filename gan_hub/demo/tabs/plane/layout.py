@@ -54,7 +54,7 @@ def build(shared: Shared) -> Opening:
     stop_on(pause.click)
     changes = [component.input for component in form[1:-1]]
     listen(
-        changes, toy_form.requested(handlers.draw), form, outputs, "plane", concurrency_id="plane", concurrency_limit=4
+        changes, toy_form.requested(handlers.draw), form, outputs, "plane", concurrency_id="plane", concurrency_limit=1
     )
     for name, button in zip(("collapse", "imbalance", "cure"), (*ill, cure), strict=True):
         start_on(button.click, _preset(name), form, [*form[1:-1], *outputs])

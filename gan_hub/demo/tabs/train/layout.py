@@ -43,7 +43,7 @@ def build(shared: Shared) -> Opening:
     changes = [component.input for component in form[1:-1]]
     draw = toy_form.requested(handlers.draw)
     start_on([side.input, form[-1].submit], draw, form, outputs)
-    listen(changes, draw, form, outputs, "train", concurrency_id="train", concurrency_limit=4)
+    listen(changes, draw, form, outputs, "train", concurrency_id="train", concurrency_limit=1)
     return Opening(toy_form.opening(handlers.draw), form, outputs, form)
 
 
