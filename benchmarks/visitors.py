@@ -136,7 +136,8 @@ class Visitor:
     async def go(self, address: str, event: str = "restore", component: int | None = None) -> None:
         """Show what an address shows, as Back and Forward do; with the event "load" of component 0, as opening the page does."""
         component = self.router if component is None else component
-        place = json.loads((await self.trigger(component, event, [address]))[0])
+        await self.trigger(component, event, [address])
+        place = json.loads(self.values[self.router])
         await self.trigger(self.router, f"draw_{place['tab']}")
 
     async def pick(self, model: str, tab: str = "sample") -> None:
@@ -163,23 +164,20 @@ class Visitor:
                 task.cancel()
         await self.client.aclose()
 
-    async def trigger(self, component: int | None, event: str, values: Sequence[Any] | None = None) -> list[Any]:
+    async def trigger(self, component: int | None, event: str, values: Sequence[Any] | None = None) -> None:
         """Make an event of a component, or of the page (0), happen, and wait for its calls and those after them.
 
         Args:
             component: its number.
             event: what happens.
-            values: what the calls get in place of what the page shows.
-
-        Returns:
-            The answer of the first of the calls.
+            values: what the calls get in place of what the page shows, those of them that take values.
         """
         targets = {
             number: {(target[0] or 0, target[1]) for target in call["targets"]} for number, call in self.calls.items()
         }
         first = [number for number, events in targets.items() if (component, event) in events]
-        answers = await asyncio.gather(*(self.call(number, values) for number in first))
-        return next(filter(None, answers), [])
+        given = [values if self.calls[number]["inputs"] else [] for number in first]
+        await asyncio.gather(*map(self.call, first, given))
 
     async def call(self, number: int, values: Sequence[Any] | None = None) -> list[Any]:
         """Make a call and those that follow it; returns its answer."""

@@ -50,7 +50,7 @@ class Caller:
     def call(self, number: Any, values: Any, session: str | None = None) -> tuple[int, bool, str]:
         """The status, whether it succeeded, and everything that was said."""
         session = session or secrets.token_hex(6)
-        body = {"data": values, "fn_index": number, "session_hash": session, "event_data": {"index": 1}}
+        body = {"data": values, "fn_index": number, "session_hash": session, "event_data": {"index": 1, "value": None}}
         with httpx.Client(timeout=SILENCE) as client:
             try:
                 joined = client.post(f"{self.url}/queue/join", json=body)

@@ -50,7 +50,8 @@ COVER_STYLE = """<style>
     animation: uncovered 0s 10s forwards; }
 #cover img { width: min(100%, 760px); height: auto; image-rendering: pixelated; border-radius: 12px; }
 #cover p { font: 500 1rem system-ui, sans-serif; margin: 1rem 0 0; }
-@media (prefers-color-scheme: dark) { #cover { background: var(--bg-dark); color: var(--col-dark); } }
+@media (prefers-color-scheme: dark) { #cover:not(.light) { background: var(--bg-dark); color: var(--col-dark); } }
+#cover.dark { background: var(--bg-dark); color: var(--col-dark); }
 @keyframes uncovered { to { visibility: hidden; } }
 </style>"""
 LANGUAGE_SCRIPT = (Path(__file__).parent / "front" / "language.js").read_text("utf-8")
@@ -218,7 +219,10 @@ def rewritten(page: str, request: Request) -> str:
     tags += [_meta("property", f"og:{key}", value) for key, value in shared.items()]
     tags.append(_meta("name", "twitter:card", "summary_large_image"))
     source = html.escape(f"./{SHEET_NAME}?{linked.query}&small=1")
-    cover = f'<div id="cover"><img src="{source}" alt="{html.escape(sentence)}"><p>{translate(request, "opening")}</p></div>'
+    theme = request.query_params.get("__theme")
+    kind = f' class="{theme}"' if theme in ("light", "dark") else ""
+    picture = f'<img src="{source}" alt="{html.escape(sentence)}">'
+    cover = f'<div id="cover"{kind}>{picture}<p>{translate(request, "opening")}</p></div>'
     if OWN_SCRIPT not in page:  # which takes the cover away again
         cover = ""
     page = TAGS_OF_GRADIO.sub("", page)

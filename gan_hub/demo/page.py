@@ -35,8 +35,9 @@ def has_mcp() -> bool:
     if importlib.util.find_spec("mcp") is None:
         return False
     try:
-        importlib.import_module("gradio.mcp")
-    except ImportError:  # a version that Gradio does not know
+        for module in ("mcp.server.lowlevel.helper_types", "mcp.server.sse", "mcp.server.streamable_http_manager"):
+            importlib.import_module(module)
+    except ImportError:  # a version that Gradio does not know, or a part of one
         return False
     return True
 

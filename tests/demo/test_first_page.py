@@ -96,6 +96,11 @@ def test_a_sheet_is_drawn_once_and_kept_by_browsers(server, offered):
     assert {answer.headers["cache-control"] for answer in answers} == {"public, max-age=3600"}
 
 
+def test_the_cover_is_dark_where_the_link_asks_for_it_and_text_otherwise(server):
+    assert '<div id="cover" class="dark">' in httpx.get(f"{server.url}/?__theme=dark").text
+    assert '<div id="cover"><img' in httpx.get(f"{server.url}/?__theme=%22%3E%3Cb%3E").text
+
+
 def test_other_answers_go_through_as_they_are(server):
     assert httpx.head(server.url).status_code == 200
     assert httpx.get(f"{server.url}/config").headers["content-type"] == "application/json"

@@ -10,8 +10,9 @@ from gan_hub.demo import page
 def test_the_page_offers_tools_exactly_where_the_extra_is_installed(server):
     answer = httpx.get(f"{server.url}/gradio_api/mcp/schema", timeout=30)
     if not page.has_mcp():
-        assert answer.status_code == 404 and server.page.mcp_server is False
+        assert answer.status_code == 404 and not server.page.mcp_server
         return
+    assert server.page.mcp_server, server.page.mcp_error
     tools = {tool["name"].rpartition("_")[2]: tool for tool in answer.json()}
     assert {"sample", "interpolate", "arithmetic"} <= set(tools)
     assert "whole numbers and ranges" in str(tools["sample"]["inputSchema"])
