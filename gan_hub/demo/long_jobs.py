@@ -129,12 +129,13 @@ def in_slices(
 def _run_slice(job: Iterator[Value], seconds: float) -> tuple[list[Value], bool, float]:
     """Some time of a job: the last value, if there was one; whether the job is over; and seconds of computing."""
     began, cpu, newest = time.monotonic(), time.thread_time(), []
-    while time.monotonic() - began < seconds:
+    while True:
         try:
             newest = [next(job)]
         except StopIteration:
             return newest, True, time.thread_time() - cpu
-    return newest, False, time.thread_time() - cpu
+        if time.monotonic() - began >= seconds:
+            return newest, False, time.thread_time() - cpu
 
 
 def start_on(

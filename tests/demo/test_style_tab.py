@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_hub.demo import models, navigation
+from gan_hub.demo import long_jobs, models, navigation
 from gan_hub.demo.image_files import data_uri
 from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.tabs import style as tab
@@ -30,7 +30,8 @@ def test_every_pattern_is_a_picture_of_its_own_and_always_the_same():
     assert min(np.abs(a.astype(int) - b).mean() for i, a in enumerate(drawn) for b in drawn[:i]) > 20
 
 
-def test_painting_streams_a_picture_that_has_ever_more_of_the_style(quick):
+def test_painting_streams_a_picture_that_has_ever_more_of_the_style(quick, monkeypatch):
+    monkeypatch.setattr(long_jobs, "SLICE_SECONDS", 1e-9)  # each step is shown, however fast it is
     answers = list(handlers.transfer("0", "1", "much", EMPTY, EMPTY))
     assert [sentence[:9] for _, _, sentence in answers] == ["Step 3 of", "Done, in "]
     first, last = (pictures(html) for html, _, _ in answers)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from gan_hub.demo import calls, models, navigation
+from gan_hub.demo import long_jobs, models, navigation
 from gan_hub.demo.image_files import data_uri
 from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.own_picture import MAX_CHARACTERS, MAX_SIDE, read_picture, widget
 from gan_hub.demo.tabs import yours as tab
 from gan_hub.demo.tabs.yours import handlers
+from gan_hub.demo.tabs.yours.calls import invert_call
 from tests.demo.test_paint import pictures
 from tests.demo.test_tabs import request
 from tests.test_pipeline_segmentation import make_pipeline
@@ -93,7 +94,8 @@ def test_the_browser_sends_the_models_size_and_never_more_than_a_small_picture()
 # ------------------------------------------------------------------------------------------------- the search
 
 
-def test_a_search_streams_ever_nearer_pictures_and_ends_with_words(offered_rgb, quick):
+def test_a_search_streams_ever_nearer_pictures_and_ends_with_words(offered_rgb, quick, monkeypatch):
+    monkeypatch.setattr(long_jobs, "SLICE_SECONDS", 1e-9)  # each step is shown, however fast it is
     answers = list(handlers.find_seed(offered_rgb, "1003"))
     point, pair, link, sentence = answers[-1]
     target, image = pictures(pair)
@@ -187,6 +189,6 @@ def test_opening_shows_a_picture_to_be_looked_for_and_the_models_concepts(offere
 
 def test_the_call_by_name_finds_a_picture(offered, quick):
     drawn = models.load(offered)(seeds=[1003]).images[0]
-    answer = calls.invert_call(offered, data_uri(drawn))
+    answer = invert_call(offered, data_uri(drawn))
     assert len(answer["latents"]) == 8 and answer["space"] == "z" and answer["label"] in models.class_names(offered)
     assert Image.open(answer["image"]["path"]).size == (28, 28) and answer["levels"] < 20

@@ -13,6 +13,7 @@ from PIL import Image
 
 from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.inputs import BadInputError
+from gan_hub.demo.long_jobs import in_slices
 from gan_hub.demo.own_picture import Chosen, read_picture, widget
 from gan_hub.demo.tabs.style.patterns import PATTERNS, pattern
 from gan_hub.demo.texts import translate
@@ -22,6 +23,7 @@ from gan_hub.style_transfer.transfer import OPTIMIZERS, Objective, optimize, to_
 
 SIDE = 192  # pixels: 5 CPU seconds for all steps, with one thread of an EPYC; the cost grows with the square
 STEPS, EVERY = 60, 3
+MAX_SECONDS = 60  # of computing, for one picture
 WEIGHTS = {"little": 8.0, "some": 30.0, "much": 100.0}
 FIRST_CONTENT, FIRST_STYLE, FIRST_WEIGHT = "0", "0", "some"
 OWN = "own"  # in place of a number: the visitor's own picture
@@ -128,7 +130,7 @@ def transfer(
     with inputs.of("style-own-style"):
         second = _chosen(style, len(PATTERNS), own_style_picture, lambda number: pattern([*PATTERNS][number], SIDE))
     link = _link(content, style, weight)
-    for step, image, _ in steps_of(first, second, amount):
+    for step, image, _ in in_slices(steps_of(first, second, amount), request, MAX_SECONDS):
         key = "style_done" if step == STEPS else "style_step"
         yield _figure(image, step, request), link, translate(request, key, step=step, steps=STEPS)
 

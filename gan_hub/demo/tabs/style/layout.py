@@ -1,12 +1,11 @@
 """What the tab "Style" looks like, and which event calls which handler."""
 
-from typing import Any
-
 import gradio as gr
 
 from gan_hub.demo import texts
-from gan_hub.demo.components import LONG_QUEUE, note, picture_grid
+from gan_hub.demo.components import note, picture_grid
 from gan_hub.demo.events import listen
+from gan_hub.demo.long_jobs import start_on, stop_on
 from gan_hub.demo.own_picture import own_picture
 from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.style import handlers
@@ -44,10 +43,8 @@ def build(shared: Shared) -> Opening:
 
     form = [content, style, weight]
     values, outputs = [*form, own_content, own_style], [picture, shared.address, sentence]
-    running: Any = [  # Gradio's annotation wants dictionaries
-        listen(start.click, handlers.transfer, values, outputs, "style", trigger_mode="once", **LONG_QUEUE)
-    ]
-    stop.click(None, None, None, cancels=running, js="() => ganHub.idle('style')", api_visibility="private")
+    start_on(start.click, handlers.transfer, values, outputs)
+    stop_on(stop.click)
     for grid, choose, own, take, number in (
         (contents, handlers.choose_content, own_content, handlers.own_content, content),
         (styles, handlers.choose_style, own_style, handlers.own_style, style),

@@ -13,6 +13,7 @@ from PIL import Image
 from gan_hub.demo import image_files, inputs, models
 from gan_hub.demo.components import Update, concept_update
 from gan_hub.demo.inputs import BadInputError
+from gan_hub.demo.long_jobs import in_slices
 from gan_hub.demo.own_picture import Chosen, read_picture, widget
 from gan_hub.demo.texts import translate
 from gan_hub.images import height_width, save_png
@@ -25,6 +26,7 @@ from gan_hub.pipeline import GANPipeline
 FIRST_SEED, FIRST_GOAL = "1003", "7"
 LINK_KEYS = ("seed",)
 STEPS, EVERY = 200, 5
+MAX_SECONDS = 90  # of computing, for one search
 MAX_STRENGTH = 2  # beyond, pictures fall apart
 WORDS = (
     (3.0, "yours_twin"),
@@ -119,7 +121,8 @@ def _results(
     model: str, pipe: GANPipeline, picture: Image.Image, seed: int | None, request: gr.Request | None
 ) -> Iterator[Shown]:
     link = "?" + urlencode({"tab": "yours", "model": model} | ({} if seed is None else {"seed": seed}))
-    for result in search(pipe, picture, space=space_for(pipe), steps=STEPS, every=EVERY):
+    results = search(pipe, picture, space=space_for(pipe), steps=STEPS, every=EVERY)
+    for result in in_slices(results, request, MAX_SECONDS):
         point = Point(model, result.space, result.latents, result.label, result.target)
         yield point, _pair(result.target, result.image, "yours_found", request), link, _sentence(result, request)
 

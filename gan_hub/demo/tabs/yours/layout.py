@@ -1,12 +1,11 @@
 """What the tab "Your image" looks like, and which event calls which handler."""
 
-from typing import Any
-
 import gradio as gr
 
 from gan_hub.demo import texts
-from gan_hub.demo.components import LONG_QUEUE, concept_picker, note, seeds_box, slider
+from gan_hub.demo.components import concept_picker, note, seeds_box, slider
 from gan_hub.demo.events import listen
+from gan_hub.demo.long_jobs import start_on, stop_on
 from gan_hub.demo.own_picture import own_picture
 from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.yours import handlers
@@ -41,19 +40,9 @@ def build(shared: Shared) -> Opening:
     point = gr.State(None)
 
     outputs = [point, pair, shared.address, sentence]
-    running: Any = [  # Gradio's annotation wants dictionaries
-        listen(find.click, handlers.find, [shared.model, picture], outputs, "yours", trigger_mode="once", **LONG_QUEUE),
-        listen(
-            [find_seed.click, seed.submit],
-            handlers.find_seed,
-            [shared.model, seed],
-            outputs,
-            "yours",
-            trigger_mode="once",
-            **LONG_QUEUE,
-        ),
-    ]
-    stop.click(None, None, None, cancels=running, js="() => ganHub.idle('yours')", api_visibility="private")
+    start_on(find.click, handlers.find, [shared.model, picture], outputs)
+    start_on([find_seed.click, seed.submit], handlers.find_seed, [shared.model, seed], outputs)
+    stop_on(stop.click)
     changes = [concept.input, strength.input, walk.input, goal.submit]
     listen(changes, handlers.change, [point, concept, strength, goal, walk], [pair, sentence], "yours")
     return Opening(handlers.draw, [shared.model, seed], [picture, concept, strength, *outputs], [seed])
