@@ -185,19 +185,29 @@ def test_no_failure_of_any_call_is_without_words(server):
     assert not wordless
 
 
+def out_of_range(language: str) -> str:
+    """The sentence about a truncation that is none."""
+    words = TEXTS[language]
+    return words["bad_number"].format(name=words["truncation"], least=0, most=1)
+
+
 def test_a_value_of_the_wrong_kind_is_told_in_the_visitors_language(server, playable):
     arguments = (playable.name, "1", "own", [], "none", 1.0)
     for language in ("en", "pt"):
         visitor = Visitor(server, {"accept-language": language})
         done, output, _ = visitor.call(server.fn_named("sample"), *arguments)
-        assert not done and output["error"] == TEXTS[language]["bad_value"]
+        assert not done and output["error"] == out_of_range(language)
 
 
-def test_what_gradio_itself_refuses_is_told_without_markup_or_traceback(server, playable, capfd):
+def test_what_is_refused_is_told_without_markup_or_traceback(server, playable, capfd):
     for language in ("en", "pt"):
-        for values in ((playable.name, "1", "own", 5, "none", 1.0), ("<img src=x>", "1", "own", 1.0, "none", 1.0)):
+        refused = TEXTS[language]["bad_model"].partition("{")[0]
+        for values, sentence in (
+            ((playable.name, "1", "own", 5, "none", 1.0), out_of_range(language)),
+            (("<img src=x>", "1", "own", 1.0, "none", 1.0), refused),
+        ):
             done, output, _ = Visitor(server, {"accept-language": language}).call(server.fn_named("sample"), *values)
-            assert not done and output["error"].startswith(TEXTS[language]["refused_value"].partition("(")[0])
+            assert not done and output["error"].startswith(sentence)
             assert "<" not in output["error"] and len(output["error"]) < 300
     assert "Traceback" not in capfd.readouterr().err
 
