@@ -200,6 +200,33 @@ def test_a_value_that_a_component_cannot_take_is_told_in_the_visitors_language(m
                 done, output, _ = visitor.call(0, *values)
                 assert not done and output["error"].startswith(TEXTS[language]["refused_value"].partition("(")[0])
                 assert "<" not in output["error"] and len(output["error"]) < 300
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def out_of_range(language: str) -> str:
+    """The sentence about a truncation that is none."""
+    words = TEXTS[language]
+    return words["bad_number"].format(name=words["truncation"], least=0, most=1)
+
+
+def test_a_value_of_the_wrong_kind_is_told_in_the_visitors_language(server, playable):
+    arguments = (playable.name, "1", "own", [], "none", 1.0)
+    for language in ("en", "pt"):
+        visitor = Visitor(server, {"accept-language": language})
+        done, output, _ = visitor.call(server.fn_named("sample"), *arguments)
+        assert not done and output["error"] == out_of_range(language)
+
+
+def test_what_is_refused_is_told_without_markup_or_traceback(server, playable, capfd):
+    for language in ("en", "pt"):
+        refused = TEXTS[language]["bad_model"].partition("{")[0]
+        for values, sentence in (
+            ((playable.name, "1", "own", 5, "none", 1.0), out_of_range(language)),
+            (("<img src=x>", "1", "own", 1.0, "none", 1.0), refused),
+        ):
+            done, output, _ = Visitor(server, {"accept-language": language}).call(server.fn_named("sample"), *values)
+            assert not done and output["error"].startswith(sentence)
+            assert "<" not in output["error"] and len(output["error"]) < 300
     assert "Traceback" not in capfd.readouterr().err
 
 
