@@ -153,7 +153,9 @@ def publish(name: str, call: Callable[..., Any]) -> None:
         name: of the call.
         call: a typed function with a section on its arguments and one on what it returns.
     """
-    event, page = api(with_error_toast(call), api_name=name, **MODEL_QUEUE), get_blocks_context()
+    handler = with_error_toast(call)
+    handler.__name__ = name  # of the tool that a language model sees
+    event, page = api(handler, api_name=name, **MODEL_QUEUE), get_blocks_context()
     assert page is not None
     inputs, outputs = page.fns[event["id"]].inputs, page.fns[event["id"]].outputs
     _, parameters, returned = get_function_description(call)
