@@ -40,8 +40,9 @@ def publish(name: str, call: Callable[..., Any], is_long: bool) -> None:
         call: a typed function with a section on its arguments and one on what it returns.
         is_long: whether it waits in the line of long work.
     """
-    line = LONG_QUEUE if is_long else MODEL_QUEUE
-    event, page = api(with_error_toast(call), api_name=name, **line), get_blocks_context()
+    handler, line = with_error_toast(call), LONG_QUEUE if is_long else MODEL_QUEUE
+    handler.__name__ = name  # of the tool that a language model sees
+    event, page = api(handler, api_name=name, **line), get_blocks_context()
     assert page is not None
     inputs, outputs = page.fns[event["id"]].inputs, page.fns[event["id"]].outputs
     _, parameters, returned = get_function_description(call)
