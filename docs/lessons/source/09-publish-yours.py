@@ -83,25 +83,27 @@ run("gan-hub train own-images --name mine --data my-pictrues")
 # %% [markdown] lang="en"
 # ## Train, stop, go on
 #
-# A toy of it: half as many pixels, five hundred images instead of eighty thousand. Then we go on to a thousand with `--resume`. To
+# A toy of it: half as many pixels, a thousand images instead of eighty thousand. Then we go on to two thousand with `--resume`. To
 # the last bit that is the same as not having stopped: networks, optimizers, averages and the dice are in the checkpoint.
 
 # %% [markdown] lang="pt"
 # ## Treine, pare, continue
 #
-# Uma miniatura: metade dos pixels, quinhentas imagens em vez de oitenta mil. Depois seguimos até mil com `--resume`. Até o
+# Uma miniatura: metade dos pixels, mil imagens em vez de oitenta mil. Depois seguimos até duas mil com `--resume`. Até o
 # último bit, é o mesmo que não ter parado: redes, otimizadores, médias e os dados estão no *checkpoint*.
 
 # %%
-toy = "--resolution 32 --sample_kimg 0.5 --checkpoint_kimg 0.5 --decay_kimg 0"
-run(f"gan-hub train own-images --name mine --data my-pictures {toy} --total_kimg 0.5", lines=3)
-run(f"gan-hub train own-images --name mine --data my-pictures {toy} --total_kimg 1 --resume", lines=3)
+toy = "--resolution 32 --batch_size 8 --sample_kimg 0.5 --checkpoint_kimg 1 --decay_kimg 0 --ema_halflife_kimg 0.1"
+toy += " --learning_rate_generator 0.001 --learning_rate_discriminator 0.001"
+run(f"gan-hub train own-images --name mine --data my-pictures {toy} --total_kimg 1", lines=3)
+run(f"gan-hub train own-images --name mine --data my-pictures {toy} --total_kimg 2 --resume", lines=3)
 grids = sorted((work / "runs" / "mine" / "samples").glob("*.png"))
 print([path.name for path in grids])
 show(grids[-1])
 
 # %% [markdown] lang="en"
-# After a thousand images it has understood colours and where a head is, no more. Give it eighty thousand.
+# After two thousand images it has understood that something dark stands before a coloured ground, no more. Give it eighty
+# thousand.
 #
 # On several GPUs, or several machines, the same recipe is started by Accelerate, and the batch is shared among them:
 #
@@ -112,7 +114,7 @@ show(grids[-1])
 # ## What you publish is a folder
 
 # %% [markdown] lang="pt"
-# Depois de mil imagens ele entendeu as cores e onde fica uma cabeça, não mais. Dê-lhe oitenta mil.
+# Depois de duas mil imagens ele entendeu que há algo escuro diante de um fundo colorido, não mais. Dê-lhe oitenta mil.
 #
 # Em várias GPUs, ou várias máquinas, a mesma receita é iniciada pelo Accelerate, e o lote é repartido entre elas:
 #
