@@ -32,7 +32,7 @@ SCREENS = {
     "arithmetic": ("?tab=arithmetic&model=r3gan-avatars-64", DESK, "en-US"),
     "game": ("?tab=game&model=dcgan-fashion-mnist", DESK, "en-US"),
     "paint": ("?tab=paint&model=spade-facades", DESK, "en-US"),
-    "training": ("?tab=training&model=r3gan-cats-64", DESK, "en-US"),
+    "watch": ("?tab=watch&model=dcgan-fashion-mnist", DESK, "en-US"),
     "phone-dark-pt": ("?tab=sample&model=r3gan-avatars-64&__theme=dark", PHONE, "pt-BR"),
 }
 
