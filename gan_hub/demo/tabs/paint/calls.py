@@ -30,7 +30,7 @@ def paint_call(model: str, map: str = "", seed: str = paint.FIRST_SEED, request:
     Returns:
         the picture (PNG, original size), the map, a sentence, the parameters of a link to it
     """
-    path, text, link, sentence = paint.paintas_file(model, map, seed, request)
+    path, text, link, sentence = paint.paint_file(model, map, seed, request)
     return {"image": as_file(path), "map": text, "sentence": sentence, "link": link}
 
 

@@ -31,7 +31,7 @@ def invert_call(model: str, picture: str, request: gr.Request | None = None) -> 
     Returns:
         the picture found (PNG), its latent in the space "z" or "w", its class, and two distances (docs/inversion.md)
     """
-    path, result, label = yours.findas_file(model, picture)
+    path, result, label = yours.find_file(model, picture)
     numbers = [float(number) for number in result.latents.flatten()]
     return {
         "image": as_file(path),
