@@ -180,10 +180,11 @@ def test_nobody_watches_the_visitors(server):
 
 
 def test_every_call_that_draws_waits_in_the_models_line_or_in_that_of_long_work(server):
-    """Nothing else is answered beside them but small games, which have lines of their own, and what draws nothing."""
+    """Beside them: small games and picks, which need no model, the ornament at the top, and what draws nothing."""
     lines = {"model", "long", "plane", "train"}
     beside = {event.fn.__name__ for event in server.page.fns.values() if event.fn and event.concurrency_id not in lines}
-    assert beside <= {"<lambda>", "opening", "cards_update", "pending_status", "save_film", "stop"}
+    picks = {"pick_left", "pick_right", "next_round"}
+    assert beside <= {"<lambda>", "opening", "cards_update", "pending_status", "save_film", "stop"} | picks
     assert all(event.concurrency_limit == 1 for event in server.page.fns.values() if event.concurrency_id in lines)
 
 

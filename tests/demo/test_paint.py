@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_hub.demo import calls, models, navigation
+from gan_hub.demo import models, navigation
 from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.tabs import paint as tab
 from gan_hub.demo.tabs.paint import handlers, palette
+from gan_hub.demo.tabs.paint.calls import paint_call
 from gan_hub.demo.tabs.paint.maps import read_map, write_map
 from gan_hub.model_folder.files import FILES_BY_NAME, REFERENCE_NAME, SEGMENTATIONS_NAME
 from gan_hub.model_folder.manifest import Manifest
@@ -176,7 +177,7 @@ def test_the_facades_have_the_names_of_their_data_set_in_place_of_numbers():
 
 
 def test_the_call_by_name_draws_a_map_and_the_seeds_own(model):
-    drawn = calls.paint_call(model, "0~8.1~8", "7")
+    drawn = paint_call(model, "0~8.1~8", "7")
     assert drawn["map"] == "0~8.1~8" and Image.open(drawn["image"]["path"]).text["map"] == "0~8.1~8"
-    own = calls.paint_call(model, seed="3")
+    own = paint_call(model, seed="3")
     assert Image.open(own["image"]["path"]).tobytes() == models.load(model)(seeds=[3]).images[0].tobytes()

@@ -42,7 +42,7 @@ TEXTS = {
         "{where}",
         "curve_caption": "How much each frame differs from the next: the mean difference of a pixel, in grey levels of 255. "
         "{mean} on average, at most {most} after frame {where}. The thin lines are the pictures you chose.",
-        "file_format": "File",
+        "file_format": "Format",
         "format_webp": "WebP (lossless)",
         "format_png": "All frames (PNG)",
         "scale": "Enlarged",
@@ -93,7 +93,7 @@ TEXTS = {
         "quadro {where}",
         "curve_caption": "Quanto cada quadro difere do seguinte: a diferença média de um pixel, em níveis de cinza de 255. "
         "{mean} em média, no máximo {most} depois do quadro {where}. As linhas finas são as imagens que você escolheu.",
-        "file_format": "Arquivo",
+        "file_format": "Formato",
         "format_webp": "WebP (sem perdas)",
         "format_png": "Todos os quadros (PNG)",
         "scale": "Ampliado",
