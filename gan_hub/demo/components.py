@@ -124,9 +124,9 @@ def note(**options: Any) -> gr.HTML:
 
 
 def slider(least: float, most: float, value: float, step: float, label_key: str, **options: Any) -> gr.Slider:
-    """A slider whose number box takes any number to the nearest end, and an empty one back to `value`.
+    """A slider; the page takes any number in its box to the nearest end, and an empty one back to `value` (`clamped`).
 
-    Gradio's own answers such numbers with an error in English.
+    Gradio answers such numbers with an error in English.
 
     Args:
         least, most: the range.
@@ -138,15 +138,17 @@ def slider(least: float, most: float, value: float, step: float, label_key: str,
     Returns:
         The slider.
     """
-    made = gr.Slider(least, most, value, step=step, label=t(label_key), buttons=[], **options)
+    return gr.Slider(least, most, value, step=step, label=t(label_key), buttons=[], **options)
 
-    def clamped(payload: object) -> float:
-        if isinstance(payload, bool) or not isinstance(payload, (int, float)) or not math.isfinite(payload):
-            return value
-        return min(max(float(payload), least), most)
 
-    made.preprocess = clamped
-    return made
+def clamped(payload: object, of: gr.Slider) -> object:
+    """What a slider's number box sent, as a number of its range; `gan_hub.demo.page` asks, before Gradio looks at it.
+
+    A slider cannot do it by itself: once a handler has changed it, Gradio makes another one for the session.
+    """
+    if isinstance(payload, bool) or not isinstance(payload, (int, float)) or not math.isfinite(payload):
+        return of.value
+    return min(max(payload, of.minimum), of.maximum)
 
 
 # -------------------------------------------------------------------------------------------------- pickers

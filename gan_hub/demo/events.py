@@ -3,6 +3,7 @@
 import functools
 import html
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from gradio.events import Dependency
 from gan_hub.demo.components import MODEL_QUEUE
 from gan_hub.demo.inputs import failure, visitor
 
-BUSY = "(...values) => {{ ganHub.busy('{name}'); return values; }}"
-IDLE = "() => ganHub.idle('{name}')"
+BUSY = "(...values) => {{ ganHub.busy('{name}', {event}); return values; }}"
+IDLE = "() => ganHub.idle('{name}', {event})"
+EVENTS = itertools.count()  # a number for each event that `listen` makes
 
 
 def note_html(sentence: str, is_wrong: bool = False, element: str | None = None) -> str:
@@ -94,7 +96,8 @@ def listen(
         The event, for what has to follow.
     """
     defaults = {"trigger_mode": "always_last", "api_visibility": "private", "show_progress": "hidden"}
-    options = defaults | {"js": BUSY.format(name=tab)} | options
+    number = next(EVENTS)
+    options = defaults | {"js": BUSY.format(name=tab, event=number)} | options
     queue = {} if "concurrency_id" in options else MODEL_QUEUE
     event = gr.on(
         triggers,
@@ -106,5 +109,6 @@ def listen(
     )
     if options["js"] is None:  # it answers without a veil
         return event
-    event.then(None, None, None, js=IDLE.format(name=tab), api_visibility="private")
+    for after in (event.then, event.failure):  # Gradio's `then` does not follow a call that was refused
+        after(None, None, None, js=IDLE.format(name=tab, event=number), api_visibility="private")
     return event

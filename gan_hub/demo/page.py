@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.routes import App
 from starlette.middleware import Middleware
 
+from gan_hub.demo.components import clamped
 from gan_hub.demo.first_page import FirstPage
 from gan_hub.demo.front import files, theme
 from gan_hub.demo.inputs import BadInputError, error_toast
@@ -73,10 +74,13 @@ class Page(gr.Blocks):
         app["exception_handlers"] = EXCEPTION_HANDLERS | app.get("exception_handlers", {})
         return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, "mcp_server": has_mcp(), **options})
 
-    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """As in Blocks, except that a value that a component cannot take is bad input, not a failure."""
+        if len(inputs) == len(block_fn.inputs):
+            pairs = zip(inputs, block_fn.inputs, strict=True)
+            inputs = [clamped(value, part) if isinstance(part, gr.Slider) else value for value, part in pairs]
         try:
-            return await super().preprocess_data(*args, **kwargs)
+            return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
         except gr.Error as error:  # it may quote the names of models, which are untrusted and long
             raise BadInputError("refused_value", reason=str(error.message)[:MAX_QUOTE]) from error
         except Exception as error:

@@ -30,7 +30,7 @@ def test_licence_data_and_misuse_of_each_bundled_model_come_first_and_its_whole_
 
 
 def test_the_frame_is_in_the_visitors_language():
-    html = about_html(models.default_model(), PORTUGUESE)
+    html = about_html("dcgan-fashion-mnist", PORTUGUESE)
     for key in ("licence_of_weights", "not_for_heading", "not_for", "whole_card"):
         assert translate(PORTUGUESE, key) in html
     assert TEXTS["en"]["not_for"] not in before_the_card(html)

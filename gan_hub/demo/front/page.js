@@ -14,16 +14,26 @@ window.ganHub = (() => {
     const current = () => opened[level];
     const body = (tab) => document.getElementById("tab-" + tab);
 
-    // The veil over a tab's pictures while the server draws them.
-    function busy(tab, by = 1) {
-        calls[tab] = Math.max(0, (calls[tab] || 0) + by);
-        body(tab)?.setAttribute("aria-busy", String(calls[tab] > 0 || drawing.has(tab)));
+    // The veil over a tab's pictures while the server draws them. Each event counts once: of quick calls Gradio drops some, which
+    // begin and never end.
+    function veil(tab) {
+        body(tab)?.setAttribute("aria-busy", String((calls[tab]?.size || 0) > 0 || drawing.has(tab)));
+    }
+
+    function busy(tab, event) {
+        (calls[tab] ||= new Set()).add(event);
+        veil(tab);
+    }
+
+    function idle(tab, event) {
+        calls[tab]?.delete(event);
+        veil(tab);
     }
 
     function draw(tab) {
         shown[tab] = null;
         drawing.add(tab);
-        busy(tab, 0);
+        veil(tab);
         router.trigger("draw_" + tab);
     }
 
@@ -38,7 +48,7 @@ window.ganHub = (() => {
     // The model that was asked for: until it is drawn, another one may have been chosen.
     function drawn(tab) {
         drawing.delete(tab);
-        busy(tab, 0);
+        veil(tab);
         uncover();
         shown[tab] = asked[tab];
         if (walking !== shown[tab]) router.trigger("walk");  // the ornament at the top, after the pictures
@@ -196,8 +206,7 @@ window.ganHub = (() => {
             router = { trigger };
             setTimeout(uncover, 4000);  // milliseconds; a page without pictures is better than pictures without a page
         },
-        busy: (tab) => busy(tab),
-        idle: (tab) => busy(tab, -1),
+        busy, idle,
         picked: (name) => { chosen(name); drawWhereOld(); },
         openLevel: (name) => open(opened[name]),
         wanted: () => wanted,
