@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gan_hub.demo import models, sanitize
+from gan_hub.demo import sanitize
 from gan_hub.demo.about import about_html
 from gan_hub.demo.texts import TEXTS, translate
 from gan_hub.hub.resolve import bundled_models
