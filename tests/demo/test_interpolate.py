@@ -141,7 +141,7 @@ def test_a_film_that_cannot_be_written_is_one_sentence(offered, monkeypatch, tmp
     assert interpolate.formats() == ["webp", "gif", "png"]
     for arguments, sentence in (
         ((path, "mp4", 1), "no encoder of MP4"),
-        ((path, "avi", 1), "File is one of webp, gif, png"),
+        ((path, "avi", 1), "Format is one of webp, gif, png"),
         ((path, "webp", 3), "Enlarged is one of 1, 4, 8"),
         (("", "webp", 1), "expired"),
         ((f"{path}x", "webp", 1), "expired"),
