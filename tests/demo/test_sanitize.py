@@ -316,7 +316,7 @@ def test_a_hostile_model_makes_no_browser_call_another_server(browser, server, o
             page.wait_for_selector("#equation .nine img")
             tab.open("game")
             page.wait_for_selector(".pair")
-            page.get_by_text("How sure is the discriminator").click()
+            page.get_by_text("How the pairs are made").click()
             page.wait_for_selector(".notice")
             page.locator("#pick-left").click()
             page.wait_for_selector(".card.real")
