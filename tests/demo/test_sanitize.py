@@ -319,7 +319,7 @@ def test_a_hostile_model_makes_no_browser_call_another_server(browser, server, o
             page.get_by_text("How the pairs are made").click()
             page.wait_for_selector(".notice")
             page.locator("#pick-left").click()
-            page.wait_for_selector(".card.real")
+            page.wait_for_selector(".card.answer")
             page.wait_for_timeout(300)
             made = page.evaluate(
                 """() => ["form", "iframe", "video", "object", "embed", "picture", "link[href*=elsewhere]",
