@@ -131,8 +131,11 @@ def names(update: dict) -> list[str]:
 
 
 def outcome(source: str) -> None:
-    """Waits for the model, or for what comes in its place."""
+    """Waits for the model, or for what comes in its place, and for what is said about it (after the future is done)."""
     models.load_in_background(source).exception(60)
+    for thread in threading.enumerate():
+        if thread.name == f"load {source}":
+            thread.join(60)
 
 
 def test_the_page_opens_with_the_bundled_models_while_the_hub_is_silent_and_says_so(hub, playable, monkeypatch, capsys):
