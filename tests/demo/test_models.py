@@ -121,6 +121,7 @@ def hub(playable, monkeypatch):
     models.load_in_background.cache_clear()
     yield answer
     answer.ready.set()
+    end_of_downloads()
     models.load_in_background.cache_clear()
     models._load.cache_clear()
 
@@ -130,12 +131,17 @@ def names(update: dict) -> list[str]:
     return [card["name"] for card in update["cards"]]
 
 
+def end_of_downloads() -> None:
+    """Waits until no model is being loaded, so that none gets into the caches that are emptied for the next test."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("load "):
+            thread.join(60)
+
+
 def outcome(source: str) -> None:
     """Waits for the model, or for what comes in its place, and for what is said about it (after the future is done)."""
     models.load_in_background(source).exception(60)
-    for thread in threading.enumerate():
-        if thread.name == f"load {source}":
-            thread.join(60)
+    end_of_downloads()
 
 
 def test_the_page_opens_with_the_bundled_models_while_the_hub_is_silent_and_says_so(hub, playable, monkeypatch, capsys):
