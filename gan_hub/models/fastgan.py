@@ -7,6 +7,8 @@
 - the discriminator halves along two paths, has the same excitations, and judges patches; spectral and batch normalisation
 - weights from N(0, 0.02); z is brought to the sphere
 - classes: conditional batch normalisation in the generator, projection in the discriminator
+- unlike the paper, if asked for: `upsampling: linear`. Doubled neighbours leave a mesh that a discriminator which sees through a
+  frozen network does not learn to see; between linear ones it does not arise
 - unlike the paper: no decoders in the discriminator, and so no reconstruction loss (section 3.2)
 - unlike the paper: the logits of all patches are averaged to one an image, and there is one scale
 - unlike the authors' program: the generator has no spectral normalisation, which batch normalisation undoes
@@ -41,13 +43,12 @@ from gan_hub.models.modeling import GANModel, precision, register_checked
 
 Norm = Annotated[str, Choice("batch", "none")]
 Noise = Annotated[str, Choice("random", "none")]
+Upsampling = Annotated[str, Choice("nearest", "linear")]
 
 SLOPE = 0.2  # of leaky ReLU below 0
 UP_SPAN = 4  # doublings that an excitation spans: 4 × 4 pixels weigh 64 × 64
 DOWN_SPAN = 3  # halvings, in the discriminator: 128 × 128 pixels weigh 16 × 16
 POOLED = 4  # the side of the grid that an excitation sees
-# From how many pixels on a doubling is a transposed convolution: below, or where one image is drawn, to make the kernel costs
-# more than is saved.
 PIXELS_IN_TRAINING, PIXELS_IN_EVAL = 32, 256
 
 
@@ -61,6 +62,13 @@ def gated(x: torch.Tensor) -> torch.Tensor:
     # torch's own has a gradient that is two to four times as slow on a CPU.
     values, gates = x.chunk(2, 1)
     return values * gates.sigmoid()
+
+
+def doubled(x: torch.Tensor, upsampling: str | None) -> torch.Tensor:
+    """(N, F, H, W) → (N, F, 2H, 2W) by "nearest" neighbours or "linear" interpolation; as it is where that is None."""
+    if upsampling == "linear":
+        return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    return upsample(x, int(upsampling is not None))
 
 
 def doubled_conv2d(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -83,25 +91,29 @@ def doubled_conv2d(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 class GatedConvolution(nn.Module):
-    """3 × 3 convolution, noise, batch normalisation and GLU; where it `doubles`, of features doubled by nearest neighbours."""
+    """3 × 3 convolution, noise, batch normalisation and GLU, of features doubled first where it says how: `upsampling`."""
 
-    def __init__(self, inputs: int, outputs: int, num_classes: int, doubles: bool, noisy: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, num_classes: int, upsampling: str | None, noisy: bool) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, 2 * outputs, 3, padding=1, bias=False)
         self.norm = ConditionalNorm(2 * outputs, num_classes, "batch")
         self.noise_strength = nn.Parameter(torch.zeros(())) if noisy else None
-        self.doubles = doubles
+        self.upsampling = upsampling
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         """x (N, I, H, W), labels (N,) or None → (N, O, H or 2H, W or 2W)."""
-        if self.doubles and x.shape[2] * x.shape[3] >= (PIXELS_IN_TRAINING if self.training else PIXELS_IN_EVAL):
+        if self.upsampling == "nearest" and x.shape[2] * x.shape[3] >= self.worthwhile_pixels():
             x = doubled_conv2d(x, self.convolution.weight)  # (N, 2 O, 2H, 2W)
         else:
-            x = self.convolution(upsample(x, int(self.doubles)))
+            x = self.convolution(doubled(x, self.upsampling))
         if self.noise_strength is not None and self.training:
             pixels = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, dtype=x.dtype)
             x = x + self.noise_strength.to(x.dtype) * pixels
         return gated(self.norm(x, labels))
+
+    def worthwhile_pixels(self) -> int:
+        """From how many pixels on doubling and convolution are one: below, or for a single image, the kernel costs more."""
+        return PIXELS_IN_TRAINING if self.training else PIXELS_IN_EVAL
 
 
 class Excitation(nn.Module):
@@ -129,7 +141,7 @@ class FastGANGenerator(HasLatentProjection, GANModel):
     Feature maps are `base_channels` at the finest grid, doubled at each coarser one up to `max_channels`. The authors' networks
     for 1024 pixels are base 8 from there down to 64 × 64; they have the same width at 32 × 32 as at 64 × 64, so that coarser
     grids have half of ours. `noise` is "random" (fresh pixels from torch's global generator in training mode, none in eval
-    mode, so that a seed always gives the same image) or "none".
+    mode, so that a seed always gives the same image) or "none". `upsampling` is "nearest", the paper's, or "linear".
 
     Example:
         >>> import torch
@@ -149,6 +161,7 @@ class FastGANGenerator(HasLatentProjection, GANModel):
         base_channels: Width = 64,
         max_channels: Width = 512,
         noise: Noise = "random",
+        upsampling: Upsampling = "nearest",
     ) -> None:
         super().__init__()
         features = stage_widths(resolution, base_channels, max_channels)
@@ -160,7 +173,10 @@ class FastGANGenerator(HasLatentProjection, GANModel):
             two = stage % 2 == 0
             noisy = two and noise != "none"
             widths = [(wide, narrow), (narrow, narrow)] if two else [(wide, narrow)]
-            layers = [GatedConvolution(*sizes, num_classes, layer == 0, noisy) for layer, sizes in enumerate(widths)]
+            doubling = [upsampling, None]  # the first one doubles
+            layers = [
+                GatedConvolution(*sizes, num_classes, up, noisy) for sizes, up in zip(widths, doubling, strict=False)
+            ]
             self.blocks.append(nn.ModuleList(layers))
         self.span = excitation_span(len(self.blocks), UP_SPAN)
         self.excitations = nn.ModuleList(

@@ -15,6 +15,7 @@ from gan_hub.models.fastgan import (
     FastGANDiscriminator,
     FastGANGenerator,
     GatedConvolution,
+    doubled,
     doubled_conv2d,
     gated,
 )
@@ -59,7 +60,7 @@ def test_feature_maps_of_the_finer_half_are_the_authors_and_the_most_bounds_the_
 def test_blocks_of_two_convolutions_and_of_one_take_turns_and_only_those_of_two_add_noise():
     model = FastGANGenerator(resolution=128, base_channels=2, max_channels=8)
     assert [len(block) for block in model.blocks] == [2, 1, 2, 1, 2]
-    assert [[layer.doubles for layer in block] for block in model.blocks][:2] == [[True, False], [True]]
+    assert [[layer.upsampling for layer in block] for block in model.blocks][:2] == [["nearest", None], ["nearest"]]
     noisy = [all(layer.noise_strength is not None for layer in block) for block in model.blocks]
     assert noisy == [True, False, True, False, True]
     assert all(layer.convolution.bias is None for block in model.blocks for layer in block)  # batch norm follows
@@ -129,7 +130,7 @@ def test_doubling_and_convolving_is_one_transposed_convolution_to_the_edges_and_
 
 @pytest.mark.parametrize("side", [4, 8, 16])
 def test_a_layer_that_doubles_does_the_same_whichever_way_is_faster(side):
-    layer = GatedConvolution(3, 2, 0, doubles=True, noisy=False).double()
+    layer = GatedConvolution(3, 2, 0, "nearest", noisy=False).double()
     x = torch.randn(2, 3, side, side, dtype=torch.float64)
     features = functional.conv2d(functional.interpolate(x, scale_factor=2), layer.convolution.weight, padding=1)
     for training in (True, False):
@@ -140,11 +141,32 @@ def test_a_layer_that_doubles_does_the_same_whichever_way_is_faster(side):
         torch.testing.assert_close(layer.train(training)(x, None), expected, rtol=0, atol=1e-12)
 
 
+def test_linear_upsampling_convolves_what_is_interpolated():
+    layer = GatedConvolution(3, 2, 0, "linear", noisy=False).double().eval()
+    x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    larger = functional.interpolate(x, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(
+        layer(x, None), gated(layer.norm(functional.conv2d(larger, layer.convolution.weight, padding=1), None))
+    )
+
+
+def test_doubled_neighbours_make_steps_and_linear_upsampling_none():
+    """Three doublings of a ramp: neighbours stand still and jump, what is interpolated rises evenly but for the edges."""
+    ramp = torch.arange(6.0).expand(1, 1, 6, 6)
+    rises = {}
+    for upsampling in ("nearest", "linear"):
+        picture = ramp
+        for _ in range(3):
+            picture = doubled(picture, upsampling)
+        rises[upsampling] = picture[0, 0, 20, 8:-8].diff()
+    assert rises["nearest"].unique().tolist() == [0, 1] and rises["linear"].std() < 1e-6
+
+
 # -------------------------------------------------------------------------------------------- noise and z
 
 
 def test_noise_is_one_number_a_pixel_of_a_learned_strength_that_starts_at_nothing():
-    layer = GatedConvolution(3, 2, 0, doubles=False, noisy=True)
+    layer = GatedConvolution(3, 2, 0, None, noisy=True)
     x = torch.randn(2, 3, 64, 64)
     plain = layer.convolution(x)
     (before,) = [given for given, *_ in seen(layer, ConditionalNorm, x, None)]
