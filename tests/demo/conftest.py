@@ -30,6 +30,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 SHOWN_MODEL = "dcgan-fashion-mnist"
+PATIENCE = 180_000  # ms that a browser waits for what it is to see: a busy machine is no fault of the page
 DESKTOP = {"width": 1280, "height": 900}
 
 
@@ -187,7 +188,7 @@ class Tab:
     def __init__(self, browser, url: str, model: str, query: str = "", viewport=DESKTOP, locale="en-US", **options):
         self.context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True, **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE)
         self.wrong: list[str] = []
         self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))

@@ -96,7 +96,7 @@ def test_a_picture_of_ones_own_is_looked_for_and_its_file_is_never_sent(open_tab
     sent = []
     page.on("request", lambda request: sent.append((request.url, len(request.post_data or ""))))
     page.locator("#yours-find-seed").click()
-    page.locator("#tab-yours .note-line", has_text=re.compile("Found|As near")).wait_for(timeout=60_000)
+    page.locator("#tab-yours .note-line", has_text=re.compile("Found|As near")).wait_for()
     assert page.locator("#yours-result img").count() == 2
     tab.shoot("yours")
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from tests.demo.conftest import ARTEFACTS, DESKTOP
+from tests.demo.conftest import ARTEFACTS, DESKTOP, PATIENCE
 
 pytestmark = pytest.mark.browser
 UNDECIDED = ".card:not(.answer):not(.other)"
@@ -18,7 +18,7 @@ def window(browser, server, query: str, viewport=DESKTOP, locale="en-US"):
     """A window on the page, in which nothing may be logged as an error or fetched outside."""
     context = browser.new_context(viewport=viewport, locale=locale, accept_downloads=True)
     page, wrong = context.new_page(), []
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(

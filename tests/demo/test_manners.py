@@ -166,9 +166,7 @@ def test_a_visitor_who_waits_reads_how_many_come_first(browser, monkeypatch):
         line = window.locator("#waiting")
         line.wait_for(state="visible")
         assert line.inner_text() in [TEXTS["pt"]["waiting_n"].format(count=count) for count in (2, 3)]
-        window.wait_for_function(
-            "() => document.querySelector('#answer textarea, #answer input').value === 'done'", timeout=30_000
-        )
+        window.wait_for_function("() => document.querySelector('#answer textarea, #answer input').value === 'done'")
         line.wait_for(state="hidden")
         context.close()
 

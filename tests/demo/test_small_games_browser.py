@@ -19,7 +19,6 @@ def learn(browser, server, shown_model):
     def open_tab(name: str, **options):
         tab = Tab(browser, server.url, shown_model, **options)
         tabs.append(tab)
-        tab.page.set_default_timeout(60_000)
         tab.page.locator("#level-learn-button").click()
         tab.page.locator(f"#tab-{name}-button").click()
         return tab
