@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import dcgan, nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import dcgan, dcgan_discriminator, nvidia_stylegan2, r3gan, rosinality
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
@@ -28,7 +28,7 @@ class Origin(NamedTuple):
     title: str
     recognizes: Callable[[Any], bool]
     convert: Callable[[Any, Answers], Converted]
-    asks: bool = False  # whether its files leave out what `Answers` has
+    asks: tuple[str, ...] = ()  # what of `Answers` its files leave out
 
 
 def _is_nvidia_stylegan2(content: Any) -> bool:
@@ -53,7 +53,7 @@ ORIGINS = [
         lambda content: bool(rosinality.find_generator(content)),
         lambda content, _: rosinality.convert(content),
     ),
-    Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, asks=True),
+    Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),
 ]
 
 
@@ -73,8 +73,11 @@ def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
     for origin in ORIGINS:
         if origin.recognizes(content):
             try:
-                if answers.answered() and not origin.asks:
-                    raise ValueError(f"{answers.answered()[0]}= is not allowed: its files say it themselves.")
+                surplus = [name for name in answers.answered() if name not in origin.asks]
+                if surplus:
+                    raise ValueError(
+                        f"{surplus[0]}= is not allowed: its files say it themselves, or it has no such part."
+                    )
                 return origin.convert(content, answers)
             except ValueError as error:  # of a config, or a LoadError
                 raise LoadError(f"{path}: {origin.title}, but {error}") from error
@@ -88,6 +91,8 @@ def describe(content: Any) -> str:
         return "the alias-free StyleGAN3 of NVIDIA's stylegan3, an architecture that is not here yet"
     if networks:
         return f"networks of NVIDIA's programs ({', '.join(networks)}), but not those of StyleGAN2"
+    if dcgan_discriminator.is_alone(content):
+        return "a discriminator alone, as DCGAN has it; convert its generator, with discriminator= for this file"
     names = _tensor_names(content)
     if names:
         return f"tensors of a program that is not known (such as {short_repr(names[0])})"
