@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import dcgan, dcgan_discriminator, nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import dcgan, dcgan_discriminator, fastgan, nvidia_stylegan2, r3gan, rosinality
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
@@ -52,6 +52,12 @@ ORIGINS = [
         "StyleGAN2 of rosinality",
         lambda content: bool(rosinality.find_generator(content)),
         lambda content, _: rosinality.convert(content),
+    ),
+    Origin(
+        "FastGAN of odegeasslbc/FastGAN-pytorch and projected-gan",
+        lambda content: bool(fastgan.find_generator(content)),
+        fastgan.convert,
+        fastgan.ASKS,
     ),
     Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),
 ]
