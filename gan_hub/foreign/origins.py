@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import dcgan, dcgan_discriminator, fastgan, nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import bmsg_gan, dcgan, dcgan_discriminator, fastgan, gan_zoo, nvidia_stylegan2, r3gan, rosinality
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
@@ -14,6 +14,13 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 
 DOCS = "docs/converting.md has the table of what is known"
+
+
+# Programs that are told by the name of a tensor, and whose arithmetic no architecture here has.
+NOT_HELD = {
+    "lucidrains/lightweight-gan": "G.initial_conv.0.weight",
+    "lucidrains/stylegan2-pytorch": "G.blocks.0.to_style1.weight",
+}
 
 
 class Origin(NamedTuple):
@@ -59,6 +66,17 @@ ORIGINS = [
         fastgan.convert,
         fastgan.ASKS,
     ),
+    Origin(
+        "ProGAN of facebookresearch/pytorch_GAN_zoo",
+        lambda content: bool(gan_zoo.find_generator(content)),
+        lambda content, _: gan_zoo.convert(content),
+    ),
+    Origin(
+        "MSG-GAN of akanimax/BMSG-GAN",
+        lambda content: bool(bmsg_gan.find_generator(content)),
+        bmsg_gan.convert,
+        bmsg_gan.ASKS,
+    ),
     Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),
 ]
 
@@ -100,6 +118,9 @@ def describe(content: Any) -> str:
     if dcgan_discriminator.is_alone(content):
         return "a discriminator alone, as DCGAN has it; convert its generator, with discriminator= for this file"
     names = _tensor_names(content)
+    for program, mark in NOT_HELD.items():
+        if any(name.endswith(mark) for name in names):
+            return f"the network of {program}, an architecture of its own that is not here"
     if names:
         return f"tensors of a program that is not known (such as {short_repr(names[0])})"
     if isinstance(content, dict):

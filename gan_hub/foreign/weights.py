@@ -90,7 +90,7 @@ def fill(network: torch.nn.Module, state: Mapping[str, torch.Tensor], title: str
 
 
 def plain_names(state: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
-    """The tensors of a state dict, without the `module.` that several GPUs put in front."""
+    """The tensors of a state dict, without the `module.` that several GPUs put in front of all of it."""
     tensors = {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
     return {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
 
