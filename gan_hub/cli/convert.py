@@ -43,7 +43,19 @@ def add(commands: "Commands[Parser]") -> None:
         action=argparse.BooleanOptionalAction,
         help="whether an activation follows its first layer, where no norm does",
     )
-    judge = parser.add_argument_group("the discriminator of a plain network, which is another file")
+    maps = parser.add_argument_group("what the file of a SPADE does not say; its opt.txt does")
+    maps.add_argument(
+        "--upsampling-layers",
+        choices=("normal", "more", "most"),
+        help="two of these have the same file, and draw differently",
+    )
+    maps.add_argument("--resolution", metavar="SIZE", help="of its images: 256, or 256x512, height first")
+    maps.add_argument(
+        "--instance-edges",
+        action=argparse.BooleanOptionalAction,
+        help="whether the last plane of its maps is the edges of objects (it is unless it was trained with --no_instance)",
+    )
+    judge = parser.add_argument_group("the discriminator of a DCGAN, MSG-GAN or SPADE, which is another file")
     judge.add_argument("--discriminator", type=Path, metavar="FILE", help="its checkpoint, to be joined to the model")
     judge.add_argument(
         "--discriminator-negative-slope", type=float, metavar="SLOPE", help="of its activation below 0 (usually 0.2)"
@@ -77,6 +89,9 @@ def run(args: argparse.Namespace) -> None:
         discriminator=args.discriminator,
         discriminator_negative_slope=args.discriminator_negative_slope,
         real_label=args.real_label,
+        upsampling_layers=args.upsampling_layers,
+        resolution=args.resolution,
+        instance_edges=args.instance_edges,
     )
     print(report.text())
     for name in ("license", "origin"):

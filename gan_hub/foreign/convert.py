@@ -67,7 +67,11 @@ def convert(
     judge = None if discriminator is None else read_foreign(_file(discriminator))
     converted = convert_content(file, read_foreign(file), Answers(discriminator=judge, **answers))
     pipe = GANPipeline(
-        converted.generator, converted.discriminator, label_names=label_names, seeds_like=converted.seeds_like
+        converted.generator,
+        converted.discriminator,
+        label_names=label_names,
+        seeds_like=converted.seeds_like,
+        segmentations=converted.segmentations,
     )
     report = converted.report
     if reference is not None and seed is not None:

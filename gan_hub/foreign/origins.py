@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import bmsg_gan, dcgan, dcgan_discriminator, fastgan, gan_zoo, nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import (
+    bmsg_gan,
+    dcgan,
+    dcgan_discriminator,
+    fastgan,
+    gan_zoo,
+    nvidia_stylegan2,
+    r3gan,
+    rosinality,
+    spade,
+)
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
@@ -77,6 +87,7 @@ ORIGINS = [
         bmsg_gan.convert,
         bmsg_gan.ASKS,
     ),
+    Origin("SPADE of NVlabs/SPADE", lambda content: bool(spade.find_generator(content)), spade.convert, spade.ASKS),
     Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),
 ]
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+import torch
+
 from gan_hub.models.modeling import GANModel
 
 
@@ -52,6 +54,9 @@ class Said(TypedDict, total=False):
     start_activation: bool | None
     discriminator_negative_slope: float | None
     real_label: int | None
+    upsampling_layers: str | None
+    resolution: str | None
+    instance_edges: bool | None
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,9 @@ class Answers:
     discriminator: Any = None  # the content of its file, where it is another one
     discriminator_negative_slope: float | None = None
     real_label: int | None = None  # what the discriminator was trained to say of real images: 1, or 0
+    upsampling_layers: str | None = None  # of SPADE: "normal", "more" or "most"
+    resolution: str | None = None  # of its images, where no layer has their size: "256", or "256x512", height first
+    instance_edges: bool | None = None  # whether the last plane of its maps is the edges of objects
 
     def answered(self) -> list[str]:
         """The names of what was answered."""
@@ -85,3 +93,4 @@ class Converted:
     generator: GANModel
     discriminator: GANModel | None = None
     seeds_like: str = "torch"
+    segmentations: torch.Tensor | None = None  # examples of maps (M, H, W), for a network that draws from such
