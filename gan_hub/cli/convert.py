@@ -8,6 +8,8 @@ from gan_hub.cli.arguments import Commands, Parser, add_command, output_folder
 EXAMPLES = [
     "gan-hub convert network-snapshot.pkl my-gan --license cc-by-nc-4.0 --origin https://example.org/ffhq",
     "gan-hub convert network-snapshot.pkl my-gan --compare seed0085.png --seed 85",
+    "gan-hub convert netG.pth my-gan --negative-slope 0 --output tanh --latents normal "
+    "--discriminator netD.pth --discriminator-negative-slope 0.2",
 ]
 
 
@@ -36,6 +38,31 @@ def add(commands: "Commands[Parser]") -> None:
     unsaid.add_argument(
         "--latents", choices=("normal", "uniform"), help="what it was trained on; uniform is from −1 to 1"
     )
+    unsaid.add_argument(
+        "--start-activation",
+        action=argparse.BooleanOptionalAction,
+        help="whether an activation follows its first layer, where no norm does",
+    )
+    maps = parser.add_argument_group("what the file of a SPADE does not say; its opt.txt does")
+    maps.add_argument(
+        "--upsampling-layers",
+        choices=("normal", "more", "most"),
+        help="two of these have the same file, and draw differently",
+    )
+    maps.add_argument("--resolution", metavar="SIZE", help="of its images: 256, or 256x512, height first")
+    maps.add_argument(
+        "--instance-edges",
+        action=argparse.BooleanOptionalAction,
+        help="whether the last plane of its maps is the edges of objects (it is unless it was trained with --no_instance)",
+    )
+    judge = parser.add_argument_group("the discriminator of a DCGAN, MSG-GAN or SPADE, which is another file")
+    judge.add_argument("--discriminator", type=Path, metavar="FILE", help="its checkpoint, to be joined to the model")
+    judge.add_argument(
+        "--discriminator-negative-slope", type=float, metavar="SLOPE", help="of its activation below 0 (usually 0.2)"
+    )
+    judge.add_argument(
+        "--real-label", type=int, choices=(0, 1), help="what it was trained to say of real images (1 is taken)"
+    )
     check = parser.add_argument_group("compare with a picture that the file's own program made")
     check.add_argument("--compare", type=Path, metavar="PICTURE", help="the picture")
     check.add_argument("--seed", type=int, help="the seed that it was made of")
@@ -58,6 +85,13 @@ def run(args: argparse.Namespace) -> None:
         negative_slope=args.negative_slope,
         output=args.output,
         latents=args.latents,
+        start_activation=args.start_activation,
+        discriminator=args.discriminator,
+        discriminator_negative_slope=args.discriminator_negative_slope,
+        real_label=args.real_label,
+        upsampling_layers=args.upsampling_layers,
+        resolution=args.resolution,
+        instance_edges=args.instance_edges,
     )
     print(report.text())
     for name in ("license", "origin"):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ from gan_hub.atomic import atomic_folder, write_text
 from gan_hub.foreign.card import SAMPLES_NAME, converted_card
 from gan_hub.foreign.origins import convert_content
 from gan_hub.foreign.read import read_foreign
-from gan_hub.foreign.report import Answers, Report
+from gan_hub.foreign.report import Answers, Report, Said
 from gan_hub.hub import diagnose
 from gan_hub.hub.addresses import is_address
 from gan_hub.images import height_width
@@ -34,9 +35,8 @@ def convert(
     compare: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     truncation: float = 1.0,
-    negative_slope: float | None = None,
-    output: str | None = None,
-    latents: str | None = None,
+    discriminator: str | os.PathLike[str] | None = None,
+    **answers: Unpack[Said],
 ) -> Report:
     """Convert a checkpoint of another program into a model folder; nothing in it is run.
 
@@ -49,7 +49,8 @@ def convert(
         compare: a picture that the file's own program made of `seed`, to be compared with ours.
         seed: the picture's.
         truncation: the picture's truncation psi.
-        negative_slope, output, latents: of the network, where its file does not say them, as `Answers` has them.
+        discriminator: the file of the discriminator, where it is another one.
+        **answers: of the networks, what their files do not say, as `Answers` has them.
 
     Returns: what was recognised, renamed, folded, ignored, lost and compared.
 
@@ -63,9 +64,14 @@ def convert(
     if (compare is None) != (seed is None):
         raise ValueError("compare= and seed= go together: a picture, and the seed that it was made of.")
     reference = None if compare is None else _picture(Path(compare))
-    converted = convert_content(file, read_foreign(file), Answers(negative_slope, output, latents))
+    judge = None if discriminator is None else read_foreign(_file(discriminator))
+    converted = convert_content(file, read_foreign(file), Answers(discriminator=judge, **answers))
     pipe = GANPipeline(
-        converted.generator, converted.discriminator, label_names=label_names, seeds_like=converted.seeds_like
+        converted.generator,
+        converted.discriminator,
+        label_names=label_names,
+        seeds_like=converted.seeds_like,
+        segmentations=converted.segmentations,
     )
     report = converted.report
     if reference is not None and seed is not None:

@@ -1,119 +1,134 @@
-"""DCGAN generators of many programs: a chain of transposed convolutions, with a batch norm after each but the last.
+"""DCGANs of many programs: chains of convolutions, with a batch norm after each but the last.
 
 Keys and shapes do not say the activation, the range of the images or the distribution of the latents, so that weights load
 and draw wrong without a word. These are asked for (`Answers`).
 """
 
-import re
+import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from gan_hub.foreign import dcgan_discriminator
+from gan_hub.foreign.chains import Layer, find_state, folded, in_order, read_layers
 from gan_hub.foreign.report import Answers, Converted, Report
-from gan_hub.foreign.weights import fill, is_module, tensors_of
+from gan_hub.foreign.sizes import hundredths
+from gan_hub.foreign.weights import fill
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.models.dcgan import DCGANGenerator, stage_grids, stage_widths
+from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator, stage_grids, stage_widths
 
 HOLDERS = (
     "generator", "netG", "netG_state_dict", "generator_state_dict", "G", "G_ema", "gen", "state_dict", "model",
     "model_state_dict",
 )  # fmt: skip
-NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 DOUBLING = {2, 3, 4}  # sides of kernels of stride 2 that DCGAN here can hold
 QUESTIONS = {
     "negative_slope": "negative_slope= (0 for ReLU, 0.2 for the usual leaky ReLU)",
     "output": "output= (tanh, sigmoid or none)",
     "latents": "latents= (normal, or uniform from −1 to 1)",
 }
-
-
-class Layer(NamedTuple):
-    """A transposed convolution, and the batch norm after it."""
-
-    weight: torch.Tensor  # (I, O, k, k)
-    bias: torch.Tensor | None
-    norm: dict[str, torch.Tensor] | None
+START_QUESTION = "start_activation= (whether one follows its first layer, which has no norm)"
+JUDGE_QUESTION = "discriminator_negative_slope= (0.2 for the usual leaky ReLU, 0 for ReLU)"
+ASKS = tuple(Answers.__dataclass_fields__)
 
 
 def find_layers(content: Any) -> list[Layer] | None:
     """The chain of a generator, from z to the image; None for anything else."""
-    state = _state(content)
-    if state is None:
-        return None
-    # A file of torch has its layers in their order; in safetensors, "10" comes before "2".
-    return _chain(state) or _chain(dict(sorted(state.items(), key=lambda pair: _natural(pair[0]))))
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key to sort by that takes numbers in a name for numbers."""
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
+    state = find_state(content, HOLDERS)
+    return None if state is None else in_order(state, _chain)
 
 
 def _chain(state: dict[str, torch.Tensor]) -> list[Layer] | None:
-    layers: list[Layer] = []
-    for name, tensor in state.items():
-        place, _, part = name.rpartition(".")
-        if part == "weight" and tensor.dim() == 4:
-            layers.append(Layer(tensor, state.get(f"{place}.bias"), None))
-        elif part == "weight" and tensor.dim() == 1 and layers and layers[-1].norm is None:
-            norm = {each: state[f"{place}.{each}"] for each in NORM_PARTS if f"{place}.{each}" in state}
-            layers[-1] = layers[-1]._replace(norm=norm if len(norm) == len(NORM_PARTS) else None)
-    used = sum(1 + (layer.bias is not None) + len(layer.norm or ()) for layer in layers)
-    others = sum(name.endswith("num_batches_tracked") for name in state)
-    return layers if used + others == len(state) and _is_chain(layers) else None
-
-
-def _state(content: Any) -> dict[str, torch.Tensor] | None:
-    """The tensors of the generator in a file by name, without the `module.` of several GPUs."""
-    if is_module(content):
-        return tensors_of(content)
-    if not isinstance(content, dict) or not content:
+    layers = read_layers(state)
+    if not layers or len(layers) < 3 or any(layer.weight.dim() != 4 for layer in layers[1:]):
         return None
-    if all(isinstance(value, torch.Tensor) for value in content.values()):
-        return {re.sub(r"^module\.", "", str(name)): value for name, value in content.items()}
-    inside = [content[name] for name in HOLDERS if name in content]
-    return _state(inside[0]) if inside else None
-
-
-def _is_chain(layers: list[Layer]) -> bool:
-    """Whether each layer takes what the one before gives, all but the last have a norm, and all kernels are square."""
+    layers = [_as_start(*layers[:2]), *layers[1:]]
     fits = all(before.weight.shape[1] == after.weight.shape[0] for before, after in pairwise(layers))
-    square = all(layer.weight.shape[2] == layer.weight.shape[3] for layer in layers)
-    normed = [layer.norm is not None for layer in layers]
-    return len(layers) > 2 and fits and square and normed == [True] * (len(layers) - 1) + [False]
+    square = all(layer.weight.dim() == 4 and layer.weight.shape[2] == layer.weight.shape[3] for layer in layers)
+    normed = [layer.norm is not None for layer in layers[1:]]
+    return layers if fits and square and normed == [True] * (len(normed) - 1) + [False] else None
+
+
+def _as_start(first: Layer, second: Layer) -> Layer:
+    """A first linear layer as a transposed convolution of one pixel, with a bias at each place; any other as it is."""
+    if first.weight.dim() == 4:
+        return first
+    features = second.weight.shape[0]
+    side = math.isqrt(first.weight.shape[0] // features)
+    if features * side**2 != first.weight.shape[0] or side < 2:
+        return first
+    if first.norm is not None and len(first.norm["weight"]) != features:  # of all numbers, before they become pixels
+        first = folded(first, 0)
+    grid = (features, side, side)
+    bias = None if first.bias is None else first.bias.view(grid)
+    return Layer(first.weight.t().unflatten(1, grid), bias, first.norm)
 
 
 def convert(content: Any, answers: Answers) -> Converted:
-    """Build the generator of a file.
+    """Build the networks of a file, and of another one with the discriminator.
 
     Args:
         content: what `read_foreign` gave.
-        answers: all of them.
+        answers: all of them; of the discriminator, only where it is to be taken.
 
-    Returns: the generator, without a discriminator.
+    Returns: the generator, and the discriminator where there is one and its slope is said.
 
     Raises:
-        LoadError: for sizes that DCGAN here cannot have.
+        LoadError: for sizes that DCGAN here cannot have, also of a discriminator that was given as another file.
         ValueError: for an answer that is missing.
     """
     layers = find_layers(content)
     assert layers is not None, "the caller recognised the file"
-    missing = [question for name, question in QUESTIONS.items() if name not in answers.answered()]
-    if missing:
-        raise ValueError(
-            f"its file does not say {', '.join(missing)}: look them up in the program that wrote it, as wrong ones draw "
-            "other pictures without a word."
-        )
+    _ask(layers, answers)
     report = Report("DCGAN generator, a chain of transposed convolutions and batch norms")
     generator = _generator(layers, answers, report)
     report.recognized += f", {generator.config['resolution']} × {generator.config['resolution']}"
+    discriminator = _discriminator(content, generator, answers, report)
     report.lost.append("its seeds: the latents of its program are those of a whole batch, here each seed has its own")
     answered = (
         f"activation below 0 times {answers.negative_slope:g}, output {answers.output}, latents {answers.latents}"
     )
     report.folded.append(f"what you said of it: {answered}")
-    return Converted(report, generator, seeds_like="uniform" if answers.latents == "uniform" else "torch")
+    seeds_like = "uniform" if answers.latents == "uniform" else "torch"
+    return Converted(report, generator, discriminator, seeds_like)
+
+
+def _ask(layers: list[Layer], answers: Answers) -> None:
+    """Raise ValueError for what neither the file nor the user says."""
+    answered = answers.answered()
+    missing = [question for name, question in QUESTIONS.items() if name not in answered]
+    if layers[0].norm is None and answers.start_activation is None:
+        missing.append(START_QUESTION)
+    if answers.discriminator is not None and answers.discriminator_negative_slope is None:
+        missing.append(JUDGE_QUESTION)
+    if missing:
+        raise ValueError(
+            f"its file does not say {', '.join(missing)}: look them up in the program that wrote it, as wrong ones draw "
+            "other pictures without a word."
+        )
+    if layers[0].norm is not None and answers.start_activation is False:
+        raise ValueError("start_activation=False is not allowed: a norm and an activation follow its first layer.")
+
+
+def _discriminator(
+    content: Any, generator: DCGANGenerator, answers: Answers, report: Report
+) -> DCGANDiscriminator | None:
+    """The discriminator of a file of its own, or that of the generator's file where its slope is said."""
+    if answers.discriminator is not None:
+        return dcgan_discriminator.convert(answers.discriminator, generator, answers, report)
+    if not dcgan_discriminator.is_beside(content):
+        if answers.discriminator_negative_slope is not None or answers.real_label is not None:
+            raise ValueError("there is no discriminator in it; discriminator= names the file that has it.")
+        return None
+    if answers.discriminator_negative_slope is None:
+        report.lost.append("the discriminator, as the slope of its activation below 0 was not said")
+        return None
+    try:
+        return dcgan_discriminator.convert(content, generator, answers, report)
+    except LoadError as error:
+        report.lost.append(f"the discriminator, which is left out ({error})")
+        return None
 
 
 def _generator(layers: list[Layer], answers: Answers, report: Report) -> DCGANGenerator:
@@ -132,22 +147,25 @@ def _generator(layers: list[Layer], answers: Answers, report: Report) -> DCGANGe
     options = {"base_channels": widths[-1], "max_channels": max(widths)}
     if stage_widths(side, **options, start=0 if usual else start) != widths:
         raise LoadError(f"its feature maps are {widths} from coarse to fine; allowed: halved from a largest number on")
-    leak = 100 * float(answers.negative_slope or 0)
-    if not 0 <= leak <= 100 or abs(leak - round(leak)) > 1e-9:
-        raise ValueError(
-            f"negative_slope={answers.negative_slope} is not allowed; it is a number of hundredths from 0 to 1."
-        )
+    # A bias of features is taken in by a norm; one at each place is not.
+    has_bias = first.bias is not None and (first.norm is None or first.bias.dim() == 3)
     generator = DCGANGenerator(
         resolution=side,
         channels=ups[-1].weight.shape[1],
         latent_size=first.weight.shape[0],
         base_channels=options["base_channels"],
         max_channels=options["max_channels"],
-        leak=round(leak),
+        leak=hundredths("negative_slope", answers.negative_slope),
         start=0 if usual else start,
         output=str(answers.output),
+        start_bias=has_bias,
+        start_block="norm" if first.norm is not None else "activation" if answers.start_activation else "linear",
     )
     state = {"project.weight": first.weight.flatten(1).t()}
+    if has_bias:
+        assert first.bias is not None  # for type checkers
+        bias = first.bias if first.bias.dim() == 3 else first.bias[:, None, None].expand(first.weight.shape[1:])
+        state["project.bias"] = bias.flatten()
     for stage, layer in enumerate(layers):
         state |= _stage_state(stage, layer, report)
     if f"ups.{len(ups) - 1}.bias" not in state:
@@ -162,7 +180,7 @@ def _generator(layers: list[Layer], answers: Answers, report: Report) -> DCGANGe
 
 
 def _stage_state(stage: int, layer: Layer, report: Report) -> dict[str, torch.Tensor]:
-    """Our tensors for the layer number `stage`, the first of which is our projection."""
+    """Our tensors for the layer number `stage`, the first of which is our projection, apart from those of the projection."""
     state: dict[str, torch.Tensor] = {}
     if stage:
         weight = layer.weight
@@ -171,9 +189,9 @@ def _stage_state(stage: int, layer: Layer, report: Report) -> dict[str, torch.Te
             report.folded.append(f"the 2 × 2 kernels of layer {stage} into the middle of 4 × 4 ones")
         state[f"ups.{stage - 1}.weight"] = weight
     if layer.norm is None:
-        return state | ({f"ups.{stage - 1}.bias": layer.bias} if layer.bias is not None else {})
+        return state | ({f"ups.{stage - 1}.bias": layer.bias} if stage and layer.bias is not None else {})
     mean = layer.norm["running_mean"]
-    if layer.bias is not None:
+    if layer.bias is not None and layer.bias.dim() == 1:
         mean = mean - layer.bias
         report.folded.append(f"the bias of layer {stage} into the mean of its batch norm")
     return state | {

@@ -15,7 +15,8 @@ from gan_hub.foreign.sizes import checked_resolution, width_options
 from gan_hub.foreign.weights import Weights, attribute, fill, is_module, tensors_of
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
-from gan_hub.models.layers import stage_resolutions
+from gan_hub.models.layers import MinibatchStddev, stage_resolutions
+from gan_hub.models.modeling import GANModel
 from gan_hub.models.stylegan2 import Filter, StyleGAN2Discriminator, StyleGAN2Generator, taps_of
 
 ROLES = ("G_ema", "G", "D")
@@ -203,18 +204,19 @@ def discriminator_names(discriminator: StyleGAN2Discriminator, sides: list[int])
 
 
 @torch.no_grad()
-def calibrate_deviation(generator: StyleGAN2Generator, discriminator: StyleGAN2Discriminator, report: Report) -> None:
+def calibrate_deviation(generator: GANModel, discriminator: GANModel, report: Report, **options: bool) -> None:
     """Set the running minibatch deviation, which no foreign file has, to its mean over batches of generated images.
 
     Args:
         generator: draws them.
         discriminator: is changed.
         report: is told.
+        **options: of the generator's call.
     """
-    stddev, config = discriminator.stddev, generator.config
-    if stddev is None:
+    layers, config = [each for each in discriminator.modules() if isinstance(each, MinibatchStddev)], generator.config
+    if not layers:
         return
-    group = min(stddev.group or 16, 16)
+    group = min(layers[0].group or 16, 16)
     batches = max(1, min(CALIBRATION_IMAGES, CALIBRATION_PIXELS // config["resolution"] ** 2) // group)
     random = torch.Generator("cpu").manual_seed(0)
     discriminator.train()
@@ -222,9 +224,11 @@ def calibrate_deviation(generator: StyleGAN2Generator, discriminator: StyleGAN2D
         z = torch.randn(group, config["latent_size"], generator=random)
         classes = torch.randint(max(1, config["num_classes"]), (group,), generator=random)
         labels = classes if config["num_classes"] else None
-        stddev.MOMENTUM = 1 / (batch + 1)  # so that the running value is the mean of all
-        discriminator(generator(z, labels), labels)
-    del stddev.MOMENTUM
+        for stddev in layers:
+            stddev.MOMENTUM = 1 / (batch + 1)  # so that the running value is the mean of all
+        discriminator(generator(z, labels, **options), labels)
+    for stddev in layers:
+        del stddev.MOMENTUM
     discriminator.eval()
     report.folded.append(
         f"the discriminator's minibatch deviation, measured on {group * batches} images of the generator in groups of {group}: "

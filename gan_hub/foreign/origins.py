@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import dcgan, nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import (
+    bmsg_gan,
+    dcgan,
+    dcgan_discriminator,
+    fastgan,
+    gan_zoo,
+    nvidia_stylegan2,
+    r3gan,
+    rosinality,
+    spade,
+)
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
@@ -14,6 +24,13 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 
 DOCS = "docs/converting.md has the table of what is known"
+
+
+# Programs that are told by the name of a tensor, and whose arithmetic no architecture here has.
+NOT_HELD = {
+    "lucidrains/lightweight-gan": "G.initial_conv.0.weight",
+    "lucidrains/stylegan2-pytorch": "G.blocks.0.to_style1.weight",
+}
 
 
 class Origin(NamedTuple):
@@ -28,7 +45,7 @@ class Origin(NamedTuple):
     title: str
     recognizes: Callable[[Any], bool]
     convert: Callable[[Any, Answers], Converted]
-    asks: bool = False  # whether its files leave out what `Answers` has
+    asks: tuple[str, ...] = ()  # what of `Answers` its files leave out
 
 
 def _is_nvidia_stylegan2(content: Any) -> bool:
@@ -53,7 +70,25 @@ ORIGINS = [
         lambda content: bool(rosinality.find_generator(content)),
         lambda content, _: rosinality.convert(content),
     ),
-    Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, asks=True),
+    Origin(
+        "FastGAN of odegeasslbc/FastGAN-pytorch and projected-gan",
+        lambda content: bool(fastgan.find_generator(content)),
+        fastgan.convert,
+        fastgan.ASKS,
+    ),
+    Origin(
+        "ProGAN of facebookresearch/pytorch_GAN_zoo",
+        lambda content: bool(gan_zoo.find_generator(content)),
+        lambda content, _: gan_zoo.convert(content),
+    ),
+    Origin(
+        "MSG-GAN of akanimax/BMSG-GAN",
+        lambda content: bool(bmsg_gan.find_generator(content)),
+        bmsg_gan.convert,
+        bmsg_gan.ASKS,
+    ),
+    Origin("SPADE of NVlabs/SPADE", lambda content: bool(spade.find_generator(content)), spade.convert, spade.ASKS),
+    Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),
 ]
 
 
@@ -73,8 +108,11 @@ def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
     for origin in ORIGINS:
         if origin.recognizes(content):
             try:
-                if answers.answered() and not origin.asks:
-                    raise ValueError(f"{answers.answered()[0]}= is not allowed: its files say it themselves.")
+                surplus = [name for name in answers.answered() if name not in origin.asks]
+                if surplus:
+                    raise ValueError(
+                        f"{surplus[0]}= is not allowed: its files say it themselves, or it has no such part."
+                    )
                 return origin.convert(content, answers)
             except ValueError as error:  # of a config, or a LoadError
                 raise LoadError(f"{path}: {origin.title}, but {error}") from error
@@ -88,7 +126,12 @@ def describe(content: Any) -> str:
         return "the alias-free StyleGAN3 of NVIDIA's stylegan3, an architecture that is not here yet"
     if networks:
         return f"networks of NVIDIA's programs ({', '.join(networks)}), but not those of StyleGAN2"
+    if dcgan_discriminator.is_alone(content):
+        return "a discriminator alone, as DCGAN has it; convert its generator, with discriminator= for this file"
     names = _tensor_names(content)
+    for program, mark in NOT_HELD.items():
+        if any(name.endswith(mark) for name in names):
+            return f"the network of {program}, an architecture of its own that is not here"
     if names:
         return f"tensors of a program that is not known (such as {short_repr(names[0])})"
     if isinstance(content, dict):

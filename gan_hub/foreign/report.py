@@ -1,6 +1,9 @@
 """What a conversion did, for the terminal and for the card."""
 
 from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import torch
 
 from gan_hub.models.modeling import GANModel
 
@@ -36,6 +39,26 @@ class Report:
         return "\n".join(f"{title}: {sentence}" for title, sentence in self.lines())
 
 
+class Said(TypedDict, total=False):
+    """What a user may say of a network whose file does not; `Answers` says what each is.
+
+    Example:
+        >>> from gan_hub.foreign.report import Answers, Said
+        >>> Answers(**Said(latents="uniform")).answered()
+        ['latents']
+    """
+
+    negative_slope: float | None
+    output: str | None
+    latents: str | None
+    start_activation: bool | None
+    discriminator_negative_slope: float | None
+    real_label: int | None
+    upsampling_layers: str | None
+    resolution: str | None
+    instance_edges: bool | None
+
+
 @dataclass(frozen=True)
 class Answers:
     """What some files do not say of their network, as the user knows it; None for what was not answered.
@@ -49,6 +72,13 @@ class Answers:
     negative_slope: float | None = None  # of the generator's activation below 0; 0 is a ReLU
     output: str | None = None  # "tanh", "sigmoid" or "none"
     latents: str | None = None  # "normal" or "uniform"
+    start_activation: bool | None = None  # whether one follows a first layer that has no norm
+    discriminator: Any = None  # the content of its file, where it is another one
+    discriminator_negative_slope: float | None = None
+    real_label: int | None = None  # what the discriminator was trained to say of real images: 1, or 0
+    upsampling_layers: str | None = None  # of SPADE: "normal", "more" or "most"
+    resolution: str | None = None  # of its images, where no layer has their size: "256", or "256x512", height first
+    instance_edges: bool | None = None  # whether the last plane of its maps is the edges of objects
 
     def answered(self) -> list[str]:
         """The names of what was answered."""
@@ -63,3 +93,4 @@ class Converted:
     generator: GANModel
     discriminator: GANModel | None = None
     seeds_like: str = "torch"
+    segmentations: torch.Tensor | None = None  # examples of maps (M, H, W), for a network that draws from such

@@ -14,6 +14,14 @@ def checked_resolution(resolution: object, title: str) -> int:
     return resolution
 
 
+def hundredths(name: str, slope: float | None) -> int:
+    """A slope as our configs have it; raises ValueError for one that is no number of hundredths from 0 to 1."""
+    leak = 100 * float(slope or 0)
+    if not 0 <= leak <= 100 or abs(leak - round(leak)) > 1e-9:
+        raise ValueError(f"{name}={slope} is not allowed; it is a number of hundredths from 0 to 1.")
+    return round(leak)
+
+
 class Widths(TypedDict):
     """The options of our networks that say how many feature maps each stage has."""
 

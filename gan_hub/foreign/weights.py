@@ -1,7 +1,7 @@
 """The tensors of a foreign network by name: each is used once, or the converter says what it left."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -87,6 +87,44 @@ def fill(network: torch.nn.Module, state: Mapping[str, torch.Tensor], title: str
             )
     network.load_state_dict(state)
     network.eval()
+
+
+def plain_names(state: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    """The tensors of a state dict, without the `module.` that several GPUs put in front of all of it."""
+    tensors = {str(name): value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
+
+
+def without_spectral_norm(
+    tensors: Mapping[str, torch.Tensor], is_transposed: Callable[[str], bool] = lambda name: False
+) -> tuple[dict[str, torch.Tensor], int]:
+    """Divide weights by their spectral norms, as torch's `spectral_norm` does at each use in eval mode: σ = uᵀ W v.
+
+    Args:
+        tensors: of a network, with weights of either of torch's two namings.
+        is_transposed: whether the weight of a name is a transposed convolution's, whose outputs are its second dimension.
+
+    Returns: the tensors with plain weights, and how many there were to divide.
+    """
+    plain, norms = dict(tensors), 0
+    for name in tensors:
+        old, new = name.removesuffix("_orig"), re.sub(r"parametrizations\.(\w+)\.original$", r"\1", name)
+        if old != name:
+            target, vectors = old, (f"{old}_u", f"{old}_v")
+        elif new != name:
+            target, vectors = new, tuple(f"{name.removesuffix('original')}0._{each}" for each in "uv")
+        else:
+            continue
+        if not all(vector in tensors for vector in vectors):
+            continue
+        weight = plain.pop(name).float()
+        u, v = (plain.pop(vector).float() for vector in vectors)
+        matrix = (weight.transpose(0, 1) if is_transposed(target) else weight).flatten(1)
+        if matrix.shape != (len(u), len(v)):
+            raise LoadError(f"{name} has the shape {list(weight.shape)}, which its spectral norm does not fit.")
+        plain[target], norms = weight / torch.dot(u, matrix @ v), norms + 1
+    order = [re.sub(r"parametrizations\.(\w+)\.original$", r"\1", name.removesuffix("_orig")) for name in tensors]
+    return {name: plain[name] for name in order if name in plain}, norms
 
 
 # ------------------------------------------------------------------------------------------- modules as inert objects

@@ -37,6 +37,9 @@ from gan_hub.models.ops.convolution import Conv2d
 
 Norm = Annotated[str, Choice("batch", "none")]
 Output = Annotated[str, Choice("tanh", "sigmoid", "none")]
+StartBlock = Annotated[str, Choice("norm", "activation", "linear")]
+Leak = Annotated[int, Integer(0, 100)]  # slope below 0, in hundredths
+Start = Annotated[int, Integer(0, 64)]  # shorter side of the coarsest grid; 0 is 3 or 4
 
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
@@ -48,7 +51,7 @@ def stage_grids(resolution: int | Sequence[int], start: int = 0) -> list[Grid]:
 
     Args:
         resolution: Of the images, see `images.height_width`.
-        start: The shorter side to end at instead: with 7, 28 is 7, 14, 28. 0 is 3 or 4.
+        start: The shorter side to end at instead: with 7, 28 is 7, 14, 28; with 2, 32 is 2, 4, 8, 16, 32. 0 is 3 or 4.
 
     Returns:
         The grids.
@@ -57,7 +60,7 @@ def stage_grids(resolution: int | Sequence[int], start: int = 0) -> list[Grid]:
         ValueError: where no halving leads to `start`.
     """
     grids = [height_width(resolution)]
-    while min(grids[0]) > max(4, start):
+    while min(grids[0]) > (start or 4):
         height, width = grids[0]
         grids.insert(0, (-(-height // 2), -(-width // 2)))
     if start and (min(grids[0]) != start or len(grids) == 1):
@@ -94,9 +97,11 @@ def kernel_size(small: Grid, large: Grid) -> Grid:
 class DCGANGenerator(HasLatentProjection, GANModel):
     """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]: project to h × w, then double up to H × W.
 
-    Three switches are for networks from elsewhere: `leak` is the slope of the activation below 0, in hundredths (20 is a
-    leaky ReLU of 0.2); `start` is the shorter side of the coarsest grid, 0 the paper's; `output` is how images come within
-    bounds. Those of a sigmoid, in [0, 1], are stretched to [-1, 1]; with "none" they are unbounded in training mode.
+    Five switches are for networks from elsewhere: `leak` is the slope of the activation below 0, in hundredths (20 is a
+    leaky ReLU of 0.2); `start` is the shorter side of the coarsest grid, 0 the paper's; `start_bias` gives the projection a
+    bias at each place, and `start_block` says what follows it: normalisation and activation, the activation alone, or
+    nothing ("linear"); `output` is how images come within bounds. Those of a sigmoid, in [0, 1], are stretched to [-1, 1];
+    with "none" they are unbounded in training mode.
 
     Example:
         >>> import torch
@@ -106,7 +111,13 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         torch.Size([2, 3, 32, 32])
     """
 
-    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"leak": 0, "start": 0, "output": "tanh"}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {
+        "leak": 0,
+        "start": 0,
+        "output": "tanh",
+        "start_bias": False,
+        "start_block": "norm",
+    }
 
     @register_checked
     def __init__(
@@ -118,15 +129,20 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         base_channels: Width = 128,
         max_channels: Width = 1024,
         norm: Norm = "batch",
-        leak: Annotated[int, Integer(0, 100)] = 0,
-        start: Annotated[int, Integer(0, 64)] = 0,
+        leak: Leak = 0,
+        start: Start = 0,
         output: Output = "tanh",
+        start_bias: Switch = False,
+        start_block: StartBlock = "norm",
     ) -> None:
         super().__init__()
         grids, features = stage_grids(resolution, start), stage_widths(resolution, base_channels, max_channels, start)
         self.start, self.slope = grids[0], leak / 100
-        self.project = nn.Linear(latent_size, features[0] * self.start[0] * self.start[1], bias=False)
-        self.norms = nn.ModuleList(ConditionalNorm(width, num_classes, norm) for width in features)
+        self.project = nn.Linear(latent_size, features[0] * self.start[0] * self.start[1], bias=start_bias)
+        self.norms = nn.ModuleList(
+            nn.Identity() if stage == 0 and start_block != "norm" else ConditionalNorm(width, num_classes, norm)
+            for stage, width in enumerate(features)
+        )
         self.ups = nn.ModuleList(
             nn.ConvTranspose2d(wide, narrow, kernel_size(small, large), stride=2, padding=1, bias=last)
             for wide, narrow, small, large, last in zip(
@@ -150,9 +166,11 @@ class DCGANGenerator(HasLatentProjection, GANModel):
         with precision(z.device, force_fp32):
             x = self.project(z).unflatten(1, (-1, *self.start))  # (N, F, h, w)
             x = like_weights(x, cast(nn.ConvTranspose2d, self.ups[0]).weight)
-            for norm, up in zip(self.norms, self.ups, strict=True):
-                x = norm(x, labels)
-                x = nn.functional.leaky_relu_(x, self.slope) if self.slope else torch.relu_(x)
+            for stage, (norm, up) in enumerate(zip(self.norms, self.ups, strict=True)):
+                if isinstance(norm, ConditionalNorm):
+                    x = norm(x, labels)
+                if stage or self.config["start_block"] != "linear":
+                    x = nn.functional.leaky_relu_(x, self.slope) if self.slope else torch.relu_(x)
                 x = up(x)  # (N, F/2, 2H, 2W)
             if self.config["output"] == "none":
                 return x if self.training else x.clamp(-1, 1)  # (N, C, H, W)
@@ -164,7 +182,8 @@ class DCGANDiscriminator(GANModel):
 
     With classes, ⟨embedding of the label, sum of the features⟩ is added (projection, Miyato & Koyama 2018, equation 3).
     With `spectral_norm`, every weight is divided by its largest singular value (Miyato et al. 2018, equation 8), which
-    one step of power iteration tracks at each use in training; it bounds the slope only where `norm` is "none".
+    one step of power iteration tracks at each use in training; it bounds the slope only where `norm` is "none". `leak` and
+    `start` are for networks from elsewhere, as the generator has them; with `unit_range`, images are brought to [0, 1] first.
 
     Example:
         >>> import torch
@@ -174,7 +193,7 @@ class DCGANDiscriminator(GANModel):
         torch.Size([2])
     """
 
-    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"spectral_norm": False}
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"spectral_norm": False, "leak": 20, "start": 0, "unit_range": False}
 
     @register_checked
     def __init__(
@@ -187,9 +206,14 @@ class DCGANDiscriminator(GANModel):
         norm: Norm = "batch",
         minibatch_stddev: Switch = False,
         spectral_norm: Switch = False,
+        leak: Leak = 20,
+        start: Start = 0,
+        unit_range: Switch = False,
     ) -> None:
         super().__init__()
-        grids, features = stage_grids(resolution)[::-1], stage_widths(resolution, base_channels, max_channels)[::-1]
+        grids = stage_grids(resolution, start)[::-1]
+        features = stage_widths(resolution, base_channels, max_channels, start)[::-1]
+        self.slope = leak / 100
         inputs = [channels] + features[:-1]
         inputs[-1] += minibatch_stddev
         plain = [norm == "none" or stage == 0 for stage in range(len(features))]
@@ -216,11 +240,11 @@ class DCGANDiscriminator(GANModel):
         """Images (N, C, H, W), labels (N,) → logits (N,)."""
         self.check_labels(labels)
         with precision(images.device, force_fp32):
-            x = images
+            x = (images + 1) / 2 if self.config["unit_range"] else images
             for stage, (down, norm) in enumerate(zip(self.downs, self.norms, strict=True)):
                 if self.stddev is not None and stage == len(self.downs) - 1:
                     x = self.stddev(x)
-                x = nn.functional.leaky_relu(norm(down(x)), 0.2, inplace=True)  # (N, 2F, H/2, W/2)
+                x = nn.functional.leaky_relu(norm(down(x)), self.slope, inplace=True)  # (N, 2F, H/2, W/2)
             logits = linear_of_features(x, self.score.weight, self.score.bias).squeeze(1)  # (N,)
             if self.embed is not None:
                 logits = logits + (self.embed(labels) * x.sum(dim=(2, 3))).sum(1)

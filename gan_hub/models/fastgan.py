@@ -20,14 +20,15 @@ Shapes: N images, C channels, H × W resolution, h × w the coarsest grid, Z lat
 maps, I → O feature maps into and out of a layer.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     ConditionalNorm,
     MinibatchStddev,
@@ -44,6 +45,9 @@ from gan_hub.models.modeling import GANModel, precision, register_checked
 Norm = Annotated[str, Choice("batch", "none")]
 Noise = Annotated[str, Choice("random", "none")]
 Upsampling = Annotated[str, Choice("nearest", "linear")]
+BlockLayers = Annotated[str, Choice("alternating", "two", "one")]
+ExcitationActivation = Annotated[str, Choice("leaky_relu", "swish")]
+Output = Annotated[str, Choice("tanh", "none")]
 
 SLOPE = 0.2  # of leaky ReLU below 0
 UP_SPAN = 4  # doublings that an excitation spans: 4 × 4 pixels weigh 64 × 64
@@ -55,6 +59,27 @@ PIXELS_IN_TRAINING, PIXELS_IN_EVAL = 32, 256
 def excitation_span(steps: int, most: int) -> int:
     """How many of `steps` doublings (or halvings) an excitation spans: `most`, fewer where there would not be two of them."""
     return max(1, min(most, steps - 1))
+
+
+def generator_widths(
+    resolution: int | Sequence[int], base_channels: int, max_channels: int, plateau: int = 0
+) -> list[int]:
+    """Feature maps at each of the `stage_resolutions`, coarse to fine: doubled at each coarser one, but once not.
+
+    Args:
+        resolution: Of the images, see `images.height_width`.
+        base_channels: Feature maps at the finest stage.
+        max_channels: The most at any stage.
+        plateau: The shorter side of the stage that has as many as the next finer one, 32 in the authors' networks; 0 for none.
+
+    Returns:
+        One width a stage.
+    """
+    widths = stage_widths(resolution, base_channels, 2 * max_channels)
+    sides = [min(grid) for grid in stage_resolutions(resolution)]
+    return [
+        min(max_channels, width // 2 if side <= plateau else width) for width, side in zip(widths, sides, strict=True)
+    ]
 
 
 def gated(x: torch.Tensor) -> torch.Tensor:
@@ -123,15 +148,17 @@ class Excitation(nn.Module):
     discriminator, fine features weigh coarse ones.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, activation: str = "leaky_relu") -> None:
         super().__init__()
+        self.activation = activation
         self.squeeze = nn.Conv2d(inputs, outputs, POOLED, bias=False)
         self.excite = nn.Conv2d(outputs, outputs, 1, bias=False)
 
     def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """`source` (N, I, h, w), `target` (N, O, H, W) → (N, O, H, W)."""
         factors = self.squeeze(functional.adaptive_avg_pool2d(source, POOLED))  # (N, O, 1, 1)
-        factors = self.excite(functional.leaky_relu(factors, SLOPE)).sigmoid()
+        factors = functional.silu(factors) if self.activation == "swish" else functional.leaky_relu(factors, SLOPE)
+        factors = self.excite(factors).sigmoid()
         return target * factors
 
 
@@ -143,6 +170,11 @@ class FastGANGenerator(HasLatentProjection, GANModel):
     grids have half of ours. `noise` is "random" (fresh pixels from torch's global generator in training mode, none in eval
     mode, so that a seed always gives the same image) or "none". `upsampling` is "nearest", the paper's, or "linear".
 
+    Six switches are for networks from elsewhere: `plateau` is the shorter side of that grid of equal width (0: none); blocks
+    have two and one convolution in turn, or all of them "two" or "one"; `most_excitations` bounds them from the coarsest on (0
+    does not), and `excitation_activation` is what lies between their two layers; `normalize_latent` brings z to the sphere;
+    `output` "none" leaves images unbounded in training mode.
+
     Example:
         >>> import torch
         >>> from gan_hub import FastGANGenerator
@@ -150,6 +182,15 @@ class FastGANGenerator(HasLatentProjection, GANModel):
         >>> generator(torch.randn(2, 8)).shape
         torch.Size([2, 3, 32, 32])
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {
+        "plateau": 0,
+        "block_layers": "alternating",
+        "most_excitations": 0,
+        "excitation_activation": "leaky_relu",
+        "normalize_latent": True,
+        "output": "tanh",
+    }
 
     @register_checked
     def __init__(
@@ -162,15 +203,21 @@ class FastGANGenerator(HasLatentProjection, GANModel):
         max_channels: Width = 512,
         noise: Noise = "random",
         upsampling: Upsampling = "nearest",
+        plateau: Annotated[int, Integer(0, 512)] = 0,
+        block_layers: BlockLayers = "alternating",
+        most_excitations: Annotated[int, Integer(0, 8)] = 0,
+        excitation_activation: ExcitationActivation = "leaky_relu",
+        normalize_latent: Switch = True,
+        output: Output = "tanh",
     ) -> None:
         super().__init__()
-        features = stage_widths(resolution, base_channels, max_channels)
+        features = generator_widths(resolution, base_channels, max_channels, plateau)
         self.start = stage_resolutions(resolution)[0]
         self.project = nn.Linear(latent_size, 2 * features[0] * self.start[0] * self.start[1], bias=False)
         self.norm = ConditionalNorm(2 * features[0], num_classes, "batch")
         self.blocks = nn.ModuleList()
         for stage, (wide, narrow) in enumerate(pairwise(features)):
-            two = stage % 2 == 0
+            two = block_layers == "two" or (block_layers == "alternating" and stage % 2 == 0)
             noisy = two and noise != "none"
             widths = [(wide, narrow), (narrow, narrow)] if two else [(wide, narrow)]
             doubling = [upsampling, None]  # the first one doubles
@@ -179,8 +226,9 @@ class FastGANGenerator(HasLatentProjection, GANModel):
             ]
             self.blocks.append(nn.ModuleList(layers))
         self.span = excitation_span(len(self.blocks), UP_SPAN)
+        ends = list(zip(features[: -self.span], features[self.span :], strict=True))
         self.excitations = nn.ModuleList(
-            Excitation(coarse, fine) for coarse, fine in zip(features[: -self.span], features[self.span :], strict=True)
+            Excitation(coarse, fine, excitation_activation) for coarse, fine in ends[: most_excitations or None]
         )
         self.to_image = nn.Conv2d(features[-1], channels, 3, padding=1)
         self.apply(init_weights)
@@ -193,16 +241,20 @@ class FastGANGenerator(HasLatentProjection, GANModel):
         """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]."""
         self.check_labels(labels)
         with precision(z.device, force_fp32):
-            x = self.project(normalize_2nd_moment(z)).unflatten(1, (-1, *self.start))  # (N, 2F, h, w)
+            z = normalize_2nd_moment(z) if self.config["normalize_latent"] else z
+            x = self.project(z).unflatten(1, (-1, *self.start))  # (N, 2F, h, w)
             x = gated(self.norm(x.contiguous(memory_format=torch.channels_last), labels))  # (N, F, h, w)
             stages = [x]
             for stage, block in enumerate(self.blocks, 1):
                 for layer in block.children():
                     x = layer(x, labels)  # (N, F/2, 2H, 2W)
-                if stage >= self.span:
+                if self.span <= stage < self.span + len(self.excitations):
                     x = self.excitations[stage - self.span](stages[stage - self.span], x)
                 stages.append(x)
-            return torch.tanh(self.to_image(x))  # (N, C, H, W)
+            image = self.to_image(x)  # (N, C, H, W)
+            if self.config["output"] == "none":
+                return image if self.training else image.clamp(-1, 1)
+            return torch.tanh(image)
 
 
 def with_norm(layer: nn.Conv2d, norm: str) -> nn.Sequential:

@@ -21,13 +21,13 @@ feature maps, I → O feature maps into and out of a layer.
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, ClassVar, cast
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.config_schema import Channels, Classes, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Choice, Classes, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -44,6 +44,8 @@ from gan_hub.models.layers import (
 from gan_hub.models.mixins import HasLatentProjection, MultiScale
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.ops.convolution import Conv2d
+
+Output = Annotated[str, Choice("tanh", "none")]
 
 LEAK = 0.2  # of leaky ReLU below 0
 # Standard deviation of to_rgb's weights at the start; at 1, tanh is far from linear for one pixel in three.
@@ -102,9 +104,14 @@ def start(latent_size: int, outputs: int, grid: Grid, spectral_norm: bool) -> nn
 
 
 class SynthesisBlock(nn.Module):
-    """Two convolutions at twice the size; with a `grid` the first stage, which starts from z."""
+    """Two convolutions at twice the size; with a `grid` the first stage, which starts from z.
 
-    def __init__(self, inputs: int, outputs: int, grid: Grid | None, pixel_norm: bool, spectral_norm: bool) -> None:
+    `pixel_norm` says whether features are normalised after the first convolution, and after the second.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, grid: Grid | None, pixel_norm: tuple[bool, bool], spectral_norm: bool
+    ) -> None:
         super().__init__()
         self.doubles, self.pixel_norm = grid is None, pixel_norm
         self.first = (
@@ -116,9 +123,9 @@ class SynthesisBlock(nn.Module):
         """x (N, I, H, W) → (N, O, 2H, 2W); with a `grid`, z (N, Z, 1, 1) → (N, O, h, w)."""
         if self.doubles:
             x = upsample(x)  # (N, I, 2H, 2W)
-        for layer in (self.first, self.second):
+        for layer, normalizes in zip((self.first, self.second), self.pixel_norm, strict=True):
             x = functional.leaky_relu(layer(x), LEAK, inplace=True)  # (N, O, 2H, 2W)
-            if self.pixel_norm:
+            if normalizes:
                 x = normalize_2nd_moment(x)
         return x
 
@@ -130,6 +137,9 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
     every pixel, z and the embedding are each brought to a second moment of 1. Without it, `spectral_norm` starts nearly
     grey: every layer shrinks its input, and the finest image deviates by 0.01 or less.
 
+    Two switches are for networks from elsewhere: without `start_norm`, the first block's features are normalised once, at its
+    end; with the `output` "none", images of all scales are linear, unbounded in training mode.
+
     Example:
         >>> import torch
         >>> from gan_hub import MSGGANGenerator
@@ -137,6 +147,8 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
         >>> [tuple(images.shape) for images in generator(torch.randn(2, 8), scales=True)]
         [(2, 3, 4, 4), (2, 3, 8, 8), (2, 3, 16, 16)]
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"start_norm": True, "output": "tanh"}
 
     @register_checked
     def __init__(
@@ -149,6 +161,8 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
         max_channels: Width = 512,
         pixel_norm: Switch = True,
         spectral_norm: Switch = False,
+        start_norm: Switch = True,
+        output: Output = "tanh",
     ) -> None:
         super().__init__()
         features, self.scales = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
@@ -156,7 +170,7 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
         inputs = [latent_size * (2 if num_classes else 1), *features]
         grids = [self.scales[0], *[None] * (len(features) - 1)]
         self.blocks = nn.ModuleList(
-            SynthesisBlock(before, after, grid, pixel_norm, spectral_norm)
+            SynthesisBlock(before, after, grid, (pixel_norm and (start_norm or not grid), pixel_norm), spectral_norm)
             for before, after, grid in zip(inputs[:-1], features, grids, strict=True)
         )
         to_rgb = [EqualizedConv2d(width, channels, 1, gain=1.0) for width in features]
@@ -186,8 +200,14 @@ class MSGGANGenerator(HasLatentProjection, MultiScale, GANModel):
             for block, to_rgb in zip(self.blocks, self.to_rgb, strict=True):
                 x = block(x)  # (N, F, H, W)
                 if scales or to_rgb is self.to_rgb[-1]:
-                    images.append(torch.tanh(to_rgb(x)))  # (N, C, H, W)
+                    images.append(self.bounded(to_rgb(x)))  # (N, C, H, W)
             return images if scales else images[-1]
+
+    def bounded(self, colors: torch.Tensor) -> torch.Tensor:
+        """Colours (N, C, H, W) as the config's `output` bounds them."""
+        if self.config["output"] == "none":
+            return colors if self.training else colors.clamp(-1, 1)
+        return torch.tanh(colors)
 
 
 class AnalysisBlock(nn.Module):

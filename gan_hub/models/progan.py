@@ -16,13 +16,13 @@ F feature maps, I → O feature maps into and out of a layer. A stage is one of 
 
 import math
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_hub.models.config_schema import Channels, Classes, Integer, Latent, Resolution, Switch, Width
+from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Latent, Resolution, Switch, Width
 from gan_hub.models.layers import (
     ClampSTE,
     EqualizedConv2d,
@@ -39,27 +39,31 @@ from gan_hub.models.layers import (
 from gan_hub.models.mixins import HasLatentProjection, ProgressiveGrowing, fade
 from gan_hub.models.modeling import GANModel, precision, register_checked
 
+StartBias = Annotated[str, Choice("feature", "place")]
+Output = Annotated[str, Choice("clamp", "tanh")]
+
 LEAK = 0.2  # slope of leaky ReLU below 0
 # Standard deviation of to_rgb's weights at the start; at the paper's 1, three colours in ten are out of bounds.
 RGB_INIT_STD = 1 / 4
 
 
 class Start(nn.Module):
-    """Table 2's first convolution, of a single pixel z: a linear map with one bias a feature.
+    """Table 2's first convolution, of a single pixel z: a linear map with one bias a feature, or one at each place.
 
     Its learning rate is equalised as that of a 4 × 4 convolution: the fan-in is I h w, though each output sums I products.
     """
 
-    def __init__(self, inputs: int, outputs: int, grid: Grid) -> None:
+    def __init__(self, inputs: int, outputs: int, grid: Grid, bias: str = "feature") -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(inputs, outputs, *grid))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs, *(grid if bias == "place" else ())))
         self.scale = math.sqrt(2 / (inputs * math.prod(grid)))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """z (N, I) → (N, O, h, w)."""
         x = z @ (self.weight * self.scale).flatten(1)  # (N, O h w)
-        return x.unflatten(1, self.weight.shape[1:]) + self.bias[:, None, None]  # (N, O, h, w)
+        bias = self.bias if self.bias.dim() == 3 else self.bias[:, None, None]
+        return x.unflatten(1, self.weight.shape[1:]) + bias  # (N, O, h, w)
 
 
 class Block(nn.Module):
@@ -92,6 +96,9 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
     With classes, the label's unit vector (K,) is appended to z, as the authors' program does, but times √Z after z has
     been normalised, so that it weighs as much as z, however many classes there are.
 
+    Two switches are for networks from elsewhere: `start_bias` is one a "feature" or one at each "place" of the coarsest grid,
+    and `output` is how images come within bounds.
+
     Example:
         >>> import torch
         >>> from gan_hub import ProGANGenerator
@@ -100,6 +107,8 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
         >>> generator(torch.randn(2, 8)).shape
         torch.Size([2, 3, 16, 16])
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"start_bias": "feature", "output": "clamp"}
 
     @register_checked
     def __init__(
@@ -110,11 +119,13 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
         num_classes: Classes = 0,
         base_channels: Width = 256,
         max_channels: Width = 512,
+        start_bias: StartBias = "feature",
+        output: Output = "clamp",
     ) -> None:
         super().__init__()
         features, grids = stage_widths(resolution, base_channels, max_channels), stage_resolutions(resolution)
         self.levels = self.level = len(grids) - 1
-        self.start = Start(latent_size + num_classes, features[0], grids[0])
+        self.start = Start(latent_size + num_classes, features[0], grids[0], start_bias)
         self.blocks = nn.ModuleList(
             [PixelNormBlock(features[0], features[0])]
             + [PixelNormBlock(wide, narrow, narrow) for wide, narrow in pairwise(features)]
@@ -150,7 +161,8 @@ class ProGANGenerator(HasLatentProjection, ProgressiveGrowing, GANModel):
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None, force_fp32: bool = False) -> torch.Tensor:
         """z (N, Z), labels (N,) → images (N, C, H, W) in [-1, 1]."""
         with precision(z.device, force_fp32):
-            return ClampSTE.apply(self.unbounded(z, labels))
+            colors = self.unbounded(z, labels)
+            return torch.tanh(colors) if self.config["output"] == "tanh" else ClampSTE.apply(colors)
 
 
 class ProGANDiscriminator(ProgressiveGrowing, GANModel):

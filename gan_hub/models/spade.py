@@ -18,22 +18,25 @@ maps, P patches judged, all scales together.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from gan_hub.images import height_width
-from gan_hub.models.config_schema import Channels, Choice, Integer, Latent, Layers, Resolution, Width
+from gan_hub.models.config_schema import Channels, Choice, Integer, Latent, Layers, Resolution, Switch, Width
 from gan_hub.models.layers import Grid, stage_resolutions, stage_widths, upsample, with_spectral_norm
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.modeling import GANModel, precision, register_checked
+from gan_hub.models.ops.semantic_maps import check_map, edges_of_regions, one_hot_map, resize_nearest
 
 NoClasses = Annotated[int, Choice(0)]  # of whole images: the map has them
 SemanticClasses = Annotated[int, Integer(2, 256)]
 Start = Annotated[str, Choice("latent", "map")]
 Norm = Annotated[str, Choice("batch", "instance")]
+StartSide = Annotated[int, Integer(0, 64)]  # shorter side of the coarsest grid; 0 is the paper's
+Middle = Annotated[str, Choice("together", "apart")]
 Scales = Annotated[int, Integer(1, 3)]  # at 3, the smallest image, 8 × 8, ends as 2 × 2
 
 SLOPE = 0.2  # of leaky ReLU below 0
@@ -41,57 +44,36 @@ Weighted = TypeVar("Weighted", bound=nn.Conv2d | nn.Linear)
 NORMS = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
 
-# ------------------------------------------------------------------------------------------------- maps
+# ------------------------------------------------------------------------------------------------ sizes
 
 
-def check_map(segmentation: torch.Tensor, resolution: int | Sequence[int], semantic_classes: int) -> None:
-    """Check a map against the images' size and the number of classes.
-
-    Args:
-        segmentation: The map, integers (N, H, W).
-        resolution: (H, W), or one number for a square.
-        semantic_classes: S; a map holds 0 to S − 1. Only checked on the CPU.
-
-    Raises:
-        ValueError: for another dtype, shape or class.
-    """
-    size = height_width(resolution)
-    whole = not segmentation.is_floating_point() and not segmentation.is_complex() and segmentation.dtype != torch.bool
-    if not whole or segmentation.shape[1:] != size:
-        raise ValueError(
-            f"a segmentation is whole numbers (N, {size[0]}, {size[1]}), given {segmentation.dtype} "
-            f"{tuple(segmentation.shape)}."
-        )
-    if torch.compiler.is_compiling() or segmentation.device.type != "cpu":
-        return  # a compiled graph has no values, and an accelerator would have to wait for them
-    low, high = (value.item() for value in segmentation.aminmax()) if segmentation.numel() else (0, 0)
-    if low < 0 or high >= semantic_classes:
-        raise ValueError(
-            f"a segmentation holds classes from 0 to {semantic_classes - 1}, but class {low if low < 0 else high} is in it."
-        )
-
-
-def resize_nearest(segmentation: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """(N, H, W) → (N, h, w): each cell takes the class of the pixel at its upper left."""
-    (height, width), (rows, columns) = segmentation.shape[1:], grid
-    row = torch.arange(rows, device=segmentation.device) * height // rows
-    column = torch.arange(columns, device=segmentation.device) * width // columns
-    return segmentation[:, row[:, None], column]
-
-
-def one_hot_map(segmentation: torch.Tensor, semantic_classes: int, dtype: torch.dtype) -> torch.Tensor:
-    """One plane a class, 1 where the map has the class and 0 elsewhere.
+def generator_stages(
+    resolution: int | Sequence[int], base_channels: int, max_channels: int, start_side: int
+) -> tuple[list[Grid], list[int]]:
+    """Grids and feature maps, coarse to fine, with a coarsest grid of the shorter side `start_side`; 0 is the paper's.
 
     Args:
-        segmentation: Classes (N, h, w).
-        semantic_classes: S.
-        dtype: Of the result.
+        resolution: Of the images, see `images.height_width`.
+        base_channels: Feature maps at the finest grid.
+        max_channels: The most at any grid.
+        start_side: The shorter side of the coarsest grid, or 0.
 
     Returns:
-        (N, S, h, w).
+        The grids, and the feature maps at each.
+
+    Raises:
+        ValueError: where no halving leads to `start_side`.
     """
-    classes = torch.arange(semantic_classes, device=segmentation.device)[:, None, None]
-    return (segmentation[:, None] == classes).to(dtype)
+    if not start_side:
+        return stage_resolutions(resolution), stage_widths(resolution, base_channels, max_channels)
+    grids = [height_width(resolution)]
+    while min(grids[0]) > start_side and not any(side % 2 for side in grids[0]):
+        grids.insert(0, (grids[0][0] // 2, grids[0][1] // 2))
+    if min(grids[0]) != start_side or len(grids) < 2:
+        raise ValueError(
+            f"start_side={start_side} is not allowed with resolution={resolution}: no halving leads there."
+        )
+    return grids, [min(max_channels, base_channels * 2**times) for times in reversed(range(len(grids)))]
 
 
 # ------------------------------------------------------------------------------------------------ layers
@@ -172,7 +154,8 @@ class Synthesis(nn.Module):
     """One block a grid, two at the second (appendix A).
 
     `grids` go coarse to fine, each twice the one before, and `widths` with them. The first features are a linear map of
-    z, or without a `latent_size` a convolution of the coarsest map.
+    z, or without a `latent_size` a convolution of the coarsest map. With the `middle` "apart", the second grid has one block,
+    too. With `instance_edges`, the edges of the map's regions are one more plane.
     """
 
     def __init__(
@@ -184,23 +167,32 @@ class Synthesis(nn.Module):
         semantic_classes: int,
         hidden: int,
         norm: str,
+        middle: str = "together",
+        instance_edges: bool = False,
     ) -> None:
         super().__init__()
         self.grids, self.semantic_classes, self.from_map = grids, semantic_classes, latent_size is None
+        self.instance_edges, planes = instance_edges, semantic_classes + instance_edges
         if latent_size is None:
-            self.start = convolution(semantic_classes, stage_widths[0])
+            self.start = convolution(planes, stage_widths[0])
         else:
             self.start = init_xavier(nn.Linear(latent_size, stage_widths[0] * grids[0][0] * grids[0][1]))
         self.stages = nn.ModuleList()
         for stage, width in enumerate(stage_widths):
-            inputs = [stage_widths[max(stage - 1, 0)]] + [width] * (stage == 1)
-            blocks = (Block(before, width, semantic_classes, hidden, norm) for before in inputs)
+            inputs = [stage_widths[max(stage - 1, 0)]] + [width] * (stage == 1 and middle == "together")
+            blocks = (Block(before, width, planes, hidden, norm) for before in inputs)
             self.stages.append(nn.ModuleList(blocks))
         self.to_image = convolution(stage_widths[-1], channels)
 
     def forward(self, z: torch.Tensor, segmentation: torch.Tensor) -> torch.Tensor:
         """z (N, Z), segmentation (N, H, W) → images (N, C, H, W) in [-1, 1]."""
         maps = [one_hot_map(resize_nearest(segmentation, grid), self.semantic_classes, z.dtype) for grid in self.grids]
+        if self.instance_edges:
+            edges = edges_of_regions(segmentation, z.dtype)[:, 0]
+            maps = [
+                torch.cat([one_hot, resize_nearest(edges, grid)[:, None]], 1)
+                for one_hot, grid in zip(maps, self.grids, strict=True)
+            ]
         x = self.start(maps[0]) if self.from_map else self.start(z).unflatten(1, (-1, *self.grids[0]))  # (N, F, h, w)
         for stage, (blocks, one_hot) in enumerate(zip(self.stages, maps, strict=True)):
             x = upsample(x) if stage else x  # (N, F, 2h, 2w)
@@ -254,6 +246,10 @@ def repeats_per_scale(patches: Sequence[int]) -> list[int]:
 class SPADEGenerator(SegmentationConditional, GANModel):
     """z (N, Z), segmentation (N, H, W) of classes 0 … S − 1 → images (N, C, H, W) in [-1, 1].
 
+    Three switches are for networks from elsewhere: `start_side` is the shorter side of the coarsest grid (0 is the paper's, 4
+    where it is halved that far); with the `middle` "apart" the two middle blocks stand at two grids; `instance_edges` adds the
+    edges of the map's regions to it, as the authors' program does with those of single objects.
+
     Example:
         >>> import torch
         >>> from gan_hub import SPADEGenerator
@@ -262,6 +258,8 @@ class SPADEGenerator(SegmentationConditional, GANModel):
         >>> generator(torch.randn(2, 8), segmentation).shape
         torch.Size([2, 3, 16, 16])
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"start_side": 0, "middle": "together", "instance_edges": False}
 
     @register_checked
     def __init__(
@@ -276,16 +274,20 @@ class SPADEGenerator(SegmentationConditional, GANModel):
         hidden_channels: Width = 128,
         start: Start = "latent",
         norm: Norm = "batch",
+        start_side: StartSide = 0,
+        middle: Middle = "together",
+        instance_edges: Switch = False,
     ) -> None:
         super().__init__()
         self.layers = Synthesis(
-            stage_resolutions(resolution),
-            stage_widths(resolution, base_channels, max_channels),
+            *generator_stages(resolution, base_channels, max_channels, start_side),
             channels,
             latent_size if start == "latent" else None,
             semantic_classes,
             hidden_channels,
             norm,
+            middle,
+            instance_edges,
         )
 
     def forward(
@@ -304,7 +306,7 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
 
     In the paper the loss is taken at each scale and then averaged. So that any loss over all P logits is that average, the
     logits of coarser scales are repeated until there are as many of them as of the finest (`repeats_per_scale`): the weights
-    of two scales differ by 2 % at most.
+    of two scales differ by 2 % at most. `instance_edges` is as in the generator.
 
     Example:
         >>> import torch
@@ -314,6 +316,8 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
         >>> len(logits), logits.ndim
         (2, 2)
     """
+
+    CONFIG_DEFAULTS_FOR_OLD_FILES: ClassVar = {"instance_edges": False}
 
     @register_checked
     def __init__(
@@ -326,10 +330,12 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
         max_channels: Width = 512,
         layers: Layers = 4,
         scales: Scales = 2,
+        instance_edges: Switch = False,
     ) -> None:
         super().__init__()
+        inputs = semantic_classes + instance_edges + channels
         self.judges = nn.ModuleList(
-            PatchDiscriminator(semantic_classes + channels, base_channels, max_channels, layers) for _ in range(scales)
+            PatchDiscriminator(inputs, base_channels, max_channels, layers) for _ in range(scales)
         )
 
     def forward(
@@ -355,7 +361,8 @@ class SPADEDiscriminator(SegmentationConditional, GANModel):
     ) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
         """Logits (N, 1, h, w) and features of each scale, fine to coarse, each of half the size of the one before."""
         classes = one_hot_map(segmentation, self.config["semantic_classes"], images.dtype)  # (N, S, H, W)
-        x = torch.cat([classes, images], 1)  # (N, S + C, H, W)
+        edges = [edges_of_regions(segmentation, images.dtype)] if self.config["instance_edges"] else []
+        x = torch.cat([classes, *edges, images], 1)  # (N, S + C, H, W)
         scales = []
         for judge in self.judges:
             scales.append(judge(x))
