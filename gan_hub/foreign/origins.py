@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from gan_hub.foreign import dcgan, nvidia_stylegan2, r3gan, rosinality
+from gan_hub.foreign import dcgan, nvidia_stylegan2, nvidia_stylegan3, r3gan, rosinality
 from gan_hub.foreign.read import ForeignObject
 from gan_hub.foreign.report import Answers, Converted
 from gan_hub.foreign.weights import is_module
@@ -31,10 +31,19 @@ class Origin(NamedTuple):
     asks: bool = False  # whether its files leave out what `Answers` has
 
 
-def _is_nvidia_stylegan2(content: Any) -> bool:
+def _nvidia_generator(content: Any) -> ForeignObject | None:
     networks = nvidia_stylegan2.find_networks(content)
-    generators = [networks[role] for role in ("G_ema", "G") if role in networks]
-    return bool(generators) and nvidia_stylegan2.is_stylegan2(generators[0])
+    return next((networks[role] for role in ("G_ema", "G") if role in networks), None)
+
+
+def _is_nvidia_stylegan2(content: Any) -> bool:
+    generator = _nvidia_generator(content)
+    return generator is not None and nvidia_stylegan2.is_stylegan2(generator)
+
+
+def _is_nvidia_stylegan3(content: Any) -> bool:
+    generator = _nvidia_generator(content)
+    return generator is not None and nvidia_stylegan3.is_stylegan3(generator)
 
 
 ORIGINS = [
@@ -42,6 +51,11 @@ ORIGINS = [
         "StyleGAN2 of stylegan2-ada-pytorch and stylegan3",
         _is_nvidia_stylegan2,
         lambda content, _: nvidia_stylegan2.convert(content),
+    ),
+    Origin(
+        "alias-free StyleGAN3 of stylegan3",
+        _is_nvidia_stylegan3,
+        lambda content, _: nvidia_stylegan3.convert(content),
     ),
     Origin(
         "R3GAN of brownvc/R3GAN",
@@ -84,10 +98,8 @@ def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
 def describe(content: Any) -> str:
     """What a file holds that is no network that could be converted, to follow its name and a colon."""
     networks = nvidia_stylegan2.find_networks(content)
-    if any("synthesis.input.freqs" in nvidia_stylegan2.tensors_of(network) for network in networks.values()):
-        return "the alias-free StyleGAN3 of NVIDIA's stylegan3, an architecture that is not here yet"
     if networks:
-        return f"networks of NVIDIA's programs ({', '.join(networks)}), but not those of StyleGAN2"
+        return f"networks of NVIDIA's programs ({', '.join(networks)}), but not those of StyleGAN2 or StyleGAN3"
     names = _tensor_names(content)
     if names:
         return f"tensors of a program that is not known (such as {short_repr(names[0])})"
