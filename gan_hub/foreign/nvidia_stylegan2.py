@@ -5,6 +5,7 @@ Names and sizes were read from files that those programs write; the arithmetic i
 
 import re
 import typing
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from gan_hub.foreign.weights import Weights, attribute, fill, is_module, tensors
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 from gan_hub.models.layers import MinibatchStddev, stage_resolutions
+from gan_hub.models.mixins import StyleBased
 from gan_hub.models.modeling import GANModel
 from gan_hub.models.stylegan2 import Filter, StyleGAN2Discriminator, StyleGAN2Generator, taps_of
 
@@ -49,10 +51,25 @@ def convert(content: Any) -> Converted:
     Raises:
         LoadError: for a generator with parts that StyleGAN2 here has not. A discriminator with such is left out.
     """
+    return build_networks(content, "StyleGAN2", build_generator)
+
+
+def build_networks(
+    content: Any, architecture: str, build: Callable[[ForeignObject, str, Report], StyleBased]
+) -> Converted:
+    """Build the networks of a file of NVIDIA's programs, all of which have the same discriminator.
+
+    Args:
+        content: what `read_foreign` gave.
+        architecture: of the generator, for the report.
+        build: makes the generator of the foreign one, of what messages call it, and of the report, which it tells what it did.
+
+    Returns: the averaged generator, or the other where there is none, and the discriminator.
+    """
     networks = find_networks(content)
     role = "G_ema" if "G_ema" in networks else "G"
-    report = Report(f"StyleGAN2 of NVIDIA's programs ({role})")
-    generator = build_generator(networks[role], role, report)
+    report = Report(f"{architecture} of NVIDIA's programs ({role})")
+    generator = build(networks[role], role, report)
     config = generator.config
     report.recognized += f", {config['resolution']} × {config['resolution']}, {config['num_classes'] or 'no'} classes"
     if config["conv_clamp"]:
@@ -93,9 +110,9 @@ def build_generator(network: ForeignObject, title: str, report: Report) -> Style
     resolution = checked_resolution(attribute(network, "img_resolution"), title)
     sides = [side for side, _ in stage_resolutions(resolution)]
     widths = [weights.shape(f"synthesis.b{side}.conv1.weight")[0] for side in sides]
-    layers = _count(weights, r"mapping\.fc(\d+)\.weight")
-    _check_layers(network, "synthesis", title)
-    _check_mapping(network, layers, title)
+    layers = count(weights, r"mapping\.fc(\d+)\.weight")
+    check_activations(network, "synthesis", title)
+    check_mapping(network, layers, title)
     architecture = attribute(network, f"synthesis.b{sides[0]}.architecture", "skip")
     generator = StyleGAN2Generator(
         resolution=resolution,
@@ -107,7 +124,7 @@ def build_generator(network: ForeignObject, title: str, report: Report) -> Style
         mapping_layers=layers,
         noise="const" if f"synthesis.b{sides[0]}.conv1.noise_const" in weights else "none",
         architecture=architecture,
-        conv_clamp=_clamp(attribute(network, f"synthesis.b{sides[0]}.conv1.conv_clamp"), title),
+        conv_clamp=checked_clamp(attribute(network, f"synthesis.b{sides[0]}.conv1.conv_clamp"), title),
         resample_filter=_filter(weights, "conv0", report),
     )
     names = generator_names(generator, sides)
@@ -157,7 +174,7 @@ def build_discriminator(network: ForeignObject, report: Report) -> StyleGAN2Disc
     resolution = checked_resolution(attribute(network, "img_resolution"), title)
     sides = [side for side, _ in stage_resolutions(resolution)][::-1]
     widths = [weights.shape(f"b{side}.conv0.weight")[0] for side in sides[:-1]] + [weights.shape("b4.conv.weight")[0]]
-    _check_layers(network, "", title)
+    check_activations(network, "", title)
     group = attribute(network, "b4.mbstd.group_size")
     deviations = weights.shape("b4.conv.weight")[1] - widths[-1]
     discriminator = StyleGAN2Discriminator(
@@ -166,11 +183,11 @@ def build_discriminator(network: ForeignObject, report: Report) -> StyleGAN2Disc
         num_classes=attribute(network, "c_dim"),
         **width_options(resolution, widths[::-1], title),
         architecture=attribute(network, f"b{resolution}.architecture", "resnet"),
-        mapping_layers=max(1, _count(weights, r"mapping\.fc(\d+)\.weight")),
+        mapping_layers=max(1, count(weights, r"mapping\.fc(\d+)\.weight")),
         minibatch_stddev=deviations > 0,
         stddev_group=min(group or 64, 64),
         stddev_channels=max(1, deviations),
-        conv_clamp=_clamp(attribute(network, f"b{resolution}.conv0.conv_clamp"), title),
+        conv_clamp=checked_clamp(attribute(network, f"b{resolution}.conv0.conv_clamp"), title),
         resample_filter=_filter(weights, "conv1", report),
     )
     names = discriminator_names(discriminator, sides)
@@ -239,12 +256,13 @@ def calibrate_deviation(generator: GANModel, discriminator: GANModel, report: Re
 # ------------------------------------------------------------------------------------------- what it must be
 
 
-def _count(weights: Weights, pattern: str) -> int:
+def count(weights: Weights, pattern: str) -> int:
+    """How many tensors have a name that matches as a whole."""
     return sum(re.fullmatch(pattern, name) is not None for name in weights.tensors)
 
 
-def _clamp(value: object, title: str) -> int:
-    """The bound of convolutions as our config has it, 0 for none."""
+def checked_clamp(value: object, title: str) -> int:
+    """The bound of convolutions as our config has it, 0 for none; raises LoadError for one that it cannot have."""
     if value is None:
         return 0
     if not isinstance(value, (int, float)) or not 0 < value <= 65_504 or value != int(value):
@@ -252,8 +270,17 @@ def _clamp(value: object, title: str) -> int:
     return int(value)
 
 
-def _check_layers(network: ForeignObject, part: str, title: str) -> None:
-    """Refuse activations other than the leaky ReLU, which the shapes of weights do not show."""
+def check_activations(network: ForeignObject, part: str, title: str) -> None:
+    """Refuse activations other than the leaky ReLU, which the shapes of weights do not show.
+
+    Args:
+        network: NVIDIA's.
+        part: the name of a module in it; "" for all of it.
+        title: what messages call it.
+
+    Raises:
+        LoadError: for such a layer.
+    """
     root = network if not part else (attribute(network, "_modules") or {}).get(part, network)
     for path, layer in _modules(root):
         activation = layer.attributes.get("activation")
@@ -261,7 +288,17 @@ def _check_layers(network: ForeignObject, part: str, title: str) -> None:
             raise LoadError(f"{title}: {path} has the activation {short_repr(activation)}; allowed: lrelu.")
 
 
-def _check_mapping(network: ForeignObject, layers: int, title: str) -> None:
+def check_mapping(network: ForeignObject, layers: int, title: str) -> None:
+    """Refuse a mapping network that learns at another rate, by which its weights are scaled.
+
+    Args:
+        network: NVIDIA's.
+        layers: how many the mapping has.
+        title: what messages call it.
+
+    Raises:
+        LoadError: for such a network.
+    """
     for layer in range(layers):
         gain = attribute(network, f"mapping.fc{layer}.bias_gain")
         if not isinstance(gain, float) or abs(gain - MAPPING_LR) > 1e-6:

@@ -13,6 +13,7 @@ from gan_hub.foreign import (
     fastgan,
     gan_zoo,
     nvidia_stylegan2,
+    nvidia_stylegan3,
     r3gan,
     rosinality,
     spade,
@@ -48,10 +49,19 @@ class Origin(NamedTuple):
     asks: tuple[str, ...] = ()  # what of `Answers` its files leave out
 
 
-def _is_nvidia_stylegan2(content: Any) -> bool:
+def _nvidia_generator(content: Any) -> ForeignObject | None:
     networks = nvidia_stylegan2.find_networks(content)
-    generators = [networks[role] for role in ("G_ema", "G") if role in networks]
-    return bool(generators) and nvidia_stylegan2.is_stylegan2(generators[0])
+    return next((networks[role] for role in ("G_ema", "G") if role in networks), None)
+
+
+def _is_nvidia_stylegan2(content: Any) -> bool:
+    generator = _nvidia_generator(content)
+    return generator is not None and nvidia_stylegan2.is_stylegan2(generator)
+
+
+def _is_nvidia_stylegan3(content: Any) -> bool:
+    generator = _nvidia_generator(content)
+    return generator is not None and nvidia_stylegan3.is_stylegan3(generator)
 
 
 ORIGINS = [
@@ -59,6 +69,11 @@ ORIGINS = [
         "StyleGAN2 of stylegan2-ada-pytorch and stylegan3",
         _is_nvidia_stylegan2,
         lambda content, _: nvidia_stylegan2.convert(content),
+    ),
+    Origin(
+        "alias-free StyleGAN3 of stylegan3",
+        _is_nvidia_stylegan3,
+        lambda content, _: nvidia_stylegan3.convert(content),
     ),
     Origin(
         "R3GAN of brownvc/R3GAN",
@@ -122,10 +137,8 @@ def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
 def describe(content: Any) -> str:
     """What a file holds that is no network that could be converted, to follow its name and a colon."""
     networks = nvidia_stylegan2.find_networks(content)
-    if any("synthesis.input.freqs" in nvidia_stylegan2.tensors_of(network) for network in networks.values()):
-        return "the alias-free StyleGAN3 of NVIDIA's stylegan3, an architecture that is not here yet"
     if networks:
-        return f"networks of NVIDIA's programs ({', '.join(networks)}), but not those of StyleGAN2"
+        return f"networks of NVIDIA's programs ({', '.join(networks)}), but not those of StyleGAN2 or StyleGAN3"
     if dcgan_discriminator.is_alone(content):
         return "a discriminator alone, as DCGAN has it; convert its generator, with discriminator= for this file"
     names = _tensor_names(content)

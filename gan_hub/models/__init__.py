@@ -17,6 +17,7 @@ from gan_hub.models.registry import ARCHITECTURES, CLASSES, Architecture, discri
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from gan_hub.models.stylegan3 import StyleGAN3Generator
 
 __all__ = [
     "ARCHITECTURES",
@@ -43,6 +44,7 @@ __all__ = [
     "SPADEGenerator",
     "StyleGAN2Discriminator",
     "StyleGAN2Generator",
+    "StyleGAN3Generator",
     "StyleGANDiscriminator",
     "StyleGANGenerator",
     "discriminator_class",

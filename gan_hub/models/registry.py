@@ -23,6 +23,7 @@ from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from gan_hub.models.stylegan3 import StyleGAN3Generator
 
 
 class Architecture(NamedTuple):
@@ -52,6 +53,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "spade": Architecture(SPADEGenerator, SPADEDiscriminator),
     "stylegan": Architecture(StyleGANGenerator, StyleGANDiscriminator),
     "stylegan2": Architecture(StyleGAN2Generator, StyleGAN2Discriminator),
+    "stylegan3": Architecture(StyleGAN3Generator, StyleGAN2Discriminator),
 }
 BUNDLED = frozenset(ARCHITECTURES)
 

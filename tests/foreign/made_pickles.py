@@ -9,6 +9,7 @@ import types
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import torch
 
 LEGACY = (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {}})
@@ -292,6 +293,13 @@ def module_object(tensors: dict[str, torch.Tensor], path: str, attributes: dict[
     return module("")
 
 
+# Of NVIDIA's modules, what is no parameter.
+BUFFERS = (
+    ("resample_filter", "noise_const", "w_avg")
+    + ("up_filter", "down_filter", "magnitude_ema", "transform", "freqs", "phases")
+)  # fmt: skip
+
+
 def nvidia_network(class_name: str, tensors: dict[str, torch.Tensor], attributes: dict[str, dict]) -> Called:
     """A network of NVIDIA's programs.
 
@@ -307,7 +315,7 @@ def nvidia_network(class_name: str, tensors: dict[str, torch.Tensor], attributes
         prefix = f"{path}." if path else ""
         inside = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         own = {key: value for key, value in inside.items() if "." not in key}
-        buffers = {key for key in own if key in ("resample_filter", "noise_const", "w_avg")}
+        buffers = {key for key in own if key in BUFFERS}
         children = dict.fromkeys(key.split(".")[0] for key in inside if "." in key)
         state = {
             "training": False,
@@ -348,3 +356,18 @@ def ada_discriminator(tensors: dict[str, torch.Tensor], options: dict) -> Called
         elif name.endswith(("conv0", "conv1")):
             attributes[name] = {"activation": "lrelu", "conv_clamp": options["conv_clamp"]}
     return nvidia_network("Discriminator", tensors, attributes)
+
+
+def alias_free_generator(tensors: dict[str, torch.Tensor], options: dict, about: dict[str, dict]) -> Called:
+    """A generator of stylegan3, of its tensors, the arguments that it was made with, and what its layers say of themselves."""
+    attributes: dict[str, dict] = {"": {name: options[name] for name in ("z_dim", "c_dim", "w_dim", "img_resolution")}}
+    attributes |= {"synthesis": about["synthesis"], "synthesis.input": about["input"]}
+    for name, layer in about["layers"].items():
+        sizes = {key: np.array(layer[key]) for key in ("in_size", "out_size")}
+        attributes[f"synthesis.{name}"] = layer | sizes
+    for name in {key.rpartition(".")[0] for key in tensors}:
+        if name.endswith((".affine", "mapping.embed")):
+            attributes[name] = {"activation": "linear", "bias_gain": 1}
+        elif name.startswith("mapping.fc"):
+            attributes[name] = {"activation": "lrelu", "bias_gain": 0.01}
+    return nvidia_network("Generator", tensors, attributes)

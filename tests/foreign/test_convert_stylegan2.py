@@ -184,10 +184,10 @@ def test_what_would_draw_another_picture_is_refused_in_one_sentence(tmp_path, ch
     assert not (tmp_path / "model").exists()
 
 
-def test_alias_free_networks_and_unknown_ones_are_told_by_what_they_are(tmp_path):
-    alias_free = made_pickles.nvidia_network("Generator", {"synthesis.input.freqs": torch.zeros(2, 2)}, {})
+def test_unknown_networks_are_told_by_what_they_are(tmp_path):
+    other = made_pickles.nvidia_network("Generator", {"synthesis.first.weight": torch.zeros(2, 2)}, {})
     for content, words in (
-        ({"G_ema": alias_free}, "the alias-free StyleGAN3"),
+        ({"G_ema": other}, r"networks of NVIDIA's programs \(G_ema\), but not those of StyleGAN2 or StyleGAN3"),
         (
             {"weights": {"a.b": made_pickles.nested_tensor(torch.zeros(1))}},
             r"a program that is not known \(such as 'a.b'\)",

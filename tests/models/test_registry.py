@@ -28,6 +28,7 @@ SIZES = {
     "w_size": 8,
     "hidden_size": 64,
     "hidden_channels": 4,
+    "synthesis_layers": 4,
     "minibatch_stddev": True,
     "semantic_classes": 3,
 }

@@ -46,6 +46,13 @@ GAMES = {
         },
         "discriminator": {"base_channels": 2, "max_channels": 4, "mapping_layers": 2},
     },
+    "waves, running magnitudes, styles mixed": {
+        "architecture": "stylegan3", "resolution": 32, "mixing": 0.9,
+        "generator": {
+            "latent_size": 8, "w_size": 8, "base_channels": 2, "max_channels": 4, "synthesis_layers": 4,
+        },
+        "discriminator": {"base_channels": 2, "max_channels": 4, "mapping_layers": 2},
+    },
     "several scales, relativistic": {
         "architecture": "msg_gan", "loss": "relativistic", "r2_gamma": 1.0, "instance_noise": 0.1,
         "instance_noise_kimg": 0.2,
