@@ -130,7 +130,7 @@ class Network(nn.Module):
 def assert_drawn(generator: nn.Module, network: Network, z: torch.Tensor) -> None:
     with torch.no_grad():
         expected = network(z)
-        assert (generator(z) - expected.clamp(-1, 1)).abs().max() < 1e-5 * max(1, expected.abs().max())
+        assert (generator(z) - expected.clamp(-1, 1)).abs().max() < 1e-4 * max(1, expected.abs().max())
 
 
 def test_the_first_programs_images_come_out_of_its_averaged_file(tmp_path):
