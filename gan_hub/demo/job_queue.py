@@ -177,7 +177,9 @@ class JobQueue(queueing.Queue):
             if event in queue.queue:
                 queue.queue.remove(event)
         self.event_ids_to_events.pop(event._id, None)
-        self.pending_event_ids_session[event.session_hash].discard(event._id)
+        if answer is None:
+            self.pending_event_ids_session[event.session_hash].discard(event._id)
+        # A visitor who is told more than that listens: the stream must not close before the answer, which strikes the call off.
         error = gr.Error(translate(event.request, "line_is_full"), title=translate(event.request, "check"))
         refusal = ProcessCompletedMessage(output=error_payload(error, True), title=error.title, success=False)
         self.send_message(event, answer or refusal)
@@ -210,8 +212,10 @@ class JobQueue(queueing.Queue):
             event.session_hash for queue in self.event_queue_per_concurrency_id.values() for event in queue.queue
         }
         self._heard = {session: heard for session, heard in self._heard.items() if session in waiting}
-        for session in [session for session, events in self.pending_event_ids_session.items() if not events]:
-            del self.pending_event_ids_session[session]
+        known = self.pending_messages_per_session
+        pending = self.pending_event_ids_session
+        for session in [session for session, events in pending.items() if not events or session not in known]:
+            del pending[session]
 
 
 def round_robin(events: list[Event]) -> list[Event]:

@@ -244,6 +244,19 @@ def test_a_film_stands_still_for_those_who_asked_for_less_motion(browser, server
     tab.context.close()
 
 
+def drag_to_group(page, picture, group: str):
+    """Drag a picture of the pool into a group that is out of sight when the drag begins."""
+    page.evaluate("scrollBy(0, document.getElementById('equation').getBoundingClientRect().bottom)")
+    place = picture.bounding_box()
+    page.mouse.move(place["x"] + 20, place["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(place["x"] + 40, place["y"] + 30, steps=3)
+    page.wait_for_selector("#equation.awaits")
+    there = page.locator(f"#equation [data-group={group}]").bounding_box()
+    page.mouse.move(there["x"] + 60, there["y"] + 60, steps=3)
+    page.mouse.up()
+
+
 def test_arithmetic(visit, tmp_path):
     tab = visit()
     page = tab.open("arithmetic")
@@ -270,9 +283,9 @@ def test_arithmetic(visit, tmp_path):
     page.wait_for_function("document.querySelectorAll('#equation .few button').length == 5")
     page.locator("#equation [data-group=A] .few button").first.click()
     page.wait_for_function("document.querySelectorAll('#equation .few button').length == 4")
-    page.keyboard.press("2")
-    page.locator("#pool .picture").nth(6).click()
+    drag_to_group(page, page.locator("#pool .picture").nth(6), "B")
     page.wait_for_function("document.querySelectorAll('#equation [data-group=B] .few button').length == 2")
+    assert page.locator("#equation.awaits").count() == 0
     with page.expect_download() as download:
         page.locator("#save-sum").click()
     download.value.save_as(tmp_path / "sum.png")

@@ -303,21 +303,60 @@ def test_the_sheet_says_where_the_pixels_give_the_answers_away(offered):
 
 
 def test_streaks_count_correct_choices_in_a_row_and_go_on_from_game_to_game(offered):
-    assert markup.streaks([]) == (0, 0)
-    assert markup.streaks([True, True, False, True]) == (1, 2)
-    assert markup.streaks([True, False]) == (0, 1)
+    assert rounds.streaks([]) == (0, 0)
+    assert rounds.streaks([True, True, False, True]) == (1, 2)
+    assert rounds.streaks([True, False]) == (0, 1)
     game = finished(offered, always_right=True)
     following = rounds.begin(offered, "real", "normal", before=game)
-    assert markup.streaks(following.results) == (10, 10) and following.rounds == ()
+    assert rounds.streaks(following.results) == (10, 10) and following.rounds == ()
     assert 'data-score="streak">10<' in markup.score_html(following, 3)
     other = rounds.begin(offered, "preferred", "normal", before=game)
-    assert markup.streaks(other.results) == (0, 0)
+    assert rounds.streaks(other.results) == (0, 0)
+
+
+def test_a_game_that_follows_its_player_is_harder_after_two_right_picks_and_easier_after_a_wrong_one(offered):
+    assert [rounds.risen([True] * count) for count in range(6)] == ["easy", "easy", "normal", "normal", "hard", "hard"]
+    assert rounds.risen([True] * 9 + [False]) == "normal" and rounds.risen([False] * 3) == "easy"
+    assert rounds.risen([True, False, True]) == "easy"
+    game, levels = begun(offered, level="rising"), []
+    while game.pair is not None:
+        levels.append(game.pair.level)
+        assert f"Difficulty of this pair: {levels[-1]}" in markup.verdict_html(game)
+        assert rounds.supply(game.token).ahead is None  # before the pick nobody knows how hard the next one has to be
+        right = "left" if game.pair.answer_is_left else "right"
+        rounds.pick(game.token, right)
+        assert len(levels) == 10 or rounds.supply(game.token).ahead is not None
+        game = rounds.go_on(game.token)
+    assert levels == ["easy"] * 2 + ["normal"] * 2 + ["hard"] * 6
+    again = rounds.begin(offered, "real", "rising", before=game)
+    assert again.pair.level == "hard"  # the streak goes on
+
+
+def test_a_days_ten_rise_alike_for_everyone_however_they_are_played(offered):
+    for side in ("left", "right"):
+        game, levels = rounds.begin(offered, "real", "rising", "2026-01-02"), []
+        while game.pair is not None:
+            levels.append(game.pair.level)
+            game = play(game, side)
+        assert levels == ["easy"] * 3 + ["normal"] * 4 + ["hard"] * 3
+
+
+def test_what_is_counted_is_how_hard_the_pair_was(offered, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_HUB_ANSWERS", str(tmp_path / "answers.jsonl"))
+    handlers.pick(begun(offered, level="rising").token, "left", may_count=True)
+    assert '"easy"' in (tmp_path / "answers.jsonl").read_text()
+
+
+def test_a_model_whose_pictures_hardly_fool_anybody_says_so_and_names_the_harder_games(offered):
+    *_, sentence = handlers.draw("r3gan-emoji-64")
+    assert sentence.startswith("Easy to tell") and "later in training" in sentence
+    assert handlers.draw("r3gan-emoji-64", "later")[-1] == handlers.draw("dcgan-fashion-mnist")[-1] == ""
 
 
 def test_the_browser_keeps_games_and_best_streaks_and_whatever_else_it_sends_is_dropped(offered):
     token, memory = play_two(offered)
     assert memory["best"] == {f"{offered}|real": 2} and memory["games"] == {f"{offered}|real|normal|": token}
-    again = handlers.draw(offered, memory=memory)
+    again = handlers.draw(offered, level="normal", memory=memory)
     assert again[5] == token and 'data-score="rounds">2/10<' in again[9]  # after a reload, the same game
     assert 'data-score="best">2<' in handlers.start_over(offered, token="gone", memory=memory)[9]
     for odd in (None, 3, "x", [1], {"best": 3, "games": {"a": 1, "b": "c"}}, {"best": {"x": True, "y": "1"}}):
@@ -390,7 +429,7 @@ def test_every_state_of_the_game_is_a_link_that_opens_it(offered):
         "easy",
         "2026-01-02",
     ]
-    assert handlers.fill(offered, {}) == ["real", "normal", ""]
+    assert handlers.fill(offered, {}) == ["real", "rising", ""]
     assert "The ten of 2026-01-02" in handlers.draw(offered, "preferred", "hard", "2026-01-02")[9]
     assert handlers.draw_today(offered)[2] == days.today() and days.today() in handlers.draw_today(offered)[4]
     for wrong in ({"kind": "x"}, {"difficulty": "x"}, {"day": "x"}):

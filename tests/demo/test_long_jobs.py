@@ -10,10 +10,12 @@ import gradio as gr
 import httpx
 import pytest
 import torch
+from gradio.server_messages import ProcessCompletedMessage
 
 from gan_hub.demo import long_jobs
 from gan_hub.demo.components import LONG_QUEUE, MODEL_QUEUE
 from gan_hub.demo.events import listen
+from gan_hub.demo.job_queue import JobQueue
 from gan_hub.demo.long_jobs import StoppedError, Stops, in_slices
 from gan_hub.demo.page import Page
 from gan_hub.demo.texts import TEXTS
@@ -26,7 +28,9 @@ class Work:
     """Jobs that count up to a number, or without end, and note who did what in which order."""
 
     def __init__(self):
-        self.notes, self.living = [], 0
+        self.notes, self.living, self.is_over = [], 0, False
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
 
     def count(self, name: str, most: int):
         self.living += 1
@@ -34,6 +38,9 @@ class Work:
             for number in range(most):
                 self.notes.append((name, number))
                 time.sleep(STEP_SECONDS)
+                self.may_go_on.wait()
+                if self.is_over:
+                    return
                 yield f"{name} {number}", ""
         finally:
             self.living -= 1
@@ -67,9 +74,10 @@ def page(monkeypatch):
 
 
 @pytest.fixture
-def threads():
+def threads(page):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         yield pool
+        page.work.is_over = True  # after a test that failed, the pool would wait for a job without end
 
 
 def wait_until(true, seconds: float = 60) -> None:
@@ -139,13 +147,39 @@ def test_a_job_that_waits_is_ended_before_it_begins(page, threads):
     assert page.work.names() == ["first"]
 
 
+def test_a_job_that_waits_is_answered_even_where_it_is_ended_just_before_the_answer_to_the_stop_is_fetched(
+    page, threads, monkeypatch
+):
+    drop, send = JobQueue._drop_stopped, JobQueue.send_message
+
+    def send_and_drop(queue, event, message):
+        send(queue, event, message)
+        if isinstance(message, ProcessCompletedMessage) and event.fn.fn is long_jobs.stop:
+            drop(queue)
+
+    monkeypatch.setattr(JobQueue, "_drop_stopped", lambda queue: None)
+    monkeypatch.setattr(JobQueue, "send_message", send_and_drop)
+    first, second = Visitor(page.server), Visitor(page.server)
+    running = threads.submit(first.call, page.job, "first", 100_000)
+    wait_until(lambda: page.work.notes)
+    second.join(page.job, "second", 10).raise_for_status()
+    waiting = threads.submit(second.listen, 2)
+    wait_until(lambda: len(page.server.page._queue) == 1)
+    second.join(page.stop).raise_for_status()
+    assert TEXTS["en"]["job_stopped"] in waiting.result()[2]
+    first.join(page.stop).raise_for_status()
+    assert running.result()[0]
+
+
 def test_a_new_job_of_a_visitor_takes_the_place_of_the_old_one(page, threads):
     visitor = Visitor(page.server)
     visitor.join(page.job, "old", 100_000).raise_for_status()
     answers = threads.submit(visitor.listen, 3)
     wait_until(lambda: page.work.notes)
+    page.work.may_go_on.clear()  # or the second one begins while a slow machine brings the third
     visitor.join(page.job, "never", 10).raise_for_status()
     visitor.join(page.job, "new", 10).raise_for_status()
+    page.work.may_go_on.set()
     success, _, sent = answers.result()
     assert success and "new 9" in sent and TEXTS["en"]["job_replaced"] in sent
     assert page.work.names() == ["old", "new"]

@@ -82,9 +82,16 @@
                 if (mine) picture.querySelector(".caption").append(text);
             }
         }
-        pool.addEventListener("dragstart", (event) => { dragged = Number(event.target.closest("[data-index]")?.dataset.index ?? NaN); });
+        pool.addEventListener("dragstart", (event) => {
+            const picture = event.target.closest("[data-index]");
+            if (!picture) return;
+            dragged = Number(picture.dataset.index);
+            // The groups may have been scrolled out of sight. Later: a page that changes at once ends the drag.
+            setTimeout(() => { document.getElementById("equation").classList.toggle("awaits", dragged !== null); });
+        });
         document.addEventListener("dragend", () => {
             dragged = null;
+            document.getElementById("equation").classList.remove("awaits");
             document.querySelectorAll("#equation .over").forEach((group) => group.classList.remove("over"));
         });
         new MutationObserver(show).observe(pool, { childList: true, subtree: true });

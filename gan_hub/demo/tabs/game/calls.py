@@ -39,7 +39,7 @@ class Verdict(TypedDict):
 def game_round_call(
     model: str,
     kind: str = "real",
-    difficulty: str = game.FIRST_LEVEL,
+    difficulty: str = rounds.RISING,
     day: str = "",
     game_token: str = "",
     request: gr.Request | None = None,
@@ -50,7 +50,8 @@ def game_round_call(
         model: a model of this page
         kind: "real" (which picture is real?), "preferred" (which does the discriminator take for more real?), "later" (which
             was drawn later in training?) or "better" (which network has the better score?); not every model has each
-        difficulty: "easy", "normal" or "hard"
+        difficulty: "easy", "normal", "hard", or "rising", which follows the player: harder after two right picks in a row,
+            easier after a wrong one
         day: a day such as 2026-11-29 for its ten pairs, which are the same for everyone; "" for pairs of one's own
         game_token: of the game to go on with, as the answer of the first call has it; "" begins a new one
         request: has the visitor's language

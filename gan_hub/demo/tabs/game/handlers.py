@@ -19,13 +19,13 @@ from gan_hub.demo import answer_log, inputs, models
 from gan_hub.demo.components import Update
 from gan_hub.demo.tabs.game import attention, days, markup, material, rounds
 from gan_hub.demo.tabs.game.pairs import LEVELS
-from gan_hub.demo.tabs.game.rounds import GAMES, ROUNDS, Game
+from gan_hub.demo.tabs.game.rounds import GAMES, RISING, ROUNDS, Game
 from gan_hub.demo.tabs.game.sheet import sheet_html
 from gan_hub.demo.texts import t, translate
 from gan_hub.metrics.human_answers import Answer
 
 LINK_KEYS = ("kind", "difficulty", "day")
-FIRST_LEVEL = "normal"
+DIFFICULTIES = (RISING, *LEVELS)
 MOST_REMEMBERED = 24  # games and best streaks that a browser keeps
 
 # The game's token, what the browser keeps, pair or sheet, verdict, score, the buttons left, right, next and why, the words about
@@ -102,7 +102,7 @@ def _with_game(memory: object, game: Game) -> dict:
 
 def _with_best(memory: object, game: Game) -> dict:
     kept, key = remembered(memory), _key(game.model, game.kind)
-    kept["best"][key] = max(kept["best"].get(key, 0), markup.streaks(game.results)[1])
+    kept["best"][key] = max(kept["best"].get(key, 0), rounds.streaks(game.results)[1])
     return remembered(kept)
 
 
@@ -125,7 +125,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     """
     kinds = material.kinds_of(models.load(model))
     kind = inputs.choice(link.get("kind", kinds[0] if kinds else material.KINDS[0]), material.KINDS, "kind")
-    level = inputs.choice(link.get("difficulty", FIRST_LEVEL), LEVELS, "difficulty")
+    level = inputs.choice(link.get("difficulty", RISING), DIFFICULTIES, "difficulty")
     return [kind, level, days.check(link.get("day"))]
 
 
@@ -135,7 +135,7 @@ Drawn = tuple[Update, str, str, str, str, *Table]
 def draw(
     model: str,
     kind: str = "real",
-    level: str = FIRST_LEVEL,
+    level: str = RISING,
     day: str = "",
     memory: object = None,
     request: gr.Request | None = None,
@@ -145,7 +145,7 @@ def draw(
     Args:
         model: a model of this page.
         kind: what is asked; where the model has no such game, its first.
-        level: how hard it is.
+        level: how hard it is, one of DIFFICULTIES.
         day: the day whose ten are played; "" for pairs of one's own.
         memory: what the browser remembers.
         request: has the visitor's language.
@@ -163,7 +163,7 @@ def draw(
 def start_over(
     model: str,
     kind: str = "real",
-    level: str = FIRST_LEVEL,
+    level: str = RISING,
     token: str = "",
     memory: object = None,
     request: gr.Request | None = None,
@@ -184,7 +184,7 @@ def start_over(
 def draw_today(
     model: str,
     kind: str = "real",
-    level: str = FIRST_LEVEL,
+    level: str = RISING,
     memory: object = None,
     request: gr.Request | None = None,
 ) -> Drawn:
@@ -216,20 +216,22 @@ def checked(model: str, kind: object, level: object, day: object) -> tuple[str, 
     if not kinds:
         raise inputs.BadInputError("lacks_game")
     kind = inputs.choice(kind, material.KINDS, "kind")
-    return kind if kind in kinds else kinds[0], inputs.choice(level, LEVELS, "difficulty"), days.check(day)
+    return kind if kind in kinds else kinds[0], inputs.choice(level, DIFFICULTIES, "difficulty"), days.check(day)
 
 
 def _drawn(game: Game, memory: object, request: gr.Request | None) -> Drawn:
     choices = [(t(f"kind_{kind}"), kind) for kind in material.kinds_of(models.load(game.model))]
     link = {"tab": "game", "model": game.model, "kind": game.kind, "difficulty": game.level}
     link |= {"day": game.day} if game.day else {}
+    is_easy = game.kind == "real" and material.is_easily_told(models.load(game.model))
     return (
         gr.update(choices=choices, value=game.kind, visible=len(choices) > 1),
         game.level,
         game.day,
         markup.explanation_html(game.model, game.kind, request),
         "?" + urlencode(link),
-        *table(game, _with_game(memory, game), request),
+        *table(game, _with_game(memory, game), request)[:-1],
+        translate(request, "easily_told") if is_easy else "",
     )
 
 
@@ -280,7 +282,7 @@ def pick(
     game = rounds.pick(token, side)
     if may_count is True and answer_log.is_counting():
         played = game.rounds[-1]
-        answer_log.count(Answer(game.model, game.kind, game.level, played.is_right, played.judge_is_right))
+        answer_log.count(Answer(game.model, game.kind, played.pair.level, played.is_right, played.judge_is_right))
     return table(game, _with_best(memory, game), request)
 
 

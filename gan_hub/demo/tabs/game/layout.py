@@ -7,7 +7,7 @@ from gan_hub.demo.components import MODEL_QUEUE, QUIET, note
 from gan_hub.demo.events import answering, listen
 from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.game import handlers, material
-from gan_hub.demo.tabs.game.pairs import LEVELS
+from gan_hub.demo.tabs.game.rounds import RISING
 from gan_hub.demo.tabs.game.texts import TEXTS
 from gan_hub.demo.texts import t
 
@@ -39,8 +39,8 @@ def build(shared: Shared) -> Opening:
             points = gr.HTML()
             kinds = [(t(f"kind_{kind}"), kind) for kind in material.KINDS]
             kind = gr.Radio(kinds, value="real", label=t("game_kind"), elem_id="game-kind")
-            levels = [(t(f"level_{level}"), level) for level in LEVELS]
-            level = gr.Radio(levels, value="normal", label=t("game_level"), elem_id="game-level")
+            levels = [(t(f"level_{level}"), level) for level in handlers.DIFFICULTIES]
+            level = gr.Radio(levels, value=RISING, label=t("game_level"), elem_id="game-level")
             day = gr.Textbox("", elem_id="game-day", elem_classes="unseen")
             with gr.Row():
                 today = gr.Button(t("today"), elem_id="todays-ten", size="sm", min_width=100)

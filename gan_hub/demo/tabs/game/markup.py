@@ -9,7 +9,7 @@ from PIL import Image
 from gan_hub.demo import image_files, models, sanitize
 from gan_hub.demo.tabs.game import material
 from gan_hub.demo.tabs.game.pairs import Pair, percent
-from gan_hub.demo.tabs.game.rounds import ROUNDS, SIDES, Game
+from gan_hub.demo.tabs.game.rounds import ROUNDS, SIDES, Game, streaks
 from gan_hub.demo.texts import language, translate
 
 Heat = tuple[Image.Image, Image.Image]
@@ -66,7 +66,9 @@ def question(game: Game, request: gr.Request | None = None) -> str:
 def verdict_html(game: Game, request: gr.Request | None = None) -> str:
     """The question, or, once the player has chosen, who was right."""
     if not game.decided:
-        lines = [f"<strong>{html.escape(question(game, request))}</strong>"]
+        assert game.pair is not None
+        level = translate(request, "level_now", level=translate(request, f"level_{game.pair.level}"))
+        lines = [f"<strong>{html.escape(question(game, request))}</strong>", f"<small>{html.escape(level)}</small>"]
     else:
         right = game.rounds[-1].is_right
         answer = html.escape(translate(request, "you_right" if right else "you_wrong"))
@@ -164,15 +166,6 @@ def _ticks(name: str, rights: list[bool] | list[bool | None], request: gr.Reques
     )
 
 
-def streaks(rights: list[bool]) -> tuple[int, int]:
-    """The number of correct choices in a row up to now, and the longest such row."""
-    streak = best = 0
-    for right in rights:
-        streak = streak + 1 if right else 0
-        best = max(best, streak)
-    return streak, best
-
-
 def explanation_html(model: str, kind: str, request: gr.Request | None = None) -> str:
     """How the pairs are made, what the discriminator's percentage means, and where the real pictures come from.
 
@@ -185,7 +178,7 @@ def explanation_html(model: str, kind: str, request: gr.Request | None = None) -
         HTML.
     """
     pipe, paragraphs = models.load(model), []
-    paragraphs.append(sanitize.render_markdown(translate(request, f"about_{kind}")))
+    paragraphs += [sanitize.render_markdown(translate(request, f"about_{name}")) for name in (kind, "rising")]
     if pipe.discriminator is not None and kind in ("real", "preferred"):
         if pipe.calibration is not None:
             auc = pipe.calibration.auc

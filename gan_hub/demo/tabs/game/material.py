@@ -22,6 +22,7 @@ from gan_hub.pipeline import GANPipeline
 
 KINDS = ("real", "preferred", "later", "better")
 FEWEST_FRAMES = 4  # of a time-lapse to play with
+EASY_AUC = 0.94  # of the discriminator; pictures that it tells apart so well do not fool eyes either
 THUMBNAIL = 16  # pixels along a side
 
 
@@ -52,6 +53,11 @@ def kinds_of(pipe: GANPipeline) -> list[str]:
 def is_playable(pipe: GANPipeline) -> bool:
     """Whether a model can be played with at all."""
     return bool(kinds_of(pipe))
+
+
+def is_easily_told(pipe: GANPipeline) -> bool:
+    """Whether the discriminator ranks nearly every real picture before a generated one."""
+    return can_judge(pipe) and pipe.calibration is not None and pipe.calibration.auc > EASY_AUC
 
 
 def folder(pipe: GANPipeline) -> Path:

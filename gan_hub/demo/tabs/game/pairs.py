@@ -39,6 +39,7 @@ class Pair:
     originals: bytes  # a PNG of both, as the discriminator sees them
     shape: str  # width / height of one of them, as the style sheet takes it
     answer_is_left: bool
+    level: str = ""  # one of LEVELS
     label: str | None = None  # the class of both
     left_probability: float | None = (
         None  # that the left one is real, by the discriminator; None where it does not play
@@ -96,7 +97,7 @@ def deal(model: str, kind: str, level: str, chance: random.Random, seen: frozens
         picture = _side_by_side(left.reduce(2), right.reduce(2))
     known = {name: getattr(pair, name) for name in ("label", "index", "segmentation", "facts")}
     shape = f"{left.width} / {left.height}"
-    return Pair(picture, originals, shape, answer_is_left, left_probability=probability, **known)
+    return Pair(picture, originals, shape, answer_is_left, level, left_probability=probability, **known)
 
 
 Dealt = tuple[Image.Image, Image.Image, Pair]  # the answer, the other one, and what else is known of both

@@ -12,10 +12,13 @@ from dataclasses import dataclass, replace
 
 from gan_hub.demo import inputs
 from gan_hub.demo.tabs.game import days
-from gan_hub.demo.tabs.game.pairs import Pair, deal
+from gan_hub.demo.tabs.game.pairs import LEVELS, Pair, deal
 
 SIDES = ("left", "right")
 ROUNDS = 10
+RISING = "rising"  # the difficulty that follows the player
+UP_AFTER = 2  # picks in a row that are right, until the next pairs are harder
+DAYS_LEVELS = ("easy",) * 3 + ("normal",) * 4 + ("hard",) * 3  # of a day's ten, which are the same for everyone
 MOST_GAMES = 300  # that are kept; each has up to ten pictures, some 200 kB
 
 
@@ -45,7 +48,7 @@ class Game:
     token: str
     model: str
     kind: str
-    level: str
+    level: str  # one of LEVELS, or RISING
     day: str  # "" for a game of one's own
     pair: Pair | None  # on the table; None once all rounds are played and the sheet lies there
     decided: bool = False
@@ -134,7 +137,40 @@ def _settings(game: Game) -> tuple[str, ...]:
 def _deal(game: Game, number: int) -> Pair:
     """The pair of a round; of a day, the same for everyone."""
     chance = days.chance(game.day, game.model, game.kind, game.level, number)
-    return deal(game.model, game.kind, game.level, chance, game.seen)
+    level = game.level
+    if level == RISING:
+        level = DAYS_LEVELS[number] if game.day else risen(game.results)
+    return deal(game.model, game.kind, level, chance, game.seen)
+
+
+def risen(rights: list[bool]) -> str:
+    """How hard the next pair is in a game that follows its player: harder after UP_AFTER right picks, easier after a wrong one.
+
+    Such a staircase settles where seven of ten picks are right (Levitt 1971, Transformed up-down methods in psychoacoustics).
+
+    Args:
+        rights: for each pick so far whether it was right.
+
+    Returns:
+        One of LEVELS.
+    """
+    place = run = 0
+    for right in rights:
+        run = run + 1 if right else 0
+        if run == UP_AFTER:
+            place, run = min(place + 1, len(LEVELS) - 1), 0
+        elif not right:
+            place = max(place - 1, 0)
+    return LEVELS[place]
+
+
+def streaks(rights: list[bool]) -> tuple[int, int]:
+    """The number of correct choices in a row up to now, and the longest such row."""
+    streak = best = 0
+    for right in rights:
+        streak = streak + 1 if right else 0
+        best = max(best, streak)
+    return streak, best
 
 
 def _seen(game: Game, pair: Pair) -> frozenset[int]:
@@ -197,6 +233,8 @@ def supply(token: object) -> Game:
         raise inputs.BadInputError("no_game")
     number = game.drawn
     if number >= ROUNDS or game.pair is None or (game.ahead is not None and not game.is_awaited):
+        return game
+    if game.level == RISING and not game.day and not game.decided:  # how hard the next one is follows from this pick
         return game
     pair = game.ahead or _deal(game, number)
 

@@ -10,6 +10,8 @@ TEXTS = {
         "kind_preferred": "Which does the discriminator prefer?",
         "kind_later": "Which was drawn later in training?",
         "kind_better": "Which network is the better one?",
+        "level_rising": "follows you",
+        "level_now": "Difficulty of this pair: {level}",
         "level_easy": "easy",
         "level_normal": "normal",
         "level_hard": "hard",
@@ -26,6 +28,10 @@ TEXTS = {
         "why": "Why? (W)",
         "today": "Today's ten",
         "reset": "Ten new pairs",
+        "about_rising": "**Follows you**: two right picks in a row make the next pairs harder, a wrong one makes them easier. In "
+        "a day's ten the first three are easy and the last three hard.",
+        "easily_told": "Easy to tell: even the discriminator is seldom fooled by this model. Harder with it: which was drawn "
+        "later in training, and which one the discriminator prefers.",
         "keys": "Keyboard: ← left, → right, N next, W why.",
         "day_of": "The ten of {day}, the same for everyone",
         "may_count": "Count my answers",
@@ -132,6 +138,8 @@ TEXTS = {
         "kind_preferred": "Qual o discriminador prefere?",
         "kind_later": "Qual foi desenhada mais tarde no treino?",
         "kind_better": "Qual rede é a melhor?",
+        "level_rising": "acompanha você",
+        "level_now": "Dificuldade deste par: {level}",
         "level_easy": "fácil",
         "level_normal": "normal",
         "level_hard": "difícil",
@@ -148,6 +156,10 @@ TEXTS = {
         "why": "Por quê? (W)",
         "today": "As dez de hoje",
         "reset": "Dez pares novos",
+        "about_rising": "**Acompanha você**: dois acertos seguidos tornam os próximos pares mais difíceis, um erro os torna mais "
+        "fáceis. Nos dez do dia, os três primeiros são fáceis e os três últimos, difíceis.",
+        "easily_told": "Fácil de distinguir: até o discriminador raramente se engana com este modelo. Mais difícil com ele: qual "
+        "foi desenhada mais tarde no treino, e qual o discriminador prefere.",
         "keys": "Teclado: ← esquerda, → direita, N próxima, W por quê.",
         "day_of": "As dez de {day}, iguais para todos",
         "may_count": "Contar minhas respostas",
