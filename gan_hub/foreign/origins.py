@@ -15,6 +15,7 @@ from gan_hub.foreign import (
     nvidia_stylegan2,
     r3gan,
     rosinality,
+    sequential,
     spade,
 )
 from gan_hub.foreign.read import ForeignObject
@@ -54,6 +55,7 @@ def _is_nvidia_stylegan2(content: Any) -> bool:
     return bool(generators) and nvidia_stylegan2.is_stylegan2(generators[0])
 
 
+DECLARED = Origin("a network whose layers were declared", lambda _: True, sequential.convert, sequential.ASKS)
 ORIGINS = [
     Origin(
         "StyleGAN2 of stylegan2-ada-pytorch and stylegan3",
@@ -105,7 +107,7 @@ def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
     Raises:
         LoadError: for a file of a program that is not known, and for networks that cannot be built here.
     """
-    for origin in ORIGINS:
+    for origin in ORIGINS if answers.layers is None else [DECLARED]:
         if origin.recognizes(content):
             try:
                 surplus = [name for name in answers.answered() if name not in origin.asks]
