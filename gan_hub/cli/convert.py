@@ -43,6 +43,9 @@ def add(commands: "Commands[Parser]") -> None:
         action=argparse.BooleanOptionalAction,
         help="whether an activation follows its first layer, where no norm does",
     )
+    unsaid.add_argument(
+        "--layers", type=Path, metavar="FILE", help="JSON: the list of a generator's layers (docs/converting.md)"
+    )
     maps = parser.add_argument_group("what the file of a SPADE does not say; its opt.txt does")
     maps.add_argument(
         "--upsampling-layers",
@@ -92,6 +95,7 @@ def run(args: argparse.Namespace) -> None:
         upsampling_layers=args.upsampling_layers,
         resolution=args.resolution,
         instance_edges=args.instance_edges,
+        layers=args.layers,
     )
     print(report.text())
     for name in ("license", "origin"):

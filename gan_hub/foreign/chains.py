@@ -37,10 +37,10 @@ def in_order(
 ) -> list[Layer] | None:
     """What `chain` makes of the tensors in their order, or else in that of the numbers in their names."""
     # A file of torch has its layers in their order; in safetensors, "10" comes before "2".
-    return chain(state) or chain(dict(sorted(state.items(), key=lambda pair: _natural(pair[0]))))
+    return chain(state) or chain(dict(sorted(state.items(), key=lambda pair: natural(pair[0]))))
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
+def natural(name: str) -> list[tuple[bool, int, str]]:
     """A key to sort by that takes numbers in a name for numbers."""
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
 

@@ -18,11 +18,12 @@ from gan_hub.hub.addresses import is_address
 from gan_hub.images import height_width
 from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import CARD_NAME
-from gan_hub.model_folder.strict import LoadError
+from gan_hub.model_folder.strict import LoadError, parse_json
 from gan_hub.pipeline import GANPipeline
 from gan_hub.sampling import save_grid
 
 SAMPLE_SEEDS, LARGE_SAMPLE_SEEDS = range(16), range(4)
+MAX_LIST_BYTES = 100_000
 LARGE = 400  # pixels of a side, from which on fewer samples are drawn
 
 
@@ -36,6 +37,7 @@ def convert(
     seed: int | None = None,
     truncation: float = 1.0,
     discriminator: str | os.PathLike[str] | None = None,
+    layers: str | os.PathLike[str] | None = None,
     **answers: Unpack[Said],
 ) -> Report:
     """Convert a checkpoint of another program into a model folder; nothing in it is run.
@@ -50,6 +52,7 @@ def convert(
         seed: the picture's.
         truncation: the picture's truncation psi.
         discriminator: the file of the discriminator, where it is another one.
+        layers: a JSON file with the list of a plain generator's layers, as `models.ops.layer_list` has them.
         **answers: of the networks, what their files do not say, as `Answers` has them.
 
     Returns: what was recognised, renamed, folded, ignored, lost and compared.
@@ -65,7 +68,8 @@ def convert(
         raise ValueError("compare= and seed= go together: a picture, and the seed that it was made of.")
     reference = None if compare is None else _picture(Path(compare))
     judge = None if discriminator is None else read_foreign(_file(discriminator))
-    converted = convert_content(file, read_foreign(file), Answers(discriminator=judge, **answers))
+    listed = None if layers is None else _listed(_file(layers))
+    converted = convert_content(file, read_foreign(file), Answers(layers=listed, discriminator=judge, **answers))
     pipe = GANPipeline(
         converted.generator,
         converted.discriminator,
@@ -97,6 +101,14 @@ def _file(file: str | os.PathLike[str]) -> Path:
         instead = diagnose.describe_folder(path) or "a model of this library already, which needs no converting"
         raise LoadError(f"{path}: a folder, where a file is converted; it is {instead}.")
     raise LoadError(f"{short_repr(text, 200)}: no such file.")
+
+
+def _listed(path: Path) -> object:
+    """The list of layers in a JSON file."""
+    size = path.stat().st_size
+    if size > MAX_LIST_BYTES:
+        raise LoadError(f"{path}: {size:,} bytes; a list of layers has at most {MAX_LIST_BYTES:,}.")
+    return parse_json(path, b'{"layers": %s}' % path.read_bytes())["layers"]
 
 
 def _picture(path: Path) -> np.ndarray:

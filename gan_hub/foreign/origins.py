@@ -16,6 +16,7 @@ from gan_hub.foreign import (
     nvidia_stylegan3,
     r3gan,
     rosinality,
+    sequential,
     spade,
 )
 from gan_hub.foreign.read import ForeignObject
@@ -64,6 +65,7 @@ def _is_nvidia_stylegan3(content: Any) -> bool:
     return generator is not None and nvidia_stylegan3.is_stylegan3(generator)
 
 
+DECLARED = Origin("a network whose layers were declared", lambda _: True, sequential.convert, sequential.ASKS)
 ORIGINS = [
     Origin(
         "StyleGAN2 of stylegan2-ada-pytorch and stylegan3",
@@ -120,7 +122,7 @@ def convert_content(path: Path, content: Any, answers: Answers) -> Converted:
     Raises:
         LoadError: for a file of a program that is not known, and for networks that cannot be built here.
     """
-    for origin in ORIGINS:
+    for origin in ORIGINS if answers.layers is None else [DECLARED]:
         if origin.recognizes(content):
             try:
                 surplus = [name for name in answers.answered() if name not in origin.asks]

@@ -73,6 +73,7 @@ class Answers:
     output: str | None = None  # "tanh", "sigmoid" or "none"
     latents: str | None = None  # "normal" or "uniform"
     start_activation: bool | None = None  # whether one follows a first layer that has no norm
+    layers: Any = None  # a list of a plain generator's, as `models.ops.layer_list` has them
     discriminator: Any = None  # the content of its file, where it is another one
     discriminator_negative_slope: float | None = None
     real_label: int | None = None  # what the discriminator was trained to say of real images: 1, or 0

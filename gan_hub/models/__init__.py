@@ -14,6 +14,7 @@ from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.registry import ARCHITECTURES, CLASSES, Architecture, discriminator_class, register_architecture
+from gan_hub.models.sequential import SequentialGenerator
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 from gan_hub.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan_hub.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
@@ -42,6 +43,7 @@ __all__ = [
     "R3GANGenerator",
     "SPADEDiscriminator",
     "SPADEGenerator",
+    "SequentialGenerator",
     "StyleGAN2Discriminator",
     "StyleGAN2Generator",
     "StyleGAN3Generator",

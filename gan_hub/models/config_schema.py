@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from gan_hub.messages import short_repr
+from gan_hub.models.ops.layer_list import LayerList
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Size:
         return f"{sides} for a square, or a list [height, width] of two different ones"
 
 
-Rule = Integer | Choice | Size
+Rule = Integer | Choice | Size | LayerList
 
 # The keys that most architectures have.
 Resolution = Annotated[int | list[int], Size(multiple=4, low=8, high=1024)]

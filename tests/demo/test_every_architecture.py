@@ -18,7 +18,7 @@ from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.demo.tabs.yours import handlers as yours
 from gan_hub.model_folder import real_samples
-from gan_hub.models import ARCHITECTURES
+from gan_hub.models import ARCHITECTURES, SequentialGenerator
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 from tests.models.test_registry import build_pair, inputs, moved
@@ -26,6 +26,7 @@ from tests.models.test_registry import build_pair, inputs, moved
 ALONE = {  # architecture → why its discriminator does not play
     "gmmn": "This model came without a discriminator; you play alone.",
     "spade": "This model's discriminator judges a picture by the map it was drawn from",
+    "sequential": "This model came without a discriminator; you play alone.",
 }
 
 
@@ -35,7 +36,13 @@ def offer(name: str, folder, monkeypatch, **changes) -> str:
     generator, discriminator = build_pair(ARCHITECTURES[name], **changes)
     _, images, maps = inputs(generator, count=6)
     examples = {"segmentations": maps} if isinstance(generator, SegmentationConditional) else {}
-    pipeline = GANPipeline(moved(generator), moved(discriminator), **examples)
+    return offer_pipeline(
+        name, GANPipeline(moved(generator), moved(discriminator), **examples), images, folder, monkeypatch
+    )
+
+
+def offer_pipeline(name: str, pipeline: GANPipeline, images: torch.Tensor, folder, monkeypatch) -> str:
+    """The name under which the page offers a model, with these real pictures."""
     pipeline.save_pretrained(folder / name)
     pixels = ((images + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy()
     real_samples.write(folder / name, pixels, None, "noise, public domain")
@@ -89,6 +96,19 @@ def through_all_tabs(name: str, channels: int) -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_architecture_goes_through_all_tabs(name, tmp_path, monkeypatch):
     through_all_tabs(offer(name, tmp_path, monkeypatch), 3)
+
+
+def test_a_generator_of_declared_layers_goes_through_all_tabs(tmp_path, monkeypatch):
+    start = [{"kind": "linear", "out": 512}, {"kind": "reshape", "to": [8, 8, 8]}, {"kind": "relu"}]
+    ups = [
+        {"kind": "upsample", "factor": 4},
+        {"kind": "conv", "out": 3, "kernel": 5, "padding": 2},
+        {"kind": "sigmoid"},
+    ]
+    generator = SequentialGenerator(resolution=32, latent_size=6, layers=start + ups)
+    _, images, _ = inputs(generator, count=6)
+    name = offer_pipeline("sequential", GANPipeline(moved(generator).eval()), images, tmp_path, monkeypatch)
+    through_all_tabs(name, 3)
 
 
 @pytest.mark.parametrize(("channels", "words"), [(1, "grey,"), (2, "grey with opacity,"), (4, "colour with opacity,")])

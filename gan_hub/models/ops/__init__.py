@@ -1,1 +1,1 @@
-"""Convolutions that torch lacks: grouped ones with a cheap second derivative, and Winograd for inference on a CPU."""
+"""What several architectures compute by: convolutions that torch lacks, maps of semantic classes, declared lists of layers."""
