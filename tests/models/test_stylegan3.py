@@ -235,6 +235,12 @@ def test_noise_another_shape_of_w_and_sides_between_powers_of_2_are_refused():
         StyleGAN3Generator(48)
 
 
+def test_it_runs_without_memory_for_whoever_counts_what_it_does():
+    with torch.device("meta"):
+        model = StyleGAN3Generator(16, latent_size=4, w_size=4, base_channels=2, max_channels=4, synthesis_layers=4)
+        assert model(torch.randn(2, 4)).shape == (2, 3, 16, 16)
+
+
 def test_its_opponent_is_the_discriminator_of_stylegan2():
     generator, discriminator = ARCHITECTURES["stylegan3"]
     assert discriminator is ARCHITECTURES["stylegan2"].discriminator and issubclass(generator, GANModel)

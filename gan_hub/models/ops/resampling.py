@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from gan_hub.models.modeling import precision
 from gan_hub.models.ops.low_pass import is_faster
 
 
@@ -141,7 +142,7 @@ def _convolved(
 ) -> torch.Tensor:
     """A group a feature map, in the dtype of x also inside autocast."""
     weight = kernel.to(x.dtype).expand(x.shape[1], 1, *kernel.shape)
-    with torch.autocast(x.device.type, enabled=False):
+    with precision(x.device, force_fp32=True):
         if not transposed:
             return functional.conv2d(x, weight, None, stride, padding, groups=x.shape[1])
         more = [0, 0]  # pixels at the far edges, where the size is not the smallest
