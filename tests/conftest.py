@@ -41,6 +41,8 @@ BULK = {
     "tests/foreign/test_reader.py::test_a_payload_is_not_run": 24,
     "tests/foreign/test_reader.py::test_a_thousand_damaged_files_are_read_or_refused": 4,
     "tests/hub/test_before_training.py::test_a_run_that_could_not_be_published_does_not_begin": 1,
+    "tests/hub/test_faults.py::test_a_push_that_fails_ends_in_one_sentence_and_the_next_one_succeeds": 8,
+    "tests/hub/test_faults.py::test_with_an_empty_cache_a_load_ends_in_the_right_weights_or_one_sentence": 16,
     "tests/hub/test_resolve.py::test_half_a_download_is_refused_and_the_next_one_succeeds": 1,
     "tests/hub/test_upload.py::test_a_damaged_manifest_on_the_hub_is_told_and_written_anew": 2,
     "tests/hub/test_upload.py::test_pushes_of_the_variants_of_one_model_leave_each_other_alone": 2,

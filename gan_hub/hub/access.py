@@ -10,11 +10,17 @@ from gan_hub.model_folder.strict import LoadError
 CHECK_SECONDS = 10  # seconds for an answer; huggingface_hub itself would wait for ever
 
 
-def check_push(repo_id: str, token: str | None = None) -> None:
-    """Check that `upload` to `repo_id` will be allowed; nothing is created on the Hub.
+def check_push(repo_id: str, token: str | None = None, kind: str = "models") -> None:
+    """Check that an upload to `repo_id` will be allowed; nothing is created on the Hub.
 
-    Raises LoadError for a malformed name, without a login, for a token or an owner that may not write there, as far as
-    the Hub tells, and if it cannot be reached.
+    Args:
+        repo_id: OWNER/NAME.
+        token: that the upload will use; None is the one of `hf auth login`.
+        kind: of the repository, "models" or "spaces".
+
+    Raises:
+        LoadError: for a malformed name, without a login, for a token or an owner that may not write there, as far as the
+            Hub tells, and if it cannot be reached.
     """
     try:
         validate_repo_id(repo_id)
@@ -37,7 +43,7 @@ def check_push(repo_id: str, token: str | None = None) -> None:
         raise LoadError(
             f"{login} has a token for reading only; make one that may write at {constants.ENDPOINT}/settings/tokens."
         )
-    _ask(repo_id, f"models/{owner}/{repo_id.split('/')[-1]}/auth-check/write", token)
+    _ask(repo_id, f"{kind}/{owner}/{repo_id.split('/')[-1]}/auth-check/write", token)
 
 
 def _ask(repo_id: str, path: str, token: str) -> dict:
@@ -57,4 +63,4 @@ def _ask(repo_id: str, path: str, token: str) -> dict:
             why = "it does not take this token; run `hf auth login` again"
         if status == 403:
             why = "this token may not write there"
-        raise LoadError(f"{repo_id}: the Hub would not take the model: {why}.") from error
+        raise LoadError(f"{repo_id}: the Hub would not take it: {why}.") from error

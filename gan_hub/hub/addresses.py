@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from huggingface_hub import constants
 
 from gan_hub.messages import short_repr
+from gan_hub.model_folder.files import PICKLE_SUFFIXES
 from gan_hub.model_folder.strict import LoadError
 
 HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co", urlsplit(constants.ENDPOINT).netloc}
@@ -18,6 +19,8 @@ OTHER_REPOSITORIES = {  # first part of an address → what it names, and what t
     "papers": ("a paper", "the id of one of its models"),
     "docs": ("a page of the documentation", "the id of a model"),
 }
+FILE_PAGES = ("blob", "resolve", "raw")  # third part of the address of a file, before its revision
+CHECKPOINTS = (*PICKLE_SUFFIXES, ".safetensors")
 PART = r"[\w.-]{1,96}"
 
 
@@ -48,10 +51,10 @@ def parse(text: str) -> HubModel | None:
         return _parse_path(text, rest)
     address = urlsplit(f"https://{rest}")
     if scheme.lower() not in ("http", "https") or address.netloc.lower() not in HOSTS:
-        raise LoadError(
-            f"{short_repr(text, 200)}: an address that is not the Hub's; download it and give the folder, or give a Hub id "
-            "(owner/name)."
-        )
+        after = "download it and give the folder, or give a Hub id (owner/name)"
+        if address.path.lower().endswith(CHECKPOINTS):
+            after = "download the file, and `gan-hub convert FILE OUT` makes a model of it, running nothing in it"
+        raise LoadError(f"{short_repr(text, 200)}: an address that is not the Hub's; {after}.")
     return _parse_path(text, address.path)
 
 
@@ -64,8 +67,14 @@ def _parse_path(text: str, path: str) -> HubModel:
     parts = [unquote(part) for part in path.split("/") if part]
     _refuse_other_repositories(text, parts)
     parts = parts[1:] if parts[:1] == ["models"] else parts
+    if len(parts) > 2 and parts[-1].lower().endswith(PICKLE_SUFFIXES):
+        file = "/".join(parts[4:] if parts[2] in FILE_PAGES else parts[2:])
+        raise LoadError(
+            f"{short_repr(text, 200)}: a pickle, which can run code; it is never loaded, but after "
+            f"`hf download {'/'.join(parts[:2])} {file} --local-dir .` `gan-hub convert {file} OUT` makes a model of it."
+        )
     name, _, revision = "/".join(parts[:2]).partition("@")
-    if len(parts) > 3 and parts[2] in ("tree", "blob", "resolve", "raw", "commit", "commits"):
+    if len(parts) > 3 and parts[2] in (*FILE_PAGES, "tree", "commit", "commits"):
         revision = parts[3]
     model = _model(name, revision) if len(parts) > 1 else None
     if model is None:

@@ -252,6 +252,13 @@ def sections(text: str) -> dict[str, str]:
     return {heading: content.strip() for heading, content in pairs}
 
 
+def linked_files(text: str) -> list[str]:
+    """The files beside a card that it links, shows or names, relative to it, in their order."""
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)|\bsrc=[\"'](?!\w+:)([^\"']+)[\"']", text)
+    names = re.findall(r"`([\w-]+\.(?:yaml|jsonl|png|json))`", text)
+    return [name.removeprefix("./") for name in (*("".join(link) for link in links), *names)]
+
+
 def update_card(folder: Path, scored: CardScores, data: str, others: dict[str, str] | None = None) -> None:
     """Replace the scores in scores.json and in the card of a model folder; the rest of the card stays.
 

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gan_hub.messages import short_repr
-from gan_hub.model_folder.files import COMPONENTS, CONFIG_NAME, INDEX_NAME, PICKLE_SUFFIXES
+from gan_hub.model_folder.files import COMPONENTS, CONFIG_NAME, INDEX_NAME, MANIFEST_NAME, PICKLE_SUFFIXES
 from gan_hub.model_folder.strict import LoadError, is_lfs_pointer, read_header, read_json
 
 WANTED = "a folder with model_index.json, generator/ and discriminator/"
@@ -18,6 +18,7 @@ GRAPHS = {
     ".pb": "a TensorFlow graph",
     ".tflite": "a TensorFlow graph",
 }
+CONVERTED = "`gan-hub convert` makes a model of such a file, downloaded"
 # A name with one of these endings means a file, whether or not it is there.
 ENDINGS = (*PICKLE_SUFFIXES, *ARCHIVES, *PICTURES, *GRAPHS, ".safetensors", ".json", ".yaml", ".yml", ".npz", ".npy")
 MAX_NAMES = 2000  # of files in a folder that are looked at
@@ -31,6 +32,8 @@ def describe_file(path: Path) -> str:
     holder = next((parent for parent in (path.parent, path.parent.parent) if _is_model(parent)), None)
     if is_lfs_pointer(start):
         return f"a Git LFS pointer in place of a file; run `git lfs pull` in its repository, and give {WANTED}"
+    if (path.parent / "state.json").is_file() and (path.parent / MANIFEST_NAME).is_file():
+        return f"one file of a run's checkpoint; `gan-hub export {_run_of(path.parent)}` makes a model of it"
     is_pickle = start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or _is_of_torch(start)
     if suffix in PICKLE_SUFFIXES or is_pickle:
         return f"a pickle, which can run code; it is never loaded, but {_converts(path)}"
@@ -66,11 +69,15 @@ def describe_folder(folder: Path, names: Collection[str] | None = None) -> str |
         if nearby is not None:
             return nearby
     pickles = [name for name in names if name.endswith(PICKLE_SUFFIXES)]
+    weights = [name for name in names if name.endswith(".safetensors")]
     kind = _kind(config)
     if pickles:
         kind = f"{kind}, with weights in" if kind else "no model of this library; it holds"
-        cure = _converts(folder / pickles[0]) if local else "`gan-hub convert` makes a model of such a file, downloaded"
+        cure = _converts(folder / pickles[0]) if local else CONVERTED
         return f"{kind} {_plain(pickles[0])}, a pickle, which can run code; it is never loaded, but {cure}"
+    if kind is None and weights:
+        cure = _converts(folder / weights[0]) if local else CONVERTED
+        return f"no model of this library, but weights alone in {_plain(weights[0])}; {cure}"
     if kind is not None:
         return f"{kind}; a model here is {WANTED}"
     return f"not a model folder (no {INDEX_NAME} in it{_contents(names)})"
@@ -80,8 +87,8 @@ def _nearby_model(folder: Path, names: list[str]) -> str | None:
     """Point from a folder of this library, such as a run's, to the model beside or inside it."""
     if folder.name in COMPONENTS and _is_model(folder.parent):
         return f"one network of a model; give the model's folder, {folder.parent}"
-    if "state.json" in names and "manifest.json" in names:
-        return "a checkpoint of a run, which --resume reads; `gan-hub export` of the run's folder makes a model of it"
+    if "state.json" in names and MANIFEST_NAME in names:
+        return f"a checkpoint of a run, which --resume reads; `gan-hub export {_run_of(folder)}` makes a model of it"
     inside = [str(PurePosixPath(name).parent) for name in names if PurePosixPath(name).name == INDEX_NAME]
     inside = sorted(each for each in inside if _is_model(folder / each))
     if "export" in inside:
@@ -93,6 +100,11 @@ def _nearby_model(folder: Path, names: list[str]) -> str | None:
         if any(name.startswith(inside) for name in names):
             return f"a run without a model yet; `gan-hub export {run}` makes one of its newest checkpoint"
     return None
+
+
+def _run_of(checkpoint: Path) -> Path:
+    """The folder of the run that a checkpoint's folder lies in."""
+    return checkpoint.absolute().parents[1]
 
 
 def _converts(path: Path) -> str:
@@ -126,7 +138,7 @@ def _plain(name: str) -> str:
 
 def _contents(names: list[str]) -> str:
     """The kind of most files of a folder, if it has a name."""
-    for title, endings in {"pictures": PICTURES, "safetensors files": (".safetensors",), "archives": ARCHIVES}.items():
+    for title, endings in {"pictures": PICTURES, "archives": ARCHIVES}.items():
         if sum(name.lower().endswith(endings) for name in names) >= max(1, len(names) / 2):
             return f", but {title}"
     return ""

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from huggingface_hub import ModelCard
+from yaml import YAMLError
 
 from gan_hub.hub.cards import (
     CARD_NAME,
@@ -19,10 +20,12 @@ from gan_hub.hub.cards import (
     check_card,
     format_number,
     format_provenance,
+    linked_files,
     results_of,
     sections,
 )
 from gan_hub.hub.nearest_images import COUNT_IN_SUMMARY
+from gan_hub.messages import short_repr
 from gan_hub.model_folder.files import JUDGE_NAME
 from gan_hub.model_folder.strict import LoadError, read_bytes, read_json
 
@@ -51,6 +54,8 @@ def lint(folder: Path) -> list[str]:
     try:
         text = read_bytes(folder / CARD_NAME, MAX_CARD_BYTES).decode("utf-8")
         check_card(text)
+    except YAMLError as error:
+        return [f"card: its metadata cannot be read ({short_repr(str(error), 160)})."]
     except ValueError as error:  # LoadError, and bytes that are no text, among them
         return [str(error)]
     by_heading = sections(text)
@@ -154,9 +159,7 @@ def _wrong_training(section: str) -> list[str]:
 def _wrong_examples(folder: Path, text: str) -> list[str]:
     """Linked and named files exist, Python parses, and other code is commands of this project."""
     wrong = []
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(
-        r"`([\w-]+\.(?:yaml|jsonl|png|json))`", text
-    ):
+    for target in linked_files(text):
         if not (folder / target).is_file():
             wrong.append(f"{target} is not in the folder.")
     blocks = examples(text)

@@ -16,13 +16,13 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import httpx
 
 from gan_hub.hub import diagnose
 from gan_hub.hub.addresses import HubModel, is_address, parse
-from gan_hub.hub.timeouts import hub_timeout, is_timeout
+from gan_hub.hub.reasons import HUB_ERRORS, reason
+from gan_hub.hub.timeouts import hub_timeout
 from gan_hub.messages import did_you_mean, short_repr
-from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, MANIFEST_NAME, MAX_FILE_BYTES, fetched_names
+from gan_hub.model_folder.files import CONFIG_NAME, INDEX_NAME, MANIFEST_NAME, MAX_FILE_BYTES, fetched_names, find
 from gan_hub.model_folder.manifest import Manifest
 from gan_hub.model_folder.strict import LoadError, read_bytes
 
@@ -226,7 +226,8 @@ def _damaged(folder: Path) -> list[str]:
             return False
         return True
 
-    return [name for name in manifest.files if (folder / name).is_file() and not is_whole(name)]
+    # A forged manifest may name any file of this machine: only those that a model has are looked at.
+    return [name for name in manifest.files if find(name) and (folder / name).is_file() and not is_whole(name)]
 
 
 def _how_to_restore(folder: Path) -> str:
@@ -251,7 +252,7 @@ def _download_again(model: HubModel, folder: Path, names: list[str], download: D
                 allow_patterns=[*names, MANIFEST_NAME],
                 force_download=True,
             )
-    except (ValueError, OSError, httpx.HTTPError):
+    except HUB_ERRORS:
         return False
     return True
 
@@ -301,14 +302,13 @@ def _snapshot(repo_id: str, needed: list[str], download: Download, allow_pattern
     except RepositoryNotFoundError as error:
         raise LoadError(f"{repo_id}: not on the Hub (or private); bundled models: {_bundled_names()}.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
-        why = "does not answer" if is_timeout(error) else "cannot be reached"
-        missing = "not downloaded anew: the Hub" if fresh else "not in the cache, and the Hub"
-        raise LoadError(f"{repo_id}: {missing} {why}. Bundled: {_bundled_names()}.") from error
-    except (ValueError, OSError, httpx.HTTPError) as error:  # ValueError: an odd name, or an answer that is no JSON
+        missing = "not downloaded anew" if fresh else "not in the cache"
+        why = "the Hub was not asked" if download.get("local_files_only") else reason(error)
+        raise LoadError(f"{repo_id}: {missing}, and {why}. Bundled: {_bundled_names()}.") from error
+    except HUB_ERRORS as error:
         folder = None if fresh else _cached(fetch, needed)
         if folder is None:
-            why = "the Hub does not answer" if is_timeout(error) else short_repr(str(error), 200)
-            raise LoadError(f"{repo_id}: download failed ({why}).") from error
+            raise LoadError(f"{repo_id}: download failed: {reason(error)}.") from error
         return folder
 
 

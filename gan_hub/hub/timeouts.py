@@ -4,6 +4,8 @@ A server that accepts a connection and then is silent would otherwise hold a loa
 """
 
 import contextlib
+import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -22,27 +24,39 @@ class HubTimeoutError(OfflineModeIsEnabled):
     """The Hub did not answer, however often it was asked. huggingface_hub then uses its cache, as if offline."""
 
 
+class HubBusyError(HubTimeoutError):
+    """The Hub told to come back later than anybody waits for it."""
+
+
 @contextlib.contextmanager
-def hub_timeout(repo_id: str) -> Iterator[None]:
+def hub_timeout(repo_id: str, whole: bool = False) -> Iterator[None]:
     """Limit every request about the repository `repo_id` to READ_TIMEOUT seconds between two bytes.
 
     An unanswered request is repeated for MAX_READS times as long at most; huggingface_hub takes up a broken download
-    five times. Other requests of the process to the Hub are left alone.
+    five times, and sleeps for as long as a busy Hub says, an hour perhaps: that ends at once. Other requests of the process
+    to the Hub are left alone, but for those that bring files to its storage, if this is a `whole` upload.
     """
     client = get_session()
     first_request: dict[tuple[str, str], float] = {}  # (method, address) → when it was asked first
 
+    def is_limited(request: httpx.Request) -> bool:
+        path = f"{request.url.path}/"
+        return f"/{repo_id}/" in path or (whole and (f"/{repo_id}.git/" in path or request.method == "PUT"))
+
     def limit_request(request: httpx.Request) -> None:
-        if f"/{repo_id}/" not in f"{request.url.path}/":
+        if not is_limited(request):
             return
         first = first_request.setdefault((request.method, str(request.url)), time.monotonic())
         if time.monotonic() - first > READ_TIMEOUT * MAX_READS:
             raise HubTimeoutError(f"no answer from {request.url.host} for {READ_TIMEOUT * MAX_READS} seconds")
+        longest = READ_TIMEOUT * MAX_READS if whole else READ_TIMEOUT  # a commit of many files takes the Hub a while
         limits = request.extensions.get("timeout") or dict.fromkeys(("connect", "read", "write", "pool"))
-        shorter = {name: READ_TIMEOUT if limit is None else min(limit, READ_TIMEOUT) for name, limit in limits.items()}
+        shorter = {name: longest if limit is None else min(limit, longest) for name, limit in limits.items()}
         request.extensions = {**request.extensions, "timeout": shorter}
 
     def clear_on_progress(response: httpx.Response) -> None:
+        if is_limited(response.request) and (seconds := _seconds_to_wait(response)) > READ_TIMEOUT * MAX_READS:
+            raise HubBusyError(f"the Hub asks to come back in {math.ceil(seconds / 60)} minutes")
         # A download that has begun may go on after a break, and a client told to come back later may: that is no silence.
         if response.is_error or "/resolve/" in response.request.url.path:
             first_request.pop((response.request.method, str(response.request.url)), None)
@@ -59,10 +73,10 @@ def hub_timeout(repo_id: str) -> Iterator[None]:
                 client.event_hooks[name] = [each for each in client.event_hooks[name] if each is not hook]
 
 
-def is_timeout(error: BaseException | None) -> bool:
-    """Whether an error of huggingface_hub was caused by a Hub that does not answer."""
-    while error is not None:
-        if isinstance(error, (HubTimeoutError, httpx.TimeoutException)):
-            return True
-        error = error.__cause__
-    return False
+def _seconds_to_wait(response: httpx.Response) -> int:
+    """For how long a busy Hub asks to be left alone; 0 where it does not say."""
+    if response.status_code not in (429, 503):
+        return 0
+    after = re.fullmatch(r"\s*(\d+)\s*", response.headers.get("Retry-After", ""))
+    limit = re.search(r"\br=0\b.*\bt=(\d+)", response.headers.get("RateLimit", ""))
+    return max(int(match[1]) if match else 0 for match in (after, limit))

@@ -103,7 +103,6 @@ def _preview(config: "TrainConfig") -> int:
 
 
 def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> int:
-    from gan_hub.hub.upload import upload
     from gan_hub.training.trainer import StoppedError, train
 
     try:
@@ -114,5 +113,7 @@ def _train(config: "TrainConfig", resume: bool, push: str | None, prog: str) -> 
     if _is_first_process():
         print(f"done: {folder}")
         if push:
-            print(f"published: {upload(folder, push)}")
+            from gan_hub.hub.publish import publish
+
+            publish(folder, push)
     return DONE

@@ -41,6 +41,11 @@ def check(repo_id: str, token: str | None) -> str | None:
         return str(error)
 
 
+def home() -> str:
+    """The folder of this process in which huggingface_hub has its cache, where nothing else is asked for."""
+    return os.environ["HF_HOME"]
+
+
 def load(source: str, **kwargs) -> dict:
     """The result of loading `source`: every tensor, an image, logits, the seconds it took and what was printed, or the error."""
     from gan_hub import GANPipeline, LoadError

@@ -25,10 +25,10 @@ def known_as(hub: FakeHub, monkeypatch):
     route = hub._route
 
     def set_to(answer: dict) -> None:
-        def answered(method: str, path: str, body: bytes):
+        def answered(method: str, path: str, *rest: object):
             if path == "/api/whoami-v2":
                 return 200, json.dumps(answer).encode(), {"Content-Type": "application/json"}
-            return route(method, path, body)
+            return route(method, path, *rest)
 
         monkeypatch.setattr(hub, "_route", answered)
 

@@ -104,7 +104,12 @@ def test_a_runs_folder_names_the_export_in_it(tiny_model, tmp_path):
         (run / "checkpoints" / "step-000000010" / name).write_text("{}")
     for folder in (run, run / "checkpoints"):
         assert f"a run without a model yet; `gan-hub export {run}` makes one" in refused(folder)
-    assert "a checkpoint of a run" in refused(run / "checkpoints" / "step-000000010")
+    checkpoint = run / "checkpoints" / "step-000000010"
+    told = f"a checkpoint of a run, which --resume reads; `gan-hub export {run}` makes a model of it."
+    assert refused(checkpoint) == f"{checkpoint}: {told}"
+    weights(checkpoint / "generator.safetensors", "x")
+    told = f"one file of a run's checkpoint; `gan-hub export {run}` makes a model of it."
+    assert refused(checkpoint / "generator.safetensors") == f"{checkpoint / 'generator.safetensors'}: {told}"
     shutil.copytree(tiny_model, run / "export")
     assert refused(run) == f"{run}: the folder of a run; give the model in it, {run / 'export'}."
     assert f"a model lies in it; give {run / 'export'}." in refused(run.parent)
@@ -148,7 +153,10 @@ FOREIGN = {  # files of a folder from elsewhere → what is said of it
     ),
     "StyleGAN": ({"network-snapshot-000200.pkl": "x"}, "it holds network-snapshot-000200.pkl, a pickle"),
     "pictures": ({"1.png": "x", "2.jpg": "x"}, "not a model folder (no model_index.json in it, but pictures)"),
-    "weights": ({"model.safetensors": "x"}, "not a model folder (no model_index.json in it, but safetensors files)"),
+    "weights": (
+        {"config.json": {"latent_dim": 256}, "model.safetensors": "x"},
+        "no model of this library, but weights alone in model.safetensors; `gan-hub convert",
+    ),
     "archives": ({"images.zip": "x"}, "not a model folder (no model_index.json in it, but archives)"),
 }
 
@@ -253,6 +261,54 @@ def test_a_revision_in_an_address_is_understood(text, revision):
 )
 def test_an_address_of_something_else_is_told_by_what_it_is(text, told):
     assert refused(text).startswith(f"{text!r}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("text", "download", "file"),
+    [
+        ("https://huggingface.co/me/gan/blob/main/G.pkl", "me/gan G.pkl", "G.pkl"),
+        ("hf.co/me/gan/resolve/v1/nets/G.pth?download=true", "me/gan nets/G.pth", "nets/G.pth"),
+        ("hf://me/gan/pytorch_model.bin", "me/gan pytorch_model.bin", "pytorch_model.bin"),
+    ],
+)
+def test_an_address_of_a_pickle_says_how_it_becomes_a_model(text, download, file):
+    assert refused(text) == (
+        f"{text!r}: a pickle, which can run code; it is never loaded, but after `hf download {download} --local-dir .` "
+        f"`gan-hub convert {file} OUT` makes a model of it."
+    )
+
+
+@pytest.mark.parametrize("name", ["stylegan3-r-ffhq.pkl", "G.safetensors", "last.CKPT"])
+def test_a_checkpoint_at_another_address_is_told_with_its_command(name):
+    assert refused(f"https://example.com/nets/{name}") == (
+        f"'https://example.com/nets/{name}': an address that is not the Hub's; download the file, and `gan-hub convert FILE "
+        "OUT` makes a model of it, running nothing in it."
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info"],
+        ["sample", "--seeds", "1", "--out", "x.png"],
+        ["verify"],
+        ["demo"],
+        ["concepts"],
+        ["interpolate", "--seeds", "1,2", "--out", "x.webp"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_answers_a_foreign_file_with_the_command_that_opens_it(tmp_path, capsys, command):
+    file = tmp_path / "network-snapshot.pkl"
+    file.write_bytes(pickle.dumps({"G": 1}))
+    try:
+        code = cli.main([command[0], str(file), *command[1:]])
+    except SystemExit as left:
+        code = left.code
+    said = capsys.readouterr().err
+    assert (
+        code in (1, 2) and f"`gan-hub convert {file} OUT` makes a model of it" in said and len(said.splitlines()) == 1
+    )
 
 
 def test_an_address_of_the_hub_loads_what_its_id_loads(hub, client, tiny_model, tmp_path):

@@ -3,6 +3,7 @@
 Local folders alone prove little here: a pipeline can work from a folder and fail for everyone who loads it from the Hub.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -195,6 +196,17 @@ def test_a_network_alone_also_brings_its_damaged_download_back(hub, client, publ
         loaded = client(act.load_generator, "me/my-gan", subfolder="generator", cache_dir=tmp_path)
         assert np.array_equal(loaded["project.weight"], tiny_pipeline.generator.project.weight.detach().numpy())
         damage(tmp_path, GENERATOR)
+
+
+def test_a_manifest_that_names_files_of_the_reader_has_none_of_them_opened(hub, client, published, tmp_path):
+    diary = tmp_path / "diary.txt"
+    diary.write_text("private")
+    listed = json.loads(published.commits[published.branches["main"]]["manifest.json"])
+    listed["files"][str(diary)] = {"sha256": "0" * 64, "size": 7}
+    published.commit({"manifest.json": json.dumps(listed).encode()})
+    loaded = client(act.load, "me/my-gan", cache_dir=tmp_path / "cache")
+    assert f"it lists {str(diary)!r}, which this version of gan_hub does not know" in loaded["error"]
+    assert loaded["told"] == "", "it was read, and found to be damaged"
 
 
 def test_half_a_file_in_the_cache_is_downloaded_again(hub, client, published, tmp_path):
