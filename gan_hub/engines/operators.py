@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 BATCHES = 5, 7  # images of the two runs: no layer's size is a small multiple of both
+MOST_BYTES = 1_000_000_000  # of an image's features, as all of both runs lie in memory at once
 aten = torch.ops.aten
 
 
@@ -38,11 +39,12 @@ class Batch(NamedTuple):
 
 
 class _Recorder(TorchDispatchMode):
-    """Notes every operator that runs inside, and looks out for numbers that leave torch."""
+    """Notes every operator that runs inside, and looks out for numbers that leave torch, and for too many of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, images: int) -> None:
         super().__init__()
         self.calls: list[Call] = []
+        self.images, self.bytes, self.places = images, 0, set[int]()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -53,7 +55,18 @@ class _Recorder(TorchDispatchMode):
         result = func(*args, **kwargs)
         flat, structure = tree_flatten((args, kwargs))
         self.calls.append(Call(func, flat, structure, tree_leaves(result), isinstance(result, (tuple, list))))
+        self._weigh(self.calls[-1].results)
         return result
+
+    def _weigh(self, results: list[Any]) -> None:
+        """Refuse a network whose features would fill the memory; what is a view, or changed in place, counts once."""
+        for tensor in results:
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                self.bytes += 0 if storage.data_ptr() in self.places else storage.nbytes()
+                self.places.add(storage.data_ptr())
+        if self.bytes > MOST_BYTES * self.images:
+            raise CaptureError(f"its features take more than {MOST_BYTES / 1e6:g} MB an image")
 
 
 class Recording(NamedTuple):
@@ -75,7 +88,7 @@ def record(network: nn.Module | Callable[..., torch.Tensor], inputs: Sequence[Se
         The second run, numbers that follow the batch as `Batch`.
 
     Raises:
-        CaptureError: where the two runs differ in more than such numbers.
+        CaptureError: where the two runs differ in more than such numbers, and for features that would fill the memory.
     """
     first, second = (_run(network, tuple(batch)) for batch in inputs)
     if [call.target for call in first.calls] != [call.target for call in second.calls]:
@@ -90,7 +103,7 @@ def record(network: nn.Module | Callable[..., torch.Tensor], inputs: Sequence[Se
 
 
 def _run(network: Callable[..., torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> Recording:
-    with torch.no_grad(), _Recorder() as recorder:
+    with torch.no_grad(), _Recorder(len(inputs[0])) as recorder:
         result = network(*inputs)
     return Recording(recorder.calls, inputs, result)
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gan_hub import GANPipeline
-from gan_hub.engines import ENGINES, Engine, onnx_graph
+from gan_hub.engines import ENGINES, Engine, onnx_graph, operators
 from gan_hub.engines.choose import bfloat16_is_fast
 from gan_hub.engines.drop_in import Watch
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel, register_architecture, register_checked
@@ -115,6 +115,17 @@ def test_an_engine_computes_in_float32_and_says_so_of_any_other_generator(pipe):
     with pytest.raises(ValueError, match="it needs a generator in float32"):
         optimized(pipe)
     assert pipe.optimize(seconds=0).engine.name == "plain" and pipe.engine.dtype == "bfloat16"
+
+
+def test_a_network_whose_features_would_fill_the_memory_stays_on_plain_and_says_so(pipe, monkeypatch):
+    monkeypatch.setattr(operators, "MOST_BYTES", 20_000)
+    assert pipe.optimize(seconds=0).engine.name == "plain"
+    told = "cannot follow this network (its features take more than 0.02 MB an image)"
+    assert pipe.engine.reasons["torch"] == told
+    with pytest.raises(ValueError, match="its features take more than 0.02 MB an image"):
+        optimized(pipe)
+    monkeypatch.setattr(operators, "MOST_BYTES", 10_000_000)
+    assert optimized(pipe).engine.name == "torch"
 
 
 # --------------------------------------------------------------------------------------------------- a generator that changes
