@@ -205,7 +205,7 @@ def test_a_manifest_that_names_files_of_the_reader_has_none_of_them_opened(hub, 
     listed["files"][str(diary)] = {"sha256": "0" * 64, "size": 7}
     published.commit({"manifest.json": json.dumps(listed).encode()})
     loaded = client(act.load, "me/my-gan", cache_dir=tmp_path / "cache")
-    assert f"it lists {str(diary)!r}, which this version of gan_hub does not know" in loaded["error"]
+    assert "which this version of gan_hub does not know" in loaded["error"]
     assert loaded["told"] == "", "it was read, and found to be damaged"
 
 
