@@ -33,10 +33,12 @@ MODULES = {
     "gan_hub.concepts_discovery.discover": "Directions of an attribute, measured.",
     "gan_hub.inversion": "The latent whose image comes nearest to a picture.",
     "gan_hub.foreign.convert": "Another program's checkpoint as a model.",
+    "gan_hub.toy": "The game in two dimensions, over in seconds.",
     "gan_hub.style_transfer": "One picture in the style of another.",
     "gan_hub.hub.upload": "A model's folder to the Hub.",
     "gan_hub.verify": "Every file of a model checked.",
     "gan_hub.theory": "Optimal discriminators and divergences in closed form.",
+    "gan_hub.video": "Films of pictures.",
     "gan_hub.images": "Tensors and pictures.",
     "gan_hub.seeds": "Seeds as people write them.",
 }
