@@ -1,7 +1,7 @@
-"""Fills the tables of README.md and docs/zoo.md from the folders of model_cards/: `python benchmarks/zoo_table.py`.
+"""Fills the tables of docs/zoo.md from the folders of model_cards/: `python benchmarks/zoo_table.py`.
 
 What each model is for, the goal it was made with and why a goal was missed stand here, once; every number comes from
-scores.json and judge.json. tests/test_zoo.py holds both documents against the same functions.
+scores.json and judge.json. tests/test_zoo.py holds the document against the same functions.
 
 A goal may be held against a control: a network that was trained for nothing else, and is not in the zoo. benchmarks/controls/
 has what is left of each, the scores.json of its run with the command of the run, `run`, and its `cost` in words added.
@@ -22,6 +22,7 @@ from gan_hub.model_folder.strict import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTROLS = ROOT / "benchmarks" / "controls"
+GOALS = "## The goals\n\nThey were set before the runs, and a missed goal says why."
 BEGIN, END = "<!-- zoo: written by benchmarks/zoo_table.py -->", "<!-- zoo: end -->"
 
 
@@ -246,7 +247,7 @@ PLAN = {
 
 
 def overview(prefix: str) -> str:
-    """The README's table: what each bundled model draws and how good it is. `prefix` leads to model_cards/."""
+    """The first table: what each bundled model draws and how good it is. `prefix` leads to model_cards/."""
     rows = [
         "| model | draws | network | measured against its data | judge's AUC |",
         "|---|---|---|---|---|",
@@ -369,7 +370,7 @@ def filled(text: str, table: str) -> str:
     return pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", text)
 
 
-DOCUMENTS = {"README.md": lambda: overview(""), "docs/zoo.md": lambda: goals("../")}
+DOCUMENTS = {"docs/zoo.md": lambda: f"{overview('../')}\n\n{GOALS}\n\n{goals('../')}"}
 
 
 def main() -> None:

@@ -7,9 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import parse_qsl, urlencode
 
 import nbformat
 import pytest
+
+from gan_hub.demo.models import default_model, load
+from gan_hub.demo.navigation import read
+from gan_hub.demo.tabs import TABS
+from gan_hub.demo.texts import TEXTS
 
 ROOT = Path(__file__).parents[1]
 LESSONS = ROOT / "docs" / "lessons"
@@ -29,7 +35,9 @@ BUILD = build()
 
 
 def texts(source: Path, language: str) -> list[str]:
-    return [cell.source for cell in BUILD.notebooks(source)[language].cells if cell.cell_type == "markdown"]
+    """The texts of a lesson, but for the badges, if there are any."""
+    cells = [cell.source for cell in BUILD.notebooks(source)[language].cells if cell.cell_type == "markdown"]
+    return [text for text in cells if not text.startswith("[![Colab]")]
 
 
 def run(source: Path, folder: Path) -> None:
@@ -87,6 +95,31 @@ def test_the_links_of_a_lesson_lead_somewhere(source):
                 assert (LESSONS / "en" / link).exists(), link
 
 
+def test_a_known_repository_gives_each_notebook_badges_that_open_it_elsewhere_and_what_to_install_there(monkeypatch):
+    monkeypatch.delenv("GAN_HUB_REPOSITORY", raising=False)
+    plain = BUILD.notebooks(SOURCES[0])["pt"].cells
+    monkeypatch.setenv("GAN_HUB_REPOSITORY", "https://github.com/someone/gan_hub.git")
+    title, badges, *rest = BUILD.notebooks(SOURCES[0])["pt"].cells
+    assert [title.source, *(cell.source for cell in rest)] == [cell.source for cell in plain]
+    inside = f"blob/main/docs/lessons/pt/{SOURCES[0].stem}.ipynb"
+    assert f"(https://colab.research.google.com/github/someone/gan_hub/{inside})" in badges.source
+    assert f"(https://kaggle.com/kernels/welcome?src=https://github.com/someone/gan_hub/{inside})" in badges.source
+    assert "`%pip install -q git+https://github.com/someone/gan_hub`" in badges.source
+    monkeypatch.setenv("GAN_HUB_REPOSITORY", "https://elsewhere/gan_hub")
+    assert len(BUILD.notebooks(SOURCES[0])["pt"].cells) == len(plain)
+
+
+def test_what_the_makefile_runs_is_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    scripts = re.findall(r"^\tpython (?!-m)(\S+)", makefile, re.M)
+    modules = re.findall(r"^\tpython -m (benchmarks\S*)", makefile, re.M)
+    assert "docs/lessons/build.py" in scripts and modules
+    assert all((ROOT / path).is_file() for path in scripts)
+    assert all((ROOT / module.replace(".", "/") / "__main__.py").is_file() for module in modules)
+    (nightly,) = re.findall(r"^nightly: (.+)$", makefile, re.M)
+    assert {"test-all", "site", "lessons", "studies"} <= set(nightly.split())
+
+
 def test_outputs_stay_until_the_code_above_them_changes(tmp_path):
     cells = [nbformat.v4.new_code_cell(text) for text in ("a = 1", "print(a)", "print(2)")]
     old = nbformat.v4.new_notebook(cells=cells)
@@ -97,3 +130,34 @@ def test_outputs_stay_until_the_code_above_them_changes(tmp_path):
     )
     assert [len(outputs) for outputs in BUILD.kept_outputs(old, new)] == [1, 0, 0]
     assert [len(outputs) for outputs in BUILD.kept_outputs(old, old)] == [1, 1, 1]
+
+
+# ----------------------------------------------------------------------------------------------- links to the page
+
+PAGE = "http://127.0.0.1:7860/"
+
+
+def links_to_the_page(source: Path, language: str) -> list[tuple[str, dict[str, str]]]:
+    """The paragraph of each link to the page, and the link's parameters."""
+    paragraphs = "\n".join(texts(source, language)).split("\n\n")
+    found = [(paragraph, link) for paragraph in paragraphs for link in re.findall(rf"\]\({PAGE}\?([^)]+)\)", paragraph)]
+    return [(paragraph, dict(parse_qsl(link, strict_parsing=True))) for paragraph, link in found]
+
+
+@pytest.mark.parametrize("language", BUILD.LANGUAGES)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_lesson_links_to_tabs_of_the_page_by_their_titles_and_the_keys_that_they_read(source, language):
+    links = links_to_the_page(source, language)
+    assert links, "no link to the page"
+    for paragraph, link in links:
+        tab = TABS[link["tab"]]
+        assert f"*{TEXTS[language][f'tab_{tab.name}']}*" in paragraph
+        assert set(link) <= {"tab", "model", *tab.link_keys}, link
+        model = link.get("model", default_model())
+        assert tab.ability(load(model)), link
+        assert read("?" + urlencode(link))[-1] == "", link
+
+
+def test_a_link_with_a_key_that_its_tab_does_not_read_or_a_wrong_value_would_be_noticed():
+    assert "rate" not in TABS["plane"].link_keys
+    assert "Generator's rate is one of" in str(read("?tab=plane&lg=7")[-1])

@@ -4,12 +4,16 @@ A lesson is one Python file of docs/lessons/source in the percent format, which 
 languages; a cell of text says its language: `# %% [markdown] lang="pt"`. So a figure carries formulas, and words stand in the
 text around it.
 
+Where the repository's address is known (`Repository` of pyproject.toml's urls, or $GAN_HUB_REPOSITORY), each notebook gets
+badges that open it in Colab and Kaggle.
+
 With --execute each lesson is run once, and both notebooks get what it printed and drew. Without, outputs that are there stay
-where their code is unchanged. `pip install -e ".[docs]"` brings what is needed.
+where their code is unchanged. With --check each is run, and nothing is written. `pip install -e ".[docs]"` brings what is needed.
 """
 
 import argparse
 import copy
+import sys
 from pathlib import Path
 
 import jupytext
@@ -17,9 +21,20 @@ import nbformat
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent / "website"))
+from lessons import repository, services  # noqa: E402
+
 SOURCES = sorted((FOLDER / "source").glob("*.py"))
 LANGUAGES = ("en", "pt")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+BADGES = {
+    "Colab": "https://colab.research.google.com/assets/colab-badge.svg",
+    "Kaggle": "https://kaggle.com/static/images/open-in-kaggle.svg",
+}
+FIRST_THERE = {
+    "en": "There, run `%pip install -q git+{repository}` in a cell of its own first.",
+    "pt": "Lá, rode antes `%pip install -q git+{repository}` numa célula à parte.",
+}
 SECONDS = 600  # of a cell, on the slowest machine that anyone waits at
 
 
@@ -31,16 +46,28 @@ def path_of(source: Path, language: str) -> Path:
 def notebooks(source: Path) -> dict[str, NotebookNode]:
     """The notebook of each language, without outputs."""
     cells = jupytext.read(source, fmt="py:percent").cells
-    return {language: _notebook(cells, language) for language in LANGUAGES}
+    return {language: _notebook(cells, path_of(source, language)) for language in LANGUAGES}
 
 
-def _notebook(cells: list[NotebookNode], language: str) -> NotebookNode:
+def _notebook(cells: list[NotebookNode], path: Path) -> NotebookNode:
+    language = path.parent.name
     kept = [copy.deepcopy(cell) for cell in cells if cell.metadata.get("lang", language) == language]
+    kept[1:1] = opened_elsewhere(path)
     for number, cell in enumerate(kept):
         cell.metadata.clear()
         cell["id"] = f"cell-{number}"  # nbformat's are drawn at random, which would change the file at every build
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=kept, metadata=metadata)
+
+
+def opened_elsewhere(path: Path) -> list[NotebookNode]:
+    """A cell with links that open a notebook in Colab and Kaggle, where the repository's address is known; else none."""
+    links = services(path)
+    if not links:
+        return []
+    badges = " ".join(f"[![{name}]({BADGES[name]})]({link})" for name, link in links.items())
+    words = FIRST_THERE[path.parent.name].format(repository=repository())
+    return [nbformat.v4.new_markdown_cell(f"{badges}\n\n{words}")]
 
 
 def execute(source: Path) -> list[list[NotebookNode]]:
@@ -87,10 +114,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lessons", nargs="*", help="their numbers, such as 01; all by default")
     parser.add_argument("--execute", action="store_true", help="run them, and keep what they print and draw")
+    parser.add_argument("--check", action="store_true", help="run them, and write nothing")
     args = parser.parse_args()
     for source in SOURCES:
         if not args.lessons or source.stem[:2] in args.lessons:
-            write(source, args.execute)
+            if args.check:
+                execute(source)
+                print(f"{source.stem} runs")
+            else:
+                write(source, args.execute)
 
 
 if __name__ == "__main__":

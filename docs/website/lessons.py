@@ -7,14 +7,13 @@ import base64
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 
-LESSONS = Path(__file__).parents[1] / "lessons"
+ROOT = Path(__file__).parents[2]
+LESSONS = ROOT / "docs" / "lessons"
 LIST = "<!-- lessons -->"  # stands in a page where the list of the lessons belongs
-OPEN = {
-    "en": "[The notebook]({here})",
-    "pt": "[O caderno]({here})",
-}
+BADGES = "[![Colab]"  # how the cell of a notebook begins that opens it elsewhere; the page has buttons instead
 
 
 def joined(text: str | list[str]) -> str:
@@ -52,6 +51,8 @@ def page(notebook: Path) -> tuple[str, dict[str, bytes]]:
     blocks = []
     for cell in cells_of(notebook):
         source = joined(cell["source"])
+        if source.startswith(BADGES):
+            continue
         if cell["cell_type"] == "markdown":
             blocks.append(source + "\n")
         else:
@@ -62,15 +63,28 @@ def page(notebook: Path) -> tuple[str, dict[str, bytes]]:
     return "\n".join([title, *([f"\n{links}\n"] if links else []), *rest]), pictures
 
 
-def badges(notebook: Path) -> str:
-    """Links that open a notebook in Colab and Kaggle; "" where $GAN_HUB_REPOSITORY does not name a repository on GitHub."""
-    address = os.environ.get("GAN_HUB_REPOSITORY", "").rstrip("/").removesuffix(".git")
-    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
-        return ""
+def repository() -> str:
+    """The repository's address on GitHub: $GAN_HUB_REPOSITORY, or `Repository` of pyproject.toml's urls; "" for none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    known = os.environ.get("GAN_HUB_REPOSITORY") or project.get("urls", {}).get("Repository", "")
+    address = known.rstrip("/").removesuffix(".git")
+    return address if re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address) else ""
+
+
+def services(notebook: Path) -> dict[str, str]:
+    """Name → link that opens a notebook there, of the services that read GitHub; none without an address."""
+    if not (address := repository()):
+        return {}
     inside = f"blob/main/docs/lessons/{notebook.parent.name}/{notebook.name}"
-    colab = f"https://colab.research.google.com/github/{address.removeprefix('https://github.com/')}/{inside}"
-    kaggle = f"https://kaggle.com/kernels/welcome?src={address}/{inside}"
-    return f"[Colab]({colab}){{ .md-button }} [Kaggle]({kaggle}){{ .md-button }}"
+    return {
+        "Colab": f"https://colab.research.google.com/github/{address.removeprefix('https://github.com/')}/{inside}",
+        "Kaggle": f"https://kaggle.com/kernels/welcome?src={address}/{inside}",
+    }
+
+
+def badges(notebook: Path) -> str:
+    """Buttons of the site that open a notebook in Colab and Kaggle."""
+    return " ".join(f"[{name}]({link}){{ .md-button }}" for name, link in services(notebook).items())
 
 
 def filled(text: str, place: str) -> str:

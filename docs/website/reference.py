@@ -33,10 +33,12 @@ MODULES = {
     "gan_hub.concepts_discovery.discover": "Directions of an attribute, measured.",
     "gan_hub.inversion": "The latent whose image comes nearest to a picture.",
     "gan_hub.foreign.convert": "Another program's checkpoint as a model.",
+    "gan_hub.toy": "The game in two dimensions, over in seconds.",
     "gan_hub.style_transfer": "One picture in the style of another.",
     "gan_hub.hub.upload": "A model's folder to the Hub.",
     "gan_hub.verify": "Every file of a model checked.",
     "gan_hub.theory": "Optimal discriminators and divergences in closed form.",
+    "gan_hub.video": "Films of pictures.",
     "gan_hub.images": "Tensors and pictures.",
     "gan_hub.seeds": "Seeds as people write them.",
 }
@@ -219,6 +221,27 @@ def command_page() -> str:
     return "\n".join(parts)
 
 
+ABOUT_FILES = """
+```text
+config.json                      resolution, latent size, label names
+model_index.json                 which classes the two networks are of
+generator/, discriminator/       config.json, diffusion_pytorch_model.safetensors (averaged weights), …fp16.safetensors
+judge.json                       scale and bias that make a logit a probability; held-out AUC and calibration error
+manifest.json                    sha256 and size of every file that decides an image, a verdict or a round of the game
+reference.safetensors            four seeds with their pixels: pipe.verify_reference() draws them again
+README.md                        the card; beside it samples.png, scores.json, log.jsonl, plot.png, recipe.yaml
+timelapse.webp, .json            the same latents drawn again and again while it learned, and the images seen at each frame
+split.json                       which images were trained on and which held out: counts and sha256
+real_samples.png, .json          held-out real images for the game, where their licence allows
+segmentations.safetensors        of a model that draws from maps: some held-out ones to begin with
+concepts.safetensors             named directions with exemplars and measured effects, where somebody looked for them
+```
+
+A push replaces what it brings; variants of the very same weights stay and load on, other people's files stay, and weights of
+another model go.
+"""
+
+
 def folder_page() -> str:
     """The files of a model's folder."""
     from gan_hub.model_folder.files import FILES, PICKLE_SUFFIXES, Unlisted
@@ -234,6 +257,7 @@ def folder_page() -> str:
         [
             "# The files of a model\n",
             "![A model's folder: what draws, what judges, what proves, what tells](../diagrams/model-folder.svg)\n",
+            ABOUT_FILES,
             "`save_pretrained` and a run's export write such a folder, `from_pretrained` reads it, and the Hub has it so. "
             "[Why safetensors only](../explanation/safetensors.md) says what is never among the files: "
             + ", ".join(f"`{ending}`" for ending in PICKLE_SUFFIXES)

@@ -289,6 +289,9 @@ for name, sample in {"x'": other_dogs, "a + bz": line, "G(z)": bent}.items():
 #
 # In [lesson 2](02-the-game.ipynb) the two networks meet.
 #
+# **On the page.** Say `gan-hub demo` in a terminal: in the tab *Sample* noise becomes
+# [sixteen digits](http://127.0.0.1:7860/?tab=sample&model=mlp-mnist&seeds=0-15), a number a picture. Lesson 2 says how it was trained.
+#
 # ## Exercises
 #
 # 1. Train the GMMN with `bandwidths=[0.05]` only, then with `[20]` only. Explain both pictures by the bumps.
@@ -310,6 +313,9 @@ for name, sample in {"x'": other_dogs, "a + bz": line, "G(z)": bent}.items():
 # conheceu esse alguém: a linha tracejada.
 #
 # Na [aula 2](02-the-game.ipynb) as duas redes se encontram.
+#
+# **Na página.** Digite `gan-hub demo` num terminal: na aba *Sortear* o ruído vira
+# [dezesseis dígitos](http://127.0.0.1:7860/?tab=sample&model=mlp-mnist&seeds=0-15), um número por imagem. A aula 2 conta como ela foi treinada.
 #
 # ## Exercícios
 #

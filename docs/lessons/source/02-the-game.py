@@ -259,7 +259,10 @@ sheet
 # `gan-hub train dcgan-mnist` plays the game on digits: 25 minutes of a core, grids and curves in its folder while it runs, and at the
 # end a model like this one. Its two steps stand in `gan_hub/training/steps.py`; you will recognise `play`.
 #
-# The tab *Real or fake?* lets you take the expert's seat.
+# **On the page.** Say `gan-hub demo` in a terminal. In the tab *Real or fake?* you
+# [take the expert's seat](http://127.0.0.1:7860/?tab=game&model=dcgan-fashion-mnist), *Watch it train* has
+# [the whole film with its curves](http://127.0.0.1:7860/?tab=watch&model=dcgan-fashion-mnist), and in *Two dimensions*
+# [the game of this lesson](http://127.0.0.1:7860/?tab=plane&data=moons&loss=non_saturating&lg=0.002&ld=0.002&r1=0) is played before your eyes.
 #
 # ## Exercises
 #
@@ -278,7 +281,10 @@ sheet
 # `gan-hub train dcgan-mnist` joga o jogo com dígitos: 25 minutos de um núcleo, amostras e curvas na pasta enquanto roda e, no fim, um
 # modelo como este. Os dois passos estão em `gan_hub/training/steps.py`; você vai reconhecer `play`.
 #
-# Na aba *Real ou falsa?* você senta na cadeira do perito.
+# **Na página.** Digite `gan-hub demo` num terminal. Na aba *Real ou falsa?* você
+# [senta na cadeira do perito](http://127.0.0.1:7860/?tab=game&model=dcgan-fashion-mnist), *Veja treinar* tem
+# [o filme inteiro com as curvas](http://127.0.0.1:7860/?tab=watch&model=dcgan-fashion-mnist), e em *Duas dimensões*
+# [o jogo desta aula](http://127.0.0.1:7860/?tab=plane&data=moons&loss=non_saturating&lg=0.002&ld=0.002&r1=0) é jogado diante dos seus olhos.
 #
 # ## Exercícios
 #

@@ -259,7 +259,12 @@ print(f"{judged.mean():.2f}")
 
 # %% [markdown] lang="en"
 # Most lie below ½: this discriminator still sees something in the pictures that gives them away. So the game is not over, and
-# it never quite is: real networks stop before the equilibrium. The tab *Real or fake?* of the page lets you play against it.
+# it never quite is: real networks stop before the equilibrium.
+#
+# **On the page.** Say `gan-hub demo` in a terminal. In the tab *Two dimensions* the right picture is $D^*$
+# [of the logarithm](http://127.0.0.1:7860/?tab=plane&data=moons&loss=non_saturating), or the decision
+# [of a hinge](http://127.0.0.1:7860/?tab=plane&data=moons&loss=hinge), beside the network that looks for it. In *Real or fake?* you
+# [play against the judge above](http://127.0.0.1:7860/?tab=game&model=dcgan-fashion-mnist).
 #
 # ## Exercises
 #
@@ -274,7 +279,12 @@ print(f"{judged.mean():.2f}")
 
 # %% [markdown] lang="pt"
 # A maioria fica abaixo de ½: este discriminador ainda vê algo nas imagens que as denuncia. Portanto o jogo não acabou, e nunca
-# acaba de todo: redes de verdade param antes do equilíbrio. Na aba *Real ou falsa?* da página você joga contra ele.
+# acaba de todo: redes de verdade param antes do equilíbrio.
+#
+# **Na página.** Digite `gan-hub demo` num terminal. Na aba *Duas dimensões* a figura da direita é o $D^*$
+# [do logaritmo](http://127.0.0.1:7860/?tab=plane&data=moons&loss=non_saturating), ou a decisão
+# [da perda hinge](http://127.0.0.1:7860/?tab=plane&data=moons&loss=hinge), ao lado da rede que o procura. Em *Real ou falsa?* você
+# [joga contra o juiz acima](http://127.0.0.1:7860/?tab=game&model=dcgan-fashion-mnist).
 #
 # ## Exercícios
 #

@@ -272,6 +272,10 @@ show([maps[0], *one_map[:3], *maps, *same_z], 4)
 # %% [markdown] lang="en"
 # First row: a map and three façades from it. Below, four maps, and four façades of one latent.
 #
+# **On the page.** Say `gan-hub demo` in a terminal. In the tab *Sample*, compare
+# [StyleGAN2's cats](http://127.0.0.1:7860/?tab=sample&model=stylegan2-cats-64&seeds=0-15) with
+# [R3GAN's](http://127.0.0.1:7860/?tab=sample&model=r3gan-cats-64&seeds=0-15); in *Paint*, [draw a house](http://127.0.0.1:7860/?tab=paint&model=spade-facades&seed=1) for SPADE.
+#
 # ## Exercises
 #
 # 1. Give `maps_of` the generator of `progan-fashion-mnist`. Where does it double, and by what?
@@ -283,6 +287,11 @@ show([maps[0], *one_map[:3], *maps, *same_z], 4)
 
 # %% [markdown] lang="pt"
 # Primeira fileira: um mapa e três fachadas dele. Embaixo, quatro mapas, e quatro fachadas de um único latente.
+#
+# **Na página.** Digite `gan-hub demo` num terminal. Na aba *Sortear*, compare
+# [os gatos da StyleGAN2](http://127.0.0.1:7860/?tab=sample&model=stylegan2-cats-64&seeds=0-15) com
+# [os da R3GAN](http://127.0.0.1:7860/?tab=sample&model=r3gan-cats-64&seeds=0-15); em *Pintar*, [desenhe uma casa](http://127.0.0.1:7860/?tab=paint&model=spade-facades&seed=1) para a
+# SPADE.
 #
 # ## Exercícios
 #

@@ -228,6 +228,12 @@ for psi in (1.0, 0.7, 0.4, 0.0):
 # %% [markdown] lang="en"
 # The last row is one single cat, eight times: the mean cat. Whoever shows you beautiful samples has to tell you their $\psi$.
 #
+# **On the page.** Say `gan-hub demo` in a terminal, and do all of it by hand: in the tab *Interpolate*
+# [walk from cat to cat](http://127.0.0.1:7860/?tab=interpolate&model=r3gan-cats-64&seeds=2,6,7), in *Arithmetic*
+# [give somebody glasses](http://127.0.0.1:7860/?tab=arithmetic&model=stylegan2-avatars-32&preset=glasses), in *Explore*
+# [move over a plane of cats](http://127.0.0.1:7860/?tab=explore&model=stylegan2-cats-64), and in *Your image*
+# [look for the latent of a picture](http://127.0.0.1:7860/?tab=yours&model=stylegan2-avatars-32).
+#
 # ## Exercises
 #
 # 1. Walk from seed 2 to seed 6 and on to 7, in twelve steps, with `gan_hub.latents.interpolate`. Then do it in $w$ with
@@ -241,6 +247,12 @@ for psi in (1.0, 0.7, 0.4, 0.0):
 
 # %% [markdown] lang="pt"
 # A última fileira é um único gato, oito vezes: o gato médio. Quem lhe mostra amostras bonitas tem que lhe dizer o seu $\psi$.
+#
+# **Na página.** Digite `gan-hub demo` num terminal e faça tudo com as próprias mãos: na aba *Interpolar*
+# [passeie de gato em gato](http://127.0.0.1:7860/?tab=interpolate&model=r3gan-cats-64&seeds=2,6,7), em *Calcular*
+# [dê óculos a alguém](http://127.0.0.1:7860/?tab=arithmetic&model=stylegan2-avatars-32&preset=glasses), em *Explorar*
+# [mova-se sobre um plano de gatos](http://127.0.0.1:7860/?tab=explore&model=stylegan2-cats-64), e em *Sua imagem*
+# [procure o latente de uma imagem](http://127.0.0.1:7860/?tab=yours&model=stylegan2-avatars-32).
 #
 # ## Exercícios
 #

@@ -310,6 +310,9 @@ plt.show()
 # shows one dot per loss can prove whatever he likes. (The larger study, with pictures and its statistics, is in
 # [Are GANs created equal?](../../created-equal.md); all scores are explained in [the page on metrics](../../metrics.md).)
 #
+# **On the page.** Say `gan-hub demo` in a terminal. In the tab *Real or fake?*
+# [you are the measure](http://127.0.0.1:7860/?tab=game&model=r3gan-cats-64): play a dozen rounds, and compare your own accuracy with the judge's.
+#
 # ## Exercises
 #
 # 1. Leave out all faces with glasses from `fresh` (the second result of `draw` are the attributes). How much does FD grow, and
@@ -325,6 +328,9 @@ plt.show()
 # Cada ponto é um treino inteiro. Os pontos de uma mesma linha ficam tão longe uns dos outros quanto as linhas entre si, embora só
 # mude a semente. Quem mostra um ponto por perda prova o que quiser. (O estudo maior, com imagens e a sua estatística, está em
 # [Are GANs created equal?](../../created-equal.md); todas as medidas são explicadas na [página sobre métricas](../../metrics.md).)
+#
+# **Na página.** Digite `gan-hub demo` num terminal. Na aba *Real ou falsa?*
+# [a medida é você](http://127.0.0.1:7860/?tab=game&model=r3gan-cats-64): jogue uma dúzia de rodadas e compare os seus acertos com os do juiz.
 #
 # ## Exercícios
 #

@@ -200,6 +200,9 @@ for result in results[:4]:
 #
 # More on the options, and pictures of your own: [the page on style transfer](../../style-transfer.md).
 #
+# **On the page.** Say `gan-hub demo` in a terminal: the tab *Style* paints
+# [a cat in waves, strokes or a mosaic](http://127.0.0.1:7860/?tab=style&content=2&style=0&weight=much), or your own photograph.
+#
 # ## Exercises
 #
 # 1. Use the last layer for the style, alone. Then the first one, alone. What does each know of the waves?
@@ -214,6 +217,9 @@ for result in results[:4]:
 # estilo, menor a perda dele, e maior a do conteúdo. Não há lugar certo nessa linha, só há gosto.
 #
 # Mais sobre as opções, e imagens suas: [a página sobre transferência de estilo](../../style-transfer.md).
+#
+# **Na página.** Digite `gan-hub demo` num terminal: a aba *Estilo* pinta
+# [um gato em ondas, pinceladas ou mosaico](http://127.0.0.1:7860/?tab=style&content=2&style=0&weight=much), ou uma fotografia sua.
 #
 # ## Exercícios
 #

@@ -161,6 +161,9 @@ print([line for line in card.splitlines() if line.startswith("## ")])
 # From then on the two lines of lesson 6 work for everybody: `GANPipeline.from_pretrained("YOUR-NAME/mine")`. More on all of it is in
 # [Training](../../training.md), [Data](../../data.md) and [Hosting the page](../../hosting.md).
 #
+# **On the page.** `gan-hub demo runs/mine/export` opens it with your model chosen:
+# [draw some in the tab *Sample*](http://127.0.0.1:7860/?tab=sample&seeds=0-15), and [watch it being born in *Watch it train*](http://127.0.0.1:7860/?tab=watch).
+#
 # ## Exercises
 #
 # 1. Train `own-images` with a few hundred photographs of your own, of one kind of thing, overnight. Which kind works best, and why?
@@ -184,6 +187,9 @@ print([line for line in card.splitlines() if line.startswith("## ")])
 #
 # Daí em diante as duas linhas da aula 6 valem para todos: `GANPipeline.from_pretrained("YOUR-NAME/mine")`. Mais sobre tudo isso em
 # [Treino](../../training.md), [Dados](../../data.md) e [Hospedar a página](../../hosting.md).
+#
+# **Na página.** `gan-hub demo runs/mine/export` a abre já com o seu modelo:
+# [sorteie alguns na aba *Sortear*](http://127.0.0.1:7860/?tab=sample&seeds=0-15), e [veja-o nascer em *Veja treinar*](http://127.0.0.1:7860/?tab=watch).
 #
 # ## Exercícios
 #
