@@ -102,7 +102,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         BadInputError: one of them is not allowed.
     """
     side = inputs.as_number(link["side"]) if "side" in link else SIDES[-1]
-    side, choices = checked((side, *toy_form.fromlink_of(link, HEALTHY)), request)
+    side, choices = checked((side, *toy_form.from_link(link, HEALTHY)), request)
     return [side, *choices.form]
 
 
