@@ -42,6 +42,12 @@ class Upload:
         address: of the commit, or of the one that had everything already.
         sent: the names of the files that changed there, relative with /; none where the Hub had them all.
         left: the names of the folder's files that are no part of a model, which stay at home.
+
+    Example:
+        >>> from gan_hub.hub.upload import Upload
+        >>> done = Upload("https://huggingface.co/me/my-gan/commit/1a2b", sent=("README.md",), left=("notes.txt",))
+        >>> done.sent
+        ('README.md',)
     """
 
     address: str
