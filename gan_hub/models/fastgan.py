@@ -220,9 +220,9 @@ class FastGANGenerator(HasLatentProjection, GANModel):
             two = block_layers == "two" or (block_layers == "alternating" and stage % 2 == 0)
             noisy = two and noise != "none"
             widths = [(wide, narrow), (narrow, narrow)] if two else [(wide, narrow)]
-            doubling = [upsampling, None]  # the first one doubles
             layers = [
-                GatedConvolution(*sizes, num_classes, up, noisy) for sizes, up in zip(widths, doubling, strict=False)
+                GatedConvolution(*sizes, num_classes, None if layer else upsampling, noisy)
+                for layer, sizes in enumerate(widths)
             ]
             self.blocks.append(nn.ModuleList(layers))
         self.span = excitation_span(len(self.blocks), UP_SPAN)
