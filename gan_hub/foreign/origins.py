@@ -12,6 +12,7 @@ from gan_hub.foreign import (
     dcgan_discriminator,
     fastgan,
     gan_zoo,
+    lucid_stylegan2,
     nvidia_stylegan2,
     r3gan,
     rosinality,
@@ -30,7 +31,6 @@ DOCS = "docs/converting.md has the table of what is known"
 # Programs that are told by the name of a tensor, and whose arithmetic no architecture here has.
 NOT_HELD = {
     "lucidrains/lightweight-gan": "G.initial_conv.0.weight",
-    "lucidrains/stylegan2-pytorch": "G.blocks.0.to_style1.weight",
 }
 
 
@@ -88,6 +88,11 @@ ORIGINS = [
         lambda content: bool(bmsg_gan.find_generator(content)),
         bmsg_gan.convert,
         bmsg_gan.ASKS,
+    ),
+    Origin(
+        "StyleGAN2 of lucidrains/stylegan2-pytorch",
+        lambda content: bool(lucid_stylegan2.find_generator(content)),
+        lambda content, _: lucid_stylegan2.convert(content),
     ),
     Origin("SPADE of NVlabs/SPADE", lambda content: bool(spade.find_generator(content)), spade.convert, spade.ASKS),
     Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),

@@ -11,6 +11,7 @@ from gan_hub.models.gmmn import GMMNGenerator
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
+from gan_hub.models.plain_stylegan2 import PlainStyleGAN2Generator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.registry import ARCHITECTURES, CLASSES, Architecture, discriminator_class, register_architecture
@@ -36,6 +37,7 @@ __all__ = [
     "MLPGenerator",
     "MSGGANDiscriminator",
     "MSGGANGenerator",
+    "PlainStyleGAN2Generator",
     "ProGANDiscriminator",
     "ProGANGenerator",
     "R3GANDiscriminator",
