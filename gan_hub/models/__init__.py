@@ -8,6 +8,7 @@ from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.fastgan import FastGANDiscriminator, FastGANGenerator
 from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
+from gan_hub.models.lightweight_gan import LightweightGANGenerator
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
@@ -33,6 +34,7 @@ __all__ = [
     "FeaturesDiscriminator",
     "GANModel",
     "GMMNGenerator",
+    "LightweightGANGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
     "MSGGANDiscriminator",

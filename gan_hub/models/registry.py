@@ -14,6 +14,7 @@ from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.fastgan import FastGANDiscriminator, FastGANGenerator
 from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
+from gan_hub.models.lightweight_gan import LightweightGANGenerator
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel
@@ -62,7 +63,7 @@ JOINING_DISCRIMINATORS: dict[str, type[GANModel]] = {"features": FeaturesDiscrim
 
 # Generators that conversion makes and pipelines draw; no recipe trains them.
 CONVERTED_GENERATORS: dict[str, type[GANModel]] = {
-    cls.__name__: cls for cls in (PlainStyleGAN2Generator, SequentialGenerator)
+    cls.__name__: cls for cls in (LightweightGANGenerator, PlainStyleGAN2Generator, SequentialGenerator)
 }
 
 # Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.

@@ -18,7 +18,7 @@ from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.demo.tabs.yours import handlers as yours
 from gan_hub.model_folder import real_samples
-from gan_hub.models import ARCHITECTURES, PlainStyleGAN2Generator, SequentialGenerator
+from gan_hub.models import ARCHITECTURES, LightweightGANGenerator, PlainStyleGAN2Generator, SequentialGenerator
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 from tests.models.test_registry import build_pair, inputs, moved
@@ -112,7 +112,11 @@ def plain_stylegan2() -> PlainStyleGAN2Generator:
     return PlainStyleGAN2Generator(resolution=32, latent_size=6, base_channels=4, max_channels=8, mapping_layers=2)
 
 
-@pytest.mark.parametrize("make", [declared, plain_stylegan2])
+def lightweight_gan() -> LightweightGANGenerator:
+    return LightweightGANGenerator(resolution=32, latent_size=6, max_channels=8, width_power=6, attention=8)
+
+
+@pytest.mark.parametrize("make", [declared, plain_stylegan2, lightweight_gan])
 def test_a_generator_that_only_conversion_makes_goes_through_all_tabs(make, tmp_path, monkeypatch):
     torch.manual_seed(0)
     generator = make()

@@ -132,12 +132,3 @@ def test_a_bmsg_discriminator_is_taken_only_where_it_is_given_and_fits(tmp_path)
         convert(tmp_path / "small.pth", tmp_path / "model", discriminator=judges)
     with pytest.raises(LoadError, match="output= is not allowed"):
         convert(draws, tmp_path / "model", output="tanh")
-
-
-def test_a_program_with_an_architecture_of_its_own_is_told_by_name(tmp_path):
-    state = {"D.x": torch.zeros(2), "G.initial_conv.0.weight": torch.zeros(2, 2)}
-    torch.save({"GAN": state, "version": "1.8"}, tmp_path / "model_1.pt")
-    with pytest.raises(
-        LoadError, match="model_1.pt: the network of lucidrains/lightweight-gan, an architecture of its"
-    ):
-        convert(tmp_path / "model_1.pt", tmp_path / "model")
