@@ -98,7 +98,7 @@ def test_layers_may_say_the_names_of_their_tensors(tmp_path):
 
 LAST = {"kind": "conv", "out": 3, "kernel": 3, "padding": 1}
 WRONG = {  # name → (place of the list, what to put there, words)
-    "no list": (None, {"a": 1}, "layers= layers are a list of 1 to 200"),
+    "no list": (None, {"a": 1}, "layers= is not allowed: layers are a list of 1 to 200"),
     "unknown kind": (3, {"kind": "eval"}, r"layer 3 is \{'kind': 'eval'\}; allowed: a kind of linear, conv"),
     "a kind that is no text": (3, {"kind": ["relu"]}, "layer 3 is .*; allowed: a kind of"),
     "unknown word": (3, {"kind": "silu", "inplace": True}, r"layer 3 \(silu\) says 'inplace'; allowed: nothing"),
