@@ -12,6 +12,8 @@ from gan_hub.foreign import (
     dcgan_discriminator,
     fastgan,
     gan_zoo,
+    lightweight_gan,
+    lucid_stylegan2,
     nvidia_stylegan2,
     nvidia_stylegan3,
     r3gan,
@@ -26,13 +28,6 @@ from gan_hub.messages import short_repr
 from gan_hub.model_folder.strict import LoadError
 
 DOCS = "docs/converting.md has the table of what is known"
-
-
-# Programs that are told by the name of a tensor, and whose arithmetic no architecture here has.
-NOT_HELD = {
-    "lucidrains/lightweight-gan": "G.initial_conv.0.weight",
-    "lucidrains/stylegan2-pytorch": "G.blocks.0.to_style1.weight",
-}
 
 
 class Origin(NamedTuple):
@@ -104,6 +99,16 @@ ORIGINS = [
         bmsg_gan.convert,
         bmsg_gan.ASKS,
     ),
+    Origin(
+        "StyleGAN2 of lucidrains/stylegan2-pytorch",
+        lambda content: bool(lucid_stylegan2.find_generator(content)),
+        lambda content, _: lucid_stylegan2.convert(content),
+    ),
+    Origin(
+        "FastGAN of lucidrains/lightweight-gan",
+        lambda content: bool(lightweight_gan.find_generator(content)),
+        lambda content, _: lightweight_gan.convert(content),
+    ),
     Origin("SPADE of NVlabs/SPADE", lambda content: bool(spade.find_generator(content)), spade.convert, spade.ASKS),
     Origin("a DCGAN generator", lambda content: dcgan.find_layers(content) is not None, dcgan.convert, dcgan.ASKS),
 ]
@@ -144,9 +149,6 @@ def describe(content: Any) -> str:
     if dcgan_discriminator.is_alone(content):
         return "a discriminator alone, as DCGAN has it; convert its generator, with discriminator= for this file"
     names = _tensor_names(content)
-    for program, mark in NOT_HELD.items():
-        if any(name.endswith(mark) for name in names):
-            return f"the network of {program}, an architecture of its own that is not here"
     if names:
         return f"tensors of a program that is not known (such as {short_repr(names[0])})"
     if isinstance(content, dict):

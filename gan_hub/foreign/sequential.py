@@ -39,7 +39,7 @@ def convert(content: Any, answers: Answers) -> Converted:
     layers, names = _without_names(answers.layers)
     fault = fault_of_words(layers)
     if fault:
-        raise ValueError(f"layers= {fault}.")
+        raise ValueError(f"layers= is not allowed: {fault}.")
     state = find_state(content, HOLDERS)
     if not state:
         raise LoadError("there is no network in it whose tensors could be taken")

@@ -8,9 +8,11 @@ from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.fastgan import FastGANDiscriminator, FastGANGenerator
 from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
+from gan_hub.models.lightweight_gan import LightweightGANGenerator
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel, precision, register_checked
 from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
+from gan_hub.models.plain_stylegan2 import PlainStyleGAN2Generator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.registry import ARCHITECTURES, CLASSES, Architecture, discriminator_class, register_architecture
@@ -33,10 +35,12 @@ __all__ = [
     "FeaturesDiscriminator",
     "GANModel",
     "GMMNGenerator",
+    "LightweightGANGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
     "MSGGANDiscriminator",
     "MSGGANGenerator",
+    "PlainStyleGAN2Generator",
     "ProGANDiscriminator",
     "ProGANGenerator",
     "R3GANDiscriminator",

@@ -14,10 +14,12 @@ from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_hub.models.fastgan import FastGANDiscriminator, FastGANGenerator
 from gan_hub.models.features_discriminator import FeaturesDiscriminator
 from gan_hub.models.gmmn import GMMNGenerator
+from gan_hub.models.lightweight_gan import LightweightGANGenerator
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_hub.models.modeling import GANModel
 from gan_hub.models.msg_gan import MSGGANDiscriminator, MSGGANGenerator
+from gan_hub.models.plain_stylegan2 import PlainStyleGAN2Generator
 from gan_hub.models.progan import ProGANDiscriminator, ProGANGenerator
 from gan_hub.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_hub.models.sequential import SequentialGenerator
@@ -61,8 +63,10 @@ BUNDLED = frozenset(ARCHITECTURES)
 # Argument of `discriminator` in a recipe → the class that it asks for, in place of the architecture's own.
 JOINING_DISCRIMINATORS: dict[str, type[GANModel]] = {"features": FeaturesDiscriminator}
 
-# Generators that files declare and pipelines draw; no recipe trains them.
-DECLARED_GENERATORS: dict[str, type[GANModel]] = {"SequentialGenerator": SequentialGenerator}
+# Generators that conversion makes and pipelines draw; no recipe trains them.
+CONVERTED_GENERATORS: dict[str, type[GANModel]] = {
+    cls.__name__: cls for cls in (LightweightGANGenerator, PlainStyleGAN2Generator, SequentialGenerator)
+}
 
 # Class name in a published file → class. Names are promises: a renamed class keeps its old name here as an alias.
 CLASSES: dict[str, type[GANModel]] = {
@@ -191,7 +195,7 @@ def _check_class_name(role: str, cls: type[GANModel], others: dict[str, Architec
     """Raise ValueError where a file with this class name would mean another class, or the same in the other role."""
     taken = [(repr(known), *its) for known, pair in others.items() for its in pair._asdict().items()]
     taken += [(f"recipes with {key!r}", "discriminator", joining) for key, joining in JOINING_DISCRIMINATORS.items()]
-    taken += [(repr("sequential"), "generator", declared) for declared in DECLARED_GENERATORS.values()]
+    taken += [("conversion", "generator", converted) for converted in CONVERTED_GENERATORS.values()]
     for known, its_role, its_class in taken:
         if its_class is None or its_class.__name__ != cls.__name__ or (its_class is cls and its_role == role):
             continue

@@ -5,7 +5,7 @@ from torch import nn
 from gan_hub.model_folder.files import COMPONENTS
 from gan_hub.models import ARCHITECTURES, CLASSES, GANModel
 from gan_hub.models.modeling import unwrapped
-from gan_hub.models.registry import DECLARED_GENERATORS, JOINING_DISCRIMINATORS
+from gan_hub.models.registry import CONVERTED_GENERATORS, JOINING_DISCRIMINATORS
 
 
 def check_role(name: str, network: object) -> None:
@@ -35,11 +35,11 @@ def unwrapped_network(name: str, network: object) -> GANModel | None:
 def network_classes() -> dict[str, dict[str, type[GANModel]]]:
     """Component → class name in a file → class, of all architectures that are registered now."""
     roles = {name: _classes_of(name) for name in COMPONENTS}
-    every = CLASSES | DECLARED_GENERATORS
+    every = CLASSES | CONVERTED_GENERATORS
     return {name: {known: cls for known, cls in every.items() if cls in role} for name, role in roles.items()}
 
 
 def _classes_of(name: str) -> set[type[GANModel]]:
     """The classes that may be a pipeline's `name`."""
     classes = {getattr(pair, name) for pair in ARCHITECTURES.values()} - {None}
-    return classes | set((JOINING_DISCRIMINATORS if name == "discriminator" else DECLARED_GENERATORS).values())
+    return classes | set((JOINING_DISCRIMINATORS if name == "discriminator" else CONVERTED_GENERATORS).values())

@@ -18,7 +18,7 @@ from gan_hub.demo.tabs.paint import handlers as paint
 from gan_hub.demo.tabs.sample import handlers as sample
 from gan_hub.demo.tabs.yours import handlers as yours
 from gan_hub.model_folder import real_samples
-from gan_hub.models import ARCHITECTURES, SequentialGenerator
+from gan_hub.models import ARCHITECTURES, LightweightGANGenerator, PlainStyleGAN2Generator, SequentialGenerator
 from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.pipeline import GANPipeline
 from tests.models.test_registry import build_pair, inputs, moved
@@ -26,7 +26,7 @@ from tests.models.test_registry import build_pair, inputs, moved
 ALONE = {  # architecture → why its discriminator does not play
     "gmmn": "This model came without a discriminator; you play alone.",
     "spade": "This model's discriminator judges a picture by the map it was drawn from",
-    "sequential": "This model came without a discriminator; you play alone.",
+    "converted": "This model came without a discriminator; you play alone.",
 }
 
 
@@ -98,16 +98,30 @@ def test_every_architecture_goes_through_all_tabs(name, tmp_path, monkeypatch):
     through_all_tabs(offer(name, tmp_path, monkeypatch), 3)
 
 
-def test_a_generator_of_declared_layers_goes_through_all_tabs(tmp_path, monkeypatch):
+def declared() -> SequentialGenerator:
     start = [{"kind": "linear", "out": 512}, {"kind": "reshape", "to": [8, 8, 8]}, {"kind": "relu"}]
     ups = [
         {"kind": "upsample", "factor": 4},
         {"kind": "conv", "out": 3, "kernel": 5, "padding": 2},
         {"kind": "sigmoid"},
     ]
-    generator = SequentialGenerator(resolution=32, latent_size=6, layers=start + ups)
+    return SequentialGenerator(resolution=32, latent_size=6, layers=start + ups)
+
+
+def plain_stylegan2() -> PlainStyleGAN2Generator:
+    return PlainStyleGAN2Generator(resolution=32, latent_size=6, base_channels=4, max_channels=8, mapping_layers=2)
+
+
+def lightweight_gan() -> LightweightGANGenerator:
+    return LightweightGANGenerator(resolution=32, latent_size=6, max_channels=8, width_power=6, attention=8)
+
+
+@pytest.mark.parametrize("make", [declared, plain_stylegan2, lightweight_gan])
+def test_a_generator_that_only_conversion_makes_goes_through_all_tabs(make, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    generator = make()
     _, images, _ = inputs(generator, count=6)
-    name = offer_pipeline("sequential", GANPipeline(moved(generator).eval()), images, tmp_path, monkeypatch)
+    name = offer_pipeline("converted", GANPipeline(moved(generator).eval()), images, tmp_path, monkeypatch)
     through_all_tabs(name, 3)
 
 

@@ -115,6 +115,9 @@ class Network(nn.Module):
                 module.momentum = 1.0
         with torch.no_grad():
             self(torch.randn(4, 5))  # statistics, and a step of the power iterations
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.running_var.clamp_(min=0.1)  # so that no rounding grows
         self.eval()
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
@@ -130,7 +133,7 @@ class Network(nn.Module):
 def assert_drawn(generator: nn.Module, network: Network, z: torch.Tensor) -> None:
     with torch.no_grad():
         expected = network(z)
-        assert (generator(z) - expected.clamp(-1, 1)).abs().max() < 1e-4 * max(1, expected.abs().max())
+        assert (generator(z) - expected.clamp(-1, 1)).abs().max() < 1e-5 * max(1, expected.abs().max()) < 1e-3
 
 
 def test_the_first_programs_images_come_out_of_its_averaged_file(tmp_path):
@@ -148,7 +151,7 @@ def test_averages_without_names_take_the_place_of_the_weights():
     network, average = Network(256), Network(256)
     with torch.no_grad():
         for parameter in average.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
+            parameter.add_(0.02 * torch.randn_like(parameter))
     content = {"g": network.state_dict(), "d": {}, "g_ema": [p.data for p in average.parameters()]}
     made = fastgan.convert(content, Answers())
     assert "(g_ema)" in made.report.recognized

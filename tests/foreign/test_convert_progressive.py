@@ -132,13 +132,3 @@ def test_a_bmsg_discriminator_is_taken_only_where_it_is_given_and_fits(tmp_path)
         convert(tmp_path / "small.pth", tmp_path / "model", discriminator=judges)
     with pytest.raises(LoadError, match="output= is not allowed"):
         convert(draws, tmp_path / "model", output="tanh")
-
-
-@pytest.mark.parametrize(
-    ("program", "name"),
-    [("lightweight-gan", "G.initial_conv.0.weight"), ("stylegan2-pytorch", "G.blocks.0.to_style1.weight")],
-)
-def test_a_program_with_an_architecture_of_its_own_is_told_by_name(tmp_path, program, name):
-    torch.save({"GAN": {"S.x": torch.zeros(2), name: torch.zeros(2, 2)}, "version": "1.8"}, tmp_path / "model_1.pt")
-    with pytest.raises(LoadError, match=f"model_1.pt: the network of lucidrains/{program}, an architecture of its own"):
-        convert(tmp_path / "model_1.pt", tmp_path / "model")

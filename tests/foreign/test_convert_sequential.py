@@ -96,9 +96,21 @@ def test_layers_may_say_the_names_of_their_tensors(tmp_path):
     assert not any("name" in layer for layer in generator.config["layers"])
 
 
+def test_the_others_take_what_no_layer_names_in_its_order(tmp_path):
+    network, layers = upsampled()
+    state = network.state_dict()
+    last = {f"0.{part}": state.pop(f"11.{part}") for part in ("weight", "bias")}  # the first in any order
+    torch.save(last | state, tmp_path / "G.pth")
+    layers[11]["name"] = "0"
+    convert(tmp_path / "G.pth", tmp_path / "model", layers=listed(tmp_path, layers), latents="normal")
+    generator, z = GANPipeline.from_pretrained(tmp_path / "model").generator, torch.randn(2, 6)
+    with torch.no_grad():
+        assert (generator(z) - network(z)).abs().max() < 1e-5
+
+
 LAST = {"kind": "conv", "out": 3, "kernel": 3, "padding": 1}
 WRONG = {  # name → (place of the list, what to put there, words)
-    "no list": (None, {"a": 1}, "layers= layers are a list of 1 to 200"),
+    "no list": (None, {"a": 1}, "layers= is not allowed: layers are a list of 1 to 200"),
     "unknown kind": (3, {"kind": "eval"}, r"layer 3 is \{'kind': 'eval'\}; allowed: a kind of linear, conv"),
     "a kind that is no text": (3, {"kind": ["relu"]}, "layer 3 is .*; allowed: a kind of"),
     "unknown word": (3, {"kind": "silu", "inplace": True}, r"layer 3 \(silu\) says 'inplace'; allowed: nothing"),
