@@ -43,6 +43,7 @@ LEVELS = {
     "metrics": 7,
     "verify": 7,
     "concepts_discovery": 8,
+    "exporting": 8,
     "foreign": 8,
     "training": 9,
     "style_transfer": 9,

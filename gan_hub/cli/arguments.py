@@ -139,6 +139,11 @@ def add_command(
 def add_model(parser: Parser, with_force_download: bool = True) -> None:
     """Add MODEL and the options that say which version of it is loaded, for `load_model`."""
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    add_source(parser, with_force_download)
+
+
+def add_source(parser: Parser, with_force_download: bool = True) -> None:
+    """Add the options that say which version of a model is loaded, for `load_model`."""
     source = parser.add_argument_group("which version of a model on the Hub")
     source.add_argument("--revision", metavar="NAME", help="a branch, a tag or a commit (main)")
     source.add_argument("--variant", metavar="NAME", help="weights in another precision: fp16 or bf16")

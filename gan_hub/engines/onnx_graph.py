@@ -1,4 +1,4 @@
-"""A generator as an ONNX graph, for ONNX Runtime and whatever else reads such graphs; and a cache of them.
+"""A network as an ONNX graph, for ONNX Runtime and whatever else reads such graphs; and a cache of a generator's.
 
 A graph holds one function of a network in eval mode, for any number of images.
 """
@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,66 +14,66 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gan_hub.atomic import atomic_file, write_bytes
+from gan_hub.atomic import atomic_file
 from gan_hub.engines.build import Parts
-from gan_hub.engines.drop_in import Function, isolated
-from gan_hub.engines.probes import probes_of
+from gan_hub.engines.drop_in import Function
 from gan_hub.models import GANModel
-from gan_hub.models.modeling import evaluating, unwrapped
+from gan_hub.models.mixins import SegmentationConditional
 from gan_hub.version import __version__
 
 CACHED_GRAPHS = 32  # in the cache; the one that was used longest ago goes first
 DIGEST_BYTES = 32  # of sha256, before the graph in a cached file
 
 
-def export_onnx(generator: nn.Module, path: str | os.PathLike) -> list[Path]:
-    """Write a generator as ONNX, with its weights inside.
+def onnx_bytes(parts: Parts, name: str) -> bytes:
+    """One part as an ONNX graph; raises ValueError where the exporter is missing or cannot express it.
 
-    A style-based generator becomes two files, `NAME.mapping.onnx`, z (N, Z) and labels (N,) → w (N, W), and
-    `NAME.synthesis.onnx`, w (N, L, W) → images (N, C, H, W), which may leave [-1, 1]: w is truncated or mixed in between. Any
-    other becomes `NAME.onnx`, z (N, Z) and labels (N,) or maps (N, H, W) → images. N is open.
+    It has the input "w" for "synthesis", else "z" and, where the network takes them, "labels" (N,) or "maps" (N, H, W) of
+    int64; and one output, "w" or "images".
+    """
+    condition = "maps" if isinstance(parts.generator, SegmentationConditional) else "labels"
+    names = ["w"] if name == "synthesis" else ["z", condition]
+    output = "w" if name == "mapping" else "images"
+    return graph_bytes(parts.modules[name], parts.inputs(name, 2), names, output, type(parts.generator).__name__)
+
+
+def graph_bytes(
+    module: nn.Module, inputs: tuple[torch.Tensor, ...], names: Sequence[str], output: str, network: str
+) -> bytes:
+    """A network in eval mode as an ONNX graph.
 
     Args:
-        generator: the network; it is drawn from as in eval mode, and not changed.
-        path: the file, with the ending .onnx.
+        module: the network, or one function of it.
+        inputs: an example of what it takes, for two images; their number is left open in the graph.
+        names: what the inputs are called in the graph; more than there are inputs are allowed.
+        output: what the result is called.
+        network: what the network is called in messages.
 
     Returns:
-        The files, each whole or not written.
+        The file's bytes.
 
     Raises:
-        ValueError: for another ending, where onnx or onnxscript is not installed, and for a network that cannot be exported.
+        ValueError: where the exporter is missing or cannot express the network.
     """
-    target = Path(path)
-    if target.suffix != ".onnx":
-        raise ValueError(f"{target}: an ONNX graph is a file .onnx.")
-    network = evaluating(generator)
-    bare = unwrapped(network)
-    if not isinstance(bare, GANModel):
-        raise ValueError(f"a {type(bare).__name__} cannot be exported; allowed: a generator of gan_hub.models.")
-    parts = Parts(isolated(bare), probes_of(bare, None, bare.device), 1)
-    graphs = {name: onnx_bytes(parts, name) for name in parts.modules}
-    written = []
-    for name, graph in graphs.items():
-        file = target if name == "forward" else target.with_suffix(f".{name}.onnx")
-        write_bytes(file, graph)
-        written.append(file)
-    return written
-
-
-def onnx_bytes(parts: Parts, name: str) -> bytes:
-    """One part as an ONNX graph; raises ValueError where the exporter is missing or cannot express it."""
     try:
         with _quiet():
-            inputs, batch = parts.inputs(name, 2), torch.export.Dim("batch")
+            batch = torch.export.Dim("batch")
             each = tuple({0: batch} for _ in inputs)
-            shapes = (each,) if isinstance(parts.modules[name], Function) else each  # its forward takes *inputs
+            shapes = (each,) if isinstance(module, Function) else each  # its forward takes *inputs
             exported = torch.onnx.export(
-                parts.modules[name], inputs, dynamo=True, dynamic_shapes=shapes, optimize=False, verbose=False
+                module,
+                inputs,
+                dynamo=True,
+                dynamic_shapes=shapes,
+                optimize=False,
+                verbose=False,
+                input_names=[*names][: len(inputs)],
+                output_names=[output],
             )
     except ImportError as error:
         raise ValueError(f"ONNX graphs need the extra: pip install 'gan_hub[fast]' ({error}).") from error
     except Exception as error:
-        raise ValueError(f"{type(parts.generator).__name__} cannot be exported to ONNX: {error}") from error
+        raise ValueError(f"{network} cannot be exported to ONNX: {error}") from error
     assert exported is not None  # with dynamo
     return exported.model_proto.SerializeToString()
 

@@ -395,20 +395,6 @@ def test_without_onnxruntime_the_extra_is_named_and_auto_does_without(pipe, monk
     assert "no_such_package" in pipe.optimize(seconds=0).engine.reasons["onnxruntime"]
 
 
-def test_a_generator_is_exported_whole_for_any_batch(pipe, tmp_path):
-    import onnxruntime
-
-    with pytest.raises(ValueError, match=r"is a file \.onnx\.$"):
-        onnx_graph.export_onnx(pipe.generator, tmp_path / "graph.pb")
-    assert onnx_graph.export_onnx(pipe.generator, tmp_path / "graph.onnx") == [tmp_path / "graph.onnx"]
-    session = onnxruntime.InferenceSession(tmp_path / "graph.onnx", providers=["CPUExecutionProvider"])
-    z, labels = pipe.sample_latents(range(5)), torch.tensor([0, 1, 2, 0, 1])
-    names = [given.name for given in session.get_inputs()]
-    (images,) = session.run(None, dict(zip(names, (z.numpy(), labels.numpy()), strict=True)))
-    with torch.no_grad():
-        torch.testing.assert_close(torch.from_numpy(images), pipe.generator(z, labels), rtol=0, atol=1e-4)
-
-
 def test_an_engine_draws_by_the_batch_that_it_was_chosen_for():
     pipe = GANPipeline.from_pretrained("mlp-mnist").optimize("torch", batch_size=4, seconds=0)
     network, sizes = pipe._drawing_network(), []
