@@ -3,6 +3,7 @@
 import random
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -449,6 +450,10 @@ def test_every_state_of_the_game_is_a_link_that_opens_it(offered):
     assert handlers.fill(offered, {}) == ["real", "rising", "", "", "own"]
     assert handlers.fill(offered, {"kind": "preferred", "seed": "7", "label": "star"})[3:] == ["7", "star"]
     assert "The ten of 2026-01-02" in handlers.draw(offered, "preferred", "hard", "2026-01-02")[10]
+    portuguese = handlers.draw_today(
+        offered, request=SimpleNamespace(query_params={"lang": "pt"}, headers={}, session_hash="a")
+    )
+    assert portuguese[2] == days.today() and "As dez de" in portuguese[10]
     assert handlers.draw_today(offered)[2] == days.today() and days.today() in handlers.draw_today(offered)[4]
     for wrong in ({"kind": "x"}, {"difficulty": "x"}, {"day": "x"}, {"seed": "x"}, {"seed": "1, 2"}, {"label": "x"}):
         with pytest.raises(ValueError):

@@ -206,7 +206,7 @@ def draw_today(
     Returns:
         As `draw`.
     """
-    return draw(model, kind, level, days.today(), memory, request)
+    return draw(model, kind, level, days.today(), memory, request=request)
 
 
 def checked(model: str, kind: object, level: object, day: object) -> tuple[str, str, str]:

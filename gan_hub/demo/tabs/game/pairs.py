@@ -177,7 +177,9 @@ def _preferred(
     answer, other = order[first], order[second]
     scale = 1.0 if pipe.calibration is None else pipe.calibration.line(label is not None)[0]
     probability = torch.sigmoid(scale * (logits[answer] - logits[other])).item()
-    facts: dict[str, object] = {"percent": percent(probability)} | ({"sent": sent.seed} if sent is not None else {})
+    facts: dict[str, object] = {"percent": percent(probability)}
+    if sent is not None:
+        facts["sent"] = sent.seed
     return _of(drawn[answer], drawn[other], label=label, segmentation=segmentation, facts=facts)
 
 
