@@ -40,6 +40,7 @@ TEXTS = {
         "which_real_label": "Class {label}: which one is real?",
         "which_preferred": "Both are generated. Which one does the discriminator take for more real?",
         "which_preferred_label": "Both are generated, class {label}. Which one does the discriminator take for more real?",
+        "which_preferred_sent": "One of these is your picture, seed {seed}. Which one does the discriminator take for more real?",
         "which_later": "The same random numbers at two moments of the training. Which one was drawn later?",
         "which_later_label": "Class {label}, the same random numbers at two moments of the training. Which one was drawn later?",
         "which_better": "Two networks learnt from the same pictures. Which one is the better one?",
@@ -168,6 +169,7 @@ TEXTS = {
         "which_real_label": "Classe {label}: qual é a real?",
         "which_preferred": "As duas foram geradas. Qual o discriminador acha mais real?",
         "which_preferred_label": "As duas foram geradas, classe {label}. Qual o discriminador acha mais real?",
+        "which_preferred_sent": "Uma delas é a sua imagem, semente {seed}. Qual o discriminador toma por mais real?",
         "which_later": "Os mesmos números aleatórios em dois momentos do treino. Qual foi desenhada mais tarde?",
         "which_later_label": "Classe {label}, os mesmos números aleatórios em dois momentos do treino. Qual foi desenhada mais "
         "tarde?",
