@@ -158,7 +158,7 @@ TEXTS = {
         "today": "As dez de hoje",
         "reset": "Dez pares novos",
         "about_rising": "**Acompanha você**: dois acertos seguidos tornam os próximos pares mais difíceis, um erro os torna mais "
-        "fáceis. Nos dez do dia, os três primeiros são fáceis e os três últimos, difíceis.",
+        "fáceis. Nas dez de um dia, as três primeiras são fáceis e as três últimas, difíceis.",
         "easily_told": "Fácil de distinguir: até o discriminador raramente se engana com este modelo. Mais difícil com ele: qual "
         "foi desenhada mais tarde no treino, e qual o discriminador prefere.",
         "keys": "Teclado: ← esquerda, → direita, N próxima, W por quê.",
