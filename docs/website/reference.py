@@ -34,7 +34,7 @@ MODULES = {
     "gan_hub.inversion": "The latent whose image comes nearest to a picture.",
     "gan_hub.foreign.convert": "Another program's checkpoint as a model.",
     "gan_hub.toy": "The game in two dimensions, over in seconds.",
-    "gan_hub.exporting": "A model as ONNX files.",
+    "gan_hub.exporting": "A model as ONNX files, or as a page that draws without a server.",
     "gan_hub.style_transfer": "One picture in the style of another.",
     "gan_hub.hub.upload": "A model's folder to the Hub.",
     "gan_hub.verify": "Every file of a model checked.",

@@ -1,4 +1,4 @@
-"""`gan-hub export`: a model folder of a training run, or ONNX files of a model."""
+"""`gan-hub export`: a model folder of a training run, or of a model ONNX files or a page that draws without a server."""
 
 import argparse
 from pathlib import Path
@@ -18,11 +18,13 @@ EXAMPLES = [
     "gan-hub export runs/my-gan --out my-gan-so-far",
     "gan-hub export runs/my-gan --checkpoint 12000 --no-scores",
     "gan-hub export stylegan2-cats-64 cats-onnx --to onnx",
+    "gan-hub export stylegan2-cats-64 cats-page --to web --runtime download",
 ]
-FORMATS = ("onnx",)
+FORMATS = ("onnx", "web")
 OF_A_RUN = {"step": "--checkpoint", "data": "--data", "no_scores": "--no-scores"}
 OF_A_MODEL = {
     "discriminator": "--discriminator",
+    "runtime": "--runtime",
     "revision": "--revision",
     "variant": "--variant",
     "token": "--token",
@@ -32,7 +34,7 @@ OF_A_MODEL = {
 
 def add(commands: "Commands[Parser]") -> None:
     """Add the command to the root."""
-    summary = "make a model of a training run at one of its checkpoints, or ONNX files of a model (--to onnx)"
+    summary = "make a model of a training run at one of its checkpoints, or ONNX files or a page of a model (--to)"
     parser = add_command(commands, "export", summary, run, EXAMPLES)
     parser.add_argument(
         "model",
@@ -54,8 +56,19 @@ def add(commands: "Commands[Parser]") -> None:
     of_run.add_argument("--data", default="", help="where the run's images lie now, if they were moved")
     of_run.add_argument("--no-scores", action="store_true", help="measure no Fréchet distance, which takes the longest")
     of_model = parser.add_argument_group("of a model")
-    of_model.add_argument("--to", choices=FORMATS, help="files for ONNX Runtime and other programs, with a README")
-    of_model.add_argument("--discriminator", action="store_true", help="write the discriminator as well")
+    of_model.add_argument(
+        "--to",
+        choices=FORMATS,
+        help="onnx: files for ONNX Runtime and other programs; web: a folder with a page that draws in the browser alone",
+    )
+    of_model.add_argument(
+        "--discriminator", action="store_true", help="with --to onnx: write the discriminator as well"
+    )
+    of_model.add_argument(
+        "--runtime",
+        metavar="download|PATH",
+        help="with --to web: ONNX Runtime Web, fetched with npm once and kept, or the .tgz of `npm pack onnxruntime-web`",
+    )
     add_source(parser)
 
 
@@ -85,14 +98,20 @@ def _export_run(args: argparse.Namespace, out: Path | None) -> None:
 def _export_model(args: argparse.Namespace, out: Path | None) -> None:
     if out is None:
         raise ValueError(f"--to {args.to} needs a folder to write: gan-hub export {args.model} OUT --to {args.to}.")
-    from gan_hub.exporting import export_onnx
+    misplaced = {"onnx": "runtime", "web": "discriminator"}[args.to]
+    if getattr(args, misplaced):
+        raise ValueError(f"{OF_A_MODEL[misplaced]} is not allowed with --to {args.to}.")
+    from gan_hub.exporting import export_onnx, export_web
     from gan_hub.exporting.onnx_folder import new_folder
 
     new_folder(out)  # before a model is downloaded
-    pipe = load_model(args, with_discriminator=args.discriminator)
-    export = export_onnx(pipe, out, name=_name(args.model), discriminator=args.discriminator)
+    pipe, name = load_model(args, with_discriminator=args.discriminator), _name(args.model)
+    if args.to == "onnx":
+        export = export_onnx(pipe, out, name=name, discriminator=args.discriminator)
+    else:
+        export = export_web(pipe, out, name=name, runtime=args.runtime)
     print(export.text())
-    print(f"wrote {out}")
+    print(f"wrote {out}{'' if args.to == 'onnx' else ': open index.html, or put the folder on any web server'}")
 
 
 def _name(model: str) -> str:
