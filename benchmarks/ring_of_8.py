@@ -225,7 +225,8 @@ start from. Diversity is told to the [monitors](monitors.md) as in any run, and 
 
 The same ring, and three more data sets, are played before your eyes in the page's tab "Two dimensions", beside the best verdict
 that any discriminator could give; in Python they are `gan_hub.toy`, with
-`Game(*make_players(0), DATASETS["ring"].sample, 2, Settings())`.
+`Game(*make_players(0), DATASETS["ring"].sample, 2, Settings())`, and [lesson 4](lessons/en/04-training-is-hard.ipynb) makes it
+ill and cures it.
 
 Written by `python benchmarks/ring_of_8.py`: torch {torch}, one thread of {cpu}; s is processor time of one game.
 """
