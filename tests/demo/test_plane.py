@@ -12,6 +12,7 @@ from gan_hub.demo import long_jobs
 from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.session_store import SessionStore
 from gan_hub.demo.tabs.plane import handlers
+from gan_hub.demo.tabs.plane.calls import plane_call
 from gan_hub.demo.tabs.plane.handlers import FIRST, LINK_KEYS, PRESETS, draw, fill, play, preset, reset, step
 from gan_hub.demo.texts import TEXTS
 from gan_hub.demo.watched_game import MAX_CURVE, Curve
@@ -209,3 +210,18 @@ def test_what_is_made_ill_is_ill_and_the_cure_cures_it(ill, seed, monkeypatch):
         pass
     kept = handlers.GAMES.get(me)
     assert DATASETS[kept.data].judge(kept.watched.game.sample(2000))[0] == 8
+
+
+# ----------------------------------------------------------------------------------------------------- for programs
+
+
+def test_a_program_plays_a_game_of_its_own_and_gets_its_points(monkeypatch):
+    played = plane_call(data="grid", seed=3, steps=4)
+    assert played["steps"] == 4 and played["all_modes"] == DATASETS["grid"].modes and 0 <= played["good"] <= 1
+    assert np.array(played["points"]).shape == (handlers.POINTS, 2) and "data=grid" in played["link"]
+    again = plane_call(data="grid", seed=3, steps=4)
+    assert again["points"] == played["points"] and len(handlers.GAMES) == 0
+    assert plane_call(data="grid", seed=3, steps=4, averaged=False)["points"] != played["points"]
+    for wrong in ({"data": "x"}, {"steps": 5}, {"steps": 0}, {"loss": "x"}, {"seed": -1}):
+        with pytest.raises(BadInputError):
+            plane_call(**wrong)

@@ -7,6 +7,7 @@ import re
 import zipfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -14,6 +15,7 @@ from PIL import Image
 from gan_hub.demo.inputs import BadInputError
 from gan_hub.demo.session_store import SessionStore
 from gan_hub.demo.tabs.train import handlers, newborn
+from gan_hub.demo.tabs.train.calls import train_call
 from gan_hub.demo.tabs.train.handlers import HEALTHY, LINK_KEYS, draw, fill, reset, train
 from gan_hub.demo.texts import TEXTS
 from gan_hub.pipeline import GANPipeline
@@ -158,3 +160,21 @@ def test_a_link_gives_the_form_back_and_wrong_values_are_named():
         fill("any", {"side": "64"})
     with pytest.raises(BadInputError, match="R1 is a number from 0 to 1"):
         fill("any", {"r1": "2"})
+
+
+# ----------------------------------------------------------------------------------------------------- for programs
+
+
+def test_a_program_trains_a_network_and_takes_it_home(tmp_path):
+    made = train_call(side="16", seed=2, steps=3)
+    assert made["steps"] == 3 and made["alarms"] == [] and "side=16" in made["link"]
+    with Image.open(made["faces"]["path"]) as sheet:
+        faces = np.asarray(sheet)
+    assert faces.shape == (3 * 16, 8 * 16, 3)
+    with zipfile.ZipFile(made["model"]["path"]) as packed:
+        packed.extractall(tmp_path)
+    first = GANPipeline.from_pretrained(tmp_path / newborn.MODEL_NAME)(seeds=[0]).images[0]
+    assert (np.asarray(first) == faces[:16, :16]).all()
+    for wrong in ({"side": "64"}, {"steps": 4}, {"loss": "x"}):
+        with pytest.raises(BadInputError):
+            train_call(**wrong)

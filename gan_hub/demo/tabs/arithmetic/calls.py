@@ -48,6 +48,9 @@ def arithmetic_call(
 
     Returns:
         the result, and the 3 × 3 grid with the result in its middle
+
+    Raises:
+        BadInputError: a group is empty
     """
     _, result, neighbours = arithmetic.calculate(model, a, b, c, exemplar_label, label, radius, request)
     return {"result": as_file(str(result)), "neighbours": as_file(str(neighbours))}
@@ -73,6 +76,9 @@ def mix_styles_call(
 
     Returns:
         a table with B along the top and A down the side
+
+    Raises:
+        BadInputError: the model has no styles, or a group is empty
     """
     _, table = arithmetic.mix(model, a, b, layers, exemplar_label, request)
     return {"table": as_file(table)}

@@ -49,23 +49,16 @@ def calculate(
     radius: float = PAPERS_RADIUS,
     request: gr.Request | None = None,
 ) -> Result:
-    """Calculate mean(A) − mean(B) + mean(C) in latent space and draw the result among eight neighbours.
+    """The equation of the call `arithmetic`.
 
     Args:
-        model: a model of this page
-        a: seeds of group A, for example "0-2"
-        b: seeds of group B
-        c: seeds of group C
-        exemplar_label: the class the exemplars are drawn in, or "own" for each seed's own
-        label: the class of the result, or "own" for that of the first exemplar of A
-        radius: how far each coordinate of the neighbours is moved at most, from 0 to 3
-        request: has the visitor's language
-
-    Raises:
-        BadInputError: a group is empty; as a sentence on the page
+        model, a, b, c, exemplar_label, label, radius, request: as in `calls.arithmetic_call`.
 
     Returns:
-        the equation as HTML, the result as PNG, and the 3 × 3 grid with the result in its middle as PNG
+        The equation as HTML, the result as PNG, and the 3 × 3 grid with the result in its middle as PNG.
+
+    Raises:
+        BadInputError: as there.
     """
     if not all(map(inputs.text, (a, b, c))):
         raise inputs.BadInputError("need_groups")
@@ -78,21 +71,16 @@ def calculate(
 def mix(
     model: str, a: str, b: str, layers: str, exemplar_label: str, request: gr.Request | None = None
 ) -> tuple[str, str]:
-    """Draw each picture of A with some layers' styles from each picture of B, for models that have styles.
+    """The table of the call `mix_styles`.
 
     Args:
-        model: a style-based model of this page
-        a: seeds of the pictures that keep the other layers, for example "0-2"
-        b: seeds of the pictures that give their styles
-        layers: which, of "coarse", "middle" and "fine", for example "middle,fine"
-        exemplar_label: the class of the pictures, or "own" for each seed's own
-        request: has the visitor's language
-
-    Raises:
-        BadInputError: the model has no styles, or a group is empty; as a sentence on the page
+        model, a, b, layers, exemplar_label, request: as in `calls.mix_styles_call`.
 
     Returns:
-        the table as HTML, and as PNG with B along the top and A down the side
+        The table as HTML, and as PNG with B along the top and A down the side.
+
+    Raises:
+        BadInputError: as there.
     """
     if not drawing.can_mix(models.load(model)):
         raise inputs.BadInputError("no_styles")

@@ -68,7 +68,7 @@ def draw(*form: Any, request: gr.Request | None = None) -> View:
     Returns:
         Field, best field, curves, numbers, what is said of the best one, the parameters of a link, and no sentence.
     """
-    data, choices = _checked(form, request)
+    data, choices = checked(form, request)
     game = GAMES.get(request)
     if game is None or (game.data, game.choices.seed) != (data, choices.seed):
         return reset(*form, request=request)
@@ -78,11 +78,15 @@ def draw(*form: Any, request: gr.Request | None = None) -> View:
 
 def reset(*form: Any, request: gr.Request | None = None) -> View:
     """A new game at its first step; arguments and result as in `draw`."""
-    data, choices = _checked(form, request)
-    players = make_players(choices.seed)
-    game = Game(*players, DATASETS[data].sample, LATENT, choices.settings, choices.seed)
-    GAMES.put(request, PlaneGame(data, choices, WatchedGame(game)))
+    data, choices = checked(form, request)
+    GAMES.put(request, begun(data, choices))
     return draw(*form, request=request)
+
+
+def begun(data: str, choices: Choices) -> PlaneGame:
+    """A game that has not made a step yet."""
+    game = Game(*make_players(choices.seed), DATASETS[data].sample, LATENT, choices.settings, choices.seed)
+    return PlaneGame(data, choices, WatchedGame(game))
 
 
 def step(*form: Any, request: gr.Request | None = None) -> Iterator[View]:
@@ -148,11 +152,12 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         BadInputError: one of them is not allowed.
     """
     form = (link.get("data", FIRST[0]), *toy_form.from_link(link, HEALTHY))
-    data, choices = _checked(form, request)
+    data, choices = checked(form, request)
     return [data, *choices.form]
 
 
-def _checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[str, Choices]:
+def checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[str, Choices]:
+    """The data and what else was chosen. Raises BadInputError for what is not allowed."""
     data = inputs.choice(form[0], list(DATASETS), translate(request, "plane_data"))
     return data, toy_form.check(form[1:], MAX_R1, "plane", request)
 
@@ -174,16 +179,20 @@ def _view(kept: PlaneGame, sentence: str, request: gr.Request | None) -> View:
         best = best_verdicts(loss, points, fakes, at, noise)
     dots = {"reals": _coordinates(reals), "fakes": _coordinates(fakes)}
     curves = {name.split("/")[1]: curve.means for name, curve in watched.curves.items()}
-    link = "?" + urlencode({"tab": "plane", "data": data, **choices.link()})
     return (
         {"side": SIDE, "field": _bytes(field), **dots},
         {"side": SIDE, "field": "" if best is None else _bytes(best), **dots},
         {"curves": curves, "steps": game.step_count},
         _numbers(data, watched, fakes, request),
         translate(request, f"best_{loss}"),
-        link,
+        link_of(data, choices),
         sentence,
     )
+
+
+def link_of(data: str, choices: Choices) -> str:
+    """The parameters of a link to a game."""
+    return "?" + urlencode({"tab": "plane", "data": data, **choices.link()})
 
 
 def _numbers(data: str, watched: WatchedGame, fakes: torch.Tensor, request: gr.Request | None) -> str:

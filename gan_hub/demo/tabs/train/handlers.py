@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import gradio as gr
 import torch
+from PIL import Image
 
 from gan_hub.demo import image_files, inputs, toy_form
 from gan_hub.demo.inputs import failure
@@ -48,7 +49,7 @@ def draw(*form: Any, request: gr.Request | None = None) -> View:
     Returns:
         The faces, the curves, the numbers, the parameters of a link, and no sentence.
     """
-    side, choices = _checked(form, request)
+    side, choices = checked(form, request)
     newborn = NEWBORNS.get(request)
     if newborn is None or (newborn.side, newborn.choices.seed) != (side, choices.seed):
         return _nothing_yet(side, choices, "", request)
@@ -72,7 +73,7 @@ def train(*form: Any, request: gr.Request | None = None) -> Iterator[View]:
     Yields:
         As `draw` returns.
     """
-    side, choices = _checked(form, request)
+    side, choices = checked(form, request)
     drawn = draw(*form, request=request)
     yield *drawn[:-1], translate(request, "train_begins")
     sentence = translate(request, "train_done")
@@ -101,11 +102,12 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         BadInputError: one of them is not allowed.
     """
     side = inputs.as_number(link["side"]) if "side" in link else SIDES[-1]
-    side, choices = _checked((side, *toy_form.from_link(link, HEALTHY)), request)
+    side, choices = checked((side, *toy_form.from_link(link, HEALTHY)), request)
     return [side, *choices.form]
 
 
-def _checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[int, Choices]:
+def checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[int, Choices]:
+    """The side of the faces and what else was chosen. Raises BadInputError for what is not allowed."""
     name = translate(request, "train_side")
     side = int(inputs.choice(f"{form[0]:g}" if isinstance(form[0], (int, float)) else form[0], ("16", "32"), name))
     fixed = {"batch_size": BATCH, "penalty_interval": PENALTY_INTERVAL, "ema_halflife_kimg": HALFLIFE_KIMG}
@@ -148,25 +150,30 @@ def _newborn(request: gr.Request | None) -> Newborn:
 
 
 def _view(newborn: Newborn, sentence: str, request: gr.Request | None) -> View:
-    images = newborn.draw(range(TILES), newborn.choices.averaged)
-    sheet = grid(to_pil(images), COLUMNS, padding=0)
+    sheet = sheet_of(newborn)
     alt = translate(request, "train_alt", count=TILES, step=newborn.game.step_count)
     curves = {name.split("/")[1]: curve.means for name, curve in newborn.watched.curves.items()}
     return (
         image_files.img_tag(sheet, alt, "faces"),
         {"curves": curves, "steps": newborn.game.step_count},
         _numbers(newborn.watched, request),
-        _link(newborn.side, newborn.choices),
+        link_of(newborn.side, newborn.choices),
         sentence,
     )
 
 
+def sheet_of(newborn: Newborn) -> Image.Image:
+    """The faces of the first TILES seeds."""
+    return grid(to_pil(newborn.draw(range(TILES), newborn.choices.averaged)), COLUMNS, padding=0)
+
+
 def _nothing_yet(side: int, choices: Choices, sentence: str, request: gr.Request | None) -> View:
     empty = f'<div class="empty">{html.escape(translate(request, "train_empty"))}</div>'
-    return empty, {"curves": {}, "steps": 0}, "", _link(side, choices), sentence
+    return empty, {"curves": {}, "steps": 0}, "", link_of(side, choices), sentence
 
 
-def _link(side: int, choices: Choices) -> str:
+def link_of(side: int, choices: Choices) -> str:
+    """The parameters of a link to a training."""
     return "?" + urlencode({"tab": "train", "side": side, **choices.link()})
 
 

@@ -124,18 +124,22 @@ def walk(request: gr.Request | None = None) -> tuple[str, str]:
 
 def pack(request: gr.Request | None = None) -> tuple[str, str]:
     """A link, as HTML, that saves the network's folder as a zip, and a sentence."""
-    newborn = _newborn(request)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / MODEL_NAME
-        save(newborn, folder)
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-                file.write(path, path.relative_to(place))
-    content = base64.b64encode(archive.getvalue()).decode()
-    label = translate(request, "born_save", size=f"{len(archive.getvalue()) / 1000:.0f}")
+    packed = archive(_newborn(request))
+    content = base64.b64encode(packed).decode()
+    label = translate(request, "born_save", size=f"{len(packed) / 1000:.0f}")
     link = f'<a class="save" download="{MODEL_NAME}.zip" href="data:application/zip;base64,{content}">'
     return f"{link}{html.escape(label)}</a>", translate(request, "born_packed")
+
+
+def archive(newborn: Newborn) -> bytes:
+    """The network's folder as a ZIP."""
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        folder = Path(place) / MODEL_NAME
+        save(newborn, folder)
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            file.write(path, path.relative_to(place))
+    return packed.getvalue()
 
 
 def save(newborn: Newborn, folder: Path) -> None:

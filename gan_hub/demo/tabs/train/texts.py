@@ -23,8 +23,8 @@ TEXTS = {
         "train_curves": "Losses of the discriminator (solid) and the generator (dashed)",
         "train_first": "There is no network yet: press “Train” first.",
         "born_intro": "### What was born\nIt is yours alone, lives in this server's memory for as long as you are here and "
-        "few others "
-        "come, and can be taken home.",
+        "few others come. Here you can sample it, walk through it and play against it; the other tabs show what a link opens for "
+        "everyone, and this one only you have. Taken home, it works in all of them: `gan-hub demo --model my-first-gan`.",
         "born_faces": "New faces",
         "born_animate": "Walk",
         "born_play": "Play against it",
@@ -63,8 +63,8 @@ TEXTS = {
         "train_curves": "Perdas do discriminador (contínua) e do gerador (tracejada)",
         "train_first": "Ainda não há rede: clique antes em “Treinar”.",
         "born_intro": "### O que nasceu\nÉ só sua, vive na memória deste servidor enquanto você estiver aqui e poucos outros "
-        "vierem, e "
-        "pode ser levada para casa.",
+        "vierem. Aqui você pode gerar rostos, passear por ela e jogar contra ela; as outras abas mostram o que um link abre para "
+        "qualquer pessoa, e esta só você tem. Em casa, ela funciona em todas: `gan-hub demo --model my-first-gan`.",
         "born_faces": "Novos rostos",
         "born_animate": "Passear",
         "born_play": "Jogar contra ela",
