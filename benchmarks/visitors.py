@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import httpx
@@ -44,13 +44,14 @@ class Lost(Failure):
 class Server:
     """The page in a process of its own, on a free port of 127.0.0.1."""
 
-    def __init__(self, port: int = 0, **environment: str) -> None:
+    def __init__(self, port: int = 0, log: IO[str] | None = None, **environment: str) -> None:
+        """Start it; what it reports as wrong goes into `log`, by default to where this process's own goes."""
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         offline = {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
         command = [sys.executable, "app.py", "--port", str(self.port)]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | offline | environment, stdout=subprocess.DEVNULL
+            command, cwd=ROOT, env=os.environ | offline | environment, stdout=subprocess.DEVNULL, stderr=log
         )
 
     def wait(self) -> "Server":
