@@ -3,6 +3,7 @@
 import random
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -125,6 +126,21 @@ def test_the_discriminator_prefers_what_it_gives_the_higher_logit(offered, offer
             for level in ("easy", "hard")
         )
         assert easy > 2 * hard
+
+
+@pytest.mark.parametrize("level", pairs.LEVELS)
+def test_a_picture_that_is_sent_into_the_game_is_judged_first_and_once(offered, level):
+    mine = models.load(offered)(seeds=[7], labels="star").images[0].tobytes()
+    drawn = handlers.draw(offered, "preferred", level, "", {}, "7", "star")
+    game = rounds.GAMES.find(drawn[6])
+    assert mine in [half.tobytes() for half in game.pair.halves] and game.pair.label == "star" and drawn[5] == ""
+    left, right = models.load(offered).discriminate([*game.pair.halves], ["star"] * 2)
+    assert (left > right).item() == game.pair.answer_is_left
+    assert "your picture, seed 7" in markup.question(game)
+    following = play(game)
+    assert "your picture" not in markup.question(following)
+    again = handlers.draw(offered, "preferred", level, "", drawn[7])
+    assert again[6] == game.token  # the game goes on, with no second judgement
 
 
 def test_a_model_that_draws_from_maps_is_asked_about_two_pictures_of_one_map():
@@ -357,14 +373,14 @@ def test_the_browser_keeps_games_and_best_streaks_and_whatever_else_it_sends_is_
     token, memory = play_two(offered)
     assert memory["best"] == {f"{offered}|real": 2} and memory["games"] == {f"{offered}|real|normal|": token}
     again = handlers.draw(offered, level="normal", memory=memory)
-    assert again[5] == token and 'data-score="rounds">2/10<' in again[9]  # after a reload, the same game
-    assert 'data-score="best">2<' in handlers.start_over(offered, token="gone", memory=memory)[9]
+    assert again[6] == token and 'data-score="rounds">2/10<' in again[10]  # after a reload, the same game
+    assert 'data-score="best">2<' in handlers.start_over(offered, token="gone", memory=memory)[10]
     for odd in (None, 3, "x", [1], {"best": 3, "games": {"a": 1, "b": "c"}}, {"best": {"x": True, "y": "1"}}):
         assert handlers.remembered(odd)["best"] == {}
     many = {"games": {str(number): "token" for number in range(100)}}
     assert [*handlers.remembered(many)["games"]] == [str(number) for number in range(76, 100)]
     foreign = {"games": {f"{offered}|real|hard|": token}}
-    assert handlers.draw(offered, "real", "hard", "", foreign)[5] != token
+    assert handlers.draw(offered, "real", "hard", "", foreign)[6] != token
 
 
 def play_two(offered) -> tuple[str, dict]:
@@ -428,11 +444,18 @@ def test_every_state_of_the_game_is_a_link_that_opens_it(offered):
         "later",
         "easy",
         "2026-01-02",
+        "",
+        "own",
     ]
-    assert handlers.fill(offered, {}) == ["real", "rising", ""]
-    assert "The ten of 2026-01-02" in handlers.draw(offered, "preferred", "hard", "2026-01-02")[9]
+    assert handlers.fill(offered, {}) == ["real", "rising", "", "", "own"]
+    assert handlers.fill(offered, {"kind": "preferred", "seed": "7", "label": "star"})[3:] == ["7", "star"]
+    assert "The ten of 2026-01-02" in handlers.draw(offered, "preferred", "hard", "2026-01-02")[10]
+    portuguese = handlers.draw_today(
+        offered, request=SimpleNamespace(query_params={"lang": "pt"}, headers={}, session_hash="a")
+    )
+    assert portuguese[2] == days.today() and "As dez de" in portuguese[10]
     assert handlers.draw_today(offered)[2] == days.today() and days.today() in handlers.draw_today(offered)[4]
-    for wrong in ({"kind": "x"}, {"difficulty": "x"}, {"day": "x"}):
+    for wrong in ({"kind": "x"}, {"difficulty": "x"}, {"day": "x"}, {"seed": "x"}, {"seed": "1, 2"}, {"label": "x"}):
         with pytest.raises(ValueError):
             handlers.fill(offered, wrong)
 

@@ -144,22 +144,22 @@ def test_a_round_serves_one_real_picture_and_starting_over_no_further_one(offere
     assert [half.tobytes() in known for half in game.pair.halves].count(True) == 1
     token = game.token
     for _ in range(5):
-        token = handlers.start_over(offered, "real", "normal", token)[5]
+        token = handlers.start_over(offered, "real", "normal", token)[6]
         again = rounds.GAMES.find(token)
         assert again.pair is game.pair and again.seen == game.seen
     rounds.pick(token, "left")
-    following = rounds.GAMES.find(handlers.start_over(offered, "real", "normal", token)[5])
+    following = rounds.GAMES.find(handlers.start_over(offered, "real", "normal", token)[6])
     assert following.rounds == () and not following.decided and game.seen < following.seen
 
 
 def test_two_who_hold_one_token_decide_a_round_once(offered):
     """Or a bot would look at the answer in one window and give it in the other."""
     game = begun(offered)
-    first = handlers.draw(offered, memory={"games": {f"{offered}|real|normal|": game.token}})
-    assert first[5] == game.token
+    first = handlers.draw(offered, level="normal", memory={"games": {f"{offered}|real|normal|": game.token}})
+    assert first[6] == game.token
     handlers.pick_left(game.token)
     with pytest.raises(ValueError, match="decided"):
-        handlers.pick_right(first[5])
+        handlers.pick_right(first[6])
     assert len(rounds.GAMES.find(game.token).rounds) == 1
 
 

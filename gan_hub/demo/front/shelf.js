@@ -71,11 +71,19 @@ Object.assign(window.ganHub, (() => {
         go(link);
     }
 
+    // A game that begins with this picture: which one does the discriminator prefer?
+    function toDiscriminator(item) {
+        const link = new URLSearchParams({ tab: "game", model: item.model, kind: "preferred", seed: item.seed });
+        if (item.label) link.set("label", item.label);
+        go(link);
+    }
+
     function destinations() {
         return [
             { title: t("to_interpolate"), send: toInterpolate },
             ...["A", "B", "C"].map((group) => ({ title: t("to_arithmetic", { group }), send: (item) => toGroup(group, item) })),
-        ].filter((each, place) => document.getElementById(place ? "tab-arithmetic-button" : "tab-interpolate-button"));
+            { title: t("to_game"), send: toDiscriminator },
+        ];
     }
 
     function card(item, _, list) {

@@ -18,13 +18,13 @@ import gradio as gr
 from gan_hub.demo import answer_log, inputs, models
 from gan_hub.demo.components import Update
 from gan_hub.demo.tabs.game import attention, days, markup, material, rounds
-from gan_hub.demo.tabs.game.pairs import LEVELS
+from gan_hub.demo.tabs.game.pairs import LEVELS, Sent
 from gan_hub.demo.tabs.game.rounds import GAMES, RISING, ROUNDS, Game
 from gan_hub.demo.tabs.game.sheet import sheet_html
 from gan_hub.demo.texts import t, translate
 from gan_hub.metrics.human_answers import Answer
 
-LINK_KEYS = ("kind", "difficulty", "day")
+LINK_KEYS = ("kind", "difficulty", "day", "seed", "label")
 DIFFICULTIES = (RISING, *LEVELS)
 MOST_REMEMBERED = 24  # games and best streaks that a browser keeps
 
@@ -118,7 +118,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         request: has the visitor's language.
 
     Returns:
-        Kind, difficulty and day.
+        Kind, difficulty, day, and the seed and the class of a picture that is sent into the game.
 
     Raises:
         BadInputError: one of them is none.
@@ -126,10 +126,12 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     kinds = material.kinds_of(models.load(model))
     kind = inputs.choice(link.get("kind", kinds[0] if kinds else material.KINDS[0]), material.KINDS, "kind")
     level = inputs.choice(link.get("difficulty", RISING), DIFFICULTIES, "difficulty")
-    return [kind, level, days.check(link.get("day"))]
+    seed = str(inputs.seeds(link["seed"], most=1)[0]) if "seed" in link else ""
+    label = inputs.class_name(link.get("label"), models.class_names(model)) or inputs.OWN
+    return [kind, level, days.check(link.get("day")), seed, label]
 
 
-Drawn = tuple[Update, str, str, str, str, *Table]
+Drawn = tuple[Update, str, str, str, str, str, *Table]
 
 
 def draw(
@@ -138,6 +140,8 @@ def draw(
     level: str = RISING,
     day: str = "",
     memory: object = None,
+    seed: str = "",
+    label: str = inputs.OWN,
     request: gr.Request | None = None,
 ) -> Drawn:
     """The game of a model: one that this browser plays already goes on, else a new one.
@@ -148,12 +152,18 @@ def draw(
         level: how hard it is, one of DIFFICULTIES.
         day: the day whose ten are played; "" for pairs of one's own.
         memory: what the browser remembers.
+        seed: of a picture to begin a new game with, where the discriminator is asked which one it prefers; else "".
+        label: the class of that picture, or "own".
         request: has the visitor's language.
 
     Returns:
-        The picker of the kind, difficulty and day, the explanation, the link, and the table.
+        The picker of the kind, difficulty and day, the explanation, the link, no seed, and the table.
     """
     kind, level, day = checked(model, kind, level, day)
+    seeds = inputs.seeds(seed, 0, 1)
+    if seeds and kind == "preferred":
+        own = Sent(seeds[0], inputs.class_name(label, models.class_names(model)))
+        return _drawn(rounds.begin(model, kind, level, sent=own), memory, request)
     known = GAMES.find(remembered(memory)["games"].get(_key(model, kind, level, day)))
     if known is None or (known.model, known.kind, known.level, known.day) != (model, kind, level, day):
         known = rounds.begin(model, kind, level, day)
@@ -196,7 +206,7 @@ def draw_today(
     Returns:
         As `draw`.
     """
-    return draw(model, kind, level, days.today(), memory, request)
+    return draw(model, kind, level, days.today(), memory, request=request)
 
 
 def checked(model: str, kind: object, level: object, day: object) -> tuple[str, str, str]:
@@ -230,6 +240,7 @@ def _drawn(game: Game, memory: object, request: gr.Request | None) -> Drawn:
         game.day,
         markup.explanation_html(game.model, game.kind, request),
         "?" + urlencode(link),
+        "",
         *table(game, _with_game(memory, game), request)[:-1],
         translate(request, "easily_told") if is_easy else "",
     )

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from gan_hub.demo import answer_log, texts
+from gan_hub.demo import answer_log, inputs, texts
 from gan_hub.demo.components import MODEL_QUEUE, QUIET, note
 from gan_hub.demo.events import answering, listen
 from gan_hub.demo.tab import Opening, Shared
@@ -20,7 +20,7 @@ SUPPLYING = {"trigger_mode": "multiple", **QUIET, **MODEL_QUEUE}
 
 def build(shared: Shared) -> Opening:
     """Lay out the tab."""
-    token, memory = gr.State(""), shared.games
+    token, memory, seed, label = gr.State(""), shared.games, gr.State(""), gr.State(inputs.OWN)
     with gr.Row(elem_id="game"):
         with gr.Column(scale=3, min_width=300, elem_classes="game-table"):
             question = gr.HTML()
@@ -52,9 +52,9 @@ def build(shared: Shared) -> Opening:
         explanation = gr.HTML()
 
     table = [token, memory, pair, question, points, left, right, onwards, why, reason, sentence]
-    drawn = [kind, level, day, explanation, shared.address, *table]
+    drawn = [kind, level, day, explanation, shared.address, seed, *table]
     form = [shared.model, kind, level]
-    listen([kind.input, level.input], handlers.draw, [*form, day, memory], drawn, "game")
+    listen([kind.input, level.input], handlers.draw, [*form, day, memory, seed, label], drawn, "game")
     listen(today.click, handlers.draw_today, [*form, memory], drawn, "game")
     listen(reset.click, handlers.start_over, [*form, token, memory], drawn, "game", trigger_mode="once")
     supply = answering(handlers.supply, len(table))
@@ -64,4 +64,4 @@ def build(shared: Shared) -> Opening:
     went_on = listen(onwards.click, handlers.next_round, [token, memory], table, "game", **PLAYING)
     went_on.then(supply, [token, memory], table, **SUPPLYING)
     listen(why.click, handlers.explain, [token, memory], [pair, reason, sentence], "game", trigger_mode="once")
-    return Opening(handlers.draw, [*form, day, memory], drawn, [kind, level, day])
+    return Opening(handlers.draw, [*form, day, memory, seed, label], drawn, [kind, level, day, seed, label])

@@ -60,6 +60,8 @@ def _heat_uri(heat: Image.Image) -> str:
 def question(game: Game, request: gr.Request | None = None) -> str:
     """What is asked of the pair on the table."""
     label = game.pair.label if game.pair else None
+    if game.pair is not None and "sent" in game.pair.facts:
+        return translate(request, "which_preferred_sent", seed=game.pair.facts["sent"])
     return translate(request, f"which_{game.kind}" + ("_label" if label else ""), label=label or "")
 
 

@@ -4,6 +4,7 @@ A pair leaves the server as one picture, as pixels and nothing else. Which half 
 for each player, whatever else a day's secret fixes.
 """
 
+import functools
 import io
 import random
 import secrets
@@ -72,7 +73,17 @@ def _side_by_side(left: Image.Image, right: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def deal(model: str, kind: str, level: str, chance: random.Random, seen: frozenset[int]) -> Pair:
+@dataclass(frozen=True)
+class Sent:
+    """A picture that a player has sent into the game, to be judged against another one."""
+
+    seed: int
+    label: str | None = None  # its class; None for the seed's own
+
+
+def deal(
+    model: str, kind: str, level: str, chance: random.Random, seen: frozenset[int], sent: Sent | None = None
+) -> Pair:
     """Draw a pair.
 
     Args:
@@ -81,12 +92,14 @@ def deal(model: str, kind: str, level: str, chance: random.Random, seen: frozens
         level: one of LEVELS.
         chance: what decides which pictures are drawn.
         seen: indices of the real pictures that were shown already.
+        sent: the player's own picture, of a pair of the kind "preferred".
 
     Returns:
         The pair.
     """
     pipe = models.load(model)
-    answer, other, pair = DEALERS[kind](pipe, level, chance, seen)
+    dealer = DEALERS[kind] if sent is None else functools.partial(_preferred, sent=sent)
+    answer, other, pair = dealer(pipe, level, chance, seen)
     answer_is_left = bool(secrets.randbits(1))
     left, right = (answer, other) if answer_is_left else (other, answer)
     probability = pair.left_probability  # of the answer, so far
@@ -147,20 +160,34 @@ def _fake(pipe: GANPipeline, level: str, label: str | None, chance: random.Rando
     return drawn[int(ranks.argmin())]
 
 
-def _preferred(pipe: GANPipeline, level: str, chance: random.Random, seen: frozenset[int]) -> Dealt:
+def _preferred(
+    pipe: GANPipeline, level: str, chance: random.Random, seen: frozenset[int], sent: Sent | None = None
+) -> Dealt:
     """Two generated pictures of one class or one map; the answer is the one with the higher logit."""
     label = chance.choice(pipe.label_names) if pipe.label_names else None
     seeds = _seeds(chance, COMPARED)
+    if sent is not None:
+        seeds[0] = sent.seed
+        label = models.drawn_classes(pipe, pipe(seeds=seeds[:1], labels=sent.label))[0]
     segmentation = models.first_map(pipe(seeds=seeds[:1], labels=label))
     drawn = models.pil_images(pipe(seeds=seeds, labels=label, segmentation=segmentation))
     logits = pipe.discriminate(drawn, None if label is None else [label] * COMPARED, segmentation=segmentation)
     order = logits.argsort(descending=True).tolist()
-    first, second = RANKS[level]
+    first, second = RANKS[level] if sent is None else _around(order.index(0), RANKS[level])
     answer, other = order[first], order[second]
     scale = 1.0 if pipe.calibration is None else pipe.calibration.line(label is not None)[0]
     probability = torch.sigmoid(scale * (logits[answer] - logits[other])).item()
-    facts = {"percent": percent(probability)}
+    facts: dict[str, object] = {"percent": percent(probability)}
+    if sent is not None:
+        facts["sent"] = sent.seed
     return _of(drawn[answer], drawn[other], label=label, segmentation=segmentation, facts=facts)
+
+
+def _around(place: int, ranks: tuple[int, int]) -> tuple[int, int]:
+    """The rank of the player's picture and another one, about as far apart as `ranks` are; the smaller one first."""
+    apart = ranks[1] - ranks[0]
+    other = min((rank for rank in range(COMPARED) if rank != place), key=lambda rank: abs(abs(rank - place) - apart))
+    return min(place, other), max(place, other)
 
 
 def _later(pipe: GANPipeline, level: str, chance: random.Random, seen: frozenset[int]) -> Dealt:

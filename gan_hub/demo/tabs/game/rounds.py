@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from gan_hub.demo import inputs
 from gan_hub.demo.tabs.game import days
-from gan_hub.demo.tabs.game.pairs import LEVELS, Pair, deal
+from gan_hub.demo.tabs.game.pairs import LEVELS, Pair, Sent, deal
 
 SIDES = ("left", "right")
 ROUNDS = 10
@@ -106,7 +106,9 @@ class Games:
 GAMES = Games()
 
 
-def begin(model: str, kind: str, level: str, day: str = "", before: Game | None = None) -> Game:
+def begin(
+    model: str, kind: str, level: str, day: str = "", before: Game | None = None, sent: Sent | None = None
+) -> Game:
     """A new game with its first pair.
 
     Args:
@@ -114,6 +116,7 @@ def begin(model: str, kind: str, level: str, day: str = "", before: Game | None 
         day: the day whose ten are played; "" for pairs of one's own.
         before: the game before, whose streak goes on. A pair of it that is not decided stays on the table where the same is
             played: or starting over would collect the real pictures.
+        sent: the player's own picture, for the first pair of a game of the kind "preferred".
 
     Returns:
         The game, which is kept.
@@ -126,7 +129,7 @@ def begin(model: str, kind: str, level: str, day: str = "", before: Game | None 
         if before.pair is not None and not before.decided:
             return GAMES.keep(replace(game, pair=before.pair, seen=seen))
         game = replace(game, seen=seen)
-    pair = _deal(game, 0)
+    pair = _deal(game, 0, sent)
     return GAMES.keep(replace(game, pair=pair, seen=_seen(game, pair)))
 
 
@@ -134,13 +137,13 @@ def _settings(game: Game) -> tuple[str, ...]:
     return game.model, game.kind, game.level, game.day
 
 
-def _deal(game: Game, number: int) -> Pair:
+def _deal(game: Game, number: int, sent: Sent | None = None) -> Pair:
     """The pair of a round; of a day, the same for everyone."""
     chance = days.chance(game.day, game.model, game.kind, game.level, number)
     level = game.level
     if level == RISING:
         level = DAYS_LEVELS[number] if game.day else risen(game.results)
-    return deal(game.model, game.kind, level, chance, game.seen)
+    return deal(game.model, game.kind, level, chance, game.seen, sent)
 
 
 def risen(rights: list[bool]) -> str:

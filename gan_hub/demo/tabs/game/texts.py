@@ -40,6 +40,7 @@ TEXTS = {
         "which_real_label": "Class {label}: which one is real?",
         "which_preferred": "Both are generated. Which one does the discriminator take for more real?",
         "which_preferred_label": "Both are generated, class {label}. Which one does the discriminator take for more real?",
+        "which_preferred_sent": "One of these is your picture, seed {seed}. Which one does the discriminator take for more real?",
         "which_later": "The same random numbers at two moments of the training. Which one was drawn later?",
         "which_later_label": "Class {label}, the same random numbers at two moments of the training. Which one was drawn later?",
         "which_better": "Two networks learnt from the same pictures. Which one is the better one?",
@@ -157,7 +158,7 @@ TEXTS = {
         "today": "As dez de hoje",
         "reset": "Dez pares novos",
         "about_rising": "**Acompanha você**: dois acertos seguidos tornam os próximos pares mais difíceis, um erro os torna mais "
-        "fáceis. Nos dez do dia, os três primeiros são fáceis e os três últimos, difíceis.",
+        "fáceis. Nas dez de um dia, as três primeiras são fáceis e as três últimas, difíceis.",
         "easily_told": "Fácil de distinguir: até o discriminador raramente se engana com este modelo. Mais difícil com ele: qual "
         "foi desenhada mais tarde no treino, e qual o discriminador prefere.",
         "keys": "Teclado: ← esquerda, → direita, N próxima, W por quê.",
@@ -168,6 +169,7 @@ TEXTS = {
         "which_real_label": "Classe {label}: qual é a real?",
         "which_preferred": "As duas foram geradas. Qual o discriminador acha mais real?",
         "which_preferred_label": "As duas foram geradas, classe {label}. Qual o discriminador acha mais real?",
+        "which_preferred_sent": "Uma delas é a sua imagem, semente {seed}. Qual o discriminador toma por mais real?",
         "which_later": "Os mesmos números aleatórios em dois momentos do treino. Qual foi desenhada mais tarde?",
         "which_later_label": "Classe {label}, os mesmos números aleatórios em dois momentos do treino. Qual foi desenhada mais "
         "tarde?",
