@@ -7,8 +7,9 @@ window.ganHub = (() => {
     const opened = Object.fromEntries(Object.entries(levels).map(([level, tabs]) => [level, tabs[0]]));
     const shown = {}, asked = {}, links = {}, calls = {};  // of each tab
     const drawing = new Set();
+    const stay = 10_000;  // milliseconds
     let level = Object.keys(levels)[0], model = null, router = null, wanted = null;
-    let restoring = true, lastChange = 0, walking = null;
+    let restoring = true, lastChange = 0, walking = null, staying = null;
 
     const levelOf = (tab) => Object.keys(levels).find((name) => levels[name].includes(tab));
     const current = () => opened[level];
@@ -45,14 +46,24 @@ window.ganHub = (() => {
     // What the first HTML shows until the page is there.
     const uncover = () => document.getElementById("cover")?.remove();
 
+    // The walk at the top, after the pictures. It costs the server ten times as much as they do: of a model that was chosen
+    // meanwhile it is drawn for a visitor who stays, and until then pictures of its card fade into each other.
+    function ornament(itsModel) {
+        clearTimeout(staying);
+        if (walking === itsModel) return;
+        staying = setTimeout(() => {
+            walking = itsModel;
+            router.trigger("walk");
+        }, walking === null ? 0 : stay);
+    }
+
     // The model that was asked for: until it is drawn, another one may have been chosen.
     function drawn(tab) {
         drawing.delete(tab);
         veil(tab);
         uncover();
         shown[tab] = asked[tab];
-        if (walking !== shown[tab]) router.trigger("walk");  // the ornament at the top, after the pictures
-        walking = shown[tab];
+        ornament(shown[tab]);
         drawWhereOld();
     }
 
