@@ -2,8 +2,8 @@
 
 A visitor who reads nothing opens every tab with every model, moves every slider to both ends and presses every button, twice and
 faster than the answers come. Wrong are: an error in the browser's log or the server's, a message in the corner of the screen, a
-picture's place without a picture, a veil that does not go away, and a sentence that the page's own words do not have. Each is
-printed, with a picture of the window in the folder of `--pictures`; the exit code is their number, 100 at most.
+picture's place without a picture, words in the color of their ground, a veil that does not go away, and a sentence that is not of
+the page. Each is printed, with a picture of the window in the folder of `--pictures`; the exit code is their number, 100 at most.
 """
 
 import argparse
@@ -62,6 +62,8 @@ STATE = """(tab) => {
         broken: images.filter((each) => each.complete && !each.naturalWidth).map((each) => each.outerHTML.slice(0, 120)),
         empty: [...place.querySelectorAll(".pictures")].filter((each) => seen(each) && !each.children.length)
             .map((each) => each.closest("[id]").id),
+        unseen: [...place.querySelectorAll("a, button")].filter(seen).filter((each) => each.innerText.trim()
+            && getComputedStyle(each).color === getComputedStyle(each).backgroundColor).map((each) => each.innerText),
         toasts: [...document.querySelectorAll(".toast-body")].map((each) => each.innerText),
         notes: [...place.querySelectorAll(".note-line")].filter(seen).map((each) => each.innerText.trim()),
         text: place.innerText,
@@ -133,7 +135,7 @@ class Child:
             stop.click()
         page.wait_for_timeout(400)
         state = page.evaluate(STATE, tab)
-        wrong += [f"{kind}: {each}" for kind in ("broken", "empty", "toasts") for each in state[kind]]
+        wrong += [f"{kind}: {each}" for kind in ("broken", "empty", "unseen", "toasts") for each in state[kind]]
         wrong += [f"not ours: {note}" for note in state["notes"] if not is_ours(note)]
         wrong += [f"odd word: {line}" for line in state["text"].splitlines() if ALIEN.search(line)]
         wrong += [f"browser: {message}" for message in self.logged] + [f"server: {line}" for line in self._new_lines()]

@@ -55,6 +55,10 @@ def test_a_facade_is_painted_with_pointer_and_keys_and_its_link_brings_it_back(o
     page.wait_for_function("location.search.includes('map=')")
     link = page.url
     tab.shoot("paint")
+    inks = page.locator("#paint-picture .save").evaluate_all(
+        "links => links.map((link) => [getComputedStyle(link).color, getComputedStyle(link).backgroundColor])"
+    )
+    assert len(inks) == 2 and all(ink != ground for ink, ground in inks), "another tab's style would hide the words"
 
     page.locator(".painter").get_by_role("button", name=re.compile("Undo")).click()
     assert changed(page, painted) == first
