@@ -7,7 +7,8 @@ import torch
 
 from gan_hub.models.layers import Perceptron
 
-LATENT, WIDTH, DEPTH = 2, 128, 3  # Z, and of both networks: hidden layers of WIDTH rectified units
+LATENT = 2  # Z
+WIDTH, DEPTH = 128, 3  # of both networks: hidden layers of WIDTH rectified units
 
 
 class Toy(Perceptron):
