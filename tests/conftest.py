@@ -23,6 +23,7 @@ import torch  # noqa: E402
 from gan_hub.model_folder.concepts import Concept, Effect  # noqa: E402
 from gan_hub.models.dcgan import DCGANDiscriminator, DCGANGenerator  # noqa: E402
 from gan_hub.pipeline import Calibration, GANPipeline  # noqa: E402
+from tests.browser import browser  # noqa: E402, F401  # a fixture
 
 LABEL_NAMES = ("circle", "square", "star")
 

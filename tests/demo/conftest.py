@@ -1,4 +1,4 @@
-"""A tiny model that can be played with, the page served once for all tests, and a browser to open it in."""
+"""A tiny model that can be played with, the page served once for all tests, and windows on it."""
 
 import contextlib
 import importlib.util
@@ -6,7 +6,6 @@ import inspect
 import json
 import os
 import secrets
-import shutil
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,11 +23,6 @@ from tests.conftest import LABEL_NAMES, made_concept, make_pipeline
 from tests.models.test_registry import build_pair, moved
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
-INSTALL = "install it: apt-get install -y chromium"
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 SHOWN_MODEL = "dcgan-fashion-mnist"
 PATIENCE = 180_000  # ms that a browser waits for what it is to see: a busy machine is no fault of the page
 DESKTOP = {"width": 1280, "height": 900}
@@ -216,20 +210,6 @@ class Tab:
     def shoot(self, name: str):
         ARTEFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTEFACTS / f"page-{name}.png", full_page=True)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium, headless. Skips where there is none, but fails where CI=true."""
-    path = shutil.which("chromium")
-    if path is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"no chromium; {INSTALL}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

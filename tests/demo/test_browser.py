@@ -206,7 +206,9 @@ def test_interpolate(visit, tmp_path):
     page.keyboard.press("Delete")
     page.wait_for_function("document.querySelectorAll('.stop[data-index]').length == 5")
 
-    tab.drawn("interpolate")  # the player is another one with each answer
+    # The player is another one with each answer, and the answer writes the address.
+    page.wait_for_function("new URLSearchParams(location.search).get('seeds').split(',').length == 5")
+    tab.drawn("interpolate")
     page.locator("#walk-player .scrub").focus()
     before = int(page.locator("#walk-player .at").inner_text().split(" / ")[0])
     page.keyboard.press("Home")

@@ -78,8 +78,8 @@ def through_all_tabs(name: str, channels: int) -> None:
     shown = arithmetic.show(name, "first", "0-3", "own", "", "", "", "own", 1.0, "mix", ["fine"])
     assert shown[2] and shown[13].count("<img") >= 15
 
-    token = game.draw(name, "real")[5]
-    assert "data:image/png" in game.draw(name, "real", memory={"games": {f"{name}|real|normal|": token}})[7]
+    token = game.draw(name, "real")[6]
+    assert "data:image/png" in game.draw(name, "real", memory={"games": {f"{name}|real|rising|": token}})[8]
     verdict = game.pick_left(token)[3]
     (played,) = GAMES.find(token).rounds
     assert ALONE.get(name, "scrimin") in verdict.replace("&#x27;", "'")
