@@ -14,7 +14,6 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from gan_hub import GANPipeline, cli
-from gan_hub.demo.models import MODEL_VARIABLE
 from gan_hub.hub.addresses import HubModel, parse
 from gan_hub.hub.resolve import bundled_models, resolve
 from gan_hub.model_folder.strict import LoadError
@@ -299,8 +298,7 @@ def test_a_checkpoint_at_another_address_is_told_with_its_command(name):
     ],
     ids=lambda command: command[0],
 )
-def test_every_command_answers_a_foreign_file_with_the_command_that_opens_it(tmp_path, capsys, monkeypatch, command):
-    monkeypatch.setenv(MODEL_VARIABLE, "")  # `demo` sets it for the page: it must not stay for other tests
+def test_every_command_answers_a_foreign_file_with_the_command_that_opens_it(tmp_path, capsys, command):
     file = tmp_path / "network-snapshot.pkl"
     file.write_bytes(pickle.dumps({"G": 1}))
     try:

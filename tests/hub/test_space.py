@@ -16,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from gan_hub import cli
+from gan_hub.demo.models import MODEL_VARIABLE
 from tests.hub import client as act
 
 TOKEN = ("--token", "hf_made_up")
@@ -33,7 +34,7 @@ def served(folder: Path) -> str:
     """What the program of a folder answers, run as a Space runs it: with its own package, and nothing of ours around it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", MODEL_VARIABLE)}
     env |= {
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
