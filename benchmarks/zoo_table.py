@@ -204,6 +204,16 @@ PLAN = {
             ),
         ),
     ),
+    "fastgan-fruit-64": Purpose(
+        "painted fruit that anybody may pass on: the game, memorisation, a discriminator that sees through a frozen network",
+        (
+            Goal(
+                "the game and the picture of the nearest training images have pictures that may be shown",
+                found="256 paintings of the test split lie beside the model, and its card shows the sixteen nearest",
+                met=True,
+            ),
+        ),
+    ),
     "r3gan-cifar10-32": Purpose(
         "the set everybody compares on",
         (

@@ -44,6 +44,11 @@ EXHIBITS: dict[str, Exhibit] = {
         ("Small photographs of cats that never lived", "Pequenas fotos de gatos que nunca existiram"),
         tiles=(9, 2, 51, 17, 44, 47),
     ),
+    "fastgan-fruit-64": Exhibit(
+        ("Painted fruit, 64 px", "Frutas pintadas, 64 px"),
+        ("Twelve kinds of fruit, as botanists painted them", "Doze tipos de fruta, como os botânicos as pintavam"),
+        tiles=(0, 1, 43, 32, 5, 35),
+    ),
     "spade-facades": Exhibit(
         ("Façades, 64 px", "Fachadas, 64 px"),
         ("A map of walls and windows becomes a house", "Um mapa de paredes e janelas vira uma casa"),
@@ -137,6 +142,18 @@ CLASSES_IN_PORTUGUESE = {
     "horse": "cavalo",
     "ship": "navio",
     "truck": "caminhão",
+    "apple": "maçã",
+    "avocado": "abacate",
+    "grapefruit": "toranja",
+    "lemon": "limão",
+    "mango": "manga",
+    "orange": "laranja",
+    "other": "outra",
+    "peach": "pêssego",
+    "pear": "pera",
+    "persimmon": "caqui",
+    "plum": "ameixa",
+    "strawberry": "morango",
 } | {str(digit): str(digit) for digit in range(10)}
 
 CONCEPTS_IN_PORTUGUESE = {
