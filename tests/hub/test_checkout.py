@@ -57,7 +57,7 @@ def test_all_models_of_a_checkout_with_autocrlf_load_and_no_file_is_changed(wind
     different = [path for path in files if not filecmp.cmp(ROOT / path, windows / path, shallow=False)]
     assert len(files) > 300
     assert different == []
-    assert len(bundled_models()) == 15
+    assert len(bundled_models()) == 16
     for name, folder in bundled_models().items():
         assert folder.parent.parent == windows
         assert GANPipeline.from_pretrained(name).name_or_path == str(folder)

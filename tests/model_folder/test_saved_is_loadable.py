@@ -232,7 +232,7 @@ def test_every_published_real_sample_is_in_its_manifest():
     with_samples = {
         name: folder for name, folder in bundled_models().items() if (folder / REAL_SAMPLES_PICTURE).exists()
     }
-    assert len(with_samples) == 10
+    assert len(with_samples) == 11
     for name, folder in with_samples.items():
         assert set(real_samples.NAMES) <= Manifest(folder).files.keys(), name
 

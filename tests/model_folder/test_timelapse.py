@@ -101,7 +101,7 @@ def test_a_published_time_lapse_is_cut_into_its_images(name):
     config = read_json(folder / "generator" / "config.json")
     lapse = timelapse.read(folder, config["resolution"], config["channels"])
     rows, columns = lapse.layout
-    assert (rows, columns) == (4, 4 if "facades" in name else columns) and columns in (4, 8, 10)
+    assert (rows, columns) == (4, 4 if "facades" in name else columns) and columns in (4, 8, 10, 12)
     assert lapse.images[0] == 0 and len(lapse.images) == len(lapse.frames) == len(set(lapse.images))
     assert lapse.is_exact == (len(lapse.frames) == 24)
     image = lapse.image(len(lapse.frames) - 1, rows - 1, columns - 1)
