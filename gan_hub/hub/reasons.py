@@ -9,8 +9,17 @@ from gan_hub.hub.timeouts import HubBusyError, HubTimeoutError
 from gan_hub.messages import short_repr
 
 # What huggingface_hub raises where the Hub fails, or where something else answers in its place: its readers take the
-# answer's shape for granted, so a damaged one ends in whatever it lacks.
-HUB_ERRORS = (ValueError, OSError, httpx.HTTPError, LookupError, TypeError, AttributeError, AssertionError)
+# answer's shape for granted, so a damaged one ends in whatever it lacks. A file that could not be sent is a RuntimeError.
+HUB_ERRORS = (
+    ValueError,
+    OSError,
+    httpx.HTTPError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+)
 BY_STATUS = {
     401: "the Hub does not take this token (401); run `hf auth login` again",
     403: "the Hub does not allow it to this token (403)",
@@ -48,8 +57,9 @@ def reason(error: BaseException) -> str:
             return f"the Hub refuses ({status}: {short_repr(str(each).strip().splitlines()[-1], 160)})"
         if isinstance(each, (OfflineModeIsEnabled, httpx.ConnectError, httpx.ProxyError)):
             return "the Hub cannot be reached"
-    if isinstance(error, (httpx.HTTPError, OSError)):
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    broken = next((each for each in _with_causes(error) if isinstance(each, (httpx.HTTPError, OSError))), None)
+    if broken is not None:
+        first_line = (str(broken).strip().splitlines() or [type(broken).__name__])[0]
         return f"the connection to the Hub broke ({short_repr(first_line, 160)})"
     return f"the Hub's answer makes no sense ({short_repr(f'{type(error).__name__}: {error}', 160)})"
 

@@ -219,7 +219,7 @@ def corpus(folder: Path) -> list[Mutation]:
             config,
             tuple(k for k in json.loads(config) if k != "_diffusers_version"),
             # another network, but a possible one: it is the weights that do not fit it
-            legal=lambda key, value: key in ("spectral_norm", "unit_range") and value is True,
+            legal=lambda key, value: key in ("spectral_norm", "unit_range", "start_bias") and value is True,
             may_lack=CLASSES[player].CONFIG_DEFAULTS_FOR_OLD_FILES,
         )
     summary = ("resolution", "channels", "latent_size", "label_names")
