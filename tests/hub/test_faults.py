@@ -28,8 +28,11 @@ def files(folder: str | Path) -> set[str]:
     return {str(path) for path in Path(folder).rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("where", STAGES)
+# A Hub that is out of order is asked again for half a minute, at every stage alike.
+@pytest.mark.parametrize(
+    ("where", "fault"),
+    [(where, fault) for where in STAGES for fault in FAULTS if not where or fault not in ("429", "500", "503")],
+)
 def test_with_an_empty_cache_a_load_ends_in_the_right_weights_or_one_sentence(
     hub, client, published, tiny_pipeline, tmp_path, fault, where
 ):
