@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import gradio as gr
@@ -170,6 +171,13 @@ def test_the_class_in_the_question_of_the_game_is_text(offered):
     read = Read(markup.verdict_html(replace(game, pair=replace(game.pair, label=BREAKOUT))))
     assert read.elements == ["div", "div", "strong", "div", "small"]
     assert read.text.startswith(f"Class {BREAKOUT}: which one is real?")
+
+
+def test_the_question_names_the_class_in_the_visitors_language(offered):
+    game = begun(offered)
+    asked = replace(game, pair=replace(game.pair, label="sneaker"))
+    portuguese = SimpleNamespace(headers={"accept-language": "pt-BR"}, query_params={})
+    assert "sneaker" in markup.question(asked) and "tênis" in markup.question(asked, portuguese)
 
 
 def test_the_class_of_a_result_stays_inside_the_pictures_attribute(offered, monkeypatch):

@@ -6,7 +6,7 @@ import html
 import gradio as gr
 from PIL import Image
 
-from gan_hub.demo import image_files, models, sanitize
+from gan_hub.demo import image_files, models, sanitize, showcase
 from gan_hub.demo.tabs.game import material
 from gan_hub.demo.tabs.game.pairs import Pair, percent
 from gan_hub.demo.tabs.game.rounds import ROUNDS, SIDES, Game, streaks
@@ -59,10 +59,10 @@ def _heat_uri(heat: Image.Image) -> str:
 
 def question(game: Game, request: gr.Request | None = None) -> str:
     """What is asked of the pair on the table."""
-    label = game.pair.label if game.pair else None
     if game.pair is not None and "sent" in game.pair.facts:
         return translate(request, "which_preferred_sent", seed=game.pair.facts["sent"])
-    return translate(request, f"which_{game.kind}" + ("_label" if label else ""), label=label or "")
+    label = showcase.class_title(game.pair.label or "", request) if game.pair else ""
+    return translate(request, f"which_{game.kind}" + ("_label" if label else ""), label=label)
 
 
 def verdict_html(game: Game, request: gr.Request | None = None) -> str:
