@@ -19,6 +19,7 @@ from gan_hub.demo.texts import translate
 
 MAX_BODY_BYTES = 100_000  # of a request; a form full of seeds and names takes 5,000
 MAX_DEPTH = 32  # lists and objects inside each other; the page sends three levels
+LARGEST_NUMBER = 2**63 - 1  # of whole ones: Gradio's answers cannot say a larger one
 MAX_SESSION_LENGTH = 64  # characters of a session's name: a browser's has ten, a UUID 36
 
 # What browsers and gradio_client send (POST): joining and leaving the queue, and a log-in where one was set up.
@@ -182,13 +183,18 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _check(body: bytes, path: str) -> None:
-    """Raise RefusedError unless `body` is a JSON object of limited depth with finite numbers and valid Unicode."""
+    """Raise RefusedError unless `body` is a JSON object of limited depth with numbers of at most 64 bits and valid Unicode."""
 
     def refuse_constant(name: str) -> None:
         raise ValueError(f"{name} is no JSON")
 
+    def parse_int(digits: str) -> int:
+        if abs(number := int(digits)) > LARGEST_NUMBER:
+            raise ValueError(f"{digits} has more than 64 bits")
+        return number
+
     try:
-        content = json.loads(body, parse_constant=refuse_constant)
+        content = json.loads(body, parse_constant=refuse_constant, parse_int=parse_int)
         # Refuses half a surrogate pair, and 1e999.
         json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError) as error:

@@ -92,7 +92,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "refused_value": "A value is not allowed here ({reason}).",
         "bad_value": "A value of this form is missing or of the wrong kind; reload the page to get the usual ones.",
         "bad_call": "This call does not have the form that the page understands; “Use via API” says what it is.",
-        "bad_json": "What was sent is not plain JSON: one object, finite numbers, whole characters, not nested deeply.",
+        "bad_json": "What was sent is not plain JSON: one object, numbers of at most 64 bits, whole characters, not nested deeply.",
         "no_such_call": "The page has no such call; “Use via API” lists those it has.",
         "nothing_here": "Nothing can be sent here: this page takes no files, and its calls wait in one line.",
         "too_large": "That is too much at once; at most {most} bytes are read.",
@@ -191,8 +191,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "refused_value": "Um valor não é permitido aqui ({reason}).",
         "bad_value": "Falta um valor do formulário, ou ele é do tipo errado; recarregue a página para voltar aos usuais.",
         "bad_call": "Esta chamada não tem a forma que a página entende; “Usar via API” diz qual é.",
-        "bad_json": "O que foi enviado não é JSON simples: um objeto, números finitos, caracteres inteiros, sem muitos "
-        "níveis.",
+        "bad_json": "O que foi enviado não é JSON simples: um objeto, números de até 64 bits, caracteres inteiros, "
+        "sem muitos níveis.",
         "no_such_call": "A página não tem essa chamada; “Usar via API” lista as que tem.",
         "nothing_here": "Nada pode ser enviado aqui: a página não recebe arquivos, e suas chamadas esperam numa só fila.",
         "too_large": "É muita coisa de uma vez; são lidos até {most} bytes.",

@@ -126,6 +126,8 @@ MALFORMED = {
     "NaN": b'{"data": [], "fn_index": 3, "session_hash": "a", "trigger_id": NaN}',
     "Infinity": b'{"data": [-Infinity], "fn_index": 3, "session_hash": "a"}',
     "too large a number": b'{"data": [], "fn_index": 3, "session_hash": "a", "trigger_id": 1e999}',
+    "a whole number of more than 64 bits": b'{"data": [1180591620717411303424], "fn_index": 3, "session_hash": "a"}',
+    "a negative one": b'{"data": [[-9223372036854775808]], "fn_index": 3, "session_hash": "a"}',
     "too large a number among the values": b'{"data": [1e999], "fn_index": 3, "session_hash": "a"}',
     "half a character": b'{"data": [], "fn_index": 3, "session_hash": "a", "trigger_id": "\\ud800"}',
     "half a character as a key": b'{"\\udfff": [], "data": [], "fn_index": 3, "session_hash": "a"}',
