@@ -19,6 +19,7 @@ from gradio.queueing import Event
 from gradio.server_messages import EstimationMessage, EventMessage, ProcessCompletedMessage
 from gradio.utils import error_payload
 
+from gan_hub.demo import visitor_state
 from gan_hub.demo.components import LONG_QUEUE
 from gan_hub.demo.events import note_html
 from gan_hub.demo.long_jobs import STOPS
@@ -126,6 +127,7 @@ class JobQueue(queueing.Queue):
         if concurrency_id == LONG_QUEUE["concurrency_id"]:
             STOPS.stop(body.session_hash, "job_replaced")
             request.state.asked_at = time.monotonic()
+        visitor_state.begin(self.blocks, body.session_hash)
         pushed = await super().push(body, request, username)
         queue = self.event_queue_per_concurrency_id[concurrency_id]
         queue.queue = round_robin(queue.queue)

@@ -279,6 +279,20 @@ def test_a_session_costs_the_server_nothing_once_others_have_come(slow):
     assert len(page.app.iterators) <= 40
 
 
+def test_of_a_visitor_no_copy_of_the_page_is_kept_and_values_of_their_own_are(monkeypatch):
+    with Page() as page:
+        count, box = gr.State(0), gr.Textbox()
+        for number in range(50):
+            gr.Markdown(f"part {number}")
+        gr.Button().click(lambda n: (n + 1, gr.update(value=str(n), label="n")), count, [count, box], api_name="add")
+    with launched(page, monkeypatch) as url:
+        first, second = (Visitor(Server(page, url)) for _ in range(2))
+        told = [visitor.call(0, None)[1]["data"][1]["value"] for visitor in (first, first, second)]
+        kept = page.state_holder.session_data[first.session]
+    assert told == ["0", "1", "0"]
+    assert kept.state_data[count._id] == 2 and len(kept.config_values) <= 2
+
+
 def test_the_page_keeps_the_games_of_a_bounded_number_of_visitors(server):
     assert server.page.state_holder.capacity == 200
 
