@@ -16,6 +16,7 @@ import httpx
 
 from benchmarks.reliability.row import Row
 from benchmarks.visitors import MODELS, Server
+from gan_hub.demo import answers
 
 SILENCE = 20  # seconds without an answer that count as hanging
 # What values are made of, beside random texts and numbers.
@@ -244,13 +245,16 @@ def c9(server: Server, folder: Path, count: int) -> list[Row]:
     """Many pictures and many sessions: what stays on the disk and in memory."""
     caller = Caller(server)
     read = next(number for number, call in caller.calls.items() if call["api_name"] == "read")
-    for first in range(0, 160, 16):
-        caller.call(caller.number("sample"), [MODELS[0], f"{first}-{first + 15}", "own", 1.0, "none", 1.0])
+
+    def draw(first: int) -> None:
+        caller.call(caller.number("sample"), [MODELS[0], f"{first}-{first + 63}", "own", 1.0, "none", 1.0])
+
+    caller.call(read, ["?tab=sample"])  # the model that the page opens with is there then,
+    for first in range(0, 64 * answers.MOST, 64):  # and so are all answers that are kept
+        draw(first)
     before = server.memory()
     for first in range(0, count, 64):
-        caller.call(
-            caller.number("sample"), [MODELS[0], f"{10**6 + first}-{10**6 + first + 63}", "own", 1.0, "none", 1.0]
-        )
+        draw(10**6 + first)
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: caller.call(read, ["?tab=sample"]), range(count)))
     grown = server.memory() - before

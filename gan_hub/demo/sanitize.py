@@ -24,7 +24,10 @@ MAX_FIRST = 4  # sections that are shown before the whole card
 FIRST_HEADINGS = re.compile(r"licen[cs]|limit|must not|out.of.scope|misuse|bias", re.IGNORECASE)
 LICENCE = re.compile(r"^license(?:_name)?: *[\"']?([\w .+-]{1,60})[\"']?$", re.MULTILINE)
 # What training/export.py writes: "7 minutes by the clock, 8 minutes of CPU time, …, with 1 process(es) on NVIDIA H100 80GB HBM3."
-_TRAINED = re.compile(r"(?P<minutes>[\d,]{1,9}) minutes by the clock,[^.\n]{1,120} on (?P<hardware>[\w ()-]{1,60}?)\. ")
+_TRAINED = re.compile(
+    r"(?P<clock>[\d,]{1,9}) minutes by the clock, (?P<cpu>[\d,]{1,9}) minutes of CPU time,[^.\n]{1,120}"
+    r" on (?P<hardware>[\w ()-]{1,60}?)\. "
+)
 LINK_SCHEMES, LINK_REL = ("https", "http"), "noopener noreferrer nofollow"
 
 
@@ -100,14 +103,16 @@ def training_time(folder: Path) -> tuple[int, str | None] | None:
         folder: of the model.
 
     Returns:
-        Minutes by the clock, and the accelerator's name, None for a CPU; None where the card does not say.
+        Minutes and the accelerator's name: by the clock there, of the processor without one (None), since a CPU may have had
+        other work beside. None where the card does not say.
     """
     sentence = _TRAINED.search(_raw_text(folder) or "")
     if sentence is None:
         return None
-    minutes, hardware = int(sentence["minutes"].replace(",", "")), sentence["hardware"]
+    hardware, is_cpu = sentence["hardware"], "thread" in sentence["hardware"]
+    minutes = int(sentence["cpu" if is_cpu else "clock"].replace(",", ""))
     words = [word for word in hardware.split() if word != "NVIDIA" and "GB" not in word and "HBM" not in word]
-    return minutes, None if "thread" in hardware else " ".join(words[:3]) or hardware
+    return minutes, None if is_cpu else " ".join(words[:3]) or hardware
 
 
 def _raw_text(folder: Path) -> str | None:

@@ -45,7 +45,7 @@ EXHIBITS: dict[str, Exhibit] = {
         tiles=(9, 2, 51, 17, 44, 47),
     ),
     "fastgan-fruit-64": Exhibit(
-        ("Painted fruit, 64 px", "Frutas pintadas, 64 px"),
+        ("Fruit, 64 px", "Frutas, 64 px"),
         ("Twelve kinds of fruit, as botanists painted them", "Doze tipos de fruta, como os botânicos as pintavam"),
         tiles=(0, 1, 43, 32, 5, 35),
     ),

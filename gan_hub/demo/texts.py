@@ -15,7 +15,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "no_models": "There is no model to show. Start the page with `gan-hub demo FOLDER_OR_HUB_ID` (in a checkout also "
         "`python app.py --model FOLDER_OR_HUB_ID`), or train a model with `gan-hub train RECIPE` first.",
         "model": "Model",
-        "trained_on_cpu": "trained in {minutes} min on a CPU",
+        "trained_on_cpu": "trained in {minutes} CPU minutes",
         "trained_on_gpu": "trained in {minutes} min on {hardware}",
         "js_more_models": "Small demonstrations of a method",
         "js_close": "Close",
@@ -92,7 +92,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "refused_value": "A value is not allowed here ({reason}).",
         "bad_value": "A value of this form is missing or of the wrong kind; reload the page to get the usual ones.",
         "bad_call": "This call does not have the form that the page understands; “Use via API” says what it is.",
-        "bad_json": "What was sent is not plain JSON: one object, numbers of at most 64 bits, whole characters, not nested deeply.",
+        "bad_json": "What was sent is no plain JSON: one object, numbers of at most 64 bits, whole characters, not deeply nested.",
         "no_such_call": "The page has no such call; “Use via API” lists those it has.",
         "nothing_here": "Nothing can be sent here: this page takes no files, and its calls wait in one line.",
         "too_large": "That is too much at once; at most {most} bytes are read.",
@@ -114,7 +114,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "do código também `python app.py --model PASTA_OU_ID_DO_HUB`) ou treine antes um modelo com `gan-hub "
         "train RECEITA`.",
         "model": "Modelo",
-        "trained_on_cpu": "treinado em {minutes} min numa CPU",
+        "trained_on_cpu": "treinado em {minutes} minutos de CPU",
         "trained_on_gpu": "treinado em {minutes} min em {hardware}",
         "js_more_models": "Pequenas demonstrações de um método",
         "js_close": "Fechar",
