@@ -92,7 +92,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "refused_value": "A value is not allowed here ({reason}).",
         "bad_value": "A value of this form is missing or of the wrong kind; reload the page to get the usual ones.",
         "bad_call": "This call does not have the form that the page understands; “Use via API” says what it is.",
-        "bad_json": "What was sent is no plain JSON: one object, numbers of at most 64 bits, whole characters, not deeply nested.",
+        "bad_json": "What was sent is no plain JSON: one object, numbers of up to 64 bits, whole characters, not deeply nested.",
         "no_such_call": "The page has no such call; “Use via API” lists those it has.",
         "nothing_here": "Nothing can be sent here: this page takes no files, and its calls wait in one line.",
         "too_large": "That is too much at once; at most {most} bytes are read.",
