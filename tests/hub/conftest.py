@@ -10,7 +10,7 @@ from tests.hub.fake_hub import FakeHub
 def running_hub(tmp_path_factory):
     """(the fake Hub, the call of a function in a process that talks to it)."""
     hub = FakeHub()
-    with process_beside(hub.address, tmp_path_factory.mktemp("hf-home")) as call:
+    with process_beside(hub.address, tmp_path_factory.mktemp("hf-home"), pace=0.1) as call:
         yield hub, call
     hub.close()
 
