@@ -60,7 +60,7 @@ EXHIBITS: dict[str, Exhibit] = {
         tiles=(10, 13, 25, 18, 37, 9),
     ),
     "dcgan-mnist": Exhibit(
-        ("Handwritten digits", "Dígitos manuscritos"),
+        ("Handwritten digits", "Dígitos à mão"),
         ("Any digit, in any hand", "Qualquer dígito, em qualquer letra"),
         tiles=(0, 12, 33, 45, 47, 8),
     ),

@@ -15,7 +15,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "no_models": "There is no model to show. Start the page with `gan-hub demo FOLDER_OR_HUB_ID` (in a checkout also "
         "`python app.py --model FOLDER_OR_HUB_ID`), or train a model with `gan-hub train RECIPE` first.",
         "model": "Model",
-        "trained_on_cpu": "trained in {minutes} CPU minutes",
+        "trained_on_cpu": "trained in {minutes} min of CPU",
         "trained_on_gpu": "trained in {minutes} min on {hardware}",
         "js_more_models": "Small demonstrations of a method",
         "js_close": "Close",
@@ -114,7 +114,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "do código também `python app.py --model PASTA_OU_ID_DO_HUB`) ou treine antes um modelo com `gan-hub "
         "train RECEITA`.",
         "model": "Modelo",
-        "trained_on_cpu": "treinado em {minutes} minutos de CPU",
+        "trained_on_cpu": "treinado em {minutes} min de CPU",
         "trained_on_gpu": "treinado em {minutes} min em {hardware}",
         "js_more_models": "Pequenas demonstrações de um método",
         "js_close": "Fechar",

@@ -96,7 +96,7 @@ def test_a_sheet_that_cannot_be_read_is_as_good_as_none(tmp_path, damage):
 def test_the_training_time_is_that_of_the_models_card(tmp_path):
     cards = {card["name"]: card for card in picker.cards()}
     assert cards["r3gan-cats-64"]["time"]["en"] == "trained in 7 min on H100"
-    assert cards["mlp-mnist"]["time"]["pt"] == "treinado em 7 minutos de CPU"
+    assert cards["mlp-mnist"]["time"]["pt"] == "treinado em 7 min de CPU"
     shutil.copy(bundled_models()["mlp-mnist"] / "README.md", tmp_path)
     assert sanitize.training_time(tmp_path) == (7, None)
     (tmp_path / "README.md").write_text("trained for ever")
