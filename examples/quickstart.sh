@@ -1,24 +1,31 @@
 #!/usr/bin/env bash
-# The whole way in one file: data → training → scores → pictures → page.
+# The whole way in one file: a folder of pictures → a trained model → scores → pictures → the page.
 #
-#   examples/quickstart.sh [FOLDER [--key value …]]     MNIST's digits, fetched from the Hub; the rest is for `gan-hub train`
-#   DATA=my-images examples/quickstart.sh               grey images of your own, a folder a class, brought to 28 × 28
+#   examples/quickstart.sh IMAGES [FOLDER [--key value …]]     IMAGES: some hundred pictures of one kind, also a .zip or .npz
+#
+# Everything goes into FOLDER ("quickstart"); what follows it is for `gan-hub train`, as `--total_kimg 8 --decay_kimg 2` for a
+# first look, or `--resume` to go on with what was interrupted. At the end the page opens on http://127.0.0.1:7860; PAGE=no leaves it out.
 set -euo pipefail
-folder=${1:-quickstart}
-data=${DATA:-mnist}
-model=$folder/digits/export
+if [ $# = 0 ]; then
+    echo "quickstart: give a folder of pictures of one kind: examples/quickstart.sh IMAGES [FOLDER [--key value …]]" >&2
+    exit 2
+fi
+images=$1
+folder=${2:-quickstart}
+model=$folder/mine/export
 
-# Train by the recipe of a published model: 200,000 images instead of its 500,000, which take 25 minutes of one CPU core.
-# Interrupted, the same line with --resume goes on.
-gan-hub train dcgan-mnist --name digits --output "$folder" --data "$data" --total_kimg 200 "${@:2}"
+# Train: 64 × 64 pixels in color, half an hour on a CPU (recipes/own-images.yaml).
+gan-hub train own-images --name mine --output "$folder" --data "$images" "${@:3}"
 
 # Is it what its files say, and how good is it? Of fd and kid lower is better; pr is precision and recall.
 gan-hub verify "$model"
-gan-hub evaluate "$model" --data "$data" --extractor digits --metrics fd,kid,pr --num 2000 --out "$folder/scores.json"
+gan-hub evaluate "$model" --data "$images" --extractor mobilenet-v2 --metrics fd,kid,pr --num 1000 --out "$folder/scores.json"
 
 # Images of seeds, and a walk between three of them.
 gan-hub sample "$model" --seeds 0-63 --out "$folder/grid.png"
 gan-hub interpolate "$model" --seeds 1,5,9 --out "$folder/walk.gif"
 
-echo "gan-hub demo $model              # play with it in a browser"
 echo "gan-hub push $model OWNER/NAME   # publish it"
+if [ "${PAGE:-yes}" != no ]; then
+    gan-hub demo "$model" # until Ctrl-C
+fi
