@@ -333,4 +333,5 @@ def _read(folder: Path, config: dict) -> str:
         return REFUSED if "\n" not in str(error) else "refused in several lines"
     except BaseException as error:
         return f"{type(error).__name__}: {str(error)[:60]}"
-    return "read" if dict(network.config).items() >= config.items() else "another network"
+    options = {key: value for key, value in config.items() if not key.startswith("_")}
+    return "read" if dict(network.config).items() >= options.items() else "another network"
