@@ -1,8 +1,8 @@
-"""Every bundled model as ONNX, and some as pages: `python -m benchmarks.exports [--pages NAME ...] [--runtime download]`
+"""Every bundled model as ONNX and as a page: `python -m benchmarks.exports [--models NAME ...] [--write]`
 
-Prints a table in Markdown: bytes of the generator's files, the largest difference of an image from the model's in ONNX
-Runtime, and of the models of --pages the median time of a picture in Debian's Chromium, by ONNX Runtime Web in one thread.
-Some minutes; Playwright is needed for the pages alone.
+Prints a table in Markdown: bytes of the generator's files, their operators' version, the largest difference of an image
+from the model's in ONNX Runtime, and the time of a picture in Debian's Chromium, by ONNX Runtime Web in one thread.
+`--write` puts it into docs/howto/export.md. Some minutes; without Playwright, `--pages` with no name leaves the browser out.
 """
 
 import argparse
@@ -19,7 +19,9 @@ from pathlib import Path
 from gan_hub import GANPipeline, list_models
 from gan_hub.exporting import OnnxExport, export_onnx, export_web
 
-PAGES = ("dcgan-fashion-mnist", "stylegan2-cats-64", "r3gan-cats-64")
+HEADER = "| model | bytes | opset | largest difference | ms a picture in the browser: fastest (median) |\n|---|---|---|---|---|"
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "howto" / "export.md"
+BEGIN, END = "<!-- exports: begin -->", "<!-- exports: end -->"
 PICTURES = 40
 BROWSER = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
 # Milliseconds of each of some pictures, after the sheet's 24 have warmed up what they take.
@@ -37,8 +39,8 @@ MEASURE = """async (count) => {
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Hands out files and prints nothing."""
 
-    def log_message(self, *arguments):
-        pass
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
 
 
 @contextmanager
@@ -66,30 +68,52 @@ def milliseconds(folder: Path) -> list[float]:
 
 
 def row(name: str, export: OnnxExport, times: list[float]) -> str:
-    """A line of the table."""
+    """A line of the table.
+
+    Args:
+        name: the model's.
+        export: what was written.
+        times: milliseconds of pictures in the browser, or none.
+
+    Returns:
+        Markdown.
+    """
     sizes = " + ".join(f"{size:,}" for size in export.files.values())
-    spread = f"{min(times):.1f} to {max(times):.1f}" if times else ""
-    time = f"{statistics.median(times):.1f} ({spread})" if times else ""
-    return f"| {name} | {sizes} | {export.differences['generator']:.0e} | {time} |"
+    time = f"{min(times):.1f} ({statistics.median(times):.1f})" if times else ""
+    return f"| {name} | {sizes} | {export.opset} | {export.differences['generator']:.0e} | {time} |"
+
+
+def write(rows: list[str]) -> None:
+    """Put the table into the guide, in place of the one that is there."""
+    before, _, rest = GUIDE.read_text(encoding="utf-8").partition(BEGIN)
+    table = "\n".join([BEGIN, HEADER, *rows, END])
+    GUIDE.write_text(before + table + rest.partition(END)[2], encoding="utf-8")
 
 
 def main() -> None:
     """Print the table, line by line."""
+    names = [model.name for model in list_models()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pages", nargs="*", default=PAGES, help="the models that are also drawn in a browser")
+    parser.add_argument("--models", nargs="*", default=names, help="all by default")
+    parser.add_argument(
+        "--pages", nargs="*", default=names, help="those that are also drawn in a browser; all by default"
+    )
     parser.add_argument("--runtime", default="download", help="ONNX Runtime Web, as of `gan-hub export --to web`")
-    parser.add_argument("--models", nargs="*", default=[model.name for model in list_models()])
-    args = parser.parse_args()
-    print("| model | bytes | largest difference | ms a picture in the browser |\n|---|---|---|---|")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {GUIDE.name}")
+    args, rows = parser.parse_args(), []
+    print(HEADER)
     for name in args.models:
         pipe = GANPipeline.from_pretrained(name, discriminator=None)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "out"
             if name in args.pages:
                 export = export_web(pipe, folder, name=name, runtime=args.runtime)
-                print(row(name, export, milliseconds(folder)), flush=True)
+                rows.append(row(name, export, milliseconds(folder)))
             else:
-                print(row(name, export_onnx(pipe, folder, name=name), []), flush=True)
+                rows.append(row(name, export_onnx(pipe, folder, name=name), []))
+        print(rows[-1], flush=True)
+    if args.write:
+        write(rows)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ LABEL_NAMES = ("circle", "square", "star")
 # others are marked as slow: `make test-all` and CI run them, too.
 BULK = {
     "tests/test_imports.py::test_no_large_library_is_imported_under_the_eyes_of_the_collector": 1,
+    "tests/demo/test_file_to_page.py::test_a_pickle_of_nvidias_program_is_played_with_after_two_commands": 0,
     "tests/demo/test_game_secrecy.py::test_a_bot_that_reads_everything_but_the_pixels_is_right_in_at_most_55_percent": 0,
     "tests/demo/test_plane.py::test_what_is_made_ill_is_ill_and_the_cure_cures_it": 0,
     "tests/demo/test_manners.py::test_after_four_quick_picks_all_of_the_page_shows_the_last_one": 1,

@@ -46,18 +46,7 @@ def add(commands: "Commands[Parser]") -> None:
     unsaid.add_argument(
         "--layers", type=Path, metavar="FILE", help="JSON: the list of a generator's layers (docs/converting.md)"
     )
-    maps = parser.add_argument_group("what the file of a SPADE does not say; its opt.txt does")
-    maps.add_argument(
-        "--upsampling-layers",
-        choices=("normal", "more", "most"),
-        help="two of these have the same file, and draw differently",
-    )
-    maps.add_argument("--resolution", metavar="SIZE", help="of its images: 256, or 256x512, height first")
-    maps.add_argument(
-        "--instance-edges",
-        action=argparse.BooleanOptionalAction,
-        help="whether the last plane of its maps is the edges of objects (it is unless it was trained with --no_instance)",
-    )
+    _add_spade(parser)
     judge = parser.add_argument_group("the discriminator of a DCGAN, MSG-GAN or SPADE, which is another file")
     judge.add_argument("--discriminator", type=Path, metavar="FILE", help="its checkpoint, to be joined to the model")
     judge.add_argument(
@@ -70,6 +59,28 @@ def add(commands: "Commands[Parser]") -> None:
     check.add_argument("--compare", type=Path, metavar="PICTURE", help="the picture")
     check.add_argument("--seed", type=int, help="the seed that it was made of")
     check.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="its truncation (1, none)")
+
+
+def _add_spade(parser: Parser) -> None:
+    """Add what is asked of a SPADE alone."""
+    maps = parser.add_argument_group("what the file of a SPADE does not say; its opt.txt does")
+    maps.add_argument(
+        "--upsampling-layers",
+        choices=("normal", "more", "most"),
+        help="two of these have the same file, and draw differently",
+    )
+    maps.add_argument("--resolution", metavar="SIZE", help="of its images: 256, or 256x512, height first")
+    maps.add_argument(
+        "--instance-edges",
+        action=argparse.BooleanOptionalAction,
+        help="whether the last plane of its maps is the edges of objects (it is unless it was trained with --no_instance)",
+    )
+    maps.add_argument(
+        "--maps",
+        type=Path,
+        metavar="FOLDER",
+        help="example maps for the model, pictures whose numbers are classes; by default some are made up",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -95,6 +106,7 @@ def run(args: argparse.Namespace) -> None:
         upsampling_layers=args.upsampling_layers,
         resolution=args.resolution,
         instance_edges=args.instance_edges,
+        maps=args.maps,
         layers=args.layers,
     )
     print(report.text())

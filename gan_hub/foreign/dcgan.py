@@ -30,7 +30,8 @@ QUESTIONS = {
 }
 START_QUESTION = "start_activation= (whether one follows its first layer, which has no norm)"
 JUDGE_QUESTION = "discriminator_negative_slope= (0.2 for the usual leaky ReLU, 0 for ReLU)"
-ASKS = tuple(Answers.__dataclass_fields__)
+ASKS = ("negative_slope", "output", "latents", "start_activation")
+ASKS += ("discriminator", "discriminator_negative_slope", "real_label")
 
 
 def find_layers(content: Any) -> list[Layer] | None:

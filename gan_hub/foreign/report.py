@@ -1,5 +1,6 @@
 """What a conversion did, for the terminal and for the card."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -57,6 +58,7 @@ class Said(TypedDict, total=False):
     upsampling_layers: str | None
     resolution: str | None
     instance_edges: bool | None
+    maps: str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Answers:
     upsampling_layers: str | None = None  # of SPADE: "normal", "more" or "most"
     resolution: str | None = None  # of its images, where no layer has their size: "256", or "256x512", height first
     instance_edges: bool | None = None  # whether the last plane of its maps is the edges of objects
+    maps: str | os.PathLike[str] | None = None  # a folder with example maps, pictures whose numbers are classes
 
     def answered(self) -> list[str]:
         """The names of what was answered."""

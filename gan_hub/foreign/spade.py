@@ -4,15 +4,19 @@ Two of its three generators have the same tensors, and none says the size of its
 these are asked for (`Answers`).
 """
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from gan_hub.foreign.report import Answers, Converted, Report
 from gan_hub.foreign.weights import Weights, fill, plain_names
 from gan_hub.images import height_width
 from gan_hub.messages import short_repr
+from gan_hub.model_folder.segmentations import MAX_EXAMPLES, as_maps
 from gan_hub.model_folder.strict import LoadError
 from gan_hub.models.spade import SPADEDiscriminator, SPADEGenerator
 
@@ -23,8 +27,10 @@ QUESTIONS = {
     "resolution": "resolution= (of its images, as 256 or 256x512, height first)",
     "instance_edges": "instance_edges= (whether the last plane of its maps is the edges of objects)",
 }
-ASKS = (*QUESTIONS, "discriminator")
+ASKS = (*QUESTIONS, "discriminator", "maps")
 EXAMPLES, REGIONS = 8, 6  # maps to draw samples from, and regions of each
+MAP_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # of pictures that keep numbers as they are
+DONT_CARE = 255  # in maps of their data sets: the program takes it for its last class
 SAME = ("weight", "bias")
 STATISTICS = ("running_mean", "running_var")
 
@@ -40,7 +46,8 @@ def convert(content: Any, answers: Answers) -> Converted:
 
     Args:
         content: what `read_foreign` gave.
-        answers: `upsampling_layers`, `resolution` and `instance_edges`; `discriminator`, where it is to be taken.
+        answers: `upsampling_layers`, `resolution` and `instance_edges`; `discriminator` and `maps`, where they are to be
+            taken.
 
     Returns: the generator, the discriminator where it was given, and maps that samples are drawn from.
 
@@ -70,8 +77,14 @@ def convert(content: Any, answers: Answers) -> Converted:
         report.lost.append("the encoder of styles, which is another file: z is drawn at random")
     if config["instance_edges"]:
         report.lost.append("edges between objects of one class that touch: here they are those between classes")
-    report.folded.append(f"examples of maps: the file has none, and {EXAMPLES} of {REGIONS} regions each were made up")
-    examples = _examples(height, width, config["semantic_classes"])
+    if answers.maps is None:
+        report.folded.append(
+            f"examples of maps: the file has none, and {EXAMPLES} of {REGIONS} regions each were made up"
+        )
+        examples = _examples(height, width, config["semantic_classes"])
+    else:
+        examples = _given_maps(answers.maps, (height, width), config["semantic_classes"])
+        report.folded.append(f"examples of maps: the {len(examples)} that were given")
     return Converted(report, generator, discriminator, segmentations=examples)
 
 
@@ -209,6 +222,29 @@ def _discriminator(weights: Weights, config: Any, report: Report) -> SPADEDiscri
 
 
 # ------------------------------------------------------------------------------------------- maps
+
+
+def _given_maps(folder: str | os.PathLike[str], size: tuple[int, int], classes: int) -> torch.Tensor:
+    """The maps (M, H, W) of a folder's pictures, in the order of their names."""
+    place = Path(folder).expanduser()
+    files = sorted(place.iterdir()) if place.is_dir() else []
+    files = [file for file in files if file.suffix.lower() in MAP_SUFFIXES]
+    if not 1 <= len(files) <= MAX_EXAMPLES:
+        raise ValueError(
+            f"maps={short_repr(os.fspath(folder), 200)} has {len(files)} pictures; give a folder with 1 to {MAX_EXAMPLES} maps, "
+            f"whose numbers are classes ({', '.join(MAP_SUFFIXES)})."
+        )
+    maps = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                numbers = image.point(
+                    [min(value, classes - 1) if value == DONT_CARE else value for value in range(256)]
+                )
+            maps.append(as_maps(numbers, 1, size, classes)[0])
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{file}: no map of this model ({str(error).rstrip('.')}).") from error
+    return torch.stack(maps)
 
 
 def _examples(height: int, width: int, classes: int) -> torch.Tensor:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from gan_hub import GANPipeline
@@ -11,6 +13,7 @@ from gan_hub.cli.program import main
 from gan_hub.foreign.convert import convert
 from gan_hub.model_folder.strict import LoadError
 from gan_hub.models.ops.semantic_maps import edges_of_regions
+from tests.foreign import test_convert_dcgan as dcgan
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 KINDS = {"normal": ("64", False, 2), "more": ("64", False, 1), "most": ("128x256", True, 1)}  # size, edges, start
@@ -50,6 +53,51 @@ def test_the_programs_own_images_come_out(tmp_path, kind):
     assert any("objects of one class" in sentence for sentence in report.lost) == (kind == "most")
     first, second = pipe(seeds=[0, 1]).images  # of the maps that were made up
     assert pipe.segmentations.shape[0] == 8 and first.tobytes() != second.tobytes()
+
+
+def test_maps_that_are_given_become_the_models_examples(tmp_path, capsys):
+    (tmp_path / "maps").mkdir()
+    classes = golden("normal")["inputs/map"].numpy().astype(np.uint8)  # (M, 8, 8)
+    for number, each in enumerate(classes):
+        picture = Image.fromarray(each)
+        if number:
+            picture.putpalette(bytes(range(255, -1, -1)) * 3)  # colours to look at; the numbers are the classes
+        picture.save(tmp_path / "maps" / f"{number}.png")
+    last = np.full((64, 64), 255, np.uint8)  # the program's "don't care"
+    Image.fromarray(last).save(tmp_path / "maps" / "last.png")
+    (tmp_path / "maps" / "notes.txt").write_text("not a picture")
+    said = ["--upsampling-layers", "normal", "--resolution", "64", "--no-instance-edges"]
+    command = ["convert", str(saved(tmp_path, "normal")), str(tmp_path / "model"), *said]
+    assert main([*command, "--maps", str(tmp_path / "maps")]) == 0
+    assert f"examples of maps: the {len(classes) + 1} that were given" in capsys.readouterr().out
+    pipe = GANPipeline.from_pretrained(tmp_path / "model")
+    expected = classes.repeat(8, 1).repeat(8, 2)
+    assert (pipe.segmentations[:-1].numpy() == expected).all()
+    assert (pipe.segmentations[-1] == pipe.generator.config["semantic_classes"] - 1).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "maps' has 0 pictures; give a folder with 1 to 64 maps"),
+        (lambda folder: Image.new("RGB", (64, 64)).save(folder / "a.png"), "a.png: no map of this model"),
+        (lambda folder: Image.new("L", (64, 64), 200).save(folder / "a.png"), "has the class 200"),
+        (lambda folder: (folder / "a.png").write_bytes(b"no picture"), "a.png: no map of this model"),
+    ],
+)
+def test_what_is_no_map_is_refused_in_one_sentence(tmp_path, make, words):
+    (tmp_path / "maps").mkdir()
+    make(tmp_path / "maps")
+    with pytest.raises(LoadError, match=words) as refusal:
+        convert(saved(tmp_path, "normal"), tmp_path / "model", **answers("normal"), maps=tmp_path / "maps")
+    assert "\n" not in str(refusal.value) and not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("name", ["maps", "resolution", "upsampling_layers", "instance_edges"])
+def test_what_is_said_of_a_spade_is_refused_of_another_network(tmp_path, name):
+    torch.save(dcgan.network(*dcgan.NETWORKS["usual"][0]).state_dict(), tmp_path / "netG.pth")
+    with pytest.raises(LoadError, match=f"{name}= is not allowed"):
+        convert(tmp_path / "netG.pth", tmp_path / "model", **{name: "64"})
 
 
 def test_normal_and_more_have_the_same_tensors_and_draw_differently(tmp_path):
