@@ -8,6 +8,7 @@ import torch
 from gan_hub.losses import ADVERSARIAL, r1_penalty
 from gan_hub.theory import isotropic_mixture, line, mixture, optimal_discriminator
 from gan_hub.toy.datasets import DATASETS, EDGE, FAIR_SHARE, PointSet
+from gan_hub.toy.digits import digits, sample_digits
 from gan_hub.toy.faces import faces, sample_faces
 from gan_hub.toy.fields import BACKGROUND, BANDWIDTH, best_verdicts, square_grid, verdicts
 from gan_hub.toy.game import LOSSES, Game, Settings
@@ -86,6 +87,19 @@ def test_faces_are_those_of_the_avatars_and_the_unseen_ones_are_others():
     assert seen.shape == (4, 16, 16, 3) and (seen != unseen).any()
     batch = sample_faces(16, 5, random())
     assert batch.shape == (5, 3, 16, 16) and -1 <= batch.min() < batch.max() <= 1
+
+
+def test_digits_lie_in_the_package_and_the_unseen_ones_are_others():
+    seen, unseen = digits(32), digits(32, seed=1)
+    assert (
+        seen.shape == (3000, 32, 32, 1) and unseen.shape == (400, 32, 32, 1) and digits(16, 8).shape == (8, 16, 16, 1)
+    )
+    known = {each.tobytes() for each in seen}
+    assert len(known) > 2990 and not any(each.tobytes() in known for each in unseen)
+    assert (seen[:, :2] == 0).all() and 0.1 < (seen > 127).mean() < 0.2
+    assert (digits(16, 1)[0, 8, 8] == round(seen[0, 16:18, 16:18].mean())).all()
+    batch = sample_digits(16, 5, random())
+    assert batch.shape == (5, 1, 16, 16) and -1 <= batch.min() < batch.max() <= 1
 
 
 # ------------------------------------------------------------------------------------------------------ the fields

@@ -18,7 +18,7 @@ from gan_hub.demo.texts import translate
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
 from gan_hub.model_folder.concepts import Concept
-from gan_hub.pipeline import GANOutput, GANPipeline
+from gan_hub.pipeline import GANOutput, GANPipeline, styled
 from gan_hub.version import full_version
 
 MODEL_VARIABLE = "GAN_HUB_MODEL"  # a folder or Hub id to offer beside the bundled models; --model and Spaces set it
@@ -164,6 +164,11 @@ def class_names(name: str | None) -> list[str]:
 def concepts(name: str | None) -> dict[str, Concept]:
     """The concepts of a model by their names; most models have none."""
     return load(name).concepts if name else {}
+
+
+def has_noise(pipe: GANPipeline) -> bool:
+    """Whether noise of its pixels is part of what a model draws."""
+    return styled.has_noise(pipe.unwrapped_generator)
 
 
 def recipe(name: str, **fields: object) -> dict[str, object]:

@@ -5,6 +5,7 @@ import traceback
 from typing import Any, Literal
 
 import gradio as gr
+from gradio.components.api_component import Api
 from gradio.routes import App
 from starlette.middleware import Middleware
 
@@ -75,7 +76,13 @@ class Page(gr.Blocks):
         return super().launch(*args, app_kwargs=app, **{**LAUNCH_OPTIONS, "mcp_server": has_mcp(), **options})
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """As in Blocks, except that a value that a component cannot take is bad input, not a failure."""
+        """As in Blocks, except that a value that a component cannot take is bad input, not a failure.
+
+        A call by name may leave the last of its parameters out: a program that was written before there were as many goes on.
+        """
+        missing = block_fn.inputs[len(inputs) :]
+        if all(isinstance(part, Api) for part in missing):
+            inputs = [*inputs, *(part.value for part in missing)]
         if len(inputs) == len(block_fn.inputs):
             pairs = zip(inputs, block_fn.inputs, strict=True)
             inputs = [clamped(value, part) if isinstance(part, gr.Slider) else value for value, part in pairs]

@@ -15,7 +15,7 @@ from pathlib import Path
 from gan_hub.messages import short_repr
 
 KINDS = ("real", "preferred", "later", "better")
-LEVELS = ("easy", "normal", "hard")
+LEVELS = ("early", "easy", "normal", "hard")
 NORMAL_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 

@@ -19,6 +19,9 @@ from gan_hub.models.modeling import precision
 from gan_hub.models.ops.convolution import conv2d
 
 Grid = tuple[int, int]  # height, width
+# Where a layer's noise comes from: "const", its own buffer; "random", torch's global generator; "none"; or, for each image, a
+# generator of its own.
+NoiseSource = str | Sequence[torch.Generator]
 EPSILON = 1e-8
 NORM_MOMENTUM = 0.1  # of batch normalisation: the share of a batch in the running statistics
 
@@ -50,6 +53,31 @@ def stage_widths(resolution: int | Sequence[int], base_channels: int, max_channe
     """
     last = len(stage_resolutions(resolution)) - 1
     return [min(max_channels, base_channels * 2 ** (last - stage)) for stage in range(last + 1)]
+
+
+def fresh_noise(
+    noise: NoiseSource,
+    count: int,
+    grid: Sequence[int],
+    like: torch.Tensor,
+    sample: Callable[..., torch.Tensor] = torch.randn,
+) -> torch.Tensor:
+    """Noise for each pixel of N images, (N, 1, H, W).
+
+    Args:
+        noise: "random", or a generator an image, on the CPU: an image's noise then depends on nothing else.
+        count: N.
+        grid: (H, W).
+        like: a tensor of the device and dtype to make it in.
+        sample: what a number is drawn by.
+
+    Returns:
+        The noise.
+    """
+    if isinstance(noise, str):
+        return sample(count, 1, *grid, device=like.device, dtype=like.dtype)
+    each = [sample(1, *grid, generator=own, device="cpu", dtype=torch.float32) for own in noise]
+    return torch.stack(each).to(like)
 
 
 def upsample(x: torch.Tensor, times: int = 1) -> torch.Tensor:

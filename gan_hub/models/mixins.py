@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from gan_hub.models.layers import ClampSTE, Grid, downsample, upsample
+from gan_hub.models.layers import ClampSTE, Grid, NoiseSource, downsample, upsample
 from gan_hub.models.modeling import GANModel, precision
 
 
@@ -124,7 +124,7 @@ class StyleBased(HasLatentProjection, GANModel):
         affines = [getattr(module, "affine", None) for module in self.modules()]
         return torch.cat([affine.weight for affine in affines if affine is not None])
 
-    def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
+    def synthesize(self, ws: torch.Tensor, noise: NoiseSource | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded; `noise` overrides the config's."""
         raise NotImplementedError
 
@@ -133,12 +133,21 @@ class StyleBased(HasLatentProjection, GANModel):
         if ws.shape[1:] != (self.rows, len(self.w_avg)):
             raise ValueError(f"ws is {tuple(ws.shape)}; allowed: (N, {self.rows}, {len(self.w_avg)}).")
 
-    def resolve_noise(self, noise: str | None) -> str:
-        """The noise to synthesise with: "const", "random" or "none"; None is the config's.
+    @property
+    def has_noise(self) -> bool:
+        """Whether noise of its pixels is part of the network."""
+        return self.config.get("noise", "none") != "none"
+
+    def resolve_noise(self, noise: NoiseSource | None) -> NoiseSource:
+        """The noise to synthesise with: "const", "random", "none" or a generator an image; None is the config's.
 
         The config's "random" is "const" in eval mode. Raises ValueError for noise that this network does not have.
         """
         own = self.config["noise"]
+        if noise is not None and not isinstance(noise, str):
+            if own == "none":
+                raise ValueError("noise is given for each image, but this network has none.")
+            return noise
         if noise not in (None, "none", *(() if own == "none" else ("const", "random"))):
             raise ValueError(f"noise {noise!r} is not allowed in a network with noise {own!r}.")
         if noise is None:

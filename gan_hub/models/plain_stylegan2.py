@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.models.config_schema import Channels, Choice, Integer, Latent, Layers, Width
-from gan_hub.models.layers import EPSILON, LowPass, stage_resolutions, stage_widths
+from gan_hub.models.layers import EPSILON, LowPass, NoiseSource, fresh_noise, stage_resolutions, stage_widths
 from gan_hub.models.mixins import StyleBased
 from gan_hub.models.modeling import register_checked
 
@@ -136,7 +136,7 @@ class PlainStyleGAN2Generator(StyleBased):
         self.register_buffer("noise_const", torch.rand(resolution, resolution))
         self.register_buffer("w_avg", torch.zeros(latent_size))
 
-    def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
+    def synthesize(self, ws: torch.Tensor, noise: NoiseSource | None = None) -> torch.Tensor:
         """ws (N, L, Z) → images (N, C, H, W), mostly in [-1, 1] but not bounded; `noise` overrides the config's."""
         self.check_ws(ws)
         field = self._noise(len(ws), self.resolve_noise(noise))  # (N or 1, 1, H, W)
@@ -151,13 +151,12 @@ class PlainStyleGAN2Generator(StyleBased):
         assert image is not None  # for type checkers: there is a stage
         return 2 * image - 1  # theirs lie in [0, 1]
 
-    def _noise(self, count: int, noise: str) -> torch.Tensor:
+    def _noise(self, count: int, noise: NoiseSource) -> torch.Tensor:
         """Numbers from 0 to 1 for each pixel, (N or 1, 1, H, W)."""
-        if noise == "random":
-            return torch.rand(
-                count, 1, *self.noise_const.shape, device=self.noise_const.device, dtype=self.noise_const.dtype
-            )
-        return (torch.full_like(self.noise_const, MIDDLE) if noise == "none" else self.noise_const)[None, None]
+        own = self.noise_const
+        if noise in ("const", "none"):
+            return (torch.full_like(own, MIDDLE) if noise == "none" else own)[None, None]
+        return fresh_noise(noise, count, own.shape, own, torch.rand)
 
     def _blurred(self, image: torch.Tensor) -> torch.Tensor:
         kernel = self.blur.kernel.to(image.dtype).expand(image.shape[1], 1, -1, -1)

@@ -34,8 +34,10 @@ from gan_hub.models.layers import (
     Grid,
     LowPass,
     MinibatchStddev,
+    NoiseSource,
     class_rows,
     downsample,
+    fresh_noise,
     normalize_2nd_moment,
     stage_resolutions,
     stage_widths,
@@ -164,13 +166,13 @@ class LayerEpilogue(nn.Module):
             self.noise_strength = nn.Parameter(torch.zeros(features))
             self.register_buffer("noise_const", torch.randn(*grid))
 
-    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: str) -> torch.Tensor:
-        """x (N, F, H, W), w (N, W) → (N, F, H, W); `noise` is "const", "random" or "none"."""
+    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+        """x (N, F, H, W), w (N, W) → (N, F, H, W)."""
         added = self.bias[:, None, None]  # (F, 1, 1), or with noise (1 or N, F, H, W)
         if self.has_noise and noise != "none":
             pixels = self.noise_const[None, None]
-            if noise == "random":
-                pixels = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, dtype=added.dtype)
+            if noise != "const":
+                pixels = fresh_noise(noise, x.shape[0], x.shape[2:], added)
             added = torch.addcmul(added, self.noise_strength[:, None, None], pixels)
         x = functional.leaky_relu_(x + added.to(x.dtype), LEAK)
         with precision(w.device, force_fp32=True):  # the style decides the size of everything
@@ -191,7 +193,7 @@ class SynthesisBlock(nn.Module):
         self.convolutions = nn.ModuleList([up, Convolution(outputs, outputs)])
         self.styled = nn.ModuleList(LayerEpilogue(outputs, w_size, grid, noise) for _ in range(2))
 
-    def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: str) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
         """x (N, I, H, W), its rows of w (N, 2, W) → (N, O, 2H, 2W)."""
         for convolution, styled, w in zip(self.convolutions, self.styled, rows.unbind(1), strict=True):
             x = styled(convolution(x), w, noise)
@@ -253,7 +255,7 @@ class StyleGANGenerator(ProgressiveGrowing, StyleBased):
         """Number of w rows in use at the level."""
         return 2 * (fade(self.level)[0] + 1)
 
-    def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
+    def synthesize(self, ws: torch.Tensor, noise: NoiseSource | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W) at the level, mostly in [-1, 1] but not bounded.
 
         `noise` overrides the config's; a network without noise can only have "none". Stages beyond the level are not computed,

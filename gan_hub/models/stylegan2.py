@@ -31,7 +31,9 @@ from gan_hub.models.layers import (
     Grid,
     LowPass,
     MinibatchStddev,
+    NoiseSource,
     class_planes,
+    fresh_noise,
     normalize_2nd_moment,
     stage_resolutions,
     stage_widths,
@@ -234,15 +236,15 @@ class StyledConvolution(nn.Module):
             self.noise_strength = nn.Parameter(torch.zeros(()))
             self.register_buffer("noise_const", torch.randn(*grid))
 
-    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: str) -> torch.Tensor:
-        """x (N, I, H, W), w (N, W) → (N, O, H or 2H, W or 2W); `noise` is "const", "random" or "none"."""
+    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: NoiseSource) -> torch.Tensor:
+        """x (N, I, H, W), w (N, W) → (N, O, H or 2H, W or 2W)."""
         x, factors = modulated_conv2d(x, self.weight, self.affine(w), double=self.resample)  # (N, O, H, W)
         assert factors is not None  # for type checkers: it demodulates
         added = self.bias  # (O,), or with noise (1 or N, O, H, W), laid out in memory as x is
         if self.has_noise and noise != "none":
             pixels = self.noise_const[None]
-            if noise == "random":
-                pixels = torch.randn(x.shape[0], *x.shape[2:], device=x.device, dtype=self.bias.dtype)
+            if noise != "const":
+                pixels = fresh_noise(noise, x.shape[0], x.shape[2:], self.bias)[:, 0]
             added = (self.noise_strength * pixels[..., None] + added).permute(0, 3, 1, 2)
         else:
             added = added[None, :, None, None]
@@ -308,7 +310,9 @@ class SynthesisBlock(nn.Module):
         self.to_rgb = None if channels is None else ToRGB(outputs, channels, w_size, clamp)
         self.shortcut = Shortcut(inputs, outputs, resample) if residual and inputs is not None else None
 
-    def forward(self, x: torch.Tensor, rows: torch.Tensor, noise: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(
+        self, x: torch.Tensor, rows: torch.Tensor, noise: NoiseSource
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """x (N, I, H, W), its rows of w (N, 3 or 2, W) → features (N, O, 2H, 2W), colours (N, C, 2H, 2W) or None."""
         beside = None if self.shortcut is None else self.shortcut(x)
         for row, convolution in enumerate(self.convolutions):
@@ -370,7 +374,7 @@ class StyleGAN2Generator(StyleBased):
         self.rows = 2 * len(grids)
         self.to(memory_format=torch.channels_last)  # as its features are, or each use would copy each weight
 
-    def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
+    def synthesize(self, ws: torch.Tensor, noise: NoiseSource | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded.
 
         `noise` overrides the config's; a network without noise can only have "none". Raises ValueError for ws of another shape,

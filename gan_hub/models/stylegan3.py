@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from gan_hub.models.config_schema import Channels, Choice, Classes, Integer, Latent, Layers, Switch, Width
-from gan_hub.models.layers import class_planes, normalize_2nd_moment
+from gan_hub.models.layers import NoiseSource, class_planes, normalize_2nd_moment
 from gan_hub.models.mixins import StyleBased
 from gan_hub.models.modeling import precision, register_checked
 from gan_hub.models.ops.convolution import conv2d
@@ -314,7 +314,7 @@ class StyleGAN3Generator(StyleBased):
         self.rows = synthesis_layers + 2
         self.to(memory_format=torch.channels_last)  # as its features are, or each use would copy each weight
 
-    def synthesize(self, ws: torch.Tensor, noise: str | None = None) -> torch.Tensor:
+    def synthesize(self, ws: torch.Tensor, noise: NoiseSource | None = None) -> torch.Tensor:
         """ws (N, L, W) → images (N, C, H, W), mostly in [-1, 1] but not bounded.
 
         `noise` is None or "none": this network has none. Raises ValueError for ws of another shape, or for another noise.

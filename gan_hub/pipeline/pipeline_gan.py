@@ -6,7 +6,7 @@ Shapes: N images, C channels, H × W resolution, Z latent size, L rows of w, W s
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import diffusers
 import numpy as np
@@ -19,7 +19,7 @@ from gan_hub.images import height_width
 from gan_hub.model_folder import concepts as directions
 from gan_hub.models import GANModel
 from gan_hub.models.mixins import StyleBased
-from gan_hub.models.modeling import evaluating, precision, unwrapped
+from gan_hub.models.modeling import evaluating, precision
 from gan_hub.pipeline.blocks import SingleImageBits, block_size
 from gan_hub.pipeline.inputs import (
     ImagesIn,
@@ -39,6 +39,7 @@ from gan_hub.pipeline.inputs import (
 from gan_hub.pipeline.optimized import OptimizedPipeline
 from gan_hub.pipeline.outputs import GANOutput, Images, check_output_type, collect_images
 from gan_hub.pipeline.streaming import check_shared, stream_block, stream_outputs
+from gan_hub.pipeline.styled import StyledDrawing, other_noise, styled
 
 ACCELERATOR_BATCH = 64  # images drawn or judged at a time
 
@@ -89,6 +90,7 @@ class GANPipeline(OptimizedPipeline):
         batch_size: int | None = None,
         segmentation: Segmentation = None,
         concepts: Mapping[str, float] | None = None,
+        noise: str | None = None,
     ) -> GANOutput:
         """Draw images: of `seeds`, of own `latents`, or `num_images` of seed, seed + 1, …
 
@@ -109,6 +111,8 @@ class GANPipeline(OptimizedPipeline):
                 images or (N, H, W), or pictures of mode L or P. Without, each latent takes one of the model's examples.
             concepts: strengths by name, as in {"thickness": 1.0}, from −10 to 10: moves each image along these of the
                 model's `concepts`, in z before truncation, in w after it; its class and its map stay as they were.
+            noise: of a StyleGAN's pixels: "const", the network's own, the same in all images and the default; "random", each
+                latent's own, always the same; "none".
 
         Returns: the images, and what makes them again.
 
@@ -122,19 +126,16 @@ class GANPipeline(OptimizedPipeline):
         maps = maps_of_latents(segmentation, z, generator, self.segmentations)
         shifts = directions.shifts(directions.by_name(self.concepts, generator.latent_sizes), concepts)
         psi = latent_space.check_psi(truncation)
-        by_style = isinstance(generator, StyleBased) and (psi != 1 or "w" in shifts)
+        pixels, classes = other_noise(noise, generator), indices if maps is None else maps
 
         def prepare(rows: torch.Tensor) -> torch.Tensor:
-            moved = rows + shifts["z"] if "z" in shifts else rows
-            return moved if by_style else latent_space.truncate(moved, psi)
+            return latent_space.truncate(rows + shifts["z"] if "z" in shifts else rows, psi)
 
-        def draw_by_style(network: nn.Module | DropIn, *batch: torch.Tensor) -> torch.Tensor:
-            styled = _styled(network)
-            ws = styled.map(*batch, truncation=psi)
-            return styled.synthesize(ws + shifts["w"].to(ws) if "w" in shifts else ws)
-
-        draw, classes = draw_by_style if by_style else _draw, indices if maps is None else maps
-        images = self._drawn(draw, z, classes, batch_size, output_type, prepare)
+        draw = _draw
+        if isinstance(generator, StyleBased) and (psi != 1 or "w" in shifts or pixels is not None):
+            draw = StyledDrawing(psi, shifts, pixels)
+            prepare = draw.prepare
+        images = self._drawn(draw, z, classes, batch_size, output_type, prepare, pixels is not None)
         return GANOutput(images, z, class_numbers(indices), seeds, maps)
 
     def stream(
@@ -158,7 +159,7 @@ class GANPipeline(OptimizedPipeline):
             block_size: images of an output; by default 256, fewer where they are large. A multiple of `batch_size`.
             batch_size, output_type: as in sampling.
             progress: whether to show a bar on stderr.
-            **options: truncation, concepts and segmentation, one for all images, as in sampling.
+            **options: truncation, concepts, noise and segmentation, one for all images, as in sampling.
 
         Yields: an output for each block of seeds; the last may be smaller.
 
@@ -181,14 +182,16 @@ class GANPipeline(OptimizedPipeline):
         batch_size: int | None,
         output_type: str,
         prepare: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        is_plain: bool = False,
     ) -> Images:
         """Images that `draw` (generator, latents or w, labels) makes of the rows, prepared by the batch, as `output_type`."""
         config = self.unwrapped_generator.config
-        drawn = self._drawn_batches(draw, rows, labels, batch_size, prepare)
+        drawn = self._drawn_batches(self._network_for(labels, is_plain), draw, rows, labels, batch_size, prepare)
         return collect_images(drawn, len(rows), config["resolution"], config["channels"], output_type)
 
     def _drawn_batches(
         self,
+        generator: nn.Module | DropIn,
         draw: Callable[..., torch.Tensor],
         rows: torch.Tensor,
         labels: torch.Tensor | None,
@@ -196,7 +199,7 @@ class GANPipeline(OptimizedPipeline):
         prepare: Callable[[torch.Tensor], torch.Tensor] | None,
     ) -> Iterator[torch.Tensor]:
         """Images (n, C, H, W) in [-1, 1], float32 on the CPU, batch by batch."""
-        generator, bare = self._network_for(labels), self.unwrapped_generator
+        bare = self.unwrapped_generator
         (device, dtype), shape = _place(bare), (bare.config["channels"], *height_width(bare.config["resolution"]))
 
         def drawn(batch: torch.Tensor, *conditions: torch.Tensor) -> torch.Tensor:
@@ -220,10 +223,10 @@ class GANPipeline(OptimizedPipeline):
                 )
             yield images.clamp(-1, 1).float().cpu()
 
-    def _network_for(self, classes: torch.Tensor | None) -> nn.Module | DropIn:
-        """What is called to draw: the generator itself for shares of classes, since engines take one class an image."""
+    def _network_for(self, classes: torch.Tensor | None, is_plain: bool = False) -> nn.Module | DropIn:
+        """What is called to draw: the generator itself for what engines do not know, shares of classes and other noise."""
         by_shares = classes is not None and classes.is_floating_point()
-        return evaluating(self.generator) if by_shares else self._drawing_network()
+        return evaluating(self.generator) if is_plain or by_shares else self._drawing_network()
 
     @torch.no_grad()
     def map(self, z: torch.Tensor, labels: Labels = None, truncation: float = 1.0) -> torch.Tensor:
@@ -244,7 +247,7 @@ class GANPipeline(OptimizedPipeline):
         bare = self._need_w()
         z = as_latents(z, self.latent_size)
         psi, indices = latent_space.check_psi(truncation), label_indices(labels, z, self.label_names, with_shares=True)
-        generator, (device, dtype) = _styled(self._network_for(indices)), _place(bare)
+        generator, (device, dtype) = styled(self._network_for(indices)), _place(bare)
         ws = [torch.empty(0, bare.rows, len(bare.w_avg), dtype=torch.float32, device="cpu")]
         for batch, *conditions in batches(_alone(device), z, indices):
             with precision(device, force_fp32=True):
@@ -269,7 +272,7 @@ class GANPipeline(OptimizedPipeline):
         check_output_type(output_type)
         bare = self._need_w()
         ws = as_w(w, bare.rows, len(bare.w_avg))
-        return self._drawn(lambda network, ws: _styled(network).synthesize(ws), ws, None, batch_size, output_type)
+        return self._drawn(lambda network, ws: styled(network).synthesize(ws), ws, None, batch_size, output_type)
 
     def _need_w(self) -> StyleBased:
         generator = self.unwrapped_generator
@@ -382,11 +385,6 @@ def _place(network: GANModel) -> tuple[torch.device, torch.dtype]:
 def _alone(device: torch.device) -> int:
     """Rows at a time where none may depend on the others: on a CPU sums over several round otherwise."""
     return 1 if device.type == "cpu" else ACCELERATOR_BATCH
-
-
-def _styled(network: nn.Module | DropIn) -> StyleBased:
-    """The style-based network inside a wrapped one or its eval twin, or an engine for one; the caller knows that it is."""
-    return cast(StyleBased, network if isinstance(network, DropIn) else unwrapped(network))
 
 
 # diffusers looks classes up by name in itself: its own loader then ends in the sentence of `extract_init_dict`.

@@ -5,6 +5,7 @@ to `gan_hub.training`.
 """
 
 from gan_hub.toy.datasets import DATASETS, PointSet
+from gan_hub.toy.digits import sample_digits
 from gan_hub.toy.faces import sample_faces
 from gan_hub.toy.fields import best_verdicts, square_grid, verdicts
 from gan_hub.toy.game import LOSSES, Game, Settings
@@ -20,6 +21,7 @@ __all__ = [
     "Toy",
     "best_verdicts",
     "make_players",
+    "sample_digits",
     "sample_faces",
     "square_grid",
     "verdicts",

@@ -45,8 +45,8 @@ def test_the_first_walk_and_the_first_equation_of_a_model_are_drawn_once(offered
 
 def test_an_answer_is_the_callers_own(offered):
     first = sample.draw(offered, *ASKED[sample])
-    first[3].clear()
-    assert len(sample.draw(offered, *ASKED[sample])[3]) == 4
+    first[4].clear()
+    assert len(sample.draw(offered, *ASKED[sample])[4]) == 4
 
 
 def test_an_answer_whose_files_are_gone_or_old_is_made_anew(offered, monkeypatch):

@@ -38,7 +38,7 @@ def test_the_endpoints_are_public_and_described(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     assert {"/sample", "/interpolate", "/arithmetic", "/paint", "/invert", "/explore"} <= set(endpoints)
     names = {name: [p["parameter_name"] for p in spec["parameters"]] for name, spec in endpoints.items()}
-    assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength"]
+    assert names["/sample"] == ["model", "seeds", "label", "truncation", "concept", "strength", "noise"]
     assert names["/explore"] == ["model", "corners", "x", "y", "axes", "label"]
     assert names["/interpolate"] == ["model", "seeds", "mode", "frames", "label", "loop", *WALK_OPTIONS]
     assert names["/arithmetic"] == ["model", "a", "b", "c", "exemplar_label", "label", "radius"]
@@ -57,6 +57,10 @@ def test_a_program_without_a_client_library_makes_a_call_as_the_document_says(se
     event = httpx.post(f"{calls}/v2/sample", json={"model": playable.name, "seeds": "0-3"}).json()["event_id"]
     answer = httpx.get(f"{calls}/sample/{event}", timeout=60).text
     assert answer.startswith("event: complete") and "4 pictures" in answer
+    # One that was written when the call had fewer parameters, and names none of them.
+    older = [playable.name, "0-3", "own", 1.0, "none", 1.0]
+    event = httpx.post(f"{calls}/sample", json={"data": older}).json()["event_id"]
+    assert "4 pictures" in httpx.get(f"{calls}/sample/{event}", timeout=60).text
 
 
 def test_the_public_endpoints_answer_with_exact_pictures(client, playable):

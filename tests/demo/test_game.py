@@ -509,3 +509,59 @@ def test_every_kind_has_words_for_the_question_and_the_answer_in_both_languages(
         kind == "real" or kind == "preferred"
     )
     assert not re.search(r"\{\w+\}", sheet)
+
+
+# --------------------------------------------------------------------------------------- an early stage
+
+
+def early_cells(model: str) -> dict[bytes, tuple[int, int]]:
+    """The frame and the column of each picture of a time-lapse, by its pixels."""
+    lapse = material.time_lapse(models.load(model))
+    rows, columns = lapse.layout
+    places = [
+        (frame, row, column) for frame in range(len(lapse.frames)) for row in range(rows) for column in range(columns)
+    ]
+    return {lapse.image(*place).tobytes(): (place[0], place[2]) for place in places}
+
+
+@pytest.mark.parametrize("model", ["dcgan-mnist", "r3gan-avatars-64"])
+def test_an_early_fake_is_what_the_network_drew_then_beside_a_real_picture_of_its_class(model):
+    pipe, cells = models.load(model), early_cells(model)
+    lapse, reals = material.time_lapse(pipe), {image.tobytes() for image in material.real_pictures(pipe).images}
+    last = len(lapse.frames) - 1
+    for _ in range(8):
+        game = begun(model, "real", "early")
+        pair = game.pair
+        real, fake = pair.halves if pair.answer_is_left else pair.halves[::-1]
+        frame, column = cells[fake.tobytes()]
+        assert real.tobytes() in reals and 0.2 * last <= frame <= 0.62 * last and pair.level == "early"
+        assert pair.facts == {"about": not lapse.is_exact, "early": lapse.images[frame]}
+        assert pair.label == (pipe.label_names[column] if pipe.label_names else None)
+        assert 0 <= pair.left_probability <= 1
+        rounds.pick(game.token, "left")
+        told = markup.truth(rounds.GAMES.find(game.token), None)
+        assert f"{lapse.images[frame]:,} images of training" in told
+
+
+def test_a_game_that_follows_its_player_goes_down_to_the_early_stage_where_there_is_one(offered):
+    levels = pairs.levels_of(models.load("dcgan-mnist"), "real")
+    assert (
+        levels == ("early", "easy", "normal", "hard") and pairs.levels_of(models.load(offered), "real") == pairs.LEVELS
+    )
+    assert pairs.levels_of(models.load("dcgan-mnist"), "later") == pairs.LEVELS
+    for rights, level in (
+        ([], "easy"),
+        ([False], "early"),
+        ([False, False, True, True], "easy"),
+        ([True, True], "normal"),
+    ):
+        assert rounds.risen(rights, levels) == level
+
+
+def test_the_early_level_is_offered_where_there_is_one_and_else_the_easiest_is_played(offered):
+    picker = handlers.draw("dcgan-mnist", "real", "early")[1]
+    assert [value for _, value in picker["choices"]] == ["rising", "early", "easy", "normal", "hard"]
+    assert picker["value"] == "early"
+    for model, kind in ((offered, "real"), ("dcgan-mnist", "later")):
+        picker = handlers.draw(model, kind, "early")[1]
+        assert picker["value"] == "easy" and "early" not in [value for _, value in picker["choices"]]

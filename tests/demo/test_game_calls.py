@@ -38,7 +38,7 @@ def test_wrong_calls_get_a_sentence(offered):
         (lambda: game_pick_call(token, "up"), "left, right"),
         (lambda: game_round_call("nobody"), "not offered"),
         (lambda: game_round_call(offered, "odd"), "one of real"),
-        (lambda: game_round_call(offered, "real", "odd"), "one of rising, easy, normal, hard"),
+        (lambda: game_round_call(offered, "real", "odd"), "one of rising, early, easy, normal, hard"),
         (lambda: game_round_call(offered, day="odd"), "A day is written"),
     ):
         with pytest.raises(ValueError, match=reason):

@@ -119,7 +119,7 @@ def test_a_link_fills_in_the_form(offered):
 
 
 def test_a_link_of_former_times_with_one_concept_still_works(offered):
-    *_, concepts, chosen = sample.fill(offered, {"concept": "thick", "strength": "-2"})
+    *_, concepts, chosen, _ = sample.fill(offered, {"concept": "thick", "strength": "-2"})
     assert (concepts, chosen) == ("thick=-2", "") and sample.fill(offered, {"concept": "thick"})[3] == "thick=1"
     read = navigation.read(f"?model={offered}&concept=thick&strength=-2")
     assert read[8] == "thick=-2" and read[-1] == ""
@@ -159,7 +159,7 @@ def test_another_number_keeps_the_pictures_that_are_there(seeds, count, expected
 
 
 def varied(model: str, **sent):
-    return sample.vary(model, 1.0, "", SimpleNamespace(_data=sent))[0]
+    return sample.vary(model, 1.0, "", "const", SimpleNamespace(_data=sent))[0]
 
 
 def test_variations_are_near_their_picture_and_of_its_class(offered):
@@ -238,7 +238,7 @@ def test_the_good_inputs_beside_the_bad_ones_are_good(offered):
 
 def test_every_tab_follows_a_change_of_model(offered_rgb):
     """Choices of the former model's classes are dropped, and the pickers hidden, where the new one has none."""
-    picker, concepts, _, gallery, *_ = sample.draw(offered_rgb, "0-3", "star", 1.0, "thick=1.5")
+    picker, concepts, _, _, gallery, *_ = sample.draw(offered_rgb, "0-3", "star", 1.0, "thick=1.5")
     assert not picker["visible"] and picker["value"] == "own" and len(gallery) == 4
     assert (concepts["value"], concepts["sliders"]) == ("", [])
     path, kind, picker, *_ = interpolate.show(offered_rgb, "1, 2", "w", 3, "star", True, "linear", "blend")

@@ -20,9 +20,10 @@ from gan_hub.demo.tabs.train.handlers import HEALTHY, LINK_KEYS, draw, fill, res
 from gan_hub.demo.texts import TEXTS
 from gan_hub.pipeline import GANPipeline
 from gan_hub.toy import faces as face_sets
+from gan_hub.toy.digits import digits
 from tests.demo.conftest import Visitor
 
-FORM = (16, *HEALTHY)
+FORM = ("faces", 16, *HEALTHY)
 
 
 def visitor(name: str):
@@ -91,10 +92,10 @@ def test_a_seed_decides_what_is_born_for_every_visitor():
 
 
 def test_both_sizes_can_be_trained_and_a_change_acts_at_once(trained):
-    draw(*FORM[:5], 0.25, *FORM[6:], request=trained)
+    draw(*FORM[:6], 0.25, *FORM[7:], request=trained)
     game = handlers.NEWBORNS.get(trained).game
     assert game.settings.instance_noise == 0.25 and game.step_count == 3
-    list(train(32, *HEALTHY, request=trained))
+    list(train("faces", 32, *HEALTHY, request=trained))
     assert handlers.NEWBORNS.get(trained).side == 32
 
 
@@ -152,14 +153,36 @@ def test_few_networks_are_kept(trained):
 
 
 def test_a_link_gives_the_form_back_and_wrong_values_are_named():
-    form = (16, "relativistic", 2, "0.0005", "0.002", 0.1, 0.5, False, 9)
+    form = ("digits", 16, "relativistic", 2, "0.0005", "0.002", 0.1, 0.5, False, 9)
     link = draw(*form, request=visitor("me"))[3]
     values = dict(pair.split("=") for pair in link[1:].split("&"))
     assert values.pop("tab") == "train" and fill("any", values) == list(form) and set(values) == set(LINK_KEYS)
-    with pytest.raises(BadInputError, match="Faces of is one of 16, 32"):
+    with pytest.raises(BadInputError, match="Pictures of is one of 16, 32"):
         fill("any", {"side": "64"})
+    with pytest.raises(BadInputError, match="They learn is one of faces, digits"):
+        fill("any", {"subject": "cats"})
     with pytest.raises(BadInputError, match="R1 is a number from 0 to 1"):
         fill("any", {"r1": "2"})
+
+
+def test_digits_are_learnt_like_faces_played_against_and_taken_home(tmp_path):
+    me = visitor("me")
+    sheet = list(train("digits", *FORM[1:], request=me))[-1][0]
+    born = handlers.NEWBORNS.get(me)
+    assert born.game.step_count == 3 and born.draw([5]).shape == (1, 1, 16, 16)
+    assert images(sheet)[0].mode == "L" and images(newborn.new_faces(me)[0])[0].size == (128, 48)
+    pair = newborn.next_pair(me)[0]
+    first, second = images(pair)
+    assert (first.mode, first.size) == (second.mode, second.size) == ("L", (16, 16))
+    real = first if born.real_is_left else second
+    assert np.asarray(real).tobytes() in {each.tobytes() for each in digits(16, 8, seed=1)}
+    newborn.save(born, tmp_path / "mine")
+    assert GANPipeline.from_pretrained(tmp_path / "mine")(seeds=[5]).images[0].mode == "L"
+    card = (tmp_path / "mine" / "README.md").read_text()
+    assert "A DCGAN of handwritten digits" in card and "CC BY-SA 3.0" in card and "cartoon" not in card
+    # Another subject is another network.
+    list(train(*FORM, request=me))
+    assert handlers.NEWBORNS.get(me).subject == "faces"
 
 
 # ----------------------------------------------------------------------------------------------------- for programs
@@ -175,6 +198,6 @@ def test_a_program_trains_a_network_and_takes_it_home(tmp_path):
         packed.extractall(tmp_path)
     first = GANPipeline.from_pretrained(tmp_path / newborn.MODEL_NAME)(seeds=[0]).images[0]
     assert (np.asarray(first) == faces[:16, :16]).all()
-    for wrong in ({"side": "64"}, {"steps": 4}, {"loss": "x"}):
+    for wrong in ({"side": "64"}, {"steps": 4}, {"loss": "x"}, {"subject": "cats"}):
         with pytest.raises(BadInputError):
             train_call(**wrong)

@@ -9,6 +9,7 @@ from gan_hub.toy import (
     Settings,
     best_verdicts,
     make_players,
+    sample_digits,
     sample_faces,
     square_grid,
     verdicts,
@@ -30,3 +31,4 @@ said, best = verdicts(settings.loss, *logits), best_verdicts(settings.loss, ring
 print((said - best).abs().mean())
 
 images = sample_faces(16, 8, torch.Generator().manual_seed(0))  # (8, 3, 16, 16): small pictures to play with
+images = sample_digits(16, 8, torch.Generator().manual_seed(0))  # (8, 1, 16, 16)

@@ -51,7 +51,7 @@ def game_round_call(
         kind: "real" (which picture is real?), "preferred" (which does the discriminator take for more real?), "later" (which
             was drawn later in training?) or "better" (which network has the better score?); not every model has each
         difficulty: "easy", "normal", "hard", or "rising", which follows the player: harder after two right picks in a row,
-            easier after a wrong one
+            easier after a wrong one; for "real", where the model has it, "early": pictures of an early stage of the training
         day: a day such as 2026-11-29 for its ten pairs, which are the same for everyone; "" for pairs of one's own
         game_token: of the game to go on with, as the answer of the first call has it; "" begins a new one
         request: has the visitor's language

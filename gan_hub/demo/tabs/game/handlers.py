@@ -18,14 +18,14 @@ import gradio as gr
 from gan_hub.demo import answer_log, inputs, models
 from gan_hub.demo.components import Update
 from gan_hub.demo.tabs.game import attention, days, markup, material, rounds
-from gan_hub.demo.tabs.game.pairs import LEVELS, Sent
+from gan_hub.demo.tabs.game.pairs import EARLY, LEVELS, Sent, levels_of
 from gan_hub.demo.tabs.game.rounds import GAMES, RISING, ROUNDS, Game
 from gan_hub.demo.tabs.game.sheet import sheet_html
 from gan_hub.demo.texts import t, translate
 from gan_hub.metrics.human_answers import Answer
 
 LINK_KEYS = ("kind", "difficulty", "day", "seed", "label")
-DIFFICULTIES = (RISING, *LEVELS)
+DIFFICULTIES = (RISING, EARLY, *LEVELS)
 MOST_REMEMBERED = 24  # games and best streaks that a browser keeps
 
 # The game's token, what the browser keeps, pair or sheet, verdict, score, the buttons left, right, next and why, the words about
@@ -131,7 +131,7 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     return [kind, level, days.check(link.get("day")), seed, label]
 
 
-Drawn = tuple[Update, str, str, str, str, str, *Table]
+Drawn = tuple[Update, Update, str, str, str, str, *Table]
 
 
 def draw(
@@ -210,7 +210,7 @@ def draw_today(
 
 
 def checked(model: str, kind: object, level: object, day: object) -> tuple[str, str, str]:
-    """What is played with a model; its own first kind in place of one that it does not have.
+    """What is played with a model; its own first kind, and the easiest level, in place of one that it does not have.
 
     Args:
         model: a model of this page.
@@ -226,17 +226,21 @@ def checked(model: str, kind: object, level: object, day: object) -> tuple[str, 
     if not kinds:
         raise inputs.BadInputError("lacks_game")
     kind = inputs.choice(kind, material.KINDS, "kind")
-    return kind if kind in kinds else kinds[0], inputs.choice(level, DIFFICULTIES, "difficulty"), days.check(day)
+    kind, level = kind if kind in kinds else kinds[0], inputs.choice(level, DIFFICULTIES, "difficulty")
+    if level == EARLY and EARLY not in levels_of(models.load(model), kind):
+        level = LEVELS[0]
+    return kind, level, days.check(day)
 
 
 def _drawn(game: Game, memory: object, request: gr.Request | None) -> Drawn:
     choices = [(t(f"kind_{kind}"), kind) for kind in material.kinds_of(models.load(game.model))]
+    levels = [(t(f"level_{level}"), level) for level in (RISING, *levels_of(models.load(game.model), game.kind))]
     link = {"tab": "game", "model": game.model, "kind": game.kind, "difficulty": game.level}
     link |= {"day": game.day} if game.day else {}
     is_easy = game.kind == "real" and material.is_easily_told(models.load(game.model))
     return (
         gr.update(choices=choices, value=game.kind, visible=len(choices) > 1),
-        game.level,
+        gr.update(choices=levels, value=game.level),
         game.day,
         markup.explanation_html(game.model, game.kind, request),
         "?" + urlencode(link),

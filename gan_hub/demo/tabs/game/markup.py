@@ -87,6 +87,8 @@ def truth(game: Game, request: gr.Request | None) -> str:
     assert pair is not None
     side = translate(request, f"side_{SIDES[0] if pair.answer_is_left else SIDES[1]}")
     facts = {name: _written(value, request) for name, value in pair.facts.items()}
+    if game.kind == "real" and "early" in facts:
+        return translate(request, f"truth_early_{'about' if pair.facts['about'] else 'counted'}", side=side, **facts)
     if game.kind != "later":
         return translate(request, f"truth_{game.kind}", side=side, **facts)
     if "late" not in facts:

@@ -50,6 +50,17 @@ def kinds_of(pipe: GANPipeline) -> list[str]:
     return [kind for kind in KINDS if has[kind]]
 
 
+def has_early_fakes(pipe: GANPipeline) -> bool:
+    """Whether pictures of an earlier stage can lie beside real ones: lossless frames of a time-lapse, of each class."""
+    path = folder(pipe)
+    if not all((path / name).is_file() for name in real_samples.NAMES):
+        return False
+    if not timelapse.exists(path) or not _has_moments(pipe):
+        return False
+    lapse = time_lapse(pipe)
+    return lapse is not None and lapse.layout[1] >= len(pipe.label_names or ())
+
+
 def is_playable(pipe: GANPipeline) -> bool:
     """Whether a model can be played with at all."""
     return bool(kinds_of(pipe))

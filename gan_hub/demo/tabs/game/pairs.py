@@ -21,7 +21,9 @@ from gan_hub.latents import MAX_SEED
 from gan_hub.pipeline import GANPipeline
 
 LEVELS = ("easy", "normal", "hard")
-FAKES = {"easy": 1, "normal": 4, "hard": 16}  # of so many one is chosen
+EARLY = "early"  # easier still, where a model has it: the generated picture is of an early stage of the training
+STAGES = (0.25, 0.6)  # of a time-lapse, from which share of its frames to which: 6 to 36 % of the images seen
+FAKES = {EARLY: 1, "easy": 1, "normal": 4, "hard": 16}  # of so many one is chosen
 HARD_TRUNCATION = 0.7  # of half of the fakes of a hard round: typical pictures have fewer faults
 HALVED_FROM = 48  # pixels along the longer side: at half the size a smeared edge gives less away
 COMPARED = 16  # pictures whose logits are compared
@@ -40,7 +42,7 @@ class Pair:
     originals: bytes  # a PNG of both, as the discriminator sees them
     shape: str  # width / height of one of them, as the style sheet takes it
     answer_is_left: bool
-    level: str = ""  # one of LEVELS
+    level: str = ""  # one of LEVELS, or EARLY
     label: str | None = None  # the class of both
     left_probability: float | None = (
         None  # that the left one is real, by the discriminator; None where it does not play
@@ -58,6 +60,11 @@ class Pair:
     def judged(self) -> tuple[Image.Image, Image.Image]:
         """The left and the right picture, as the discriminator sees them."""
         return _cut(self.originals)
+
+
+def levels_of(pipe: GANPipeline, kind: str) -> tuple[str, ...]:
+    """How hard a kind of game can be with a model, the easiest first."""
+    return (EARLY, *LEVELS) if kind == "real" and material.has_early_fakes(pipe) else LEVELS
 
 
 def _cut(picture: bytes) -> tuple[Image.Image, Image.Image]:
@@ -89,7 +96,7 @@ def deal(
     Args:
         model: a model of this page.
         kind: one of `material.KINDS` that the model has.
-        level: one of LEVELS.
+        level: one of `levels_of` the model and the kind.
         chance: what decides which pictures are drawn.
         seen: indices of the real pictures that were shown already.
         sent: the player's own picture, of a pair of the kind "preferred".
@@ -131,11 +138,30 @@ def _real(pipe: GANPipeline, level: str, chance: random.Random, seen: frozenset[
     seen = frozenset() if len(seen) >= len(samples.images) else seen
     index = chance.choice([index for index in range(len(samples.images)) if index not in seen])
     label = pipe.label_names[samples.labels[index]] if samples.labels and pipe.label_names else None
-    real, fake = samples.images[index], _fake(pipe, level, label, chance)
+    facts: dict[str, object] = {}
+    if level == EARLY:
+        fake, facts = _early_fake(pipe, label, chance)
+    else:
+        fake = _fake(pipe, level, label, chance)
+    real = samples.images[index]
     probability = None
     if material.can_judge(pipe):
         probability = pipe.judge_pair(real, fake, labels=None if label is None else [label]).item()
-    return _of(real, fake, label=label, index=index, left_probability=probability)
+    return _of(real, fake, label=label, index=index, left_probability=probability, facts=facts)
+
+
+def _early_fake(pipe: GANPipeline, label: str | None, chance: random.Random) -> tuple[Image.Image, dict[str, object]]:
+    """A picture of an early stage of the training, of the class of the real one; and when it was drawn."""
+    lapse = material.time_lapse(pipe)
+    assert lapse is not None, "the level is offered where there is one"
+    last = len(lapse.frames) - 1
+    frame = chance.randint(max(1, round(STAGES[0] * last)), round(STAGES[1] * last))
+    rows, columns = lapse.layout
+    column = chance.randrange(columns) if label is None else (pipe.label_names or []).index(label)
+    facts: dict[str, object] = {"about": not lapse.is_exact}
+    if lapse.images is not None:
+        facts["early"] = lapse.images[frame]
+    return lapse.image(frame, chance.randrange(rows), column), facts
 
 
 def _fake(pipe: GANPipeline, level: str, label: str | None, chance: random.Random) -> Image.Image:

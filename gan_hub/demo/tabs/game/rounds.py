@@ -7,12 +7,12 @@ was, and a program plays without a page. Each round is decided once, in however 
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from gan_hub.demo import inputs
+from gan_hub.demo import inputs, models
 from gan_hub.demo.tabs.game import days
-from gan_hub.demo.tabs.game.pairs import LEVELS, Pair, Sent, deal
+from gan_hub.demo.tabs.game.pairs import LEVELS, Pair, Sent, deal, levels_of
 
 SIDES = ("left", "right")
 ROUNDS = 10
@@ -48,7 +48,7 @@ class Game:
     token: str
     model: str
     kind: str
-    level: str  # one of LEVELS, or RISING
+    level: str  # one of `pairs.levels_of` the model and the kind, or RISING
     day: str  # "" for a game of one's own
     pair: Pair | None  # on the table; None once all rounds are played and the sheet lies there
     decided: bool = False
@@ -142,29 +142,31 @@ def _deal(game: Game, number: int, sent: Sent | None = None) -> Pair:
     chance = days.chance(game.day, game.model, game.kind, game.level, number)
     level = game.level
     if level == RISING:
-        level = DAYS_LEVELS[number] if game.day else risen(game.results)
+        levels = levels_of(models.load(game.model), game.kind)
+        level = DAYS_LEVELS[number] if game.day else risen(game.results, levels)
     return deal(game.model, game.kind, level, chance, game.seen, sent)
 
 
-def risen(rights: list[bool]) -> str:
+def risen(rights: list[bool], levels: Sequence[str] = LEVELS) -> str:
     """How hard the next pair is in a game that follows its player: harder after UP_AFTER right picks, easier after a wrong one.
 
     Such a staircase settles where seven of ten picks are right (Levitt 1971, Transformed up-down methods in psychoacoustics).
 
     Args:
         rights: for each pick so far whether it was right.
+        levels: the easiest first; the first pair is that of the level "easy".
 
     Returns:
-        One of LEVELS.
+        One of the levels.
     """
-    place = run = 0
+    place, run = levels.index(LEVELS[0]), 0
     for right in rights:
         run = run + 1 if right else 0
         if run == UP_AFTER:
-            place, run = min(place + 1, len(LEVELS) - 1), 0
+            place, run = min(place + 1, len(levels) - 1), 0
         elif not right:
             place = max(place - 1, 0)
-    return LEVELS[place]
+    return levels[place]
 
 
 def streaks(rights: list[bool]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ TEXTS = {
         "kind_better": "Which network is the better one?",
         "level_rising": "follows you",
         "level_now": "Difficulty of this pair: {level}",
+        "level_early": "early in training",
         "level_easy": "easy",
         "level_normal": "normal",
         "level_hard": "hard",
@@ -63,6 +64,8 @@ TEXTS = {
         "you_wrong": "✗ Wrong.",
         "truth_real": "The {side} picture is the real one.",
         "truth_preferred": "Of these two the discriminator takes the {side} one for real, {percent} sure.",
+        "truth_early_counted": "The {side} one is real, the other from after {early} images of training.",
+        "truth_early_about": "The {side} one is real, the other from after about {early} images of training.",
         "truth_later": "The {side} picture was drawn later.",
         "truth_later_counted": "The {side} one was drawn after {late} images of training, the other after {early}.",
         "truth_later_about": "The {side} one was drawn after about {late} images of training, the other after about {early}.",
@@ -80,7 +83,8 @@ TEXTS = {
         "score_best": "Best streak",
         "history": "{name}: {right} of {count} right",
         "how_judged": "How the pairs are made, and how sure the discriminator really is",
-        "about_real": "The generated picture has the class of the real one. **Easy**: the next one that comes. **Normal**: of "
+        "about_real": "The generated picture has the class of the real one. **Early in training**: what the network drew when it "
+        "had learnt for a third of the way or less. **Easy**: the next one that comes. **Normal**: of "
         "four, the one that the discriminator takes for real most of all. **Hard**: of sixteen, half of them drawn with "
         "truncation 0.7, one that it takes for real and that is near to a real picture; larger pictures are shown at half "
         "their size.",
@@ -141,6 +145,7 @@ TEXTS = {
         "kind_better": "Qual rede é a melhor?",
         "level_rising": "acompanha você",
         "level_now": "Dificuldade deste par: {level}",
+        "level_early": "do início do treino",
         "level_easy": "fácil",
         "level_normal": "normal",
         "level_hard": "difícil",
@@ -193,6 +198,8 @@ TEXTS = {
         "you_wrong": "✗ Errado.",
         "truth_real": "A imagem da {side} é a real.",
         "truth_preferred": "Das duas, o discriminador acha real a da {side}, com {percent} de certeza.",
+        "truth_early_counted": "A da {side} é real, a outra é de depois de {early} imagens de treino.",
+        "truth_early_about": "A da {side} é real, a outra é de depois de cerca de {early} imagens de treino.",
         "truth_later": "A imagem da {side} foi desenhada mais tarde.",
         "truth_later_counted": "A da {side} foi desenhada depois de {late} imagens de treino, a outra depois de {early}.",
         "truth_later_about": "A da {side} foi desenhada depois de cerca de {late} imagens de treino, a outra depois de cerca de "
@@ -211,7 +218,8 @@ TEXTS = {
         "score_best": "Melhor sequência",
         "history": "{name}: {right} de {count} certas",
         "how_judged": "Como os pares são feitos, e quanta certeza o discriminador tem mesmo",
-        "about_real": "A imagem gerada tem a classe da real. **Fácil**: a próxima que vier. **Normal**: de quatro, a que o "
+        "about_real": "A imagem gerada tem a classe da real. **Do início do treino**: o que a rede desenhava depois de um terço "
+        "do caminho ou menos. **Fácil**: a próxima que vier. **Normal**: de quatro, a que o "
         "discriminador acha mais real. **Difícil**: de dezesseis, metade delas com truncamento 0,7, uma que "
         "ele acha real e que é parecida com uma real; imagens maiores aparecem na metade do tamanho.",
         "about_preferred": "Dezesseis imagens são geradas e ordenadas pelo discriminador. **Fácil**: a primeira contra a última. "

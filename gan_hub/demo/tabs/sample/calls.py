@@ -35,6 +35,7 @@ def sample_call(
     truncation: float = sample.FIRST_TRUNCATION,
     concept: str = NONE,
     strength: float = 1.0,
+    noise: str = sample.OWN_NOISE,
     request: gr.Request | None = None,
 ) -> Pictures:
     """Draw one picture a seed. The same seed gives the same picture, in any selection and on any day.
@@ -46,6 +47,7 @@ def sample_call(
         truncation: 1 for full variety, less for more typical pictures, 0 for the average
         concept: a concept of the model that all pictures are moved along, several as "brightness=1.5,ginger=-0.5", or "none"
         strength: how far along the one, from -2 to 2; below 0 to its opposite
+        noise: of the pixels, for a StyleGAN: "const", the network's own, "random", each seed's own, or "none"
         request: has the visitor's language
 
     Returns:
@@ -53,7 +55,7 @@ def sample_call(
     """
     several = isinstance(concept, str) and "=" in concept
     moved = concept if several else sample.one_concept(model, concept, strength, request)
-    items, link, _, sentence = sample.sample(model, seeds, label, truncation, moved, request)
+    items, link, _, sentence = sample.sample(model, seeds, label, truncation, moved, noise, request)
     folder, pictures = image_files.new_folder(), []
     for place, item in enumerate(items):
         path = folder / f"{place:02d}-{item['file']}.png"

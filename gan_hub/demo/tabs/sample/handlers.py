@@ -17,13 +17,15 @@ from gan_hub.demo.texts import translate
 from gan_hub.latents import format_seeds
 from gan_hub.model_folder.segmentations import colorize
 from gan_hub.pipeline import GANOutput, GANPipeline
+from gan_hub.pipeline.styled import NOISES
 
 FIRST_SEEDS, FIRST_TRUNCATION, FIRST_COUNT = "0-15", 1.0, 16
 MAX_IMAGES = 64  # at a time
-LINK_KEYS = ("seeds", "label", "truncation", "concepts", "chosen")
+LINK_KEYS = ("seeds", "label", "truncation", "concepts", "chosen", "noise")
 OLD_LINK_KEYS = ("concept", "strength")  # of one concept
 RANDOM_BELOW = 1_000_000  # new seeds stay short enough to read out
 SEEDS = 2**32
+OWN_NOISE = NOISES[0]  # the network's own, with which a model draws unless it is told otherwise
 VARIATIONS, VARIATION_AMOUNT = 8, 0.3  # how many, and how far each goes on the arc to another latent
 
 Item = dict[str, Any]  # a picture of the grid, see `components.picture_grid`
@@ -36,6 +38,7 @@ def sample(
     label: str,
     truncation: float,
     concepts: str = "",
+    noise: str = OWN_NOISE,
     request: gr.Request | None = None,
 ) -> Sample:
     """Draw one picture a seed. The same seed gives the same picture, in any selection and on any day.
@@ -46,6 +49,7 @@ def sample(
         label: the name of a class, or "own" for each seed's own
         truncation: 1 for full variety, less for more typical pictures, 0 for the average
         concepts: concepts of the model that all pictures are moved along, "brightness=1.5,ginger=-0.5"; from -2 to 2
+        noise: of the pixels, for a model that has it: "const", the network's own, "random", each seed's own, or "none"
         request: has the visitor's language
 
     Returns:
@@ -55,9 +59,9 @@ def sample(
         numbers = inputs.seeds(seeds, most=MAX_IMAGES)
     psi, pipe = inputs.number(truncation, 0, 1, translate(request, "truncation")), models.load(model)
     name = inputs.class_name(label, pipe.label_names)
-    moved = _strengths(concepts, pipe, request)
-    out = pipe(seeds=numbers, labels=name, truncation=psi, concepts=moved)
-    fields = _fields(psi, moved)
+    moved, pixels = _strengths(concepts, pipe, request), _noise(noise, pipe, request)
+    out = pipe(seeds=numbers, labels=name, truncation=psi, concepts=moved, noise=pixels)
+    fields = _fields(psi, moved, pixels)
     items = _items(model, pipe, out, numbers, fields, request)
 
     count = translate(request, "drawn_1" if len(numbers) == 1 else "drawn_n", count=len(numbers))
@@ -66,12 +70,22 @@ def sample(
     status += [
         f"{showcase.concept_title(each, request)} {amount:g}".replace("-", "−") for each, amount in moved.items()
     ]
-    return items, _link(model, numbers, name, psi, moved), len(numbers), " · ".join(status)
+    status += [translate(request, f"status_noise_{pixels}")] if pixels else []
+    return items, _link(model, numbers, name, psi, moved, pixels), len(numbers), " · ".join(status)
 
 
 def _strengths(concepts: object, pipe: GANPipeline, request: gr.Request | None) -> dict[str, float]:
     with inputs.of("sample-concepts"):
         return inputs.strengths(concepts, list(pipe.concepts), MAX_STRENGTH, translate(request, "strength"))
+
+
+def _noise(noise: object, pipe: GANPipeline, request: gr.Request | None) -> str | None:
+    """The noise to draw with where it is not the network's own, which is left out of links and recipes."""
+    with inputs.of("sample-noise"):
+        chosen = inputs.choice(noise or OWN_NOISE, NOISES, translate(request, "noise"))
+        if chosen != OWN_NOISE and not models.has_noise(pipe):
+            raise inputs.BadInputError("bad_noise")
+    return None if chosen == OWN_NOISE else chosen
 
 
 def one_concept(model: str, concept: object, strength: object, request: gr.Request | None = None) -> str:
@@ -94,8 +108,8 @@ def one_concept(model: str, concept: object, strength: object, request: gr.Reque
     return inputs.written_strengths({name: amount}) if name else ""
 
 
-def _fields(psi: float, moved: dict[str, float]) -> dict[str, object]:
-    return {"truncation": psi, "concepts": inputs.written_strengths(moved) or None}
+def _fields(psi: float, moved: dict[str, float], noise: str | None) -> dict[str, object]:
+    return {"truncation": psi, "concepts": inputs.written_strengths(moved) or None, "noise": noise}
 
 
 def _items(
@@ -126,10 +140,13 @@ def _small_map(picture: Image.Image) -> str:
     return image_files.data_uri(picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=16))
 
 
-def _link(model: str, seeds: list[int], label: str | None, psi: float, moved: dict[str, float]) -> str:
+def _link(
+    model: str, seeds: list[int], label: str | None, psi: float, moved: dict[str, float], noise: str | None
+) -> str:
     values = {"tab": "sample", "model": model, "seeds": format_seeds(seeds).replace(" ", ""), "truncation": f"{psi:g}"}
     values |= {"label": label} if label else {}
     values |= {"concepts": inputs.written_strengths(moved)} if moved else {}
+    values |= {"noise": noise} if noise else {}
     return "?" + urlencode(values, safe=",")
 
 
@@ -142,12 +159,13 @@ def reroll(
     label: str,
     truncation: float,
     concepts: str,
+    noise: str = OWN_NOISE,
     request: gr.Request | None = None,
 ) -> tuple[str, list[Item], str, int, str]:
     """So many pictures of new seeds, in a row from a random one.
 
     Args:
-        model, label, truncation, concepts: the form, as in `sample`.
+        model, label, truncation, concepts, noise: the form, as in `sample`.
         count: how many.
         request: has the visitor's language.
 
@@ -157,7 +175,7 @@ def reroll(
     number = inputs.integer(count, 1, MAX_IMAGES, translate(request, "count"))
     first = secrets.randbelow(RANDOM_BELOW - number)
     drawn = format_seeds(range(first, first + number))
-    return drawn, *sample(model, drawn, label, truncation, concepts, request)
+    return drawn, *sample(model, drawn, label, truncation, concepts, noise, request)
 
 
 def resize(
@@ -167,12 +185,13 @@ def resize(
     label: str,
     truncation: float,
     concepts: str,
+    noise: str = OWN_NOISE,
     request: gr.Request | None = None,
 ) -> tuple[str, list[Item], str, str]:
     """As many pictures as the slider says: the first of those that are there, and those of the seeds that follow.
 
     Args:
-        model, seeds, label, truncation, concepts: the form, as in `sample`.
+        model, seeds, label, truncation, concepts, noise: the form, as in `sample`.
         count: how many.
         request: has the visitor's language.
 
@@ -181,7 +200,7 @@ def resize(
     """
     number = inputs.integer(count, 1, MAX_IMAGES, translate(request, "count"))
     resized = format_seeds(resized_seeds(seeds, number))
-    items, link, _, sentence = sample(model, resized, label, truncation, concepts, request)
+    items, link, _, sentence = sample(model, resized, label, truncation, concepts, noise, request)
     return resized, items, link, sentence
 
 
@@ -206,13 +225,14 @@ def vary(
     model: str,
     truncation: float,
     concepts: str,
+    noise: str,
     event: gr.EventData,
     request: gr.Request | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Pictures near one: each a part of the way from its latent to another random one, of the same class and map.
 
     Args:
-        model, truncation, concepts: the form, as in `sample`.
+        model, truncation, concepts, noise: the form, as in `sample`.
         event: its `seed` is the picture's, its `label` the class.
         request: has the visitor's language.
 
@@ -224,14 +244,15 @@ def vary(
         seed = inputs.integer(sent.get("seed"), 0, SEEDS - 1, translate(request, "seeds"))
     psi, pipe = inputs.number(truncation, 0, 1, translate(request, "truncation")), models.load(model)
     label = inputs.class_name(sent.get("label") or OWN, pipe.label_names)
-    moved = _strengths(concepts, pipe, request)
+    moved, pixels = _strengths(concepts, pipe, request), _noise(noise, pipe, request)
     others = [(seed + number) % SEEDS for number in range(1, VARIATIONS + 1)]
     z = pipe.sample_latents([seed, *others])
     near = torch.stack([latents.slerp(z[0], other, VARIATION_AMOUNT) for other in z[1:]])
     base = pipe(latents=z[:1], labels=label)
     label = models.drawn_classes(pipe, base)[0]
-    out = pipe(latents=near, labels=label, truncation=psi, concepts=moved, segmentation=models.first_map(base))
-    recipe = models.recipe(model, seed=seed, label=label, amount=VARIATION_AMOUNT, **_fields(psi, moved))
+    shared = {"labels": label, "truncation": psi, "concepts": moved, "noise": pixels}
+    out = pipe(latents=near, segmentation=models.first_map(base), **shared)
+    recipe = models.recipe(model, seed=seed, label=label, amount=VARIATION_AMOUNT, **_fields(psi, moved, pixels))
     items = []
     for number, (image, other) in enumerate(zip(models.pil_images(out), others, strict=True), 1):
         caption = translate(request, "variation_n", number=number, seed=seed)
@@ -272,7 +293,8 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
     chosen = link.get("chosen", "")
     if chosen:
         chosen = str(inputs.seeds(chosen, most=1)[0])
-    return [seeds, label, psi, moved, chosen]
+    noise = _noise(link.get("noise"), models.load(model), request) or OWN_NOISE
+    return [seeds, label, psi, moved, chosen, noise]
 
 
 @remembered
@@ -283,27 +305,31 @@ def draw(
     truncation: float,
     concepts: str = "",
     chosen: str = "",
+    noise: str = OWN_NOISE,
     request: gr.Request | None = None,
-) -> tuple[Update, Update, str, list[Item], str, int, str]:
+) -> tuple[Update, Update, Update, str, list[Item], str, int, str]:
     """The grid of the chosen model.
 
     Args:
         model: the model.
         seeds, truncation: the form, as in `sample`.
-        label, concepts: likewise; kept as far as the model has them.
+        label, concepts, noise: likewise; kept as far as the model has them.
         chosen: the seed of the picture that a link shows large, or an empty text.
         request: has the visitor's language.
 
     Returns:
-        The updates of the class picker and the sliders of the concepts, an empty choice, and what `sample` returns.
+        The updates of the class picker, the sliders of the concepts and the choice of noise, an empty choice, and what `sample`
+        returns.
     """
     names = models.class_names(model)
     kept = kept_class(names, label)
     sliders = concept_sliders_update(list(models.concepts(model)), concepts, request)
-    items, link, count, sentence = sample(model, seeds, kept, truncation, sliders["value"], request)
+    pixels = noise if models.has_noise(models.load(model)) else OWN_NOISE
+    items, link, count, sentence = sample(model, seeds, kept, truncation, sliders["value"], pixels, request)
     for item in items:
         if str(item["seed"]) == chosen:
             item["chosen"] = True
             link += f"&chosen={chosen}"
             break
-    return class_update(names, "own", kept, request), sliders, "", items, link, count, sentence
+    choice = gr.update(value=pixels, visible=models.has_noise(models.load(model)))
+    return class_update(names, "own", kept, request), sliders, choice, "", items, link, count, sentence

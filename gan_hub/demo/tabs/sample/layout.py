@@ -9,6 +9,7 @@ from gan_hub.demo.tab import Opening, Shared
 from gan_hub.demo.tabs.sample import handlers
 from gan_hub.demo.tabs.sample.texts import TEXTS
 from gan_hub.demo.texts import t
+from gan_hub.pipeline.styled import NOISES
 
 texts.add(TEXTS)
 
@@ -36,6 +37,14 @@ def build(shared: Shared) -> Opening:
                 info=t("truncation_info"),
                 elem_id="sample-truncation",
             )
+            noise = gr.Radio(
+                [(t(f"noise_{each}"), each) for each in NOISES],
+                value=handlers.OWN_NOISE,
+                label=t("noise"),
+                info=t("noise_info"),
+                visible=False,
+                elem_id="sample-noise",
+            )
         with gr.Column(scale=3, min_width=320):
             gr.Markdown(t("sample_intro"), elem_classes="note")
             gallery = picture_grid("sample-gallery", t("pictures"), "ganHub.enlargeFrom(element, props, watch);")
@@ -50,13 +59,14 @@ def build(shared: Shared) -> Opening:
         js_on_load="ganHub.variations(props, trigger, watch);  // calls 'submit'",
     )
 
-    form = [seeds, label, truncation, concepts, chosen]
-    outputs, settings = [gallery, shared.address, count, sentence], [label, truncation, concepts]
+    form = [seeds, label, truncation, concepts, chosen, noise]
+    outputs, settings = [gallery, shared.address, count, sentence], [label, truncation, concepts, noise]
     resized = [seeds, gallery, shared.address, sentence]
-    changes = [generate.click, seeds.submit, label.input, truncation.input, concepts.input]
+    changes = [generate.click, seeds.submit, label.input, truncation.input, concepts.input, noise.input]
     listen(changes, handlers.sample, [shared.model, seeds, *settings], outputs, "sample")
     listen(reroll.click, handlers.reroll, [shared.model, count, *settings], [seeds, *outputs], "sample")
     listen(count.input, handlers.resize, [shared.model, count, seeds, *settings], resized, "sample")
-    listen(variations.submit, handlers.vary, [shared.model, truncation, concepts], [variations, sentence], "sample")
+    varied = [shared.model, truncation, concepts, noise]
+    listen(variations.submit, handlers.vary, varied, [variations, sentence], "sample")
     download.click(None, None, None, js=DOWNLOAD_ALL, **PRIVATE)
-    return Opening(handlers.draw, [shared.model, *form], [label, concepts, chosen, *outputs], form)
+    return Opening(handlers.draw, [shared.model, *form], [label, concepts, noise, chosen, *outputs], form)

@@ -14,7 +14,7 @@ from gan_hub.demo.texts import translate
 
 
 class TrainedModel(TypedDict):
-    """24 faces of the trained generator, its folder as a ZIP, and how the training went."""
+    """24 pictures of the trained generator, its folder as a ZIP, and how the training went."""
 
     faces: File
     model: File
@@ -35,9 +35,10 @@ def train_call(
     averaged: bool = True,
     seed: int = 0,
     steps: int = 500,
+    subject: str = "faces",
     request: gr.Request | None = None,
 ) -> TrainedModel:
-    """Train a small network of cartoon faces from noise, and take it home; this takes from seconds to a minute and a half.
+    """Train a small network of cartoon faces or digits from noise, and take it home: seconds, or a minute and a half.
 
     Args:
         side: "16" or "32" pixels
@@ -47,19 +48,21 @@ def train_call(
         discriminator_rate: learning rate of the discriminator, likewise
         instance_noise: standard deviation of the noise that both kinds of pictures get, from 0 to 0.5
         r1_gamma: weight of the penalty R1, from 0 to 1
-        averaged: whether the faces are those of the averaged generator; the model's folder always has that one
+        averaged: whether the pictures are those of the averaged generator; the model's folder always has that one
         seed: of the first weights and of all random numbers, from 0 to 9999
         steps: of the generator, from 1 to 2500
+        subject: what it learns to draw, "faces" or "digits"
         request: has the visitor's language
 
     Returns:
-        the faces of the seeds 0 to 23 (PNG), a folder that GANPipeline.from_pretrained loads (ZIP), the steps, the seconds of
+        the pictures of the seeds 0 to 23 (PNG), a folder that GANPipeline.from_pretrained loads (ZIP), the steps, the seconds of
         computing, what the monitors noticed, and the parameters of a link to the same training
     """
-    form = side, loss, discriminator_steps, generator_rate, discriminator_rate, instance_noise, r1_gamma, averaged, seed
-    pixels, choices = train.checked(form, request)
+    rates = generator_rate, discriminator_rate
+    form = subject, side, loss, discriminator_steps, *rates, instance_noise, r1_gamma, averaged, seed
+    subject, pixels, choices = train.checked(form, request)
     number = inputs.integer(steps, 1, max(train.STEPS.values()), translate(request, "train_steps"))
-    born = train.make_newborn(pixels, choices)
+    born = train.make_newborn(subject, pixels, choices)
     for _ in in_slices(born.watched.play(number), request, train.SECONDS):
         pass
     folder = image_files.new_folder()
@@ -72,7 +75,7 @@ def train_call(
         "steps": born.game.step_count,
         "seconds": round(born.watched.seconds, 1),
         "alarms": [f"{step}: {cause}" for step, cause in born.watched.alarms],
-        "link": train.link_of(pixels, choices),
+        "link": train.link_of(subject, pixels, choices),
     }
 
 

@@ -1,4 +1,4 @@
-"""Train a small network of faces, and show how it comes on. One network a visitor, gone with the visit (see newborn.py)."""
+"""Train a small network, and show how it comes on. One network a visitor, gone with the visit (see newborn.py)."""
 
 import functools
 import html
@@ -13,12 +13,13 @@ from PIL import Image
 from gan_hub.demo import image_files, inputs, toy_form
 from gan_hub.demo.inputs import failure
 from gan_hub.demo.long_jobs import StoppedError, in_slices
-from gan_hub.demo.tabs.train.newborn import NEWBORNS, Newborn
+from gan_hub.demo.tabs.train.newborn import CHANNELS, NEWBORNS, SUBJECTS, Newborn
 from gan_hub.demo.texts import translate
 from gan_hub.demo.toy_form import Choices
 from gan_hub.demo.watched_game import WatchedGame
 from gan_hub.images import grid, to_pil
 from gan_hub.models import DCGANDiscriminator, DCGANGenerator
+from gan_hub.toy.digits import sample_digits
 from gan_hub.toy.faces import SIDES, sample_faces
 from gan_hub.toy.game import Game
 
@@ -28,9 +29,10 @@ BATCH, PENALTY_INTERVAL, HALFLIFE_KIMG = 64, 8, 5.0
 STEPS = {16: 2000, 32: 2500}  # of one press: some 40 and 90 seconds of one core
 SECONDS = 180  # of computing that it may take
 SLICE_SECONDS = 1.0
-TILES, COLUMNS = 24, 8  # faces that are shown
+TILES, COLUMNS = 24, 8  # pictures that are shown
+SAMPLERS = {"faces": sample_faces, "digits": sample_digits}
 MAX_R1 = 1.0
-LINK_KEYS = ("side", *toy_form.KEYS)
+LINK_KEYS = ("subject", "side", *toy_form.KEYS)
 HEALTHY = ("non_saturating", 1, "0.001", "0.001", 0.0, 0.3, True, 0)
 
 View = tuple[str, dict[str, Any], str, str, str]
@@ -43,16 +45,16 @@ def draw(*form: Any, request: gr.Request | None = None) -> View:
     """The visitor's network as it stands, trained by the form from now on.
 
     Args:
-        form: the side of the faces in pixels, and what `toy_form.check` takes.
+        form: what is to be drawn, the side of the pictures in pixels, and what `toy_form.check` takes.
         request: the visitor's.
 
     Returns:
-        The faces, the curves, the numbers, the parameters of a link, and no sentence.
+        The pictures, the curves, the numbers, the parameters of a link, and no sentence.
     """
-    side, choices = checked(form, request)
+    subject, side, choices = checked(form, request)
     newborn = NEWBORNS.get(request)
-    if newborn is None or (newborn.side, newborn.choices.seed) != (side, choices.seed):
-        return _nothing_yet(side, choices, "", request)
+    if newborn is None or newborn.kind != (subject, side, choices.seed):
+        return _nothing_yet(subject, side, choices, "", request)
     newborn.choices, newborn.game.settings = choices, choices.settings
     return _view(newborn, "", request)
 
@@ -73,12 +75,12 @@ def train(*form: Any, request: gr.Request | None = None) -> Iterator[View]:
     Yields:
         As `draw` returns.
     """
-    side, choices = checked(form, request)
+    subject, side, choices = checked(form, request)
     drawn = draw(*form, request=request)
     yield *drawn[:-1], translate(request, "train_begins")
     sentence = translate(request, "train_done")
     try:
-        for _ in in_slices(_job(side, choices, request), request, SECONDS, SLICE_SECONDS):
+        for _ in in_slices(_job(subject, side, choices, request), request, SECONDS, SLICE_SECONDS):
             yield _view(_newborn(request), translate(request, "train_goes_on"), request)
     except StoppedError as error:
         sentence = failure(error, request)
@@ -102,39 +104,50 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         BadInputError: one of them is not allowed.
     """
     side = inputs.as_number(link["side"]) if "side" in link else SIDES[-1]
-    side, choices = checked((side, *toy_form.from_link(link, HEALTHY)), request)
-    return [side, *choices.form]
+    form = (link.get("subject", SUBJECTS[0]), side, *toy_form.from_link(link, HEALTHY))
+    subject, side, choices = checked(form, request)
+    return [subject, side, *choices.form]
 
 
-def checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[int, Choices]:
-    """The side of the faces and what else was chosen. Raises BadInputError for what is not allowed."""
-    name = translate(request, "train_side")
-    side = int(inputs.choice(f"{form[0]:g}" if isinstance(form[0], (int, float)) else form[0], ("16", "32"), name))
+def checked(form: tuple[Any, ...], request: gr.Request | None) -> tuple[str, int, Choices]:
+    """What is drawn, its side in pixels, and what else was chosen. Raises BadInputError for what is not allowed."""
+    subject = inputs.choice(form[0], SUBJECTS, translate(request, "train_subject"))
+    pixels, name = form[1], translate(request, "train_side")
+    side = int(inputs.choice(f"{pixels:g}" if isinstance(pixels, (int, float)) else pixels, ("16", "32"), name))
     fixed = {"batch_size": BATCH, "penalty_interval": PENALTY_INTERVAL, "ema_halflife_kimg": HALFLIFE_KIMG}
-    return side, toy_form.check(form[1:], MAX_R1, "train", request, **fixed)
+    return subject, side, toy_form.check(form[2:], MAX_R1, "train", request, **fixed)
 
 
 # ---------------------------------------------------------------------------------------------- the training
 
 
-def make_newborn(side: int, choices: Choices) -> Newborn:
-    """A network that has learnt nothing yet, and its opponent, with the weights of a seed."""
+def make_newborn(subject: str, side: int, choices: Choices) -> Newborn:
+    """A network that has learnt nothing yet, and its opponent, with the weights of a seed.
+
+    Args:
+        subject: what it is to draw, one of SUBJECTS.
+        side: of the pictures in pixels.
+        choices: all else.
+
+    Returns:
+        The network.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(choices.seed)
-        width = BASE_CHANNELS * 32 // side
-        generator = DCGANGenerator(resolution=side, latent_size=LATENT, base_channels=width)
-        discriminator = DCGANDiscriminator(resolution=side, base_channels=width, norm="none")
+        shape: Any = {"resolution": side, "channels": CHANNELS[subject], "base_channels": BASE_CHANNELS * 32 // side}
+        generator = DCGANGenerator(**shape, latent_size=LATENT)
+        discriminator = DCGANDiscriminator(**shape, norm="none")
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)  # a third faster here
-    reals = functools.partial(sample_faces, side)
+    reals = functools.partial(SAMPLERS[subject], side)
     game = Game(generator, discriminator, reals, LATENT, choices.settings, choices.seed)
-    return Newborn(WatchedGame(game), side, choices)
+    return Newborn(WatchedGame(game), subject, side, choices)
 
 
-def _job(side: int, choices: Choices, request: gr.Request | None) -> Iterator[int]:
+def _job(subject: str, side: int, choices: Choices, request: gr.Request | None) -> Iterator[int]:
     newborn = NEWBORNS.get(request)
-    if newborn is None or (newborn.side, newborn.choices.seed) != (side, choices.seed):
-        newborn = make_newborn(side, choices)
+    if newborn is None or newborn.kind != (subject, side, choices.seed):
+        newborn = make_newborn(subject, side, choices)
         NEWBORNS.put(request, newborn)
     yield from newborn.watched.play(STEPS[side])
 
@@ -157,24 +170,31 @@ def _view(newborn: Newborn, sentence: str, request: gr.Request | None) -> View:
         image_files.img_tag(sheet, alt, "faces"),
         {"curves": curves, "steps": newborn.game.step_count},
         _numbers(newborn.watched, request),
-        link_of(newborn.side, newborn.choices),
+        link_of(newborn.subject, newborn.side, newborn.choices),
         sentence,
     )
 
 
 def sheet_of(newborn: Newborn) -> Image.Image:
-    """The faces of the first TILES seeds."""
+    """The pictures of the first TILES seeds."""
     return grid(to_pil(newborn.draw(range(TILES), newborn.choices.averaged)), COLUMNS, padding=0)
 
 
-def _nothing_yet(side: int, choices: Choices, sentence: str, request: gr.Request | None) -> View:
+def _nothing_yet(subject: str, side: int, choices: Choices, sentence: str, request: gr.Request | None) -> View:
     empty = f'<div class="empty">{html.escape(translate(request, "train_empty"))}</div>'
-    return empty, {"curves": {}, "steps": 0}, "", link_of(side, choices), sentence
+    return empty, {"curves": {}, "steps": 0}, "", link_of(subject, side, choices), sentence
 
 
-def link_of(side: int, choices: Choices) -> str:
-    """The parameters of a link to a training."""
-    return "?" + urlencode({"tab": "train", "side": side, **choices.link()})
+def link_of(subject: str, side: int, choices: Choices) -> str:
+    """The parameters of a link to a training.
+
+    Args:
+        subject, side, choices: as of `make_newborn`.
+
+    Returns:
+        The end of an address, from "?" on.
+    """
+    return "?" + urlencode({"tab": "train", "subject": subject, "side": side, **choices.link()})
 
 
 def _numbers(watched: WatchedGame, request: gr.Request | None) -> str:

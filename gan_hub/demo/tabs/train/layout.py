@@ -22,9 +22,11 @@ def build(shared: Shared) -> Opening:
     gr.Markdown(t("train_intro"))
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=1, min_width=290):
+            subjects: Any = [(t(f"subject_{each}"), each) for each in newborn.SUBJECTS]
+            subject = gr.Radio(subjects, value=newborn.SUBJECTS[0], label=t("train_subject"), elem_id="train-subject")
             sides: Any = [(t(f"side_{side}"), side) for side in SIDES]
             side = gr.Radio(sides, value=SIDES[-1], label=t("train_side"), elem_id="train-side")
-            form = [side, *toy_form.lay_out(handlers.HEALTHY, handlers.MAX_R1, "train")]
+            form = [subject, side, *toy_form.lay_out(handlers.HEALTHY, handlers.MAX_R1, "train")]
         with gr.Column(scale=3, min_width=330):
             with gr.Row():
                 start = gr.Button(t("train_start"), variant="primary", min_width=100, elem_id="train-start")
@@ -40,9 +42,9 @@ def build(shared: Shared) -> Opening:
     start_on(start.click, toy_form.requested_stream(handlers.train), form, outputs)
     start_on(anew.click, toy_form.requested(handlers.reset), form, outputs)
     stop_on(pause.click)
-    changes = [component.input for component in form[1:-1]]
+    changes = [component.input for component in form[2:-1]]
     draw = toy_form.requested(handlers.draw)
-    start_on([side.input, form[-1].submit], draw, form, outputs)
+    start_on([subject.input, side.input, form[-1].submit], draw, form, outputs)
     listen(changes, draw, form, outputs, "train", concurrency_id="train", concurrency_limit=1)
     return Opening(toy_form.opening(handlers.draw), form, outputs, form)
 

