@@ -133,6 +133,15 @@ def test_outputs_stay_until_the_code_above_them_changes(tmp_path):
     assert [len(outputs) for outputs in BUILD.kept_outputs(old, old)] == [1, 1, 1]
 
 
+def test_what_is_printed_in_pieces_is_one_output_and_progress_bars_are_none():
+    pieces = [("stdout", "a\n"), ("stderr", "50 %"), ("stdout", "b\n")]
+    outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in pieces]
+    outputs[2:2] = [picture] = [nbformat.v4.new_output("display_data")]
+    outputs.append(nbformat.v4.new_output("stream", name="stdout", text="c\n"))
+    kept = BUILD._without_times(outputs)
+    assert [output.get("text", "") for output in kept] == ["a\n", "", "b\nc\n"] and kept[1] is picture
+
+
 # ----------------------------------------------------------------------------------------------- links to the page
 
 PAGE = "http://127.0.0.1:7860/"

@@ -33,6 +33,7 @@ import docstrings  # noqa: E402
 import lessons  # noqa: E402
 import reference  # noqa: E402
 import staging  # noqa: E402
+import tables  # noqa: E402
 
 sys.path.remove(str(DOCS / "website"))
 
@@ -190,6 +191,16 @@ def test_a_notebook_becomes_a_page_with_its_text_code_and_pictures(tmp_path, mon
     assert "https://colab.research.google.com/github/someone/gan_hub/blob/main/docs/lessons/en/01-title.ipynb" in text
 
 
+@pytest.mark.parametrize("language, ending", [("en", ""), ("pt", ".pt")])
+def test_the_list_of_the_lessons_has_the_whole_sentence_below_each_title(language, ending):
+    listed = lessons.filled(lessons.LIST, f"lessons/index{ending}.md")
+    notebooks = list((DOCS / "lessons" / language).glob("*.ipynb"))
+    for notebook in notebooks:
+        title, about = lessons.joined(lessons.cells_of(notebook)[0]["source"]).split("\n\n")[:2]
+        assert title.removeprefix("# ") in listed and " ".join(about.strip("*").split()) in listed
+    assert listed.count("- **") == len(notebooks)
+
+
 # ----------------------------------------------------------------------------------------------- shelves and links
 
 
@@ -250,12 +261,22 @@ def test_every_link_of_every_page_leads_somewhere(stage):
 def test_the_check_of_the_built_site_finds_what_is_broken(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "index.html").write_text("<a href='../b/'></a><a href='#here'></a><h1 id='there'>x</h1>")
+    (tmp_path / "formula.html").write_text("<math><mi>x</mi><mo>max</mo><mi>\\arg</mi></math>")
     (tmp_path / "index.html").write_text(
         "<a href='a/#there'></a><a href='https://elsewhere/'></a><script src='https://elsewhere/x.js'></script>"
     )
     found = check.faults(tmp_path)
+    assert "formula.html has \\arg in a formula" in found
+    found.remove("formula.html has \\arg in a formula")
     assert len(found) == 3 and "loads https://elsewhere/x.js" in found[-1]
     assert "../b/, which is not there" in found[0] and "#here, which has no such place" in found[1]
+
+
+def test_long_and_short_cells_of_a_table_are_marked_by_the_letters_that_a_reader_sees():
+    long, middle = "<code>x</code> " + "&lt;word&gt; " * 7, "<b>" + "&lt;w&gt; " * 6 + "</b>"
+    row = f'<td style="text-align: right;">{long}</td><td>{middle}</td><td><a href="{"x" * 50}">12</a></td>'
+    marked = tables.with_room(f"<table><tr>{row}</tr></table>")
+    assert f'<td class="long" style="text-align: right;">{long}</td><td>{middle}</td><td class="short"><a' in marked
 
 
 # ----------------------------------------------------------------------------------------------- two languages

@@ -80,8 +80,19 @@ def execute(source: Path) -> list[list[NotebookNode]]:
 
 
 def _without_times(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Outputs of which nothing tells how fast the machine was: progress bars and warnings are left out."""
-    return [output for output in outputs if output.output_type != "stream" or output.name == "stdout"]
+    """Outputs of which nothing tells how fast the machine was.
+
+    Progress bars and warnings are left out, and lines that came in several pieces are one output, as if they had come at once.
+    """
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        if output.output_type != "stream":
+            kept.append(output)
+        elif output.name == "stdout" and kept and kept[-1].output_type == "stream":
+            kept[-1].text += output.text
+        elif output.name == "stdout":
+            kept.append(output)
+    return kept
 
 
 def kept_outputs(old: NotebookNode, new: NotebookNode) -> list[list[NotebookNode]]:

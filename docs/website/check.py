@@ -1,5 +1,5 @@
-"""Checks the built site: `python docs/website/check.py FOLDER`. Lists every broken link, and every address that a page loads
-from another server; exits with 1 where there is one."""
+"""Checks the built site: `python docs/website/check.py FOLDER`. Lists every broken link, every address that a page loads
+from another server, and every command left in a formula; exits with 1 where there is one."""
 
 import re
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 LOADED = {"script": "src", "img": "src", "link": "href", "source": "src", "iframe": "src", "video": "src"}
+COMMAND = re.compile(r"<m[ion][^>]*>(\\\w+)")  # of LaTeX, shown as it was written
 ELSEWHERE = re.compile(r"@import|url\(\s*['\"]?https?:")
 
 
@@ -21,6 +22,7 @@ class Page(HTMLParser):
         self.loaded: list[str] = []
         self.anchors: set[str] = {""}
         self.feed(text)
+        self.commands = COMMAND.findall(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what a tag leads to."""
@@ -56,6 +58,7 @@ def faults(site: Path) -> list[str]:
         for address in page(path).loaded:
             if address.startswith(("http:", "https:", "//")):
                 found.append(f"{here} loads {address}")
+        found += [f"{here} has {command} in a formula" for command in page(path).commands]
         for link in [*page(path).links, *page(path).loaded]:
             if re.match(r"[a-z]+:|//", link):
                 continue
@@ -73,7 +76,10 @@ def faults(site: Path) -> list[str]:
 def main(folder: str) -> int:
     """Print what is wrong; returns the exit code."""
     found = faults(Path(folder).resolve())
-    print("\n".join(found) or f"{folder}: every link leads somewhere, nothing is loaded from elsewhere")
+    print(
+        "\n".join(found)
+        or f"{folder}: every link leads somewhere, nothing is loaded from elsewhere, formulas are whole"
+    )
     return 1 if found else 0
 
 

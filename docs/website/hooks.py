@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import staging
+import tables
 from latex2mathml.converter import convert
 from mkdocs.plugins import event_priority
 
@@ -39,16 +40,19 @@ def expanded(nav: list, folder: Path) -> list:
 
 
 def on_page_content(content, page, config, files):
-    """Formulas as MathML, which browsers draw without a script, and diagrams as parts of the page, in its colors."""
+    """Formulas as MathML, which browsers draw without a script, diagrams as parts of the page, in its colors, room in tables."""
 
     def formula(match):
+        latex = html.unescape(match[2]).replace(
+            r"\arg", r"\operatorname{arg}"
+        )  # a word that the converter does not know
         if match[1] == "span":
-            return convert(html.unescape(match[2]))
-        return UNDER.sub(r"<munder>\1</munder>", convert(html.unescape(match[2]), display="block"))
+            return convert(latex)
+        return UNDER.sub(r"<munder>\1</munder>", convert(latex, display="block"))
 
     def figure(match):
         source = Path(config["docs_dir"]) / "diagrams" / match[2].rsplit("/", 1)[1]
         picture = re.sub(r"<style>.*?</style>", "", source.read_text(encoding="utf-8"), flags=re.DOTALL)
         return f'<span class="diagram">{picture}</span>'
 
-    return FIGURE.sub(figure, FORMULA.sub(formula, content))
+    return tables.with_room(FIGURE.sub(figure, FORMULA.sub(formula, content)))

@@ -40,7 +40,7 @@ def outputs_of(cell: dict, name: str, pictures: dict[str, bytes]) -> list[str]:
             picture = f"{name}/{len(pictures) + 1}.png"
             pictures[picture] = base64.b64decode(joined(data["image/png"]))
             blocks.append(f"![]({picture}){{ .figure }}\n")
-        elif text := joined(output.get("text", data.get("text/plain", ""))).strip():
+        elif text := joined(output.get("text", data.get("text/plain", ""))).rstrip().lstrip("\n"):
             blocks.append(fence(text, "text { .output }"))
     return blocks
 
@@ -94,8 +94,8 @@ def filled(text: str, place: str) -> str:
     language = "pt" if place.endswith(".pt.md") else "en"
     rows = []
     for notebook in sorted((LESSONS / language).glob("*.ipynb")):
-        first = joined(cells_of(notebook)[0]["source"]).split("\n")
-        number, title = re.fullmatch(r"# (\d+)\. (.+)", first[0]).groups()
-        about = next((line.strip("*") for line in first[1:] if line.startswith("*")), "")
+        first = joined(cells_of(notebook)[0]["source"])
+        number, title = re.match(r"# (\d+)\. (.+)", first).groups()
+        about = " ".join(re.search(r"^\*(.+?)\*$", first, re.MULTILINE | re.DOTALL)[1].split())
         rows.append(f"- **[{number}. {title}]({notebook.relative_to(LESSONS)})**  \n    {about}")
     return text.replace(LIST, "\n".join(rows))

@@ -50,7 +50,7 @@ generated = theory.normal(x, mean=0.5, std=1.5)  # a generator that has not lear
 # $D(x)$, e um ponto não atrapalha o outro. Olhe então um só e simplesmente experimente todas as respostas.
 
 # %%
-here = (x + 2).abs().argmin()
+here = (x + 2).abs().argmin()  # the place -2
 pt, pg = target[here].item(), generated[here].item()
 answers = torch.linspace(0.001, 0.999, 999)
 value = pt * answers.log() + pg * (1 - answers).log()
@@ -215,10 +215,9 @@ right.plot(x, decision, "C0", label="$|\\cdot|$")
 right.legend()
 figure.tight_layout()
 plt.show()
-print(f"{theory.absolute_error(decision, target, generated, x):.4f}", end=" = ")
-print(
-    f"{theory.least_absolute_error(target, generated, x):.4f} < {theory.absolute_error(best, target, generated, x):.4f}"
-)
+for name, discriminator in {"decision": decision, "D*": best}.items():
+    print(f"error({name:8}) = {theory.absolute_error(discriminator, target, generated, x):.4f}")
+print(f"overlap / 2     = {theory.least_absolute_error(target, generated, x):.4f}")
 
 # %% [markdown] lang="en"
 # The error is a straight line in $D$, so its minimum lies at an end: all or nothing. The best discriminator of this loss is
@@ -269,7 +268,7 @@ print(f"{judged.mean():.2f}")
 # ## Exercises
 #
 # 1. Give $D^*$ unequal shares: three reals to one fake in a batch. What replaces ½ at equilibrium? Derive it, then check with
-#    `theory.optimal_discriminator(3 * target, generated)`.
+#    `theory.optimal_discriminator(3 * target, target)`: at equilibrium the generator's density is the target.
 # 2. Train the network above with 20 reals that never change instead of fresh ones. Plot it beside $D^*$. What has it learned?
 # 3. Add noise: widen both densities of the curve of distances from 0.5 to 2. What happens at its right end? (This is instance
 #    noise, and lesson 4 uses it.)
@@ -289,7 +288,7 @@ print(f"{judged.mean():.2f}")
 # ## Exercícios
 #
 # 1. Dê a $D^*$ parcelas desiguais: três reais para cada falsa no lote. O que toma o lugar de ½ no equilíbrio? Deduza e depois
-#    confira com `theory.optimal_discriminator(3 * target, generated)`.
+#    confira com `theory.optimal_discriminator(3 * target, target)`: no equilíbrio a densidade do gerador é o alvo.
 # 2. Treine a rede acima com 20 reais que nunca mudam, em vez de reais sempre novas. Desenhe-a ao lado de $D^*$. O que ela
 #    aprendeu?
 # 3. Acrescente ruído: alargue as duas densidades da curva das distâncias de 0,5 para 2. O que acontece na ponta direita? (É o

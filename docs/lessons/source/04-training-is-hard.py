@@ -483,7 +483,7 @@ plt.show()
 
 # %% [markdown] lang="en"
 # No alarm, and yet little that a beginner would call progress. The loss of $D$ rises, and then stays where it is. $D$ is right about nine
-# pairs of ten at first, about seven in the middle, and about nine again at the end. Meanwhile the diversity is 1, and the pictures of lesson 2
+# pairs of ten at first, about seven in the middle, and about nine again at the end. Meanwhile the diversity stays near 1, and the pictures of lesson 2
 # got better all the time. What counts is not that the two are equal, but that neither runs away from the other.
 #
 # ## The 17 tips, ten years later
@@ -516,7 +516,7 @@ plt.show()
 
 # %% [markdown] lang="pt"
 # Nenhum alarme, e mesmo assim pouco que um iniciante chamaria de progresso. A perda de $D$ sobe, e depois fica onde está. $D$ acerta uns nove
-# de dez pares no começo, uns sete no meio e uns nove de novo no fim. Enquanto isso a diversidade é 1, e as imagens da aula 2 melhoraram o
+# de dez pares no começo, uns sete no meio e uns nove de novo no fim. Enquanto isso a diversidade fica perto de 1, e as imagens da aula 2 melhoraram o
 # tempo todo. O que conta não é que os dois sejam iguais, e sim que nenhum dispare na frente do outro.
 #
 # ## As 17 dicas, dez anos depois
@@ -578,9 +578,9 @@ for refused in ({"replay": 1000}, {"generator": {"dropout": 0.5}}):
 # ## Exercises
 #
 # 1. Let $D$ be the fast one: `watch(begin(**calm | {"learning_rate_discriminator": 0.02}))`, then the same with `"r1_gamma": 0`. Which of
-#    the three illnesses do you expect?
-# 2. Look for the `skip` that serves the lower row best. Does the same number serve `dict(calm, r1_gamma=0, discriminator_steps=5)`? What
-#    did tip 11 warn you of?
+#    the three illnesses do you expect, and does it come?
+# 2. Look for the `skip` that serves the lower row best: 0.6, 1, 1.2 or 1.35? And what does 1.35 do to a game that needs no such help,
+#    `dict(calm, r1_gamma=0, discriminator_steps=5)`? What did tip 11 warn you of?
 # 3. Give the smallest game a Wasserstein critic: let `value` return `(weight * psi * (reals - fakes)).sum()`. Noise does not help any more.
 #    Why not?
 # 4. `begin(DATASETS["grid"], **calm)` has 25 modes. How many does it hit after 1,000 steps, and after 3,000
@@ -601,9 +601,9 @@ for refused in ({"replay": 1000}, {"generator": {"dropout": 0.5}}):
 # ## Exercícios
 #
 # 1. Faça de $D$ o rápido: `watch(begin(**calm | {"learning_rate_discriminator": 0.02}))`, depois o mesmo com `"r1_gamma": 0`. Qual das
-#    três doenças você espera?
-# 2. Procure o `skip` que melhor serve à fileira de baixo. O mesmo número serve a `dict(calm, r1_gamma=0, discriminator_steps=5)`? De que a
-#    dica 11 avisava?
+#    três doenças você espera, e ela vem?
+# 2. Procure o `skip` que melhor serve à fileira de baixo: 0,6, 1, 1,2 ou 1,35? E o que 1,35 faz com um jogo que não precisa dessa ajuda,
+#    `dict(calm, r1_gamma=0, discriminator_steps=5)`? De que a dica 11 avisava?
 # 3. Dê ao menor jogo um crítico de Wasserstein: faça `value` devolver `(weight * psi * (reals - fakes)).sum()`. O ruído já não ajuda. Por
 #    que não?
 # 4. `begin(DATASETS["grid"], **calm)` tem 25 modos. Quantos ele acerta depois de 1.000 passos, e depois de 3.000

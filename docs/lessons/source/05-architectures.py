@@ -73,8 +73,9 @@ def maps_of(network, *inputs):
 # %%
 dcgan = load("dcgan-fashion-mnist")
 shoes = torch.tensor([9])
-z = dcgan.sample_latents([3])
+z = dcgan.sample_latents([6])
 stages = maps_of(dcgan.generator, z, shoes)
+stages[-1] = ("tanh", stages[-1][1].tanh())  # the last layer's map, brought to [-1, 1], is the picture
 figure, axes = plt.subplots(len(stages), 8, figsize=(7, len(stages)), dpi=72, squeeze=False)
 for row, (name, maps) in zip(axes, stages):
     for axis, one in zip(row, maps[0]):
@@ -218,6 +219,8 @@ pictures = [image.resize((64, 64), 0) for step in steps for image in to_pil(step
 show([*pictures, style2(seeds=[8]).images[0]], len(pictures) + 1)
 
 # %% [markdown] lang="en"
+# The small steps only tint the ground; in a network as small as this one, nearly all of the cat comes from the last.
+#
 # ## R3GAN: what is left if one leaves things out (Huang et al. 2024)
 #
 # **The complaint:** by now a GAN is a heap of tricks: noise, mixing, path length, mini-batch deviation, special normalisations. Which
@@ -227,6 +230,8 @@ show([*pictures, style2(seeds=[8]).images[0]], len(pictures) + 1)
 # converge, and the plain blocks of any modern image network: 1 × 1, grouped 3 × 3, 1 × 1, and a shortcut. No normalisation at all.
 
 # %% [markdown] lang="pt"
+# Os degraus pequenos só dão o tom do fundo; numa rede pequena como esta, quase todo o gato vem do último.
+#
 # ## R3GAN: o que sobra quando se deixam coisas de fora (Huang et al. 2024)
 #
 # **A queixa:** a essa altura uma GAN é um monte de truques: ruído, mistura, *path length*, desvio do lote, normalizações especiais.
@@ -278,9 +283,12 @@ show([maps[0], *one_map[:3], *maps, *same_z], 4)
 #
 # ## Exercises
 #
-# 1. Give `maps_of` the generator of `progan-fashion-mnist`. Where does it double, and by what?
-# 2. In StyleGAN2, draw a cat without noise (`noise="none"` in `generator.synthesize`). What is missing?
-# 3. In which of these networks can you give another class to the same latent, and see the same *pose*? Try `labels=` with DCGAN.
+# 1. Give `maps_of` the generator of `progan-fashion-mnist`, with one of its latents and a class. Where do the maps get larger, and how
+#    many convolutions work at each size, compared with DCGAN?
+# 2. In StyleGAN2, draw a cat without noise: its $w$ by `style2.map`, then `style2.generator.synthesize(w, noise="none")`. What is
+#    missing?
+# 3. Give one latent all ten classes: `pipe(latents=z.expand(10, -1), labels=range(10))`, with each of the four models of garments. What
+#    do the ten have in common, besides the latent?
 #
 # **A question.** Which of these generators does the most work for each of its parameters? Guess: the perceptron of 2014, the DCGAN, or
 # StyleGAN2? The next cell counts the multiplications of one picture.
@@ -295,9 +303,12 @@ show([maps[0], *one_map[:3], *maps, *same_z], 4)
 #
 # ## Exercícios
 #
-# 1. Dê a `maps_of` o gerador de `progan-fashion-mnist`. Onde ele dobra, e com quê?
-# 2. Na StyleGAN2, desenhe um gato sem ruído (`noise="none"` em `generator.synthesize`). O que falta?
-# 3. Em quais dessas redes dá para dar outra classe ao mesmo latente, e ver a mesma *pose*? Experimente `labels=` com a DCGAN.
+# 1. Dê a `maps_of` o gerador de `progan-fashion-mnist`, com um latente dele e uma classe. Onde os mapas crescem, e quantas convoluções
+#    trabalham em cada tamanho, em comparação com a DCGAN?
+# 2. Na StyleGAN2, desenhe um gato sem ruído: o $w$ dele por `style2.map`, depois `style2.generator.synthesize(w, noise="none")`. O que
+#    falta?
+# 3. Dê a um só latente as dez classes: `pipe(latents=z.expand(10, -1), labels=range(10))`, com cada um dos quatro modelos de roupas. O
+#    que as dez têm em comum, além do latente?
 #
 # **Uma pergunta.** Qual desses geradores trabalha mais por parâmetro? Dê um palpite: o perceptron de 2014, a DCGAN ou a StyleGAN2? A
 # próxima célula conta as multiplicações de uma imagem.

@@ -236,11 +236,12 @@ for psi in (1.0, 0.7, 0.4, 0.0):
 #
 # ## Exercises
 #
-# 1. Walk from seed 2 to seed 6 and on to 7, in twelve steps, with `gan_hub.latents.interpolate`. Then do it in $w$ with
-#    `stylegan2-cats-64`, where the straight line is right. Why is it there?
+# 1. Walk from seed 2 to seed 6 and on to 7, in twelve steps, with `gan_hub.latents.interpolate`. Then walk in $w$ with
+#    `styled.map`, `lerp` and `styled.synthesize`: there the straight line is right. Why?
 # 2. Find a direction for the warmth of the colours (mean red minus mean blue) as we did for the light. Does it change the
 #    light?
-# 3. Take A, B and C of the sum with one exemplar each instead of six. How often does it still work?
+# 3. Make eight sums with a single exemplar in each of A, B and C (`glasses.with_it` and `without_it` have eight each). How many
+#    of the eight wear glasses?
 #
 # **A question.** How much variety does $\psi$ cost? Guess first: with $\psi = 0.5$, how different are two random cats, compared
 # with $\psi = 1$: half, less, or more? The next cell takes the mean difference of the pixels between random pairs.
@@ -256,11 +257,12 @@ for psi in (1.0, 0.7, 0.4, 0.0):
 #
 # ## Exercícios
 #
-# 1. Passeie da semente 2 à 6 e de lá à 7, em doze passos, com `gan_hub.latents.interpolate`. Depois faça o mesmo em $w$ com
-#    `stylegan2-cats-64`, onde a linha reta é a certa. Por que lá ela é?
+# 1. Passeie da semente 2 à 6 e de lá à 7, em doze passos, com `gan_hub.latents.interpolate`. Depois passeie em $w$, com
+#    `styled.map`, `lerp` e `styled.synthesize`: lá a linha reta é a certa. Por quê?
 # 2. Encontre uma direção para o calor das cores (vermelho médio menos azul médio), como fizemos com a luz. Ela muda a
 #    luz?
-# 3. Na soma, use um só exemplo em A, em B e em C, em vez de seis. Com que frequência ainda funciona?
+# 3. Faça oito somas com um só exemplo em A, em B e em C (`glasses.with_it` e `without_it` têm oito cada). Quantas das oito
+#    usam óculos?
 #
 # **Uma pergunta.** Quanta variedade custa o $\psi$? Primeiro dê um palpite: com $\psi = 0{,}5$, quão diferentes são dois gatos
 # quaisquer, comparados com $\psi = 1$: metade, menos, ou mais? A próxima célula toma a diferença média dos pixels entre pares ao
@@ -280,4 +282,4 @@ for psi in (1.0, 0.75, 0.5, 0.25):
 # %% [markdown] lang="pt"
 # Menos do que parece: com metade do $\psi$, três quartos da diferença ainda estão lá, pois $w$ se entorta antes de virar imagem.
 # Metade da beleza de uma galeria truncada é aquilo que ela deixa de fora; a aula 7 mede os dois lados de uma vez, como *precisão*
-# e *cobertura*.
+# e *revocação*.

@@ -13,7 +13,7 @@
 # %% [markdown] lang="pt"
 # # 7. Quanto vale uma GAN?
 #
-# *Uma distância entre dois montes de imagens; o que ela vê e a que é cega; precisão e cobertura; cópias; juízes; e por
+# *Uma distância entre dois montes de imagens; o que ela vê e a que é cega; precisão e revocação; cópias; juízes; e por
 # que um único treino não prova nada.*
 #
 # As perdas não dizem o quanto um gerador é bom (aula 2), e uma galeria bonita também não (aula 6). Então precisamos de uma
@@ -186,7 +186,7 @@ for name, features in {"real": of_fresh, "fake": of_fake}.items():
 # From left to right 40, 80, 150, 300 and 600 pictures. The first line compares real faces with real faces, which is 0 in
 # truth: the Fréchet distance of few pictures is far too large, and shrinks the more one takes. **An FD of 5,000 pictures and an
 # FD of 50,000 are two different rulers.** The kernel distance (KID, Bińkowski et al. 2018), the MMD of lesson 1 on features, has no
-# such bias: it is near 0 from the beginning, and only trembles more with few pictures.
+# such bias: printed here a thousandfold, it is near 0 from the beginning, and only trembles more with few pictures.
 #
 # ## Two ways to be bad
 #
@@ -198,12 +198,12 @@ for name, features in {"real": of_fresh, "fake": of_fake}.items():
 # Da esquerda para a direita, 40, 80, 150, 300 e 600 imagens. A primeira linha compara rostos reais com rostos reais, o que na
 # verdade é 0: a distância de Fréchet de poucas imagens é grande demais, e encolhe quanto mais se tomam. **Uma FD de 5.000 imagens e
 # uma FD de 50.000 são duas réguas diferentes.** A distância de núcleo (KID, Bińkowski et al. 2018), a MMD da aula 1 sobre
-# características, não tem esse viés: fica perto de 0 desde o começo, e com poucas imagens só treme mais.
+# características, não tem esse viés: aqui, multiplicada por 1.000, ela fica perto de 0 desde o começo, e com poucas imagens só treme mais.
 #
 # ## Dois jeitos de ser ruim
 #
 # Um número só não diz *como* um modelo é ruim. Um gerador pode desenhar rostos feios de todo tipo, ou um único rosto bonito. A
-# precisão pergunta: quantas das geradas ficam entre as reais? A cobertura (*recall*): quantas das reais ficam entre as geradas?
+# precisão pergunta: quantas das geradas ficam entre as reais? A revocação (*recall*): quantas das reais ficam entre as geradas?
 # (Kynkäänniemi et al. 2019.) Experimente primeiro com os montes estragados, em que sabemos o que foi feito:
 
 # %%
@@ -233,7 +233,7 @@ for name, features in piles.items():
 #
 # ## Cópias
 #
-# Um ladrão ganharia todas as medidas até aqui: quem devolve as imagens de treino tem distância 0, precisão 1 e cobertura 1. Então
+# Um ladrão ganharia todas as medidas até aqui: quem devolve as imagens de treino tem distância 0, precisão 1 e revocação 1. Então
 # se faz uma terceira pergunta: a que distância do conjunto de *treino* ficam as imagens geradas, comparadas com imagens reais em
 # que não se treinou?
 
@@ -335,7 +335,7 @@ plt.show()
 # ## Exercícios
 #
 # 1. Tire de `fresh` todos os rostos de óculos (o segundo resultado de `draw` são os atributos). Quanto cresce a FD, e
-#    qual das duas cai, a precisão ou a cobertura?
+#    qual das duas cai, a precisão ou a revocação?
 # 2. O discriminador do modelo é um bom juiz? Compare `model.discriminate(fresh)` com `model.discriminate(fake)`: em quantos de
 #    todos os pares a real recebe o número maior?
 # 3. Dê a cada perda o dobro de rodadas. As linhas se aproximam?

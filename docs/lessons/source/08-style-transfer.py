@@ -26,7 +26,7 @@ from PIL import Image
 
 from gan_hub import GANPipeline
 from gan_hub.images import grid, to_pil
-from gan_hub.style_transfer import content_loss, gram_matrix, load_features, style_loss, style_transfer, total_variation
+from gan_hub.style_transfer import content_loss, gram_matrix, load_features, style_loss, style_transfer
 from gan_hub.style_transfer.transfer import to_tensor
 
 torch.manual_seed(0)
@@ -205,8 +205,9 @@ for result in results[:4]:
 #
 # ## Exercises
 #
-# 1. Use the last layer for the style, alone. Then the first one, alone. What does each know of the waves?
-# 2. Start from noise (`start="noise"`) and let the variation weigh 0, then 20.
+# 1. Use the last layer for the style, alone (`style_layers=[eye.layers[-1]]` in `style_transfer`). Then the first one, alone. What does
+#    each know of the waves?
+# 2. Start from noise (`start="noise"`) and let the variation weigh 0, then 20 (`variation_weight`).
 # 3. Take the cat for the style and the waves for the content. Before you run it: what do you expect?
 #
 # **A question.** Turn a painting upside down. Does its style change, to this network? Guess whether its Gram matrices lie nearer to
@@ -223,8 +224,9 @@ for result in results[:4]:
 #
 # ## Exercícios
 #
-# 1. Use só a última camada para o estilo. Depois só a primeira. O que cada uma sabe das ondas?
-# 2. Parta do ruído (`start="noise"`) e deixe a variação pesar 0, depois 20.
+# 1. Use só a última camada para o estilo (`style_layers=[eye.layers[-1]]` em `style_transfer`). Depois só a primeira. O que cada uma
+#    sabe das ondas?
+# 2. Parta do ruído (`start="noise"`) e deixe a variação pesar 0, depois 20 (`variation_weight`).
 # 3. Use o gato como estilo e as ondas como conteúdo. Antes de rodar: o que você espera?
 #
 # **Uma pergunta.** Ponha uma pintura de cabeça para baixo. Para esta rede, o estilo muda? Dê um palpite: as matrizes de Gram dela
@@ -235,7 +237,6 @@ turned = to_tensor("style", paintings[0].rotate(180), SIZE)
 for name, painting in {"the same": paintings[0], "the other": paintings[1]}.items():
     target = grams(to_tensor("style", painting, SIZE))
     print(f"{name:9}  {style_loss(grams(turned), target).item():.4f}")
-print("variation:", f"{total_variation(turned).item():.3f}")
 
 # %% [markdown] lang="en"
 # Far nearer to its own, and yet not 0: turned around, the stripes follow each other in the reverse order of colours, and that

@@ -73,7 +73,7 @@ run("gan-hub train own-images --name mine --data my-pictures --dry-run", lines=4
 # can be answered later. If you forget a setting or give one that does not exist, you get one sentence, before an hour is lost:
 
 # %% [markdown] lang="pt"
-# Leia as últimas linhas. Uma parte das imagens fica *de fora*: o modelo nunca as vê, e assim a pergunta da aula 7 sobre cópias poderá
+# Leia as últimas linhas. Uma parte das imagens fica *reservada*: o modelo nunca as vê, e assim a pergunta da aula 7 sobre cópias poderá
 # ser respondida depois. Se você esquece um ajuste, ou dá um que não existe, recebe uma frase, antes de perder uma hora:
 
 # %%
@@ -84,13 +84,13 @@ run("gan-hub train own-images --name mine --data my-pictrues")
 # ## Train, stop, go on
 #
 # A toy of it: half as many pixels, a thousand images instead of eighty thousand. Then we go on to two thousand with `--resume`. To
-# the last bit that is the same as not having stopped: networks, optimizers, averages and the dice are in the checkpoint.
+# the last bit that is the same as not having stopped: networks, optimizers, averages and the state of the dice are in the checkpoint.
 
 # %% [markdown] lang="pt"
 # ## Treine, pare, continue
 #
 # Uma miniatura: metade dos pixels, mil imagens em vez de oitenta mil. Depois seguimos até duas mil com `--resume`. Até o
-# último bit, é o mesmo que não ter parado: redes, otimizadores, médias e os dados estão no *checkpoint*.
+# último bit, é o mesmo que não ter parado: redes, otimizadores, médias e até o estado dos sorteios estão no *checkpoint*.
 
 # %%
 toy = "--resolution 32 --batch_size 8 --sample_kimg 0.5 --checkpoint_kimg 1 --decay_kimg 0 --ema_halflife_kimg 0.1"
@@ -167,8 +167,8 @@ print([line for line in card.splitlines() if line.startswith("## ")])
 # ## Exercises
 #
 # 1. Train `own-images` with a few hundred photographs of your own, of one kind of thing, overnight. Which kind works best, and why?
-# 2. Score it: `gan-hub evaluate runs/mine/export --data my-pictures`. Which of the numbers would you put on the card, and with what
-#    beside it?
+# 2. Score it: `run("gan-hub evaluate runs/mine/export --data my-pictures --num 1000")`. Which of the numbers would you put on the card,
+#    and with what beside it?
 # 3. Write down for whom your model must not be used. Then read the card of `r3gan-cats-64`.
 #
 # **A question.** Somebody takes your published folder, changes a single byte in the middle of the weights, and passes it on. What happens
@@ -195,19 +195,22 @@ print([line for line in card.splitlines() if line.startswith("## ")])
 #
 # 1. Treine `own-images` com algumas centenas de fotografias suas, de um só tipo de coisa, durante a noite. Que tipo funciona melhor, e
 #    por quê?
-# 2. Meça: `gan-hub evaluate runs/mine/export --data my-pictures`. Quais dos números você poria na ficha, e com o que ao
-#    lado?
+# 2. Meça: `run("gan-hub evaluate runs/mine/export --data my-pictures --num 1000")`. Quais dos números você poria na ficha, e com o
+#    que ao lado?
 # 3. Escreva para quem o seu modelo não deve ser usado. Depois leia a ficha de `r3gan-cats-64`.
 #
 # **Uma pergunta.** Alguém pega a sua pasta publicada, muda um único byte no meio dos pesos, e a passa adiante. O que acontece com quem a
 # carrega: um erro, uma imagem um pouquinho diferente, ou nada? A próxima célula faz isso.
 
 # %%
-weights = model / "generator" / "diffusion_pytorch_model.safetensors"
+import shutil
+
+shutil.copytree(model, work / "passed-on", dirs_exist_ok=True)
+weights = work / "passed-on" / "generator" / "diffusion_pytorch_model.safetensors"
 content = bytearray(weights.read_bytes())
 content[len(content) // 2] ^= 1
 weights.write_bytes(content)
-run("gan-hub sample runs/mine/export --seeds 0-3 --out four.png")
+run("gan-hub sample passed-on --seeds 0-3 --out four.png")
 
 # %% [markdown] lang="en"
 # One sentence, and no picture. A byte of a weight is nothing you would ever see; that is why a checksum looks and not an eye.
