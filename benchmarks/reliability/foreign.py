@@ -4,9 +4,9 @@ import resource
 from pathlib import Path
 
 from benchmarks import foreign_files
+from benchmarks.foreign_files import READ, REFUSED
 from benchmarks.reliability.row import Row, tested
 
-REFUSED, READ = "refused in one sentence", "read as inert data"
 SECONDS, MEGABYTES = 10, 1024  # that a bomb may take
 
 

@@ -1,7 +1,8 @@
 """Which of torch's operators a network runs, recorded in the thread that runs it, for any number of images.
 
 torch's own ways to do so put their hooks into all modules of the process, and another thread may be drawing. Here the network
-runs twice with different numbers of images: what is a multiple of the number in both runs is taken for that multiple.
+runs twice with different numbers of images: what is a multiple of the number in both runs is taken for that multiple. Features
+are noted by their shapes alone, so that a run takes no more memory than drawing as many images.
 """
 
 import operator
@@ -12,9 +13,12 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torch.utils.weak import WeakTensorKeyDictionary
 
 BATCHES = 5, 7  # images of the two runs: no layer's size is a small multiple of both
-MOST_BYTES = 1_000_000_000  # of an image's features, as all of both runs lie in memory at once
+# Of an image's features. With more, an image takes seconds, and the two runs draw twelve. StyleGAN3 (config T) at 256 pixels is
+# refused after 5 seconds and with 1.7 GB at most, and draws plain: one image in 4 seconds of one thread and 680 MB.
+MOST_BYTES = 1_000_000_000
 aten = torch.ops.aten
 
 
@@ -44,7 +48,8 @@ class _Recorder(TorchDispatchMode):
     def __init__(self, images: int) -> None:
         super().__init__()
         self.calls: list[Call] = []
-        self.images, self.bytes, self.places = images, 0, set[int]()
+        self.images, self.bytes = images, 0
+        self.stand_ins = WeakTensorKeyDictionary()  # a feature → a tensor of its shape without numbers
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -54,23 +59,33 @@ class _Recorder(TorchDispatchMode):
             return func(*args)  # a check of labels or maps
         result = func(*args, **kwargs)
         flat, structure = tree_flatten((args, kwargs))
-        self.calls.append(Call(func, flat, structure, tree_leaves(result), isinstance(result, (tuple, list))))
-        self._weigh(self.calls[-1].results)
+        tensors = {id(value): value for value in flat if isinstance(value, torch.Tensor)}
+        arguments = [self.noted(value) for value in flat]
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor) and id(tensor) not in tensors:  # else it was changed in place
+                self._add(tensor, {each.untyped_storage().data_ptr() for each in tensors.values()})
+        results = [self.noted(value) for value in tree_leaves(result)]
+        self.calls.append(Call(func, arguments, structure, results, isinstance(result, (tuple, list))))
         return result
 
-    def _weigh(self, results: list[Any]) -> None:
-        """Refuse a network whose features would fill the memory; what is a view, or changed in place, counts once."""
-        for tensor in results:
-            if isinstance(tensor, torch.Tensor):
-                storage = tensor.untyped_storage()
-                self.bytes += 0 if storage.data_ptr() in self.places else storage.nbytes()
-                self.places.add(storage.data_ptr())
+    def noted(self, value: Any) -> Any:
+        """What stands for a value in the recording: for a feature one without numbers, else the value itself."""
+        return self.stand_ins.get(value, value) if isinstance(value, torch.Tensor) else value
+
+    def _add(self, tensor: torch.Tensor, places: set[int]) -> None:
+        """Note a new feature; refuse a network with too many, where a view of what is at `places` counts for nothing."""
+        self.stand_ins[tensor] = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+        storage = tensor.untyped_storage()
+        self.bytes += 0 if storage.data_ptr() in places else storage.nbytes()
         if self.bytes > MOST_BYTES * self.images:
             raise CaptureError(f"its features take more than {MOST_BYTES / 1e6:g} MB an image")
 
 
 class Recording(NamedTuple):
-    """The operators of a network in their order, and its inputs and its result among their tensors."""
+    """The operators of a network in their order, and its inputs and its result among their tensors.
+
+    Weights and inputs are themselves; a feature is a tensor of the device "meta".
+    """
 
     calls: list[Call]
     inputs: tuple[torch.Tensor, ...]
@@ -105,7 +120,7 @@ def record(network: nn.Module | Callable[..., torch.Tensor], inputs: Sequence[Se
 def _run(network: Callable[..., torch.Tensor], inputs: tuple[torch.Tensor, ...]) -> Recording:
     with torch.no_grad(), _Recorder(len(inputs[0])) as recorder:
         result = network(*inputs)
-    return Recording(recorder.calls, inputs, result)
+    return Recording(recorder.calls, inputs, recorder.noted(result))
 
 
 def _common(first: Any, second: Any) -> Any:

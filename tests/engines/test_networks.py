@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from gan_hub import GANPipeline
+from gan_hub.engines import operators
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.models import ARCHITECTURES
 from gan_hub.models.config_schema import rules
 from gan_hub.models.mixins import StyleBased
+from tests.conftest import make_pipeline
 from tests.models.test_registry import build, moved
 
 SEEDS = [3, 14, 159, 2653, 58979]
@@ -75,3 +77,12 @@ def test_w_is_mapped_mixed_and_drawn_from_as_before(architecture, engine):
     (plain_ws, plain), (ws, fast) = drawn(), (pipe.optimize(engine, seconds=0), drawn())[1]
     torch.testing.assert_close(ws, plain_ws, rtol=0, atol=1e-4)
     assert worst(plain, fast) <= 1
+
+
+def test_a_recording_has_the_shapes_of_features_and_none_of_their_numbers():
+    """They would fill the memory: those of StyleGAN2 at 256 pixels are 833 MB an image."""
+    generator = make_pipeline(0, 32, 3).generator
+    recording = operators.record(generator, [(torch.randn(count, 8),) for count in operators.BATCHES])
+    features = [result for call in recording.calls for result in call.results]
+    assert len(features) > 10 and all(feature.is_meta for feature in features)
+    assert recording.result.shape == (operators.BATCHES[1], 3, 32, 32)
