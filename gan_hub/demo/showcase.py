@@ -124,7 +124,7 @@ EXHIBITS: dict[str, Exhibit] = {
 
 # Of a model that a visitor has trained on the page.
 OWN_TITLE = ("Yours, just born", "Recém-nascida")
-OWN_LINE = ("For you and whoever has the link, for a while", "Para você e quem tiver o link, por um tempo")
+OWN_LINE = ("For you and all who have the link, for a while", "Para você e quem tiver o link, por um tempo")
 
 CLASSES_IN_PORTUGUESE = {
     "t-shirt": "camiseta",

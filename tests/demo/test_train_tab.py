@@ -71,7 +71,9 @@ def test_training_streams_and_goes_on_where_it_was(monkeypatch):
 
 def test_every_button_is_answered_through_the_queue(server):
     me = Visitor(server)
-    wrong = [me.call(server.fn_clicked(f"born-{button}"))[2] for button in ("faces", "walk", "play", "enter", "pack", "left")]
+    wrong = [
+        me.call(server.fn_clicked(f"born-{button}"))[2] for button in ("faces", "walk", "play", "enter", "pack", "left")
+    ]
     assert all(TEXTS["en"]["train_first"] in sent for sent in wrong)
     success, output, sent = me.call(server.fn_clicked("train-start"), *FORM)
     assert (

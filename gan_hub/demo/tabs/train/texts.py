@@ -27,7 +27,7 @@ TEXTS = {
         "train_first": "There is no network yet: press “Train” first.",
         "born_intro": "### What was born\nIt is yours alone, lives in this server's memory for as long as you are here and "
         "few others come. Here you can sample it, walk through it and play against it. “Into the other tabs” lets it in as it "
-        "stands now, as a model of its own, for you and whoever you send the link to. To keep it, take it home.",
+        "stands now, as a model of its own, for you and all to whom you send the link. To keep it, take it home.",
         "born_enter": "Into the other tabs",
         "born_faces": "New pictures",
         "born_animate": "Walk",
