@@ -143,7 +143,7 @@ class Visitor:
 
     async def pick(self, model: str, tab: str = "sample") -> None:
         """Choose another model while a tab is open."""
-        await self.trigger(self.router, "pick", [model])
+        self.values[self.named["model"]] = model
         await self.trigger(self.router, f"draw_{tab}")
 
     async def press(self, element: str) -> None:

@@ -66,21 +66,33 @@ def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Block]]:
     return opening, [missing, body]
 
 
-def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Block]) -> None:
+def connect(router: gr.HTML, tab: Tab, opening: Opening, shared: Shared, frame: list[Block], line: Block) -> None:
     """Let the browser ask for a tab to be drawn; of several such calls the last one wins.
+
+    The line about the model comes along: a call of its own would cost the server more than the rest of a change of model.
 
     Args:
         router: what the browser's script triggers.
         tab, opening: the tab.
         shared: what all tabs share.
         frame: the components before the opening's own outputs.
+        line: the line.
     """
 
     def handler(model: str, *arguments: Any) -> tuple[Any, ...]:
         return draw_tab(tab, opening, model, *arguments)
 
     outputs = [*frame, *opening.outputs]
-    draw = answering(_with_request(handler), len(outputs))
+    answer = answering(handler, len(outputs))
+
+    def with_line(model: str, *arguments: Any) -> tuple[Any, ...]:
+        try:
+            described: Any = models.describe(model, arguments[-1])
+        except ValueError:  # of a damaged model, as the tab says
+            described = gr.skip()
+        return described, *answer(model, *arguments)
+
+    outputs, draw = [line, *outputs], _with_request(with_line)
     ask = f"(...values) => {{ ganHub.asked('{tab.name}', values[0]); return values; }}"
     event = getattr(router, f"draw_{tab.name}")(draw, [shared.model, *opening.inputs], outputs, js=ask, **LAST_WINS)
     event.then(None, None, None, js=f"() => ganHub.drawn('{tab.name}')", **PRIVATE)
@@ -120,7 +132,9 @@ def compose() -> gr.Blocks:
         shared = Shared(model, gr.Textbox(visible="hidden", elem_id="address"), games)
         names = [tab.name for tabs in LEVELS.values() for tab in tabs]
         events = " ".join(f"'draw_{name}'" for name in names)
-        router = gr.HTML(visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' 'walk' {events}")
+        router = gr.HTML(
+            visible="hidden", js_on_load=f"ganHub.connect(trigger);  // 'restore' 'pick' 'walk' 'about' {events}"
+        )
         rows, openings = [], {}
         with gr.Tabs(elem_classes="levels") as levels:
             for level, tabs in LEVELS.items():
@@ -130,23 +144,21 @@ def compose() -> gr.Blocks:
                     rows.append(row)
                 item.select(None, None, None, js=f"() => ganHub.openLevel('{level}')", **PRIVATE)
         shelf()
-        with gr.Accordion(t("about"), open=False):
+        with gr.Accordion(t("about"), open=False, elem_id="about-model"):
             card = gr.HTML()
 
         for tab, opening, frame in openings.values():
-            connect(router, tab, opening, shared, frame)
+            connect(router, tab, opening, shared, frame, line)
         forms = [component for _, opening, _ in openings.values() for component in opening.form]
         place = [router, levels, *rows, model, *forms, sentence]
         for event in (page.load, router.restore):
             read = event(navigation.read, router, place, js=ADDRESS, **QUIET, **MODEL_QUEUE)
             read.then(None, [model, router], None, js="(model, place) => ganHub.restored(model, place)", **PRIVATE)
-            read.then(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
-        pick = {"trigger_mode": "always_last", **QUIET}  # of several quick picks Gradio would drop all but the first
         router.walk(picker.opening, model, moving, **WALKS)
-        picked = router.pick(lambda name: name, router, model, js="() => [ganHub.wanted()]", **pick)
-        for event in (model.input, picked.then):
-            event(None, model, None, js="(model) => ganHub.picked(model)", **PRIVATE)
-            event(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
+        picked = router.pick(None, None, model, js="() => ganHub.wanted()", **PRIVATE)
+        for event in (model.input, picked.then):  # what was wrong with the address is history then
+            event(None, model, sentence, js="(model) => ganHub.picked(model)", **PRIVATE)
+        router.about(answering(about, 3), model, [line, card, sentence], **LAST_WINS)
         shared.address.change(None, shared.address, None, js="(link) => ganHub.address(link)", **PRIVATE)
     return page
 

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from gan_hub.demo import fast_drawing, inputs, sanitize, showcase
+from gan_hub.demo.guests import GUESTS
 from gan_hub.demo.texts import translate
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.images import has_opacity, height_width
@@ -43,6 +44,11 @@ def default_model() -> str | None:
     offered = offered_models()
     requested = next((name for name, source in offered.items() if source == os.environ.get(MODEL_VARIABLE)), None)
     return requested or next(iter(showcase.in_order(offered)), None)
+
+
+def is_known(name: object) -> bool:
+    """Whether there is a model of this name: one that is offered, or a visitor's own."""
+    return name in offered_models() or GUESTS.find(name) is not None
 
 
 def display_name(source: str) -> str:
@@ -124,8 +130,10 @@ def hub_name(name: str) -> str | None:
 
 
 def load(name: object) -> GANPipeline:
-    """The pipeline of an offered model. Raises BadInputError for another name, LoadError for a damaged model."""
-    offered = offered_models()
+    """The pipeline of an offered model, or of a visitor's own. Raises BadInputError without one, LoadError for a damaged one."""
+    guest, offered = GUESTS.find(name), offered_models()
+    if guest is not None:
+        return guest
     if not isinstance(name, str) or name not in offered:
         some = [*offered][:MAX_LISTED_NAMES] + ["…"] * (len(offered) > MAX_LISTED_NAMES)
         raise inputs.BadInputError("bad_model", allowed=", ".join(some))

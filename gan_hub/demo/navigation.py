@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from gan_hub.demo import inputs, models, showcase
+from gan_hub.demo import inputs, models, picker, showcase
 from gan_hub.demo.events import note_html
 from gan_hub.demo.tab import Tab
 from gan_hub.demo.tabs import LEVELS, TABS
@@ -36,7 +36,7 @@ def read(address: str, request: gr.Request | None = None) -> list[object]:
     """
     values = {key: value for key, value in parse_qsl(str(address).lstrip("?")[:MAX_ADDRESS_LENGTH]) if value}
     tab = TABS.get(values.get("tab", ""), next(iter(TABS.values())))
-    model = values["model"] if values.get("model") in models.offered_models() else models.default_model()
+    model = values["model"] if models.is_known(values.get("model")) else models.default_model()
     form, note = _fill(tab, model or "", {}, request), ""
     try:
         models.load(values.get("model", model))
@@ -48,7 +48,8 @@ def read(address: str, request: gr.Request | None = None) -> list[object]:
     opened = [gr.update(selected=tab.name) if name == level else gr.skip() for name in LEVELS]
     forms = [form if name == tab.name else [gr.skip()] * count for name, count in FORM_LENGTHS.items()]
     place = json.dumps({"level": level, "tab": tab.name})
-    return [place, gr.update(selected=level), *opened, model, *(value for part in forms for value in part), note]
+    chosen = picker.choice(model) if model else model
+    return [place, gr.update(selected=level), *opened, chosen, *(value for part in forms for value in part), note]
 
 
 def _fill(tab: Tab, model: str, values: dict[str, str], request: gr.Request | None) -> list[object]:

@@ -1,6 +1,7 @@
 """The picker of a model: cards with a strip of pictures, a name for people and the training time; and the moving opening."""
 
 import base64
+import concurrent.futures
 import functools
 import io
 import os
@@ -16,12 +17,14 @@ from PIL import Image
 from gan_hub import latents
 from gan_hub.demo import models, sanitize, showcase
 from gan_hub.demo.components import Update
+from gan_hub.demo.guests import GUESTS
 from gan_hub.demo.texts import LANGUAGES, TEXTS, t, translate
 from gan_hub.images import height_width
 from gan_hub.model_folder.strict import LoadError, parse_json, read_bytes
 
 SHEET_PADDING = 2  # white pixels between the pictures of samples.png
 MAX_SHEET_BYTES, MAX_SHEET_PIXELS = 4_000_000, 4_000_000  # of a samples.png that is looked into
+GUEST_SECONDS = 5.0  # that a visitor's own model has for the pictures of its card
 STRIP_SIDE = 96  # pixels, of a picture in a strip: larger ones are made smaller
 STRIP_QUALITY, WALK_QUALITY = 90, 85  # of WebP; they are ornaments, and the pictures themselves are PNG
 WALKS = 3  # that move in the opening
@@ -43,8 +46,15 @@ def cards() -> list[dict[str, Any]]:
     return [_card(name) for name in showcase.in_order(models.offered_models())]
 
 
+def choice(name: str) -> "str | Update":
+    """What the picker shows for a chosen model: of a visitor's own, with a card for it beside the others."""
+    if GUESTS.find(name) is None:
+        return name
+    return gr.update(value=name, cards=[_card(name), *cards()])
+
+
 def _card(name: str) -> dict[str, Any]:
-    source = models.offered_models()[name]
+    source = models.offered_models().get(name) or models.load(name).name_or_path
     strip, count = _strip(name, source) or ("", 0)
     return {
         "name": name,
@@ -77,6 +87,8 @@ def _strip(name: str, source: str) -> tuple[str, int] | None:
     if pictures:
         return pictures
     future = _strip_in_background(name, source)
+    if name not in models.offered_models():  # a small one, whose visitor waits for its card
+        concurrent.futures.wait([future], GUEST_SECONDS)
     return future.result() if future.done() and future.exception() is None else None
 
 
@@ -167,7 +179,8 @@ def opening(model: str) -> dict[str, Any] | None:
         None for what cannot be drawn: the tab says so.
     """
     try:
-        return {"model": model, "walks": _walks(model, models.offered_models()[model])}
+        source = models.offered_models().get(model) or models.load(model).name_or_path
+        return {"model": model, "walks": _walks(model, source)}
     except (ValueError, KeyError, TypeError):
         return None
 

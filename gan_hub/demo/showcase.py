@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import gradio as gr
 from starlette.requests import Request
 
+from gan_hub.demo import guests
 from gan_hub.demo.texts import language
 
 LANGUAGES = ("en", "pt")
@@ -121,6 +122,10 @@ EXHIBITS: dict[str, Exhibit] = {
     ),
 }
 
+# Of a model that a visitor has trained on the page.
+OWN_TITLE = ("Yours, just born", "Recém-nascida")
+OWN_LINE = ("For you and all who have the link, for a while", "Para você e quem tiver o link, por um tempo")
+
 CLASSES_IN_PORTUGUESE = {
     "t-shirt": "camiseta",
     "trouser": "calça",
@@ -211,12 +216,14 @@ def model_title(name: str, request: Visitor = None) -> str:
 
 def titles(name: str) -> dict[str, str]:
     """`model_title` by language."""
-    return dict(zip(LANGUAGES, EXHIBITS[name].title if name in EXHIBITS else (name, name), strict=True))
+    unknown = OWN_TITLE if name.startswith(guests.PREFIX) else (name, name)
+    return dict(zip(LANGUAGES, EXHIBITS[name].title if name in EXHIBITS else unknown, strict=True))
 
 
 def lines(name: str) -> dict[str, str]:
     """What one sees of a model, by language; empty where the page does not know it."""
-    return dict(zip(LANGUAGES, EXHIBITS[name].line if name in EXHIBITS else ("", ""), strict=True))
+    unknown = OWN_LINE if name.startswith(guests.PREFIX) else ("", "")
+    return dict(zip(LANGUAGES, EXHIBITS[name].line if name in EXHIBITS else unknown, strict=True))
 
 
 def class_title(name: str, request: Visitor = None) -> str:

@@ -12,7 +12,9 @@ from PIL import Image
 
 from gan_hub.images import from_uint8
 
-SHEET = Path(__file__).parent / "pictures" / "digits.png"  # 50 rows of 68; the ten digits take turns
+PICTURES = Path(__file__).parent / "pictures"
+SHEET = PICTURES / "digits.png"  # 50 rows of 68; the ten digits take turns
+NOTICE = PICTURES / "digits.txt"  # whose they are, and under which licence
 TILE = 28
 COUNT = 3000  # digits to train on; the other 400 of the sheet are for comparing
 MARGIN = 2  # black pixels around a digit, which make 32 × 32 of 28 × 28

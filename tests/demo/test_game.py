@@ -18,6 +18,7 @@ from gan_hub.demo.tabs.game.sheet import sheet_html
 from gan_hub.hub.resolve import bundled_models
 from gan_hub.model_folder import real_samples, timelapse
 from tests.conftest import make_pipeline
+from tests.demo.conftest import Visitor
 from tests.demo.game_play import PLAYED, begun, finished, known_pictures, play, with_answers
 
 SKIPPED = {"__type__": "update"}
@@ -440,14 +441,12 @@ def test_a_day_that_is_none_or_has_not_come_is_refused(offered, day):
 def test_every_state_of_the_game_is_a_link_that_opens_it(offered):
     *_, link = handlers.draw(offered, "preferred", "hard", "2026-01-02")[:5]
     assert link == f"?tab=game&model={offered}&kind=preferred&difficulty=hard&day=2026-01-02"
-    assert handlers.fill(offered, {"kind": "later", "difficulty": "easy", "day": "2026-01-02"}) == [
-        "later",
-        "easy",
-        "2026-01-02",
-        "",
-        "own",
-    ]
-    assert handlers.fill(offered, {}) == ["real", "rising", "", "", "own"]
+    kind, level, *rest = handlers.fill(offered, {"kind": "preferred", "difficulty": "easy", "day": "2026-01-02"})
+    assert (kind["value"], level["value"], rest) == ("preferred", "easy", ["2026-01-02", "", "own"])
+    kind, level, *rest = handlers.fill(offered, {})
+    assert (kind["value"], level["value"], rest) == ("real", "rising", ["", "", "own"])
+    kind, level, *_ = handlers.fill(offered, {"kind": "later", "difficulty": "early"})  # of a model that has both
+    assert (kind["value"], level["value"]) == ("real", "easy")
     assert handlers.fill(offered, {"kind": "preferred", "seed": "7", "label": "star"})[3:] == ["7", "star"]
     assert "The ten of 2026-01-02" in handlers.draw(offered, "preferred", "hard", "2026-01-02")[10]
     portuguese = handlers.draw_today(
@@ -565,3 +564,12 @@ def test_the_early_level_is_offered_where_there_is_one_and_else_the_easiest_is_p
     for model, kind in ((offered, "real"), ("dcgan-mnist", "later")):
         picker = handlers.draw(model, kind, "early")[1]
         assert picker["value"] == "easy" and "early" not in [value for _, value in picker["choices"]]
+
+
+def test_a_link_opens_a_game_that_the_model_before_did_not_have(server):
+    me, number = Visitor(server), server.fn_on("draw_game")
+    for model, kind, level in (("r3gan-cats-64", "preferred", "hard"), ("dcgan-mnist", "real", "early")):
+        assert me.call(server.fn_on("restore"), f"?tab=game&model={model}&kind={kind}&difficulty={level}")[0]
+        form = server.form(number, model=model, game_kind=kind, game_level=level)
+        success, output, sent = me.call(number, *form)
+        assert success and "data-wrong" not in sent and f"kind={kind}&difficulty={level}" in str(output["data"])

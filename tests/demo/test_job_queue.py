@@ -246,7 +246,7 @@ def calls_of(server, name: str) -> int:
 
 def test_opening_the_page_and_changing_the_model_at_once_stay_below_a_sessions_limit(server):
     opening, change = calls_of(server, "load"), calls_of(server, "pick")
-    assert opening >= 3 and change >= 2 and opening + 2 * change <= job_queue.MAX_PER_SESSION
+    assert opening >= 2 and change >= 1 and opening + 2 * change <= job_queue.MAX_PER_SESSION
 
 
 def test_who_waits_is_told_how_many_visitors_come_first_and_not_how_many_calls(slow):

@@ -40,11 +40,9 @@ def visit(browser, server, shown_model):
     assert not wrong
 
 
-def drawn_calls(tab: Tab, server) -> list[str]:
-    """The names of the drawing calls that a window makes from now on; the list grows."""
-    names = {
-        number: name for number, fn in server.page.fns.items() for _, name in fn.targets if name.startswith("draw_")
-    }
+def calls_of(tab: Tab, server) -> list[str]:
+    """What a window calls from now on, but for the pictures that move: the events of the script; the list grows."""
+    names = {number: name for number, fn in server.page.fns.items() for _, name in fn.targets if name != "walk"}
     made = []
 
     def note(request):
@@ -74,9 +72,45 @@ def test_after_four_quick_picks_all_of_the_page_shows_the_last_one(visit, trials
         assert page.evaluate(f"({ALL_SHOW})('{order[-1]}')")
 
 
+LINE = "(text) => document.getElementById('line').textContent.trim().startsWith(text)"
+
+
+def test_a_change_of_model_is_one_call_and_the_card_comes_to_those_who_read_it(visit, server):
+    tab, card = visit("&tab=sample"), ".about details h1"
+    page, made = tab.page, calls_of(tab, server)
+    page.evaluate(PICK, "mlp-mnist")
+    page.wait_for_function(LINE, arg="MLP")
+    page.wait_for_function(IDLE)
+    assert made == ["draw_sample"] and not page.locator(card).count()
+    page.get_by_text(TEXTS["en"]["about"]).click()
+    page.wait_for_function("document.querySelector('.about details h1')?.textContent === 'mlp-mnist'")
+    page.evaluate(PICK, "dcgan-mnist")
+    page.wait_for_function("document.querySelector('.about details h1')?.textContent === 'dcgan-mnist'")
+    page.wait_for_function(LINE, arg="DCGAN")
+    assert sorted(made) == ["about", "about", "draw_sample", "draw_sample"]
+    page.get_by_text(TEXTS["en"]["about"]).click()
+    tab.open("train")  # which does not show the model, and so is not drawn anew
+    del made[:]
+    for name, network in (("mlp-mnist", "MLP"), ("r3gan-cats-64", "R3GAN"), ("mlp-mnist", "MLP")):
+        page.evaluate(PICK, name)
+        page.wait_for_function(LINE, arg=network)
+    assert made == ["about"] * 3
+
+
+def test_what_is_wrong_with_an_address_is_told_until_another_model_is_chosen(visit, server):
+    page = visit().page
+    page.goto(f"{server.url}/?model=nobody")
+    wrong = page.get_by_text(TEXTS["en"]["bad_model"].partition("{")[0])
+    page.wait_for_function(f"document.querySelectorAll('{PICTURES}').length && ({IDLE})()")
+    page.wait_for_timeout(500)  # what would wipe it comes now
+    assert wrong.is_visible()
+    page.evaluate(PICK, "mlp-mnist")
+    wrong.wait_for(state="detached")
+
+
 def test_only_the_open_tab_is_drawn(visit, server):
     tab = visit("&tab=sample")
-    made = drawn_calls(tab, server)
+    made = calls_of(tab, server)
     tab.page.evaluate(PICK, QUICK[0])
     tab.page.wait_for_function(f"(name) => location.search.includes(name) && ({IDLE})()", arg=QUICK[0])
     assert made == ["draw_sample"]

@@ -71,7 +71,9 @@ def test_training_streams_and_goes_on_where_it_was(monkeypatch):
 
 def test_every_button_is_answered_through_the_queue(server):
     me = Visitor(server)
-    wrong = [me.call(server.fn_clicked(f"born-{button}"))[2] for button in ("faces", "walk", "play", "pack", "left")]
+    wrong = [
+        me.call(server.fn_clicked(f"born-{button}"))[2] for button in ("faces", "walk", "play", "enter", "pack", "left")
+    ]
     assert all(TEXTS["en"]["train_first"] in sent for sent in wrong)
     success, output, sent = me.call(server.fn_clicked("train-start"), *FORM)
     assert (
@@ -79,7 +81,7 @@ def test_every_button_is_answered_through_the_queue(server):
         and "data-wrong" not in sent
         and TEXTS["en"]["train_done"] in json.dumps(output["data"], ensure_ascii=False)
     )
-    for button in ("faces", "walk", "play", "pack", "left"):
+    for button in ("faces", "walk", "play", "enter", "pack", "left"):
         success, output, sent = me.call(server.fn_clicked(f"born-{button}"))
         assert success and "data-wrong" not in sent, button
     assert me.call(server.fn_clicked("train-reset"), *FORM)[0]

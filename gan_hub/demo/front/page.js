@@ -9,7 +9,7 @@ window.ganHub = (() => {
     const drawing = new Set();
     const stay = 10_000;  // milliseconds
     let level = Object.keys(levels)[0], model = null, router = null, wanted = null;
-    let restoring = true, lastChange = 0, walking = null, staying = null;
+    let restoring = true, lastChange = 0, walking = null, staying = null, cardIsOpen = false, cardOf = null;
 
     const levelOf = (tab) => Object.keys(levels).find((name) => levels[name].includes(tab));
     const current = () => opened[level];
@@ -94,6 +94,13 @@ window.ganHub = (() => {
         document.dispatchEvent(new Event("gan-hub-model"));
     }
 
+    // The card of the model is for those who read it. The line about the model comes with it, and with the pictures of a tab.
+    function about(needsLine = false) {
+        if (!needsLine && !(cardIsOpen && cardOf !== model)) return;
+        cardOf = model;
+        router?.trigger("about");
+    }
+
     function restored(itsModel, place) {
         const tab = JSON.parse(place || "{}").tab || current();
         chosen(itsModel);
@@ -101,6 +108,7 @@ window.ganHub = (() => {
         opened[level] = tab;
         restoring = false;
         draw(tab);
+        about();
     }
 
     window.addEventListener("popstate", () => {
@@ -204,6 +212,12 @@ window.ganHub = (() => {
         link.remove();
     }
 
+    // Gradio calls `expand` where the server opens an accordion, and not where a visitor does.
+    document.addEventListener("click", (event) => {
+        const head = event.target instanceof Element && event.target.closest("#about-model .label-wrap");
+        if (head) setTimeout(() => { cardIsOpen = head.classList.contains("open"); about(); });
+    });
+
     // Buttons with data-pick-model choose a model, wherever they stand.
     document.addEventListener("click", (event) => {
         const button = event.target instanceof Element && event.target.closest("[data-pick-model]");
@@ -218,7 +232,7 @@ window.ganHub = (() => {
             setTimeout(uncover, 4000);  // milliseconds; a page without pictures is better than pictures without a page
         },
         busy, idle,
-        picked: (name) => { chosen(name); drawWhereOld(); },
+        picked: (name) => { chosen(name); drawWhereOld(); about(!follows.has(current())); return ""; },
         openLevel: (name) => open(opened[name]),
         wanted: () => wanted,
         asked: (tab, itsModel) => { asked[tab] = itsModel; },

@@ -118,17 +118,29 @@ def fill(model: str, link: dict[str, str], request: gr.Request | None = None) ->
         request: has the visitor's language.
 
     Returns:
-        Kind, difficulty, day, and the seed and the class of a picture that is sent into the game.
+        Updates of the pickers of kind and difficulty, the day, and the seed and class of a picture that is sent into the game.
 
     Raises:
         BadInputError: one of them is none.
     """
     kinds = material.kinds_of(models.load(model))
     kind = inputs.choice(link.get("kind", kinds[0] if kinds else material.KINDS[0]), material.KINDS, "kind")
-    level = inputs.choice(link.get("difficulty", RISING), DIFFICULTIES, "difficulty")
+    level, day = inputs.choice(link.get("difficulty", RISING), DIFFICULTIES, "difficulty"), days.check(link.get("day"))
+    if kinds:
+        kind, level, day = checked(model, kind, level, day)
     seed = str(inputs.seeds(link["seed"], most=1)[0]) if "seed" in link else ""
     label = inputs.class_name(link.get("label"), models.class_names(model)) or inputs.OWN
-    return [kind, level, days.check(link.get("day")), seed, label]
+    return [*_pickers(model, kind, level), day, seed, label]
+
+
+def _pickers(model: str, kind: str, level: str) -> tuple[Update, Update]:
+    """What can be played with a model: Gradio refuses a choice that the pickers do not offer."""
+    pipe = models.load(model)
+    kinds, levels = material.kinds_of(pipe), (RISING, *levels_of(pipe, kind))
+    return (
+        gr.update(choices=[(t(f"kind_{each}"), each) for each in kinds], value=kind, visible=len(kinds) > 1),
+        gr.update(choices=[(t(f"level_{each}"), each) for each in levels], value=level),
+    )
 
 
 Drawn = tuple[Update, Update, str, str, str, str, *Table]
@@ -233,14 +245,11 @@ def checked(model: str, kind: object, level: object, day: object) -> tuple[str, 
 
 
 def _drawn(game: Game, memory: object, request: gr.Request | None) -> Drawn:
-    choices = [(t(f"kind_{kind}"), kind) for kind in material.kinds_of(models.load(game.model))]
-    levels = [(t(f"level_{level}"), level) for level in (RISING, *levels_of(models.load(game.model), game.kind))]
     link = {"tab": "game", "model": game.model, "kind": game.kind, "difficulty": game.level}
     link |= {"day": game.day} if game.day else {}
     is_easy = game.kind == "real" and material.is_easily_told(models.load(game.model))
     return (
-        gr.update(choices=choices, value=game.kind, visible=len(choices) > 1),
-        gr.update(choices=levels, value=game.level),
+        *_pickers(game.model, game.kind, game.level),
         game.day,
         markup.explanation_html(game.model, game.kind, request),
         "?" + urlencode(link),

@@ -155,7 +155,7 @@ def _early_fake(pipe: GANPipeline, label: str | None, chance: random.Random) -> 
     lapse = material.time_lapse(pipe)
     assert lapse is not None, "the level is offered where there is one"
     last = len(lapse.frames) - 1
-    frame = chance.randint(max(1, round(STAGES[0] * last)), round(STAGES[1] * last))
+    frame = chance.randint(max(1, round(STAGES[0] * last)), int(STAGES[1] * last))
     rows, columns = lapse.layout
     column = chance.randrange(columns) if label is None else (pipe.label_names or []).index(label)
     facts: dict[str, object] = {"about": not lapse.is_exact}

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from gan_hub.demo import texts, toy_form
-from gan_hub.demo.components import note
+from gan_hub.demo.components import PRIVATE, note
 from gan_hub.demo.events import listen
 from gan_hub.demo.long_jobs import start_on, stop_on
 from gan_hub.demo.tab import Opening, Shared
@@ -56,14 +56,17 @@ def _lay_out_newborn() -> None:
         faces = gr.Button(t("born_faces"), min_width=120, elem_id="born-faces")
         walk = gr.Button(t("born_animate"), min_width=120, elem_id="born-walk")
         play = gr.Button(t("born_play"), min_width=120, elem_id="born-play")
+        enter = gr.Button(t("born_enter"), min_width=120, elem_id="born-enter")
         pack = gr.Button(t("born_pack"), min_width=120, elem_id="born-pack")
     stage = gr.HTML(elem_id="born-stage", elem_classes="drawn")
     with gr.Row():
         left = gr.Button(t("born_left"), visible=False, min_width=120, elem_id="born-left")
         right = gr.Button(t("born_right"), visible=False, min_width=120, elem_id="born-right")
-    sentence = note(elem_id="born-note")
+    sentence, link = note(elem_id="born-note"), gr.Textbox(visible="hidden")
     for button, handler in ((faces, newborn.new_faces), (walk, newborn.walk), (pack, newborn.pack)):
         listen(button.click, handler, [], [stage, sentence], "train")
+    listen(enter.click, newborn.let_in, [], [link, sentence], "train")
+    link.change(None, link, None, js="(link) => { if (link) ganHub.go(link); }", **PRIVATE)
     listen(play.click, newborn.next_pair, [], [stage, left, right, sentence], "train")
     for button, is_left in ((left, True), (right, False)):
         listen(button.click, _pick(is_left), [], [stage, left, right, sentence], "train")

@@ -1,6 +1,7 @@
 """What a visitor has trained: its pictures, walks, ten rounds against it, and its folder to take home."""
 
 import base64
+import functools
 import html
 import io
 import secrets
@@ -10,21 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import gradio as gr
+import numpy as np
 import torch
 from PIL import Image
 
 from gan_hub.demo import image_files, inputs
+from gan_hub.demo.guests import GUESTS
 from gan_hub.demo.session_store import SessionStore
 from gan_hub.demo.texts import translate
 from gan_hub.demo.toy_form import Choices
 from gan_hub.demo.watched_game import WatchedGame
 from gan_hub.images import grid, save_animation, to_pil
 from gan_hub.latents import interpolate, sample
+from gan_hub.model_folder import real_samples
 from gan_hub.models import GANModel
 from gan_hub.pipeline import GANPipeline
-from gan_hub.toy.digits import digits
+from gan_hub.toy.digits import NOTICE, digits
 from gan_hub.toy.faces import faces
 from gan_hub.toy.game import Game
 
@@ -35,7 +40,12 @@ ROUNDS = 10
 FRAMES, KEYFRAMES = 48, 6  # of a walk
 UNSEEN = 400  # real pictures of the game, none of which was trained on
 SEEDS_BELOW = 1_000_000
+DEALT = 200  # real pictures of the game in the other tab
 MODEL_NAME = "my-first-gan"
+NOTICES = {
+    "faces": lambda: "Cartoon faces, drawn by gan_hub itself.",
+    "digits": lambda: NOTICE.read_text("utf-8").strip(),
+}
 CARD = """---
 library_name: gan_hub
 license: apache-2.0
@@ -79,6 +89,7 @@ class Newborn:
     rounds: int = 0
     right: int = 0
     real_is_left: bool | None = None  # of the pair that waits for a pick
+    guest: str | None = None  # its name in the other tabs, once it was let in
 
     @property
     def kind(self) -> tuple[str, int, int]:
@@ -149,6 +160,28 @@ def pack(request: gr.Request | None = None) -> tuple[str, str]:
     return f"{link}{html.escape(label)}</a>", translate(request, "born_packed")
 
 
+def let_in(request: gr.Request | None = None) -> tuple[str, str]:
+    """The network as it stands as a model of the other tabs, for all who know its name; a link to it, and no sentence.
+
+    The one that was let in before goes: it would be the same network, less trained.
+    """
+    newborn = _newborn(request)
+    before, newborn.guest = newborn.guest, GUESTS.add(functools.partial(_save_to_play, newborn))
+    GUESTS.drop(before)
+    return "?" + urlencode({"tab": "sample", "model": newborn.guest}), ""
+
+
+def _save_to_play(newborn: Newborn, folder: Path) -> None:
+    """The folder that is taken home, with pictures for the game that the network has not learnt from."""
+    save(newborn, folder)
+    reals = _unseen(newborn.subject, newborn.side)[:DEALT]
+    real_samples.write(folder, reals, None, NOTICES[newborn.subject]())
+
+
+def _unseen(subject: str, side: int) -> np.ndarray:
+    return (faces if subject == "faces" else digits)(side, UNSEEN, seed=1)
+
+
 def archive(newborn: Newborn) -> bytes:
     """The network's folder as a ZIP."""
     packed = io.BytesIO()
@@ -193,7 +226,7 @@ def next_pair(request: gr.Request | None = None) -> tuple[str, Any, Any, str]:
     newborn = _newborn(request)
     if newborn.rounds >= ROUNDS:
         newborn.rounds = newborn.right = 0
-    reals = (faces if newborn.subject == "faces" else digits)(newborn.side, UNSEEN, seed=1)
+    reals = _unseen(newborn.subject, newborn.side)
     real = Image.fromarray(reals[secrets.randbelow(len(reals))].squeeze())
     fake = to_pil(newborn.draw([secrets.randbelow(SEEDS_BELOW)]))[0]
     newborn.real_is_left = secrets.randbelow(2) == 0

@@ -26,8 +26,9 @@ TEXTS = {
         "train_curves": "Losses of the discriminator (solid) and the generator (dashed)",
         "train_first": "There is no network yet: press “Train” first.",
         "born_intro": "### What was born\nIt is yours alone, lives in this server's memory for as long as you are here and "
-        "few others come. Here you can sample it, walk through it and play against it; the other tabs show what a link opens for "
-        "everyone, and this one only you have. Taken home, it works in all of them: `gan-hub demo --model my-first-gan`.",
+        "few others come. Here you can sample it, walk through it and play against it. “Into the other tabs” lets it in as it "
+        "stands now, as a model of its own, for you and all to whom you send the link. To keep it, take it home.",
+        "born_enter": "Into the other tabs",
         "born_faces": "New pictures",
         "born_animate": "Walk",
         "born_play": "Play against it",
@@ -69,8 +70,9 @@ TEXTS = {
         "train_curves": "Perdas do discriminador (contínua) e do gerador (tracejada)",
         "train_first": "Ainda não há rede: clique antes em “Treinar”.",
         "born_intro": "### O que nasceu\nÉ só sua, vive na memória deste servidor enquanto você estiver aqui e poucos outros "
-        "vierem. Aqui você pode gerar imagens, passear por ela e jogar contra ela; as outras abas mostram o que um link abre "
-        "para qualquer pessoa, e esta só você tem. Em casa, ela funciona em todas: `gan-hub demo --model my-first-gan`.",
+        "vierem. Aqui você pode gerar imagens, passear por ela e jogar contra ela. “Para as outras abas” a leva como está agora, "
+        "como um modelo próprio, para você e para quem receber o link. Para ficar com ela, leve-a para casa.",
+        "born_enter": "Para as outras abas",
         "born_faces": "Novas imagens",
         "born_animate": "Passear",
         "born_play": "Jogar contra ela",
