@@ -18,6 +18,10 @@ class VisitorState(SessionState):
     def __init__(self, page: gr.Blocks) -> None:
         super().__init__(cast(gr.Blocks, SimpleNamespace(default_config=page.default_config, blocks=())))
 
+    def __setitem__(self, key: int, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.config_values.clear()  # a changed component is described for those links, too
+
     def _update_config(self, key: int) -> None:
         """Describe nothing."""
 
