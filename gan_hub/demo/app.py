@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from gan_hub.console import print_in_any_encoding
-from gan_hub.demo import models, navigation, picker
+from gan_hub.demo import lessons, models, navigation, picker
 from gan_hub.demo.about import about_html
 from gan_hub.demo.arguments import ENGINE_VARIABLE, parse
 from gan_hub.demo.calls import publish
@@ -62,6 +62,8 @@ def lay_out(tab: Tab, shared: Shared) -> tuple[Opening, list[Block]]:
         missing = gr.HTML(visible=False)
         with gr.Column() as body:
             opening = tab.build(shared)
+            if (link := lessons.link(tab.name)) is not None:
+                gr.Markdown(link, elem_classes="note lesson")
     item.select(None, None, None, js=f"() => ganHub.open('{tab.name}')", **PRIVATE)
     return opening, [missing, body]
 
