@@ -61,7 +61,7 @@ def test_the_page_draws_the_tab_when_it_is_opened(name, server):
     )
     inputs = [block.value for block in server.page.fns[number].inputs]
     success, output, _ = visitor.call(number, *inputs)
-    assert success and output["data"][1]["visible"] is True
+    assert success and output["data"][2]["visible"] is True
     assert visitor.session in handlers.GAMES._kept or name == "train"  # and not for everybody
     assert f"tab={name}&" in json.dumps(output["data"])
 

@@ -179,8 +179,9 @@ def test_no_failure_of_any_call_is_without_words(server):
         for place, values in enumerate(HOSTILE):
             values = values[: len(event.inputs)]
             done, output, sent = Visitor(server).call(number, *values, event_data={"index": [1]})
-            assert "Traceback" not in sent and "/tmp" not in sent and "File " not in sent
+            assert "Traceback" not in sent and "File " not in sent
             if not done:
+                assert "/tmp" not in sent
                 answers[event.fn.__name__, place] = output["error"]
     assert len(answers) > 30
     wordless = [call for call, error in answers.items() if not isinstance(error, str) or len(error) < 10]
