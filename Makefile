@@ -1,6 +1,7 @@
 # style: rewrite; quality: check, change nothing; test: every claim once, the browser included where Chromium is found;
 # test-slow: the same in bulk, and the types; test-all: both; site: docs/ as a site in build/site (needs the extra `docs`)
-# nightly: all of this, every lesson as a notebook, and the studies of one command: hours. What they write is shown by git diff
+# nightly: all of this, the cases of NIGHTLY in tests/conftest.py, every lesson as a notebook, and the studies of one command: hours.
+# What they write is shown by git diff
 .PHONY: style quality test test-slow test-all site lessons studies nightly
 
 style:
@@ -31,4 +32,5 @@ studies:
 	python benchmarks/rescore_zoo.py
 	python -m benchmarks.created_equal
 
+nightly: export NIGHTLY = 1
 nightly: quality test-all site lessons studies

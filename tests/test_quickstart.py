@@ -30,6 +30,7 @@ def test_the_quickstart_goes_from_a_folder_of_pictures_to_a_model_with_scores_an
         "GAN_HUB_CACHE": str(tmp_path / "cache"),
     }
     short = ["--resolution", "32", "--batch_size", "8", "--total_kimg", "0.064", "--decay_kimg", "0"]
+    short += ["--evaluate_images", "100"]
     line = ["bash", str(ROOT / "examples" / "quickstart.sh"), "my pictures", "out", *short]
     done = subprocess.run(line, cwd=tmp_path, env=os.environ | own, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
