@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BULK
+from tests.conftest import BULK, NIGHTLY
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -254,7 +254,7 @@ assert not {"gradio", "gan_hub.training", "gan_hub.demo", "matplotlib", "dataset
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("name", BULK)
-def test_what_is_left_to_the_slow_lane_is_a_test(name):
-    path, _, function = name.partition("::")
+@pytest.mark.parametrize("name", [*BULK, *sorted(NIGHTLY)])
+def test_what_is_left_to_the_slow_lane_or_the_night_is_a_test(name):
+    path, _, function = name.partition("[")[0].partition("::")
     assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8")
