@@ -29,8 +29,8 @@ def visit(browser, server, shown_model):
     """Opens windows; none of them may have logged an error or fetched something from elsewhere."""
     tabs = []
 
-    def open_page(query: str = "", **options) -> Tab:
-        tabs.append(Tab(browser, server.url, shown_model, query, **options))
+    def open_page(query: str = "", model: str = shown_model, **options) -> Tab:
+        tabs.append(Tab(browser, server.url, model, query, **options))
         return tabs[-1]
 
     yield open_page
@@ -97,12 +97,10 @@ def test_a_change_of_model_is_one_call_and_the_card_comes_to_those_who_read_it(v
     assert made == ["about"] * 3
 
 
-def test_what_is_wrong_with_an_address_is_told_until_another_model_is_chosen(visit, server):
-    page, drawn = visit().page, f"document.querySelectorAll('{PICTURES}').length && ({IDLE})()"
-    page.wait_for_function(drawn)  # another address would cut its calls off, which Gradio logs as errors
-    page.goto(f"{server.url}/?model=nobody")
+def test_what_is_wrong_with_an_address_is_told_until_another_model_is_chosen(visit):
+    page = visit(model="nobody").page
     wrong = page.get_by_text(TEXTS["en"]["bad_model"].partition("{")[0])
-    page.wait_for_function(drawn)
+    page.wait_for_function(f"document.querySelectorAll('{PICTURES}').length && ({IDLE})()")
     page.wait_for_timeout(500)  # what would wipe it comes now
     assert wrong.is_visible()
     page.evaluate(PICK, "mlp-mnist")
