@@ -31,10 +31,8 @@ class Guests:
 
     def add(self, save: Callable[[Path], object]) -> str:
         """Keep what `save` writes into the folder that it is given, in place of what was used longest ago; returns its name."""
-        name, place = (
-            PREFIX + secrets.token_hex(8),
-            tempfile.TemporaryDirectory(prefix="gan_hub_", ignore_cleanup_errors=True),
-        )
+        name = PREFIX + secrets.token_hex(8)
+        place = tempfile.TemporaryDirectory(prefix="gan_hub_", ignore_cleanup_errors=True)
         folder = Path(place.name) / name
         save(folder)
         pipe = GANPipeline.from_pretrained(folder)

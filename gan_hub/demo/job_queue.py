@@ -25,9 +25,7 @@ from gan_hub.demo.events import note_html
 from gan_hub.demo.long_jobs import STOPS
 from gan_hub.demo.texts import translate
 
-MAX_QUEUED = (
-    768  # waiting calls; a hundred visitors who open the page or change the model at once have two or three each
-)
+MAX_QUEUED = 768  # waiting calls; a hundred visitors who open the page or change the model at once have three each
 MAX_PER_ADDRESS = 384  # of them; a school or a proxy is one address as well
 MAX_PER_SESSION = 16  # of them; opening the page or changing the model takes two or three
 LISTENER_TIMEOUT = 10  # seconds that a call waits for its visitor to listen; a browser takes less than one
